@@ -1,0 +1,32 @@
+# Needs Python >= 3.11, make and a package index; everything else is installed into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test bench schemas clean
+
+demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy: offline, against the emulator
+	@RECONCILER=$(abspath $(BIN))/reconciler sh examples/quickstart/demo.sh
+
+test: $(VENV)/.dev             ## ruff, mypy, import-linter, schemas, docs and the whole suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per resource
+	$(BIN)/python -m tests.benchmarks
+
+schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
+	$(BIN)/python -m reconciler schema --write schemas
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[emulator]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.demo
