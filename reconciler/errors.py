@@ -1,0 +1,177 @@
+"""Every error this package raises on purpose, each with the exit code that it means.
+
+ReconcilerError                     1
+├── Invalid                         1   the stack: every problem of a run, each with file:line:column
+├── Refused                         3   a guard, or a write that needs consent
+├── Locked                          4   another run holds the stack
+├── StalePlan                       6   what a saved plan touches has moved since
+├── StateError                      1   the state cannot be used (newer schema, unreachable, unreadable)
+├── IncompleteListing               1   a list could not be proven whole: absent is never concluded from it
+├── NotReady                        1   an object did not become ready in time
+├── BecameFailed                    1   an object ended in a failed status
+├── Ambiguous                       1   two objects where there must be one; names both
+├── MediaError                      1   a file that cannot be read, or that the API would refuse
+└── ApiError                        1
+    ├── Unauthorised                5   no key, a wrong key, or a key without the right
+    ├── NotFound                    1
+    ├── Conflict                    1
+    ├── Rejected                    1   the API says that the request is wrong
+    ├── RateLimited                 1   nothing was done; comes with how long to wait
+    ├── Unreachable                 1   nothing was sent: no such host, refused, TLS
+    └── Unclear                     1   sent, but what came back does not say whether it was done
+
+Exit codes that are results and no errors: 0 in sync or done, 2 changes or drift, 7 applied in part, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "Ambiguous",
+    "ApiError",
+    "BecameFailed",
+    "Conflict",
+    "IncompleteListing",
+    "Invalid",
+    "Locked",
+    "MediaError",
+    "NotFound",
+    "NotReady",
+    "Problem",
+    "RateLimited",
+    "ReconcilerError",
+    "Refused",
+    "Rejected",
+    "StalePlan",
+    "StateError",
+    "Unauthorised",
+    "Unclear",
+    "Unreachable",
+]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong, or worth saying: what and what to do about it, where, how bad.
+
+    `line` and `column` count from 1; 0 means that the place is the whole file. `file` is as the user would type it.
+    """
+
+    file: str
+    line: int
+    column: int
+    address: str
+    summary: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        what = f"{self.address}: {self.summary}" if self.address else self.summary
+        return f"{place}{'' if self.severity == 'error' else self.severity + ': '}{what}"
+
+
+class ReconcilerError(Exception):
+    """Base of all; its text is for people and holds no secret."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class Invalid(ReconcilerError):
+    """The stack is wrong: all the problems of the run, in the order of files and lines."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class Refused(ReconcilerError):
+    """A guard said no; `reasons` has a line for each, with the flag that consents."""
+
+    exit_code = 3
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("\n".join(self.reasons))
+
+
+class Locked(ReconcilerError):
+    """Another run holds the stack; the text names holder, host, since when and with which command."""
+
+    exit_code = 4
+
+
+class StalePlan(ReconcilerError):
+    """A saved plan no longer fits what it would touch; `moved` names each thing."""
+
+    exit_code = 6
+
+    def __init__(self, moved: Sequence[str]) -> None:
+        self.moved = tuple(moved)
+        super().__init__("\n".join(self.moved))
+
+
+class StateError(ReconcilerError):
+    """The state cannot be used."""
+
+
+class IncompleteListing(ReconcilerError):
+    """A list could not be proven whole, so nothing may be concluded from what it lacks."""
+
+
+class NotReady(ReconcilerError):
+    """An object did not become ready within the limit; the next run goes on waiting."""
+
+
+class BecameFailed(ReconcilerError):
+    """An object ended in a failed status."""
+
+
+class Ambiguous(ReconcilerError):
+    """Two objects where there must be one; the text names both ids."""
+
+
+class MediaError(ReconcilerError):
+    """A local file that cannot be read or that the API would refuse."""
+
+
+class ApiError(ReconcilerError):
+    """An answer that is no success. `status` is 0 when there was none; `code` is the API's own, or ''."""
+
+    def __init__(self, message: str, *, status: int = 0, code: str = "", retry_after_s: float | None = None) -> None:
+        self.status = status
+        self.code = code
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class Unauthorised(ApiError):
+    """401 or 403, or no key at all."""
+
+    exit_code = 5
+
+
+class NotFound(ApiError):
+    """404, or a 400 that says that the object does not exist."""
+
+
+class Conflict(ApiError):
+    """409: another object stands in the way."""
+
+
+class Rejected(ApiError):
+    """Any other 4xx: the request is wrong, and repeating it would not help."""
+
+
+class RateLimited(ApiError):
+    """429; `retry_after_s` when the server said so."""
+
+
+class Unreachable(ApiError):
+    """Nothing was sent."""
+
+
+class Unclear(ApiError):
+    """Sent, but no answer that says whether it was done: time-out, reset, 5xx, a body that is cut or no JSON."""

@@ -1,0 +1,348 @@
+"""What a kind is: one class whose fields say, by markers, everything that the pipeline needs to know of them.
+
+From the class come validation, JSON Schema, diff rules, order, requests and `explain`:
+
+    class Index(Kind, section="indexes", path="/indexes", natural_key=("name",), unique=True, update="PUT {path}"):
+        name: Annotated[str, Wire("index_name"), FROM_KEY] = ""
+        models: Annotated[list[Model], CREATE_ONLY, UNORDERED]
+
+What a class declares is checked when the class is made: a wrong marker is a TypeError at import, not a surprise in a plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, ClassVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+__all__ = [
+    "CREATE_ONLY",
+    "DETAIL",
+    "FROM_KEY",
+    "IDENTITY",
+    "MERGE",
+    "SOURCE",
+    "STAMPED",
+    "UNORDERED",
+    "Field",
+    "Kind",
+    "Mark",
+    "Members",
+    "Part",
+    "Read",
+    "Ref",
+    "Update",
+    "Wire",
+    "WrongItems",
+    "canonical",
+    "from_wire",
+    "to_wire",
+]
+
+
+class Mark(Enum):
+    """Markers without an argument; put them into `Annotated[...]`."""
+
+    CREATE_ONLY = "a change is a replace"
+    UNORDERED = "order does not matter"
+    MERGE = "updated by a merge patch: keys that are to go are sent as null"
+    DETAIL = "left out of lists: read object by object, and only when it is declared"
+    FROM_KEY = "the logical name, unless declared"
+    SOURCE = "where the bytes come from: decides the identity, is never compared itself"
+    IDENTITY = "what the bytes are: computed from the sources, kept in the stamp, never declared"
+    STAMPED = "the map that carries our stamp"
+
+
+CREATE_ONLY, UNORDERED, MERGE, DETAIL = Mark.CREATE_ONLY, Mark.UNORDERED, Mark.MERGE, Mark.DETAIL
+FROM_KEY, SOURCE, IDENTITY, STAMPED = Mark.FROM_KEY, Mark.SOURCE, Mark.IDENTITY, Mark.STAMPED
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The API's name for the field; without it the names are the same."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The field names other resources: their addresses in YAML's terms, their ids on the wire."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The set is changed by calls that add and remove, never below `at_least` members.
+
+    `path` is under the object's own: POST adds, DELETE (with a JSON body) removes.
+    """
+
+    path: str
+    at_least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How the live value is read where the answer does not simply hold it under the wire name."""
+
+    how: Callable[[Mapping[str, Any]], Any]
+
+
+class Update(StrEnum):
+    """How a changed field gets to the API."""
+
+    WHOLE = "whole"
+    MERGE = "merge"
+    MEMBERS = "members"
+    REPLACE = "replace"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a kind, as its markers say."""
+
+    name: str
+    wire: str
+    update: Update
+    unordered: bool = False
+    detail: bool = False
+    from_key: bool = False
+    source: bool = False
+    identity: bool = False
+    stamped: bool = False
+    ref: str | None = None
+    members: Members | None = None
+    read: Read | None = None
+    part: type[Part] | None = None
+    many: bool = False
+    required: bool = False
+    default: Any = None
+    doc: str = ""
+
+
+class WrongItems(ValueError):
+    """A validator's word on single items of a map: the loader gives each its own position."""
+
+    def __init__(self, by_key: Mapping[str, str]) -> None:
+        self.by_key = dict(by_key)
+        super().__init__("; ".join(f"{key}: {text}" for key, text in by_key.items()))
+
+
+class Part(BaseModel):
+    """A group of fields within a field, such as one model of an index: `Wire` and `UNORDERED` count there too."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    parts: ClassVar[Mapping[str, Field]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.parts = _fields_of(cls)
+
+
+class Kind(BaseModel):
+    """Base of all kinds. Class arguments say where its objects live in YAML and in the API.
+
+    section       the word in YAML (`indexes`; for a child the word under its parent: `assets`)
+    parent        the kind that it lives in, or none
+    path          the API's collection; `{parent}` is the parent's id
+    query         what is sent with each list request, so that the order of pages is stable
+    update        method and path of an update, `{path}` being the object's own; "" if nothing can be updated
+    bulk          (path under the collection, wire name of the list, most at once), if many can be made in one call
+    natural_key   fields that name an object when its id is not known; the parent counts always
+    unique        whether the API refuses a second object with the same natural key
+    asynchronous  whether a new object must be waited for
+    cascades      whether the API deletes the children together with the object
+    """
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+    section: ClassVar[str]
+    parent: ClassVar[type[Kind] | None]
+    path: ClassVar[str]
+    query: ClassVar[Mapping[str, str]]
+    update: ClassVar[str]
+    bulk: ClassVar[tuple[str, str, int] | None]
+    natural_key: ClassVar[tuple[str, ...]]
+    unique: ClassVar[bool]
+    asynchronous: ClassVar[bool]
+    cascades: ClassVar[bool]
+    specs: ClassVar[Mapping[str, Field]]
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Class arguments are read by `__pydantic_init_subclass__`, when the fields are known."""
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__()
+        cls._declare(**kwargs)
+        cls.specs = _fields_of(cls)
+        _check(cls)
+
+    @classmethod
+    def _declare(
+        cls,
+        *,
+        section: str,
+        path: str,
+        parent: type[Kind] | None = None,
+        query: Mapping[str, str] | None = None,
+        update: str = "",
+        bulk: tuple[str, str, int] | None = None,
+        natural_key: Sequence[str] = (),
+        unique: bool = False,
+        asynchronous: bool = True,
+        cascades: bool = False,
+    ) -> None:
+        cls.section, cls.parent, cls.path, cls.query = section, parent, path, dict(query or {})
+        cls.update, cls.bulk = update, bulk
+        cls.natural_key, cls.unique = tuple(natural_key), unique
+        cls.asynchronous, cls.cascades = asynchronous, cascades
+
+    @classmethod
+    def lacks(cls, declared: Mapping[str, Any]) -> str | None:
+        """What a resource that is to be made still needs, as a sentence; not asked for `id:` and `external:`."""
+        return None
+
+    @classmethod
+    def field_with(cls, test: Callable[[Field], bool]) -> Field | None:
+        """The one field that fits, or None."""
+        return next((field for field in cls.specs.values() if test(field)), None)
+
+    @classmethod
+    def refs(cls) -> tuple[Field, ...]:
+        """The fields that name other resources."""
+        return tuple(field for field in cls.specs.values() if field.ref)
+
+    @classmethod
+    def section_path(cls) -> tuple[str, ...]:
+        """Where it stands in YAML: `("indexes", "assets")`."""
+        return (*(cls.parent.section_path() if cls.parent else ()), cls.section)
+
+
+def _fields_of(model: type[BaseModel]) -> dict[str, Field]:
+    return {name: _field_of(model, name, info) for name, info in model.model_fields.items()}
+
+
+def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
+    marks = [mark for mark in info.metadata if isinstance(mark, (Mark, Wire, Ref, Members, Read))]
+    plain = {mark for mark in marks if isinstance(mark, Mark)}
+    wire = next((mark.name for mark in marks if isinstance(mark, Wire)), name)
+    members = next((mark for mark in marks if isinstance(mark, Members)), None)
+    ways = [
+        *([Update.REPLACE] if Mark.CREATE_ONLY in plain or Mark.IDENTITY in plain else []),
+        *([Update.MERGE] if Mark.MERGE in plain else []),
+        *([Update.MEMBERS] if members else []),
+        *([Update.NEVER] if Mark.SOURCE in plain else []),
+    ]
+    if len(ways) > 1:
+        raise TypeError(f"{model.__name__}.{name}: one way to update, not {' and '.join(ways)}")
+    part, many = _part_of(info.annotation)
+    return Field(
+        name=name,
+        wire=wire,
+        update=ways[0] if ways else Update.WHOLE,
+        unordered=Mark.UNORDERED in plain,
+        detail=Mark.DETAIL in plain,
+        from_key=Mark.FROM_KEY in plain,
+        source=Mark.SOURCE in plain,
+        identity=Mark.IDENTITY in plain,
+        stamped=Mark.STAMPED in plain,
+        ref=next((mark.kind for mark in marks if isinstance(mark, Ref)), None),
+        members=members,
+        read=next((mark for mark in marks if isinstance(mark, Read)), None),
+        part=part,
+        many=many,
+        required=info.is_required(),
+        default=None if info.default is PydanticUndefined else info.default,
+        doc=info.description or "",
+    )
+
+
+def _part_of(annotation: Any) -> tuple[type[Part] | None, bool]:
+    """The `Part` inside a field's type, and whether the field holds a list."""
+    many = get_origin(annotation) in (list, tuple)
+    for inner in (annotation, *get_args(annotation)):
+        if isinstance(inner, type) and issubclass(inner, Part):
+            return inner, many
+        if get_origin(inner) in (list, tuple):
+            many = True
+    return None, many
+
+
+def _check(kind: type[Kind]) -> None:
+    """Refuse a class that contradicts itself."""
+    where = kind.__name__
+    if ("{parent}" in kind.path) is not (kind.parent is not None):
+        raise TypeError(f"{where}: path {kind.path!r} and parent {kind.parent} do not fit")
+    for name in kind.natural_key:
+        if name not in kind.specs:
+            raise TypeError(f"{where}: natural_key names {name!r}, which is no field")
+    wires = [field.wire for field in kind.specs.values() if not (field.source or field.identity)]
+    if len(wires) != len(set(wires)):
+        raise TypeError(f"{where}: two fields have the same wire name")
+    for field in kind.specs.values():
+        if field.members and not (field.ref and field.unordered and field.many):
+            raise TypeError(f"{where}.{field.name}: Members needs a list with Ref and UNORDERED")
+        if field.update in (Update.WHOLE, Update.MERGE) and not kind.update:
+            raise TypeError(f"{where}.{field.name}: can be updated, but the kind says no way to; mark it CREATE_ONLY")
+    if sum(field.stamped for field in kind.specs.values()) > 1:
+        raise TypeError(f"{where}: one field can carry the stamp")
+
+
+def to_wire(field: Field, value: Any) -> Any:
+    """Our value as the API wants it; references must be ids already."""
+    if field.part is None or value is None:
+        return value
+    if field.many:
+        return [_part_to_wire(field.part, item) for item in value]
+    return _part_to_wire(field.part, value)
+
+
+def _part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
+    return {part.parts[name].wire: to_wire(part.parts[name], inner) for name, inner in value.items()}
+
+
+def from_wire(field: Field, raw: Mapping[str, Any]) -> Any:
+    """The live value of one field out of the object's JSON; None when it is not there."""
+    if field.read:
+        return field.read.how(raw)
+    return _from_wire(field, raw.get(field.wire))
+
+
+def _from_wire(field: Field, value: Any) -> Any:
+    if field.part is None or value is None:
+        return value
+    if field.many:
+        return [_part_from_wire(field.part, item) for item in value]
+    return _part_from_wire(field.part, value)
+
+
+def _part_from_wire(part: type[Part], raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _from_wire(field, raw[field.wire]) for name, field in part.parts.items() if field.wire in raw}
+
+
+def canonical(field: Field, value: Any) -> Any:
+    """The value in a form in which equal means equal: unordered lists sorted, parts filled with their defaults."""
+    if value is None:
+        return None
+    if field.part is not None:
+        items = [_canonical_part(field.part, item) for item in (value if field.many else [value])]
+        if field.unordered:
+            items.sort(key=repr)
+        return items if field.many else items[0]
+    if field.unordered and isinstance(value, (list, tuple)):
+        return sorted(value, key=repr)
+    return value
+
+
+def _canonical_part(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: canonical(field, value.get(name, field.default)) for name, field in part.parts.items()}

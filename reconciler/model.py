@@ -1,0 +1,352 @@
+"""The words of the pipeline as values: frozen, slotted, without behaviour that decides anything.
+
+YAML gives `Resource`s (desired), the API gives `Live` objects, state gives `Recorded` rows; comparing them gives
+`Change`s made of `Delta`s, ordering them gives a `Plan` of `Step`s, and walking it gives `Outcome`s in a `Report`.
+
+Field values are JSON values under our field names. A reference is an address in `Resource` and `Recorded`,
+and an id in `Live`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Action",
+    "Change",
+    "Delta",
+    "Intent",
+    "Live",
+    "Outcome",
+    "Plan",
+    "Recorded",
+    "Report",
+    "Resource",
+    "Secret",
+    "Snapshot",
+    "Source",
+    "Stack",
+    "Stamp",
+    "Status",
+    "Step",
+    "Verb",
+    "Where",
+    "key_of",
+    "mask",
+    "parent_of",
+    "unmask",
+]
+
+
+def parent_of(address: str) -> str | None:
+    """The address of what this one lives in: `indexes/catalog` for `indexes/catalog/assets/final`, else None."""
+    parts = address.rsplit("/", 2)
+    return parts[0] if len(parts) == 3 else None
+
+
+def key_of(address: str) -> str:
+    """The last word of an address: the logical name."""
+    return address.rsplit("/", 1)[1]
+
+
+class Action(Enum):
+    """What a plan does to one address; the value is its word in JSON, `symbol` its mark in text."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    MOVE = "move"
+    ADOPT = "adopt"
+    FORGET = "forget"
+
+    @property
+    def symbol(self) -> str:
+        """The mark that reviewers know from Terraform."""
+        return _SYMBOLS[self]
+
+
+_SYMBOLS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.REPLACE: "-/+",
+    Action.DELETE: "-",
+    Action.MOVE: ">",
+    Action.ADOPT: "<=",
+    Action.FORGET: "x",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What YAML says of one address: declared fields only, defaults of the kind not filled in."""
+
+    address: str
+    kind: str
+    fields: Mapping[str, Any]
+    protect: bool = False
+    ignore: tuple[str, ...] = ()
+    id: str | None = None
+    external: bool = False
+    replace: bool = False
+    """`replace: allow`: consent to being replaced."""
+
+
+class Secret(str):
+    """A string that holds a value from the environment; `template` is what the YAML said, and all that may be shown.
+
+    It is a `str`, so it is sent as it is; whatever prints or keeps a value passes it through `mask` first.
+    """
+
+    __slots__ = ("template",)
+    template: str
+
+    def __new__(cls, value: str, template: str) -> Secret:
+        made = super().__new__(cls, value)
+        made.template = template
+        return made
+
+
+def mask(value: Any) -> Any:
+    """The same JSON value with each `Secret` as `{"$env": template}`: fit for plans, state, logs and errors."""
+    if isinstance(value, Secret):
+        return {"$env": value.template}
+    if isinstance(value, Mapping):
+        return {key: mask(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask(item) for item in value]
+    return value
+
+
+def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
+    """The inverse of `mask`; `resolve` gives a template's text with the environment filled in."""
+    if isinstance(value, Mapping):
+        if set(value) == {"$env"}:
+            return Secret(resolve(value["$env"]), value["$env"])
+        return {key: unmask(item, resolve) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unmask(item, resolve) for item in value]
+    return value
+
+
+Where = Callable[..., tuple[str, int, int]]
+"""(address, *path within it) → file as the user would type it, line, column: found only when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A loaded stack: what its YAML declares, all variables and references resolved."""
+
+    name: str
+    provider: str
+    root: Path
+    """The directory that bounds the files it may read."""
+    resources: Mapping[str, Resource]
+    where: Where
+    stamps: bool = True
+    guards: Mapping[str, Any] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    moved: tuple[tuple[str, str], ...] = ()
+    """(from, to) addresses."""
+    removed: tuple[str, ...] = ()
+    """Addresses to stop managing and keep."""
+    files: tuple[str, ...] = ()
+    digest: str = ""
+    """sha256 over the names and bytes of its files and the values of its variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Our marks in an object's metadata: whose it is, which address, and what its bytes are (assets)."""
+
+    stack: str
+    key: str
+    content: str | None = None
+
+
+class Status(StrEnum):
+    """Where an object stands in its life, whatever words its API has for it."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One object as the API has it. `detailed` says whether the fields that lists leave out were read."""
+
+    kind: str
+    id: str
+    fields: Mapping[str, Any]
+    parent_id: str | None = None
+    status: Status = Status.READY
+    stamp: Stamp | None = None
+    detailed: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the server knows and nobody declares: seconds of duration, size in bytes, created_at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that was read of an account in one run; each list in it was proven whole."""
+
+    by_kind: Mapping[str, Mapping[str, Live]] = field(default_factory=dict)
+    """kind → id → object"""
+    parents: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """kind → ids of the parents whose children were listed: elsewhere, absent means unknown."""
+    requests: int = 0
+
+    def get(self, kind: str, id: str | None) -> Live | None:
+        """The object, or None when the account has none such."""
+        return self.by_kind.get(kind, {}).get(id) if id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What we last applied at an address. `deposed`: the old object of a replacement, still to be deleted."""
+
+    address: str
+    kind: str
+    id: str
+    fields: Mapping[str, Any]
+    parent_id: str | None = None
+    protect: bool = False
+    deposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A line of the journal: what we are about to send, durable before it is sent, and how to find it afterwards."""
+
+    op: str
+    run: str
+    address: str
+    kind: str
+    verb: str
+    digest: str
+    look_for: Mapping[str, Any]
+
+
+class Source(StrEnum):
+    """Who changed a field: git (pending), somebody else (drift), or both at once."""
+
+    PENDING = "pending"
+    DRIFT = "drift"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """One field of one address, before (live) and after (desired); None on either side means that it is not there."""
+
+    path: str
+    before: Any
+    after: Any
+    source: Source = Source.PENDING
+    recorded: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one address, and why. The reason is for people; nothing is decided by it."""
+
+    address: str
+    kind: str
+    action: Action
+    reason: str
+    deltas: tuple[Delta, ...] = ()
+    replace_paths: tuple[str, ...] = ()
+    id: str | None = None
+    previous_address: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What it is to be: the declared fields of a create, update or replace (references as addresses)."""
+    parent_id: str | None = None
+    """Of the live object: where deletes and updates find it."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    protect: bool = False
+
+
+class Verb(StrEnum):
+    """What one step does."""
+
+    CREATE = "create"
+    BULK = "bulk"
+    WAIT = "wait"
+    UPDATE = "update"
+    ASIDE = "aside"
+    LINK = "link"
+    UNLINK = "unlink"
+    DELETE = "delete"
+    RECORD = "record"
+    FORGET = "forget"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that apply does; it starts when all that it `needs` is done.
+
+    `addresses` has one element but for a bulk create. `fields` is what is sent: the whole of a create, the changed
+    fields of an update, the added or removed references of a link or unlink. `id` is the object of a write to
+    something that exists. `writes` is how many requests that change something it sends.
+    """
+
+    id: str
+    verb: Verb
+    kind: str
+    addresses: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    object_id: str | None = None
+    parent_id: str | None = None
+    writes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What apply would do: complete in itself."""
+
+    stack: str
+    provider: str
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+    drift: tuple[Change, ...] = ()
+    estimate: Mapping[str, Any] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    diagnostics: tuple[Any, ...] = ()
+    unmanaged: Mapping[str, int] = field(default_factory=dict)
+    """How many foreign objects of each kind were seen."""
+
+    def count(self, action: Action) -> int:
+        """How many changes have this action."""
+        return sum(change.action is action for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one address fared: `done`, `failed` or `skipped`, with what to know about it."""
+
+    address: str
+    action: Action
+    result: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an apply went."""
+
+    run: str
+    outcomes: tuple[Outcome, ...]
+    interrupted: bool = False
+    requests: int = 0
+    writes: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything failed or was skipped."""
+        return any(outcome.result != "done" for outcome in self.outcomes)

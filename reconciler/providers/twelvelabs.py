@@ -1,0 +1,233 @@
+"""TwelveLabs, API v1.3: its kinds, and the calls that are not plain REST.
+
+Sources: the vendor's OpenAPI document and SDK reference (https://docs.twelvelabs.io/api-reference). Where vintages of
+the API differ, the newest is sent and the older ones are tolerated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from annotated_types import MaxLen, MinLen
+from pydantic import BeforeValidator, StringConstraints
+from pydantic import Field as PydanticField
+
+from reconciler.kind import (
+    CREATE_ONLY,
+    DETAIL,
+    FROM_KEY,
+    IDENTITY,
+    MERGE,
+    SOURCE,
+    STAMPED,
+    UNORDERED,
+    Kind,
+    Members,
+    Part,
+    Read,
+    Ref,
+    Wire,
+    WrongItems,
+)
+
+__all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset"]
+
+MAX_SAFE_INTEGER = 9_007_199_254_740_991
+"""Integers beyond 53 bits must be sent as strings (SDK 1.3.6)."""
+
+NEWEST_LAST = {"sort_by": "created_at", "sort_option": "asc"}
+
+
+def _metadata_problem(value: Any, *, lists: bool, drops_empty: bool) -> str | None:
+    """What is wrong with one metadata value, and what to do; None when it can be stored."""
+    if isinstance(value, str):
+        empty = "an empty string is never stored by the API; leave the key out" if drops_empty and not value else None
+        return empty
+    if isinstance(value, (bool, float)):
+        return None
+    if isinstance(value, int):
+        too_big = abs(value) > MAX_SAFE_INTEGER
+        return "an integer beyond 53 bits loses digits on the way; quote it" if too_big else None
+    if value is None:
+        return "null cannot be stored; leave the key out to remove it"
+    if isinstance(value, Mapping):
+        return "a nested map cannot be stored; write it as a string of JSON"
+    if not lists:
+        return "a list cannot be stored here; write it as one string"
+    if not value:
+        return "an empty list is never stored by the API; leave the key out"
+    return None if all(isinstance(item, str) and item for item in value) else "a list may hold non-empty strings only"
+
+
+def _check_metadata(value: Any, *, lists: bool, drops_empty: bool) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    problems = {}
+    for key, item in value.items():
+        if key.startswith("reconciler_"):
+            problems[key] = "keys that begin with reconciler_ are the tool's own; choose another name"
+        elif problem := _metadata_problem(item, lists=lists, drops_empty=drops_empty):
+            problems[key] = problem
+    if problems:
+        raise WrongItems(problems)
+    return value
+
+
+def _tagged_metadata(value: Any) -> Any:
+    return _check_metadata(value, lists=True, drops_empty=True)
+
+
+def _plain_metadata(value: Any) -> Any:
+    return _check_metadata(value, lists=False, drops_empty=False)
+
+
+Scalar = str | int | float | bool
+Name = Annotated[str, StringConstraints(min_length=1)]
+TaggedMetadata = Annotated[dict[str, Scalar | list[str]], BeforeValidator(_tagged_metadata)]
+"""Assets and indexed assets: scalars and lists of strings; empty values are dropped by the API."""
+PlainMetadata = Annotated[dict[str, Scalar], BeforeValidator(_plain_metadata)]
+"""Entities: scalars only."""
+
+
+class Asset(
+    Kind,
+    section="assets",
+    path="/assets",
+    update="PATCH {path}/user-metadata",
+):
+    """A media file in the account: a video, an audio file or an image, from disk or from a URL."""
+
+    file: Annotated[str | None, SOURCE] = None
+    """Path of the file, relative to the stack; its bytes are the asset's identity."""
+    url: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
+    """Address of a raw media file that the platform fetches by itself; the URL is the identity."""
+    sha256: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = None
+    """Pins the bytes of a `url`: change it when what the URL serves has changed."""
+    content: Annotated[str | None, IDENTITY] = None
+    """What the bytes are."""
+    filename: Annotated[Name | None, CREATE_ONLY] = None
+    """Name that the account shows; the file's own when left out."""
+    hls: Annotated[bool, CREATE_ONLY, Wire("enable_hls"), Read(lambda raw: "hls" in raw)] = False
+    """Whether the platform makes an HLS stream of it."""
+    thumbnail: Annotated[bool, CREATE_ONLY, Wire("enable_thumbnail"), Read(lambda raw: "thumbnail" in raw)] = False
+    """Whether the platform makes a thumbnail of it."""
+    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, Wire("user_metadata")] = PydanticField(default_factory=dict)
+    """Your own facts about it: strings, numbers, booleans and lists of strings."""
+
+    @classmethod
+    def lacks(cls, declared: Mapping[str, Any]) -> str | None:
+        if "file" in declared and "url" in declared:
+            return "has both `file` and `url`; keep one"
+        if "file" not in declared and "url" not in declared:
+            return "needs `file: PATH` or `url: https://…`"
+        return (
+            "`sha256` pins what a `url` serves; a `file` is hashed anyway"
+            if {"file", "sha256"} <= set(declared)
+            else None
+        )
+
+
+class Model(Part):
+    """One model of an index and what it looks at."""
+
+    name: Annotated[Name, Wire("model_name")]
+    """`marengo3.0` to search; which others are offered depends on the account."""
+    options: Annotated[list[Literal["visual", "audio"]], Wire("model_options"), UNORDERED, MinLen(1), MaxLen(2)] = (
+        PydanticField(default=["visual", "audio"])
+    )
+    """What it looks at and listens to."""
+
+
+class Index(
+    Kind,
+    section="indexes",
+    path="/indexes",
+    query=NEWEST_LAST,
+    update="PUT {path}",
+    natural_key=("name",),
+    unique=True,
+    asynchronous=False,
+    cascades=True,
+):
+    """A searchable set of indexed assets. Its models cannot be changed: another model is another index."""
+
+    name: Annotated[Name, Wire("index_name"), FROM_KEY] = ""
+    """Unique in the account."""
+    models: Annotated[list[Model], CREATE_ONLY, UNORDERED, MinLen(1)]
+    """The models that index each asset."""
+    addons: Annotated[list[Literal["thumbnail"]], CREATE_ONLY, UNORDERED] = PydanticField(default_factory=list)
+    """Extras; none can be added or taken away later."""
+
+
+class IndexedAsset(
+    Kind,
+    section="assets",
+    parent=Index,
+    path="/indexes/{parent}/indexed-assets",
+    query=NEWEST_LAST,
+    update="PATCH {path}",
+    natural_key=("asset",),
+    unique=True,
+):
+    """An asset in an index; its key is the asset's."""
+
+    asset: Annotated[str, Ref("Asset"), CREATE_ONLY, FROM_KEY, Wire("asset_id")] = ""
+    """The asset that is indexed, when the key is not its name."""
+    stream: Annotated[
+        bool, CREATE_ONLY, DETAIL, Wire("enable_video_stream"), Read(lambda raw: bool(raw.get("hls")))
+    ] = False
+    """Whether the index keeps a video stream of it."""
+    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, DETAIL, Wire("user_metadata")] = PydanticField(
+        default_factory=dict
+    )
+    """Facts for filtering searches of this index; apart from the asset's own."""
+
+
+class EntityCollection(
+    Kind,
+    section="entity_collections",
+    path="/entity-collections",
+    query=NEWEST_LAST,
+    update="PATCH {path}",
+    natural_key=("name",),
+    asynchronous=False,
+):
+    """A set of entities that searches can mention, such as a team's players."""
+
+    name: Annotated[Name, FROM_KEY] = ""
+    """Not unique in the account."""
+    description: str = ""
+    """What the collection is for."""
+
+
+class Entity(
+    Kind,
+    section="entities",
+    parent=EntityCollection,
+    path="/entity-collections/{parent}/entities",
+    query=NEWEST_LAST,
+    update="PATCH {path}",
+    bulk=("/bulk", "entities", 100),
+    natural_key=("name",),
+):
+    """A person or a thing to be found in videos, known by reference images."""
+
+    name: Annotated[Name, FROM_KEY] = ""
+    """Not unique in its collection."""
+    description: str = ""
+    """Who or what it is."""
+    assets: Annotated[list[str], Ref("Asset"), Members("/assets", at_least=1), UNORDERED, MinLen(1), Wire("asset_ids")]
+    """Its reference images, at least one."""
+    metadata: Annotated[PlainMetadata, STAMPED] = PydanticField(default_factory=dict)
+    """Your own facts about it: strings, numbers and booleans."""
+
+
+KINDS: tuple[type[Kind], ...] = (Asset, Index, IndexedAsset, EntityCollection, Entity)
+"""Parents before children, what is referred to before what refers to it."""
+
+
+class TwelveLabs:
+    """The provider."""
+
+    kinds = KINDS
