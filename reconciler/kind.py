@@ -6,7 +6,8 @@ From the class come validation, JSON Schema, diff rules, order, requests and `ex
         name: Annotated[str, Wire("index_name"), FROM_KEY] = ""
         models: Annotated[list[Model], CREATE_ONLY, UNORDERED]
 
-What a class declares is checked when the class is made: a wrong marker is a TypeError at import, not a surprise in a plan.
+What a class declares is checked when the class is made: a wrong marker is a TypeError at import, and no surprise
+in a plan.
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ class Kind(BaseModel):
     section       the word in YAML (`indexes`; for a child the word under its parent: `assets`)
     parent        the kind that it lives in, or none
     path          the API's collection; `{parent}` is the parent's id
-    query         what is sent with each list request, so that the order of pages is stable
+    query         what is sent with each list request, so that what is made meanwhile lands on the last page
+    newest        what is sent to get the newest first: to find what was just made, and to see whether it is ready
     update        method and path of an update, `{path}` being the object's own; "" if nothing can be updated
     bulk          (path under the collection, wire name of the list, most at once), if many can be made in one call
     natural_key   fields that name an object when its id is not known; the parent counts always
@@ -168,6 +170,7 @@ class Kind(BaseModel):
     parent: ClassVar[type[Kind] | None]
     path: ClassVar[str]
     query: ClassVar[Mapping[str, str]]
+    newest: ClassVar[Mapping[str, str]]
     update: ClassVar[str]
     bulk: ClassVar[tuple[str, str, int] | None]
     natural_key: ClassVar[tuple[str, ...]]
@@ -195,6 +198,7 @@ class Kind(BaseModel):
         path: str,
         parent: type[Kind] | None = None,
         query: Mapping[str, str] | None = None,
+        newest: Mapping[str, str] | None = None,
         update: str = "",
         bulk: tuple[str, str, int] | None = None,
         natural_key: Sequence[str] = (),
@@ -202,7 +206,8 @@ class Kind(BaseModel):
         asynchronous: bool = True,
         cascades: bool = False,
     ) -> None:
-        cls.section, cls.parent, cls.path, cls.query = section, parent, path, dict(query or {})
+        cls.section, cls.parent, cls.path = section, parent, path
+        cls.query, cls.newest = dict(query or {}), dict(newest or {})
         cls.update, cls.bulk = update, bulk
         cls.natural_key, cls.unique = tuple(natural_key), unique
         cls.asynchronous, cls.cascades = asynchronous, cascades

@@ -37,13 +37,13 @@ MAX_SAFE_INTEGER = 9_007_199_254_740_991
 """Integers beyond 53 bits must be sent as strings (SDK 1.3.6)."""
 
 NEWEST_LAST = {"sort_by": "created_at", "sort_option": "asc"}
+NEWEST_FIRST = {"sort_by": "created_at", "sort_option": "desc"}
 
 
 def _metadata_problem(value: Any, *, lists: bool, drops_empty: bool) -> str | None:
     """What is wrong with one metadata value, and what to do; None when it can be stored."""
     if isinstance(value, str):
-        empty = "an empty string is never stored by the API; leave the key out" if drops_empty and not value else None
-        return empty
+        return "an empty string is never stored by the API; leave the key out" if drops_empty and not value else None
     if isinstance(value, (bool, float)):
         return None
     if isinstance(value, int):
@@ -144,6 +144,7 @@ class Index(
     section="indexes",
     path="/indexes",
     query=NEWEST_LAST,
+    newest=NEWEST_FIRST,
     update="PUT {path}",
     natural_key=("name",),
     unique=True,
@@ -166,6 +167,7 @@ class IndexedAsset(
     parent=Index,
     path="/indexes/{parent}/indexed-assets",
     query=NEWEST_LAST,
+    newest=NEWEST_FIRST,
     update="PATCH {path}",
     natural_key=("asset",),
     unique=True,
@@ -189,6 +191,7 @@ class EntityCollection(
     section="entity_collections",
     path="/entity-collections",
     query=NEWEST_LAST,
+    newest=NEWEST_FIRST,
     update="PATCH {path}",
     natural_key=("name",),
     asynchronous=False,
@@ -207,6 +210,7 @@ class Entity(
     parent=EntityCollection,
     path="/entity-collections/{parent}/entities",
     query=NEWEST_LAST,
+    newest=NEWEST_FIRST,
     update="PATCH {path}",
     bulk=("/bulk", "entities", 100),
     natural_key=("name",),

@@ -1,0 +1,200 @@
+"""The account as it is: every list read whole or not at all.
+
+Top-level lists are read side by side, the pages after a list's first too, and the children of several parents. Single
+objects are read only for fields that lists leave out, and only where those are declared.
+
+A list is taken for whole when all its pages agree on the total, no id stands in it twice, and as many objects came as
+the total says. Else it is read again, and given up as an error: what a list lacks is never concluded from a bad one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from reconciler.errors import IncompleteListing
+from reconciler.kind import Kind
+from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, parent_of
+from reconciler.rest import Page, Rest
+
+__all__ = ["Wanted", "fetch", "listing"]
+
+T = TypeVar("T")
+
+READS = 4
+"""How often a list is read before it is given up as not provable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run has to know of the account."""
+
+    resources: Mapping[str, Resource]
+    recorded: Sequence[Recorded]
+    intents: Sequence[Intent] = ()
+    stack: str = ""
+    everything: bool = False
+    """Read all children of all parents: to rebuild a state, to export, to list what is unmanaged."""
+    stateless: bool = False
+    """Nothing is recorded: what is ours must be told from stamps."""
+
+
+async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
+    """Read what `wanted` needs. Raises IncompleteListing or an ApiError; never returns half of a list."""
+    kinds = _needed_kinds(provider, wanted)
+    roots = [kind for kind in kinds if kind.parent is None]
+    found: dict[str, dict[str, Live]] = {}
+    for kind, objects in zip(roots, await _together(listing(provider, kind, None) for kind in roots), strict=True):
+        found[kind.__name__] = objects
+    parents: dict[str, frozenset[str]] = {}
+    for kind in (kind for kind in kinds if kind.parent is not None):
+        ids = _parents_to_list(kind, wanted, found)
+        parents[kind.__name__] = frozenset(ids)
+        lists = await _together(listing(provider, kind, id) for id in ids)
+        found[kind.__name__] = {id: live for objects in lists for id, live in objects.items()}
+    await _read_details(provider, kinds, wanted, found)
+    await _confirm_missing(provider, kinds, wanted, found, parents)
+    return Snapshot(by_kind=found, parents=parents, requests=provider.http.sent)
+
+
+async def listing(provider: Rest, kind: type[Kind], parent_id: str | None) -> dict[str, Live]:
+    """All objects of a kind (under one parent), id → object in the server's order, proven whole."""
+    trouble = ""
+    for _ in range(READS):
+        first = await provider.page(kind, parent_id, 1)
+        rest = await _together(provider.page(kind, parent_id, number) for number in range(2, first.pages + 1))
+        objects = {live.id: live for page in (first, *rest) for live in page.objects}
+        trouble = _gap([first, *rest], objects)
+        if not trouble:
+            return objects
+    where = f" of {parent_id}" if parent_id else ""
+    raise IncompleteListing(
+        f"the list of {kind.__name__} objects{where} could not be proven whole in {READS} reads: {trouble}. "
+        "Nothing is concluded from it and nothing was changed; run again when the account is quieter"
+    )
+
+
+def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
+    """Why these pages do not prove a whole list; '' when they do."""
+    totals = {page.total for page in pages}
+    came = sum(len(page.objects) for page in pages)
+    if len(totals) > 1:
+        return f"pages disagree on the total ({', '.join(map(str, sorted(totals)))})"
+    if came != len(objects):
+        return f"{came - len(objects)} objects came twice"
+    if len(objects) != pages[0].total:
+        return f"{len(objects)} objects came of {pages[0].total}"
+    return ""
+
+
+async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Await all side by side; the first error cancels the others. How many at once is the transport's to bound."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(call) for call in calls]
+    return [task.result() for task in tasks]
+
+
+def _needed_kinds(provider: Rest, wanted: Wanted) -> list[type[Kind]]:
+    """Kinds that are declared, recorded or referred to, with their parents; all of them when nothing is recorded."""
+    if wanted.everything or wanted.stateless:
+        return list(provider.kinds)
+    names = {resource.kind for resource in wanted.resources.values()} | {row.kind for row in wanted.recorded}
+    names |= {intent.kind for intent in wanted.intents}
+    for kind in provider.kinds:
+        if kind.__name__ in names and kind.parent:
+            names.add(kind.parent.__name__)
+    return [kind for kind in provider.kinds if kind.__name__ in names]
+
+
+def _parents_to_list(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mapping[str, Live]]) -> list[str]:
+    """Ids of the parents whose children matter: ours, those that a declared parent may mean; without state, all."""
+    assert kind.parent is not None
+    candidates = found.get(kind.parent.__name__, {})
+    if wanted.everything or (wanted.stateless and _could_be_ours(kind, wanted, found)):
+        return list(candidates)
+    recorded = {row.id for row in wanted.recorded} | {row.parent_id for row in wanted.recorded}
+    given = {resource.id for resource in wanted.resources.values()}
+    names = {
+        tuple(repr(resource.fields.get(name)) for name in kind.parent.natural_key)
+        for resource in wanted.resources.values()
+        if resource.kind == kind.parent.__name__
+    }
+    return [
+        id
+        for id, live in candidates.items()
+        if id in recorded
+        or id in given
+        or tuple(repr(live.fields.get(name)) for name in kind.parent.natural_key) in names
+    ]
+
+
+def _could_be_ours(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mapping[str, Live]]) -> bool:
+    """Whether objects of ours may sit under a parent that nobody declares: not if what they refer to is not ours."""
+    referred = [field.ref for field in kind.refs() if field.ref]
+    return not referred or any(
+        live.stamp and live.stamp.stack == wanted.stack for name in referred for live in found.get(name, {}).values()
+    )
+
+
+async def _read_details(
+    provider: Rest, kinds: Sequence[type[Kind]], wanted: Wanted, found: dict[str, dict[str, Live]]
+) -> None:
+    """Replace list items by whole objects where a field that lists leave out is declared, or the stamp must be known."""
+    for kind in kinds:
+        detail = {name for name, field in kind.specs.items() if field.detail}
+        if not detail:
+            continue
+        ids = _ids_to_read(kind, detail, wanted, found[kind.__name__])
+        lives = await _together(provider.get(kind, id, found[kind.__name__][id].parent_id) for id in ids)
+        for id, live in zip(ids, lives, strict=True):
+            if live is None:
+                del found[kind.__name__][id]
+            else:
+                found[kind.__name__][id] = live
+
+
+def _ids_to_read(kind: type[Kind], detail: set[str], wanted: Wanted, objects: Mapping[str, Live]) -> list[str]:
+    rows = {row.id: row for row in wanted.recorded if row.kind == kind.__name__}
+    if wanted.everything:
+        return list(objects)
+    known = {row.address for row in rows.values() if not row.deposed}
+    fresh = {
+        parent_of(address)
+        for address, resource in wanted.resources.items()
+        if resource.kind == kind.__name__ and address not in known
+    }
+    ids = []
+    for id in objects:
+        row = rows.get(id)
+        if row is None:
+            needed = bool(fresh) or wanted.stateless
+        else:
+            resource = wanted.resources.get(row.address)
+            needed = bool(detail & set(row.fields)) or (resource is not None and bool(detail & set(resource.fields)))
+        if needed:
+            ids.append(id)
+    return ids
+
+
+async def _confirm_missing(
+    provider: Rest,
+    kinds: Sequence[type[Kind]],
+    wanted: Wanted,
+    found: dict[str, dict[str, Live]],
+    parents: Mapping[str, frozenset[str]],
+) -> None:
+    """Ask once more, by id, for what is recorded and not listed: pages may have shifted with the totals the same."""
+    by_name = {kind.__name__: kind for kind in kinds}
+    missing = [
+        row
+        for row in wanted.recorded
+        if row.kind in by_name
+        and row.id not in found[row.kind]
+        and (row.parent_id is None or row.parent_id in parents[row.kind])
+    ]
+    lives = await _together(provider.get(by_name[row.kind], row.id, row.parent_id) for row in missing)
+    for row, live in zip(missing, lives, strict=True):
+        if live is not None:
+            found[row.kind][row.id] = live

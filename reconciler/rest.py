@@ -1,0 +1,243 @@
+"""A provider for any API that is collections of JSON objects: pages, single objects, creates, updates, deletes.
+
+All that it needs to know of a kind stands in the kind's class; what an API does otherwise, its provider overrides.
+It decides nothing and keeps nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from reconciler.errors import ApiError, NotFound
+from reconciler.http import Http
+from reconciler.kind import Field, Kind, Update, from_wire, to_wire
+from reconciler.model import Live, Stamp, Status
+
+__all__ = ["Made", "Page", "Rest", "STAMP_KEYS"]
+
+STAMP_KEYS = ("reconciler_stack", "reconciler_key", "reconciler_sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: its objects, how many objects and pages there are in all as the server says."""
+
+    objects: tuple[Live, ...]
+    total: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a create gave: the new object's id, or why the API refused this one of many."""
+
+    id: str = ""
+    refused: str = ""
+
+
+class Rest:
+    """One account behind one `Http`. Methods raise `errors.ApiError`s; `create` raises Unclear when it cannot know."""
+
+    name: ClassVar[str]
+    kinds: ClassVar[tuple[type[Kind], ...]]
+    page_size: ClassVar[int] = 50
+    ready: ClassVar[frozenset[str]] = frozenset({"ready"})
+    failed: ClassVar[frozenset[str]] = frozenset({"failed"})
+
+    def __init__(self, http: Http, *, root: Path) -> None:
+        self.http = http
+        self.root = root
+        """What `file` paths are relative to."""
+
+    # Reading
+
+    async def page(
+        self, kind: type[Kind], parent_id: str | None, number: int, query: Mapping[str, Any] | None = None
+    ) -> Page:
+        """Page `number` (from 1) of the objects of a kind, the largest pages that the API gives."""
+        query = {"page": number, "page_limit": self.page_size, **(kind.query if query is None else query)}
+        answer = await self.http.request("GET", self._collection(kind, parent_id), query=query)
+        try:
+            info = answer["page_info"]
+            objects = tuple(self.live(kind, raw, parent_id, detailed=False) for raw in answer["data"])
+            return Page(objects, int(info["total_results"]), int(info["total_page"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ApiError(f"GET {kind.path}: the answer is no page of a list (no {error})") from error
+
+    async def get(self, kind: type[Kind], id: str, parent_id: str | None) -> Live | None:
+        """One object with all its fields; None when it is provably not there."""
+        try:
+            raw = await self.http.request("GET", self._object(kind, id, parent_id))
+        except NotFound:
+            return None
+        if not isinstance(raw, Mapping) or "_id" not in raw:
+            raise ApiError(f"GET {kind.path}/{id}: the answer is no {kind.__name__}")
+        return self.live(kind, raw, parent_id, detailed=True)
+
+    async def poll(self, kind: type[Kind], parent_id: str | None, ids: Iterable[str]) -> dict[str, Live]:
+        """How these objects stand, with as few requests as the API allows: the newest pages, until all are seen."""
+        missing, found, number = set(ids), dict[str, Live](), 1
+        while missing:
+            page = await self.page(kind, parent_id, number, kind.newest)
+            found |= {live.id: live for live in page.objects if live.id in missing}
+            missing -= found.keys()
+            if number >= page.pages:
+                break
+            number += 1
+        return found
+
+    def live(self, kind: type[Kind], raw: Mapping[str, Any], parent_id: str | None, *, detailed: bool) -> Live:
+        """One object's JSON as a `Live`: our names, without our stamp."""
+        whole = detailed or not any(field.detail for field in kind.specs.values())
+        fields = {
+            name: from_wire(field, raw)
+            for name, field in kind.specs.items()
+            if not (field.source or field.identity or (field.detail and not whole))
+        }
+        stamp = None
+        if marked := kind.field_with(lambda field: field.stamped):
+            stamp, fields = _unstamped(marked.name, fields)
+        return Live(
+            kind=kind.__name__,
+            id=raw["_id"],
+            fields=fields,
+            parent_id=parent_id,
+            status=self.status(raw),
+            stamp=stamp,
+            detailed=whole,
+            facts=self.facts(raw),
+        )
+
+    def status(self, raw: Mapping[str, Any]) -> Status:
+        """What the API's word means to us; an object without one is ready."""
+        word = raw.get("status")
+        if word is None or word in self.ready:
+            return Status.READY
+        return Status.FAILED if word in self.failed else Status.PENDING
+
+    def facts(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """What is good to know and cannot be declared."""
+        return {}
+
+    # Writing
+
+    async def create(
+        self, kind: type[Kind], fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
+    ) -> Made:
+        """Make one object; references in `fields` are ids. Never repeated here: Unclear means that the caller looks."""
+        body = self.body(kind, fields, stamp)
+        return _made(await self.http.request("POST", self._collection(kind, parent_id), json=body))
+
+    async def create_many(
+        self, kind: type[Kind], parent_id: str | None, many: Sequence[tuple[Mapping[str, Any], Stamp | None]]
+    ) -> list[Made]:
+        """Make many in one call; the answers stand in the order of `many`. Natural keys in it must be distinct."""
+        if kind.bulk is None:
+            raise TypeError(f"{kind.__name__} cannot be made in bulk")
+        path, word, _ = kind.bulk
+        bodies = [self.body(kind, fields, stamp) for fields, stamp in many]
+        answer = await self.http.request("POST", self._collection(kind, parent_id) + path, json={word: bodies})
+        return self.made_of_bulk(kind, bodies, answer)
+
+    def made_of_bulk(self, kind: type[Kind], bodies: Sequence[Mapping[str, Any]], answer: Any) -> list[Made]:
+        """Match what a bulk create answered to what was sent: an API's own shape."""
+        raise NotImplementedError
+
+    async def update(
+        self, kind: type[Kind], id: str, parent_id: str | None, fields: Mapping[str, Any], stamp: Stamp | None
+    ) -> None:
+        """Send the changed `fields` (a merged map: only its changed keys, None for those that go)."""
+        method, _, path = kind.update.partition(" ")
+        wire = {kind.specs[name].wire: to_wire(kind.specs[name], value) for name, value in fields.items()}
+        marked = kind.field_with(lambda field: field.stamped)
+        if marked and marked.name in fields:
+            wire[marked.wire] = {**fields[marked.name], **stamp_to_wire(stamp)}
+        await self.http.request(method, path.replace("{path}", self._object(kind, id, parent_id)), json=wire)
+
+    async def unstamp(self, kind: type[Kind], id: str, parent_id: str | None) -> None:
+        """Take our marks off an object that is no longer ours to manage; its other metadata stays."""
+        marked = kind.field_with(lambda field: field.stamped)
+        live = await self.get(kind, id, parent_id) if marked else None
+        if marked is None or live is None or live.stamp is None:
+            return
+        rest = live.fields.get(marked.name) or {}
+        value = dict.fromkeys(STAMP_KEYS) if marked.update is Update.MERGE else rest
+        method, _, path = kind.update.partition(" ")
+        where = path.replace("{path}", self._object(kind, id, parent_id))
+        await self.http.request(method, where, json={marked.wire: value})
+
+    async def link(self, kind: type[Kind], id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
+        """Add members to a set. Repeating it changes nothing."""
+        await self._members("POST", kind, id, parent_id, field, ids)
+
+    async def unlink(self, kind: type[Kind], id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
+        """Take members out of a set. The caller sees to it that enough stay."""
+        await self._members("DELETE", kind, id, parent_id, field, ids)
+
+    async def delete(self, kind: type[Kind], id: str, parent_id: str | None) -> None:
+        """Delete one object; one that is already gone is a success."""
+        try:
+            await self.http.request("DELETE", self._object(kind, id, parent_id))
+        except NotFound:
+            return
+
+    def body(self, kind: type[Kind], fields: Mapping[str, Any], stamp: Stamp | None) -> dict[str, Any]:
+        """The JSON of a create: what is declared, flags always (their defaults differ by vintage), and our stamp."""
+        wire: dict[str, Any] = {}
+        for name, field in kind.specs.items():
+            if field.source or field.identity:
+                continue
+            if name in fields:
+                wire[field.wire] = to_wire(field, fields[name])
+            elif isinstance(field.default, bool):
+                wire[field.wire] = field.default
+            if field.stamped and stamp:
+                wire[field.wire] = {**fields.get(name, {}), **stamp_to_wire(stamp)}
+        return wire
+
+    async def _members(
+        self, method: str, kind: type[Kind], id: str, parent_id: str | None, field: Field, ids: Sequence[str]
+    ) -> None:
+        assert field.members is not None
+        path = self._object(kind, id, parent_id) + field.members.path
+        await self.http.request(method, path, json={field.wire: list(ids)}, repeatable=True)
+
+    def _collection(self, kind: type[Kind], parent_id: str | None) -> str:
+        return kind.path.replace("{parent}", parent_id or "")
+
+    def _object(self, kind: type[Kind], id: str, parent_id: str | None) -> str:
+        return f"{self._collection(kind, parent_id)}/{id}"
+
+
+def _made(answer: Any) -> Made:
+    if isinstance(answer, Mapping) and isinstance(answer.get("_id"), str):
+        return Made(answer["_id"])
+    from reconciler.errors import Unclear
+
+    raise Unclear("the answer to the create has no id")
+
+
+def stamp_to_wire(stamp: Stamp | None) -> dict[str, str]:
+    """Our marks as metadata keys; {} without a stamp."""
+    if stamp is None:
+        return {}
+    marks = {"reconciler_stack": stamp.stack, "reconciler_key": stamp.key}
+    return marks | ({"reconciler_sha256": stamp.content} if stamp.content else {})
+
+
+def _unstamped(name: str, fields: dict[str, Any]) -> tuple[Stamp | None, dict[str, Any]]:
+    """The stamp found in a map of metadata, and the fields without it."""
+    if not isinstance(metadata := fields.get(name), Mapping):
+        return None, fields
+    if "reconciler_stack" not in metadata:
+        return None, fields
+    stamp = Stamp(
+        stack=str(metadata["reconciler_stack"]),
+        key=str(metadata.get("reconciler_key", "")),
+        content=metadata.get("reconciler_sha256"),
+    )
+    rest = {key: value for key, value in metadata.items() if key not in STAMP_KEYS}
+    return stamp, {**fields, name: rest}
