@@ -91,9 +91,12 @@ def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
 
 async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Await all side by side; the first error cancels the others. How many at once is the transport's to bound."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(call) for call in calls]
-    return [task.result() for task in tasks]
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _needed_kinds(provider: Rest, wanted: Wanted) -> list[type[Kind]]:
@@ -141,7 +144,7 @@ def _could_be_ours(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mapping
 async def _read_details(
     provider: Rest, kinds: Sequence[type[Kind]], wanted: Wanted, found: dict[str, dict[str, Live]]
 ) -> None:
-    """Replace list items by whole objects where a field that lists leave out is declared, or the stamp must be known."""
+    """Replace list items by whole objects, where a field that lists leave out is declared or a stamp must be known."""
     for kind in kinds:
         detail = {name for name, field in kind.specs.items() if field.detail}
         if not detail:

@@ -16,7 +16,7 @@ from reconciler.http import Http
 from reconciler.kind import Field, Kind, Update, from_wire, to_wire
 from reconciler.model import Live, Stamp, Status
 
-__all__ = ["Made", "Page", "Rest", "STAMP_KEYS"]
+__all__ = ["STAMP_KEYS", "Made", "Page", "Rest", "stamp_to_wire"]
 
 STAMP_KEYS = ("reconciler_stack", "reconciler_key", "reconciler_sha256")
 
