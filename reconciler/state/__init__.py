@@ -1,0 +1,229 @@
+"""What we own, what we were about to do, who ran when, and the lock: SQLite or PostgreSQL, one schema, one code.
+
+It keeps and gives back; what a row means for a plan is decided elsewhere. Every table is keyed by the stack, so
+several stacks share a database without seeing each other. `State.commit` is the only way to write, and each call is
+one transaction that is on disk when it returns. No secret is ever written: field values pass `model.mask`.
+
+The lock dies with its holder. On SQLite it is a lock on a file beside the database, which the system drops with the
+process. On PostgreSQL it is an advisory lock of the very session that writes: whoever loses the session loses the
+lock *and* the means to write, so two runs cannot both believe that they hold the stack. (A pooler that hands out
+another session for each transaction breaks this; connect to the server itself.)
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from reconciler.errors import Locked, StateError
+from reconciler.model import Intent, Recorded
+from reconciler.state.store import Store, connect
+from reconciler.state.tables import intents, locks, resources, runs, uploads
+from reconciler.state.writes import (
+    Close,
+    Depose,
+    Drop,
+    DropUpload,
+    Open,
+    Put,
+    PutUpload,
+    Rename,
+    Upload,
+    Write,
+    upload_from,
+    upsert,
+    write,
+)
+
+__all__ = [
+    "Close",
+    "Depose",
+    "Drop",
+    "DropUpload",
+    "Holder",
+    "Open",
+    "Put",
+    "PutUpload",
+    "Rename",
+    "State",
+    "Unlocked",
+    "Upload",
+    "Write",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a stack."""
+
+    who: str
+    host: str
+    pid: int
+    since: datetime
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.who} on {self.host} (pid {self.pid}) since {self.since:%Y-%m-%d %H:%M:%S} UTC, `{self.command}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """What `State.unlock` did: whose mark it cleared (None: there was none), and whether it ended a living session."""
+
+    holder: Holder | None
+    ended_session: bool
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class State:
+    """The state of one stack; made by `open`, usable from any thread, one call at a time."""
+
+    def __init__(self, stack: str, store: Store, now: Callable[[], datetime]) -> None:
+        self._stack = stack
+        self._store = store
+        self._now = now
+        self._mutex = threading.RLock()
+        self._locked = False
+
+    @classmethod
+    def open(cls, url: str, stack: str, *, create: bool = True, now: Callable[[], datetime] = _now) -> State:
+        """Open the state at `url` (`sqlite:////…/state.db` or `postgresql+psycopg://…`), brought to the newest schema.
+
+        `create=False` makes nothing: where there is no state yet it reads as empty, and writing is a StateError.
+        StateError also for a newer schema, a file that is no database, a server that does not answer.
+        """
+        return cls(stack, connect(url, create=create), now)
+
+    @property
+    def exists(self) -> bool:
+        """Whether this stack was ever applied with this state."""
+        return any(self._rows(sa.select(table.c.stack).limit(1), table) for table in (runs, resources))
+
+    def recorded(self) -> list[Recorded]:
+        """All that we own, by address, deposed ones included."""
+        c = resources.c
+        rows = self._rows(
+            sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, c.protect, c.deposed).order_by(c.address, c.id),
+            resources,
+        )
+        loads = json.loads
+        return [Recorded(a, k, i, loads(fields), p, protect, deposed) for a, k, i, fields, p, protect, deposed in rows]
+
+    def intents(self) -> list[Intent]:
+        """What was announced and never concluded, oldest first."""
+        c = intents.c
+        query = sa.select(c.op, c.run, c.address, c.kind, c.verb, c.digest, c.look_for).order_by(c.seq)
+        rows = self._rows(query, intents)
+        return [Intent(o, run, a, k, verb, digest, json.loads(found)) for o, run, a, k, verb, digest, found in rows]
+
+    def uploads(self) -> list[Upload]:
+        """Multipart uploads in flight, by id."""
+        return [upload_from(row) for row in self._rows(sa.select(uploads).order_by(uploads.c.upload_id), uploads)]
+
+    def commit(self, *writes: Write) -> None:
+        """Do all the writes, in order, in one transaction that is on disk when this returns; or none of them."""
+        if not writes:
+            return
+        with self._mutex, self._store.transaction() as connection:
+            write(connection, self._stack, writes)
+
+    def start_run(self, command: str) -> str:
+        """Note that a run begins; gives its id, which sorts by time."""
+        now = self._now()
+        run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        row = {"stack": self._stack, "run": run, "command": command, "started": _stamp(now), **_who()}
+        with self._mutex, self._store.transaction() as connection:
+            connection.execute(runs.insert(), row)
+        return run
+
+    def end_run(self, run: str, result: str) -> None:
+        """Note how a run ended, in a word."""
+        done = runs.update().where(runs.c.stack == self._stack, runs.c.run == run)
+        with self._mutex, self._store.transaction() as connection:
+            connection.execute(done.values(ended=_stamp(self._now()), result=result))
+
+    @contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """Hold the stack while the block runs; Locked, naming the holder, when another does (or this one already)."""
+        with self._mutex:
+            if self._locked or not self._store.acquire(self._stack):
+                raise Locked(self._refusal(self._mark()))
+            self._locked = True
+        try:
+            self._put_mark(command)
+            yield
+        finally:
+            self._locked = False
+            with suppress(StateError):  # a connection that is gone took the lock with it; the mark is only for people
+                self._clear_mark()
+            self._store.release(self._stack)
+
+    def holder(self) -> Holder | None:
+        """Who holds the stack now; None when nobody does, whatever mark a dead run has left."""
+        with self._mutex:
+            return self._mark() if self._locked or self._store.is_held(self._stack) else None
+
+    def unlock(self) -> Unlocked:
+        """Clear what a dead run has left. A living one: on PostgreSQL its session is ended, on SQLite this is Locked.
+
+        The run whose session was ended cannot write any more: its next commit is a StateError.
+        """
+        with self._mutex:
+            mark = self._mark()
+            held = self._locked or self._store.is_held(self._stack)
+            if self._locked or (held and not self._store.end_holder(self._stack)):
+                raise Locked(self._refusal(mark) + "; nothing but its own process can release it: end that one")
+            self._clear_mark()
+        return Unlocked(mark, ended_session=held)
+
+    def close(self) -> None:
+        """Let go of the database, and of the lock if it is held."""
+        self._store.close()
+
+    def _rows(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table) -> Sequence[Any]:
+        with self._mutex:
+            return self._store.read(query.where(table.c.stack == self._stack))
+
+    def _mark(self) -> Holder | None:
+        c = locks.c
+        rows = self._rows(sa.select(c.who, c.host, c.pid, c.since, c.command), locks)
+        return next((Holder(w, h, p, datetime.fromisoformat(s), command) for w, h, p, s, command in rows), None)
+
+    def _put_mark(self, command: str) -> None:
+        row = {"stack": self._stack, "since": _stamp(self._now()), "command": command, **_who()}
+        with self._mutex, self._store.transaction() as connection:
+            connection.execute(upsert(connection.dialect.name, locks, ("stack",)), row)
+
+    def _clear_mark(self) -> None:
+        with self._mutex, self._store.transaction() as connection:
+            connection.execute(locks.delete().where(locks.c.stack == self._stack))
+
+    def _refusal(self, mark: Holder | None) -> str:
+        by = str(mark) if mark else "a run that has not yet said who it is"
+        return f"stack {self._stack!r} is locked by {by}"
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _who() -> dict[str, Any]:
+    try:
+        who = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user id has no name
+        who = f"uid {os.getuid()}"
+    return {"who": who, "host": socket.gethostname(), "pid": os.getpid()}

@@ -1,0 +1,280 @@
+"""The writes that a commit is made of, as values, and what each does to the tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reconciler.model import Intent, Recorded, mask
+from reconciler.state.tables import intents, resources, uploads
+
+__all__ = [
+    "Close",
+    "Depose",
+    "Drop",
+    "DropUpload",
+    "Open",
+    "Put",
+    "PutUpload",
+    "Rename",
+    "Upload",
+    "Write",
+    "upload_from",
+    "upsert",
+    "write",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload in flight: all that another process needs to go on with it.
+
+    `content` is the sha256 of the bytes; `path`, `size_bytes` and `mtime_ns` tell whether the file is still the one
+    that was begun. `proofs` maps the index of a stored chunk (from 1) to its ETag. `expires_at` is RFC 3339.
+    """
+
+    upload_id: str
+    asset_id: str
+    address: str
+    content: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    chunk_size: int
+    total_chunks: int
+    headers: Mapping[str, str]
+    proofs: Mapping[int, str]
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Record an object. Another current one at its address becomes deposed: an id that we made is never forgotten."""
+
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Forget one object, current or deposed."""
+
+    address: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Depose:
+    """The object is about to be replaced: it stays recorded until it is deleted."""
+
+    address: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """An address and all below it get a new one, open intents and uploads too. StateError when the new one is taken."""
+
+    old_address: str
+    new_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A line in the journal, before the call that it announces."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """What came of the intent `op` is known."""
+
+    op: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutUpload:
+    """Keep or renew an upload in flight."""
+
+    upload: Upload
+
+
+@dataclass(frozen=True, slots=True)
+class DropUpload:
+    """The upload is done, or given up."""
+
+    upload_id: str
+
+
+Write = Put | Drop | Depose | Rename | Open | Close | PutUpload | DropUpload
+
+
+def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
+    """Do them in order, neighbours of one type in bulk."""
+    for kind, group in _grouped(writes):
+        _WRITERS[kind](connection, stack, group)
+
+
+def _grouped(writes: Iterable[Write]) -> Iterator[tuple[type[Write], list[Any]]]:
+    """Neighbours of one type together, in order; a group never holds the same address twice (see `_put`)."""
+    group: list[Any] = []
+    seen: set[str] = set()
+    for write in writes:
+        address = write.recorded.address if isinstance(write, Put) else ""
+        if group and (type(write) is not type(group[0]) or address in seen):
+            yield type(group[0]), group
+            group, seen = [], set()
+        group.append(write)
+        if address:
+            seen.add(address)
+    yield type(group[0]), group
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(mask(value), sort_keys=True, separators=(",", ":"))
+
+
+@cache
+def upsert(dialect: str, table: sa.Table, key: tuple[str, ...]) -> sa.Insert:
+    """Insert, or overwrite the row with the same key: the two databases spell it alike, SQLAlchemy does not."""
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    rest = [column.name for column in table.c if column.name not in (*key, "seq")]
+    made: sa.Insert = insert.on_conflict_do_update(
+        index_elements=key, set_={name: insert.excluded[name] for name in rest}
+    )
+    return made
+
+
+_this = (resources.c.stack == sa.bindparam("of"), resources.c.address == sa.bindparam("at"))
+_its = resources.c.id == sa.bindparam("its")
+_DEPOSE_OTHERS = resources.update().where(*_this, sa.not_(_its), ~resources.c.deposed).values(deposed=True)
+_DEPOSE = resources.update().where(*_this, _its).values(deposed=True)
+_DROP = resources.delete().where(*_this, _its)
+_CLOSE = intents.delete().where(intents.c.stack == sa.bindparam("of"), intents.c.op == sa.bindparam("its"))
+_DROP_UPLOAD = uploads.delete().where(uploads.c.stack == sa.bindparam("of"), uploads.c.upload_id == sa.bindparam("its"))
+
+
+def _renaming(table: sa.Table) -> Iterator[sa.Update]:
+    """The address itself, then all below it: in one statement neither database would use its index."""
+    address = table.c.address
+    tail = sa.func.substr(address, sa.bindparam("after", type_=sa.Integer()))
+    moved = (
+        table.update()
+        .where(table.c.stack == sa.bindparam("of"))
+        .values(address=sa.bindparam("new", type_=sa.Text()).concat(tail))
+    )
+    yield moved.where(address == sa.bindparam("old"))
+    yield moved.where(address >= sa.bindparam("first"), address < sa.bindparam("beyond"))
+
+
+_RENAMES = tuple(chain.from_iterable(map(_renaming, (resources, intents, uploads))))
+
+
+def _put(connection: sa.Connection, stack: str, group: list[Put]) -> None:
+    rows = [put.recorded for put in group]
+    current = [{"of": stack, "at": row.address, "its": row.id} for row in rows if not row.deposed]
+    if current:
+        connection.execute(_DEPOSE_OTHERS, current)
+    connection.execute(
+        upsert(connection.dialect.name, resources, ("stack", "address", "id")),
+        [
+            {
+                "stack": stack,
+                "address": row.address,
+                "id": row.id,
+                "kind": row.kind,
+                "fields": _dumps(row.fields),
+                "parent_id": row.parent_id,
+                "protect": row.protect,
+                "deposed": row.deposed,
+            }
+            for row in rows
+        ],
+    )
+
+
+def _drop(connection: sa.Connection, stack: str, group: list[Drop]) -> None:
+    connection.execute(_DROP, [{"of": stack, "at": drop.address, "its": drop.id} for drop in group])
+
+
+def _depose(connection: sa.Connection, stack: str, group: list[Depose]) -> None:
+    connection.execute(_DEPOSE, [{"of": stack, "at": depose.address, "its": depose.id} for depose in group])
+
+
+def _rename(connection: sa.Connection, stack: str, group: list[Rename]) -> None:
+    rows = [
+        {
+            "of": stack,
+            "old": rename.old_address,
+            "new": rename.new_address,
+            "first": f"{rename.old_address}/",
+            "beyond": f"{rename.old_address}0",  # "0" is what follows "/": below an address is a range
+            "after": len(rename.old_address) + 1,
+        }
+        for rename in group
+    ]
+    for row in rows:  # one after another: what the first moves, the second may move on
+        for statement in _RENAMES:
+            connection.execute(statement, row)
+
+
+def _open(connection: sa.Connection, stack: str, group: list[Open]) -> None:
+    connection.execute(
+        upsert(connection.dialect.name, intents, ("stack", "op")),
+        [
+            {
+                "stack": stack,
+                "op": intent.op,
+                "run": intent.run,
+                "address": intent.address,
+                "kind": intent.kind,
+                "verb": intent.verb,
+                "digest": intent.digest,
+                "look_for": _dumps(intent.look_for),
+            }
+            for intent in (it.intent for it in group)
+        ],
+    )
+
+
+def _close(connection: sa.Connection, stack: str, group: list[Close]) -> None:
+    connection.execute(_CLOSE, [{"of": stack, "its": close.op} for close in group])
+
+
+def _put_upload(connection: sa.Connection, stack: str, group: list[PutUpload]) -> None:
+    names = Upload.__dataclass_fields__
+    rows = [{name: getattr(it.upload, name) for name in names} for it in group]
+    packed = [
+        {**row, "stack": stack, "headers": _dumps(row["headers"]), "proofs": _dumps(row["proofs"])} for row in rows
+    ]
+    connection.execute(upsert(connection.dialect.name, uploads, ("stack", "upload_id")), packed)
+
+
+def upload_from(row: sa.Row[Any]) -> Upload:
+    values = dict(row._mapping)
+    del values["stack"]
+    proofs = {int(index): proof for index, proof in json.loads(values.pop("proofs")).items()}
+    return Upload(**values | {"headers": json.loads(values["headers"]), "proofs": proofs})
+
+
+def _drop_upload(connection: sa.Connection, stack: str, group: list[DropUpload]) -> None:
+    connection.execute(_DROP_UPLOAD, [{"of": stack, "its": drop.upload_id} for drop in group])
+
+
+_WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
+    Put: _put,
+    Drop: _drop,
+    Depose: _depose,
+    Rename: _rename,
+    Open: _open,
+    Close: _close,
+    PutUpload: _put_upload,
+    DropUpload: _drop_upload,
+}
