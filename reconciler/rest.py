@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reconciler.errors import ApiError, NotFound
+from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.http import Http
 from reconciler.kind import Field, Kind, Update, from_wire, to_wire
 from reconciler.model import Live, Stamp, Status
 
-__all__ = ["STAMP_KEYS", "Made", "Page", "Rest", "stamp_to_wire"]
+__all__ = ["STAMP_KEYS", "Made", "Page", "Rest", "made_of", "stamp_to_wire"]
 
 STAMP_KEYS = ("reconciler_stack", "reconciler_key", "reconciler_sha256")
 
@@ -122,6 +122,10 @@ class Rest:
         """What is good to know and cannot be declared."""
         return {}
 
+    def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
+        """How many bytes an object of these fields will have, for kinds that have bytes of ours."""
+        return None
+
     # Writing
 
     async def create(
@@ -129,7 +133,7 @@ class Rest:
     ) -> Made:
         """Make one object; references in `fields` are ids. Never repeated here: Unclear means that the caller looks."""
         body = self.body(kind, fields, stamp)
-        return _made(await self.http.request("POST", self._collection(kind, parent_id), json=body))
+        return made_of(await self.http.request("POST", self._collection(kind, parent_id), json=body))
 
     async def create_many(
         self, kind: type[Kind], parent_id: str | None, many: Sequence[tuple[Mapping[str, Any], Stamp | None]]
@@ -212,11 +216,10 @@ class Rest:
         return f"{self._collection(kind, parent_id)}/{id}"
 
 
-def _made(answer: Any) -> Made:
+def made_of(answer: Any) -> Made:
+    """The id out of the answer to a create; Unclear when it has none, for something may have been made."""
     if isinstance(answer, Mapping) and isinstance(answer.get("_id"), str):
         return Made(answer["_id"])
-    from reconciler.errors import Unclear
-
     raise Unclear("the answer to the create has no id")
 
 

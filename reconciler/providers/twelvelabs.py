@@ -6,13 +6,15 @@ the API differ, the newest is sent and the older ones are tolerated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen, MinLen
 from pydantic import BeforeValidator, StringConstraints
 from pydantic import Field as PydanticField
 
+from reconciler.errors import Unclear
 from reconciler.kind import (
     CREATE_ONLY,
     DETAIL,
@@ -30,8 +32,11 @@ from reconciler.kind import (
     Wire,
     WrongItems,
 )
+from reconciler.model import Live, Stamp
+from reconciler.rest import Made, Rest, made_of
+from reconciler.upload import send_file
 
-__all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset"]
+__all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset", "TwelveLabs"]
 
 MAX_SAFE_INTEGER = 9_007_199_254_740_991
 """Integers beyond 53 bits must be sent as strings (SDK 1.3.6)."""
@@ -231,7 +236,72 @@ KINDS: tuple[type[Kind], ...] = (Asset, Index, IndexedAsset, EntityCollection, E
 """Parents before children, what is referred to before what refers to it."""
 
 
-class TwelveLabs:
-    """The provider."""
+class TwelveLabs(Rest):
+    """The provider: what its API does otherwise than collections of JSON do."""
 
+    name = "twelvelabs"
     kinds = KINDS
+    base_url = "https://api.twelvelabs.io/v1.3"
+    url_variables = ("TWELVELABS_BASE_URL",)
+    key_variables = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY")
+
+    @staticmethod
+    def headers(key: str) -> dict[str, str]:
+        """What proves who we are."""
+        return {"x-api-key": key}
+
+    def facts(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        system = raw.get("system_metadata") or {}
+        facts = {name: raw.get(name, system.get(name)) for name in FACTS}
+        if isinstance(error := raw.get("error"), Mapping):
+            facts["error"] = error.get("message")
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
+        return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None
+
+    async def create(
+        self, kind: type[Kind], fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
+    ) -> Made:
+        """An asset goes up as a form, from disk or by its URL; its metadata is a string of JSON there."""
+        if kind is not Asset:
+            return await super().create(kind, fields, parent_id, stamp)
+        form = self.body(kind, fields, stamp)
+        if "user_metadata" in form:
+            form["user_metadata"] = json.dumps(form["user_metadata"])
+        if "url" in fields:
+            return made_of(
+                await self.http.request("POST", kind.path, form={"method": "url", "url": fields["url"], **form})
+            )
+        path = self.root / fields["file"]
+        form = {"method": "direct", "filename": path.name, **form}
+        return made_of(await send_file(self.http, kind.path, path, form))
+
+    def made_of_bulk(self, kind: type[Kind], bodies: Sequence[Mapping[str, Any]], answer: Any) -> list[Made]:
+        """Errors come by index, successes only by name: names are distinct within one call."""
+        try:
+            refused = {int(error["entity_index"]): str(error["error_reason"]) for error in answer.get("errors") or ()}
+            made = {entity["name"]: str(entity["_id"]) for entity in answer.get("entities") or ()}
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Unclear(f"POST {kind.path}/bulk: the answer cannot be read ({error!r})") from error
+        result = []
+        for number, body in enumerate(bodies):
+            if number not in refused and body["name"] not in made:
+                raise Unclear(f"POST {kind.path}/bulk: the answer says nothing of {body['name']!r}")
+            result.append(Made(refused=refused[number]) if number in refused else Made(made[body["name"]]))
+        return result
+
+    async def poll(self, kind: type[Kind], parent_id: str | None, ids: Iterable[str]) -> dict[str, Live]:
+        """Assets can be asked for by id, a page of them at once."""
+        if kind is not Asset:
+            return await super().poll(kind, parent_id, ids)
+        found: dict[str, Live] = {}
+        todo = list(ids)
+        for start in range(0, len(todo), self.page_size):
+            some = todo[start : start + self.page_size]
+            page = await self.page(kind, None, 1, {"asset_ids": some})
+            found |= {live.id: live for live in page.objects}
+        return found
+
+
+FACTS = ("duration", "size", "created_at", "video_count", "total_duration")

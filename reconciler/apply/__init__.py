@@ -1,0 +1,174 @@
+"""Walks the steps of a plan: what can be done side by side is, what waits for a failure is skipped and named.
+
+Ctrl-C once: nothing new is started, what is in flight ends and is recorded. Every write is announced in the journal
+before it is sent, so that a run which dies at any moment is continued by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from reconciler.apply.find import Finder
+from reconciler.apply.run import Event, Journal, Limits, Run
+from reconciler.apply.write import Failures, Writer, without
+from reconciler.errors import ReconcilerError, StateError, Unauthorised
+from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
+
+__all__ = ["Event", "Finder", "Journal", "Limits", "Run", "Walk", "without"]
+
+
+class Walk:
+    """One walk over the plan of a `Run`."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.writer = Writer(run)
+        self.steps = {step.id: step for step in run.plan.steps}
+        self.needs = {step.id: {need for need in step.needs if need in self.steps} for step in run.plan.steps}
+        self.needed_by: dict[str, list[str]] = {}
+        for step in run.plan.steps:
+            for need in self.needs[step.id]:
+                self.needed_by.setdefault(need, []).append(step.id)
+        self.unmet = {id: len(needs) for id, needs in self.needs.items()}
+        self.lost: dict[str, str] = {}
+        """step → why it is not done: what failed, for it or for a step that it waits for"""
+        self.results: dict[str, Outcome] = {}
+        self.stopping = False
+        self.fatal: ReconcilerError | None = None
+        self._ready = deque(id for id, count in self.unmet.items() if count == 0)
+        self._writing = 0
+        self._tasks: dict[asyncio.Task[None], str] = {}
+
+    def stop(self) -> None:
+        """Start nothing more; end what is in flight."""
+        self.stopping = True
+        self.writer.waiting.cancel()
+
+    async def go(self) -> Report:
+        """Walk to the end. Failures are in the report; only the loss of the state itself is raised."""
+        try:
+            while self._start() or self._tasks:
+                done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    self._finish(self._tasks.pop(task), task)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+        if isinstance(self.fatal, StateError):
+            raise self.fatal
+        return Report(
+            run=self.run.id,
+            outcomes=tuple(self._outcomes()),
+            interrupted=self.stopping and self.fatal is None,
+            requests=self.run.provider.http.sent,
+            writes=self.run.provider.http.sent_writes,
+        )
+
+    def _start(self) -> bool:
+        """Start what can be started; whether anything is under way."""
+        held = deque[str]()
+        while self._ready and not self.stopping:
+            id = self._ready.popleft()
+            step = self.steps[id]
+            if why := self._why_not(step):
+                self._lose(step, why)
+                continue
+            if step.verb is not Verb.WAIT and self._writing >= self.run.limits.parallelism:
+                held.append(id)
+                if len(held) > self.run.limits.parallelism:
+                    break
+                continue
+            self._writing += step.verb is not Verb.WAIT
+            self.run.say("start", step.addresses[0], step.verb)
+            self._tasks[asyncio.create_task(self.writer.do(step))] = id
+        self._ready.extendleft(reversed(held))
+        return bool(self._tasks)
+
+    def _why_not(self, step: Step) -> str:
+        """Why a step whose needs have all ended cannot be done; '' when it can."""
+        if step.verb is Verb.BULK:
+            return self._why_not_bulk(step)
+        lost = next((need for need in sorted(self.needs[step.id]) if need in self.lost), None)
+        if lost is not None:
+            return f"waits for {self.steps[lost].addresses[0]}"
+        address = step.addresses[0]
+        return "it failed before" if address in self.run.bad and step.verb is not Verb.DELETE else ""
+
+    def _why_not_bulk(self, step: Step) -> str:
+        """A bulk create goes on without those that cannot be made; each of them is named."""
+        parent = parent_of(step.addresses[0]) or ""
+        kind = self.run.kinds[step.kind]
+        for address in step.addresses:
+            fields = self.run.changes[address].fields
+            used = [parent, *(a for ref in kind.refs() for a in _many(fields.get(ref.name)))]
+            blocked = next((other for other in used if other in self.run.bad), None)
+            if blocked is not None:
+                self._mark(address, "skipped", f"waits for {blocked}")
+        return "" if any(address not in self.run.bad for address in step.addresses) else "nothing of it can be made"
+
+    def _finish(self, id: str, task: asyncio.Task[None]) -> None:
+        step = self.steps[id]
+        self._writing -= step.verb is not Verb.WAIT
+        if task.cancelled():
+            self.lost[id] = "interrupted"
+            return
+        error = task.exception()
+        if isinstance(error, Failures):
+            for address, why in error.by_address.items():
+                self._mark(address, "failed", why)
+        elif isinstance(error, ReconcilerError):
+            self.lost[id] = str(error)
+            for address in step.addresses:
+                self._mark(address, "failed", str(error))
+            if isinstance(error, Unauthorised | StateError):
+                self.fatal = error
+                self.stop()
+        elif error is not None:
+            raise error
+        else:
+            self.run.say("done", step.addresses[0], step.verb)
+        self._release(id)
+
+    def _lose(self, step: Step, why: str) -> None:
+        self.lost[step.id] = why
+        for address in step.addresses:
+            self._mark(address, "skipped", why)
+        self._release(step.id)
+
+    def _mark(self, address: str, result: str, message: str) -> None:
+        if address in self.run.bad:
+            return
+        self.run.bad[address] = message
+        action = self.run.changes[address].action if address in self.run.changes else Action.UPDATE
+        self.results[address] = Outcome(address, action, result, message)
+        self.run.say(result, address, "", message)
+
+    def _release(self, id: str) -> None:
+        for dependant in self.needed_by.get(id, ()):
+            self.unmet[dependant] -= 1
+            if self.unmet[dependant] == 0:
+                self._ready.append(dependant)
+
+    def _outcomes(self) -> Iterable[Outcome]:
+        unfinished = {address for id in self._left() for address in self.steps[id].addresses}
+        for change in self.run.plan.changes:
+            address = change.address
+            if address in self.results:
+                yield self.results[address]
+            elif address in unfinished:
+                yield Outcome(address, change.action, "skipped", str(self.fatal) if self.fatal else "interrupted")
+            else:
+                yield Outcome(address, change.action, "done")
+        changed = {change.address for change in self.run.plan.changes}
+        yield from (outcome for address, outcome in self.results.items() if address not in changed)
+
+    def _left(self) -> Iterable[str]:
+        """Steps that never started, or were cancelled."""
+        started = {id for id, count in self.unmet.items() if count == 0} - set(self._ready)
+        return [id for id in self.steps if id not in started or self.lost.get(id) == "interrupted"]
+
+
+def _many(value: object) -> list[str]:
+    return [] if value is None else [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

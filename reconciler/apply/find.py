@@ -1,0 +1,105 @@
+"""What became of a write whose answer did not come: it is looked for by stamp or natural key, never just repeated.
+
+One found is adopted, two are an error that names both, none after several looks with growing pauses (lists may lag
+behind writes) means that nothing was made. The next run resolves what this one could not, with the same code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.errors import Ambiguous
+from reconciler.http import Clock
+from reconciler.kind import Kind
+from reconciler.model import Intent, Live, Snapshot, Stamp
+from reconciler.rest import Rest
+
+__all__ = ["Finder", "fits", "look_for"]
+
+PAUSES_S = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
+
+
+def look_for(
+    kind: type[Kind],
+    fields: Mapping[str, Any],
+    parent_id: str | None,
+    stamp: Stamp | None,
+    present: Mapping[str, Live],
+    size_bytes: int | None = None,
+) -> dict[str, Any]:
+    """How a new object can be told from all that was there before: kept in the intent, plain JSON.
+
+    `fields` have ids for references. `not` holds the ids of objects that look the same and are known already.
+    """
+    natural = {name: fields.get(name) for name in kind.natural_key}
+    if not natural and stamp is None:
+        natural = {name: fields[name] for name in ("filename",) if name in fields}
+    marks = None if stamp is None else {"stack": stamp.stack, "key": stamp.key, "content": stamp.content}
+    marked = kind.field_with(lambda field: field.stamped)
+    sought = {
+        "parent_id": parent_id,
+        "natural": natural,
+        "stamp": marks if marked else None,
+        "listed": marked is not None and not marked.detail,  # whether lists show the stamp
+        "size": size_bytes,
+        "not": [],
+    }
+    return sought | {"not": sorted(live.id for live in present.values() if fits(sought, live))}
+
+
+def fits(sought: Mapping[str, Any], live: Live) -> bool:
+    """Whether an object may be the one that was made."""
+    if live.id in sought["not"] or live.parent_id != sought["parent_id"]:
+        return False
+    if (marks := sought["stamp"]) is not None:
+        if live.stamp is not None:
+            return live.stamp == Stamp(marks["stack"], marks["key"], marks["content"])
+        if sought["listed"]:
+            return False
+    if sought["size"] is not None and live.facts.get("size") not in (None, sought["size"]):
+        return False
+    natural = sought["natural"]
+    return bool(natural) and all(live.fields.get(name) == value for name, value in natural.items())
+
+
+class Finder:
+    """Looks into lists, newest first, down to what was there before the run; many seekers share one look."""
+
+    def __init__(self, provider: Rest, snapshot: Snapshot, clock: Clock, looks: int) -> None:
+        self._provider, self._snapshot, self._clock, self._looks = provider, snapshot, clock, looks
+        self._under_way: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
+        self._kinds = {kind.__name__: kind for kind in provider.kinds}
+
+    async def find(self, intent: Intent) -> Live | None:
+        """The object that the intent made, or None when it provably made none. Ambiguous when there are two."""
+        kind, parent_id = self._kinds[intent.kind], intent.look_for["parent_id"]
+        for look in range(self._looks):
+            await self._clock.sleep(PAUSES_S[min(look, len(PAUSES_S) - 1)])
+            found = [live for live in await self._newest(kind, parent_id) if fits(intent.look_for, live)]
+            if len(found) > 1:
+                ids = " and ".join(sorted(live.id for live in found))
+                raise Ambiguous(f"{intent.address}: {len(found)} objects were made for it ({ids}); delete all but one")
+            if found:
+                return found[0]
+        return None
+
+    async def _newest(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
+        key = (kind.__name__, parent_id)
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._look(kind, parent_id))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _look(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
+        known = self._snapshot.by_kind.get(kind.__name__, {})
+        found: dict[str, Live] = {}
+        number = 1
+        while True:
+            page = await self._provider.page(kind, parent_id, number, kind.newest)
+            found |= {live.id: live for live in page.objects}
+            if number >= page.pages or (page.objects and all(live.id in known for live in page.objects)):
+                return list(found.values())
+            number += 1

@@ -1,0 +1,140 @@
+"""What all parts of one apply share: the account, the state, the ids known by now, and what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.http import Clock
+from reconciler.kind import Kind
+from reconciler.model import Change, Plan, Recorded, Snapshot, Stack, Stamp, mask
+from reconciler.ownership import Claims
+from reconciler.rest import Rest
+from reconciler.state import State, Write
+
+__all__ = ["Event", "Journal", "Limits", "Run", "digest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an address; `kind` is start, done, failed, skipped or waiting."""
+
+    kind: str
+    address: str
+    verb: str = ""
+    message: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once, how long, how often."""
+
+    parallelism: int = 8
+    poll_s: float = 1.0
+    """First wait between looks at what is not ready; grows to `poll_max_s`."""
+    poll_max_s: float = 15.0
+    wait_s: float = 3600.0
+    """How long one object may take to become ready."""
+    settle: int = 6
+    """How many looks, with growing pauses, prove that an unclear create made nothing."""
+    tries: int = 8
+    """How often a create is sent in all, each time after such a proof."""
+
+
+class Journal:
+    """Writes to the state: those that come in one turn of the event loop share one durable transaction."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._pending: list[tuple[tuple[Write, ...], asyncio.Future[None]]] = []
+        self.transactions = 0
+
+    async def write(self, *writes: Write) -> None:
+        """Returns when the writes are on disk; raises what the commit raised."""
+        if not writes:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._pending:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._pending.append((writes, future))
+        await asyncio.shield(future)
+
+    def _flush(self) -> None:
+        batch, self._pending = self._pending, []
+        self.transactions += 1
+        try:
+            self._state.commit(*(write for writes, _ in batch for write in writes))
+        except Exception as error:
+            for _, future in batch:
+                future.set_exception(error)
+        else:
+            for _, future in batch:
+                future.set_result(None)
+
+
+@dataclass
+class Run:
+    """One apply."""
+
+    id: str
+    stack: Stack
+    provider: Rest
+    journal: Journal
+    plan: Plan
+    claims: Claims
+    snapshot: Snapshot
+    clock: Clock
+    limits: Limits
+    on_event: Callable[[Event], None]
+    kinds: Mapping[str, type[Kind]] = field(init=False)
+    changes: Mapping[str, Change] = field(init=False)
+    ids: dict[str, str] = field(init=False)
+    """address → the id of its object now"""
+    rows: dict[str, Recorded] = field(init=False)
+    bad: dict[str, str] = field(default_factory=dict)
+    """address → why nothing more can be done with it in this run"""
+    touched: set[str] = field(default_factory=set)
+    """Ids of objects that this run has written to: they may differ from what was planned on."""
+
+    def __post_init__(self) -> None:
+        self.kinds = {kind.__name__: kind for kind in self.provider.kinds}
+        self.changes = {change.address: change for change in self.plan.changes}
+        self.ids = {address: live.id for address, live in self.claims.live.items()}
+        self.rows = dict(self.claims.rows)
+
+    def stamp(self, address: str) -> Stamp | None:
+        """The marks for what is at an address."""
+        if not self.stack.stamps:
+            return None
+        fields = self.changes[address].fields if address in self.changes else {}
+        row = self.rows.get(address)
+        content = fields.get("content") or (row.fields.get("content") if row else None)
+        live = self.claims.live.get(address)
+        if content is None and live and live.stamp:
+            content = live.stamp.content
+        return Stamp(self.stack.name, address, content)
+
+    def resolved(self, kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields with ids for addresses; ids of live objects (to be unlinked) stay."""
+        result = dict(fields)
+        for ref in kind.refs():
+            if ref.name in result:
+                value = result[ref.name]
+                result[ref.name] = [self.ids.get(a, a) for a in value] if ref.many else self.ids.get(value, value)
+        return result
+
+    def say(self, kind: str, address: str, verb: str = "", message: str = "") -> None:
+        """Tell whoever shows progress."""
+        self.on_event(Event(kind, address, verb, message))
+
+
+def digest(verb: str, kind: str, fields: Mapping[str, Any]) -> str:
+    """A short name for what a request asks for; nothing can be read back from it."""
+    text = json.dumps([verb, kind, mask(fields)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,113 @@
+"""Waiting until objects are ready: one look at a list serves all that wait for something in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from reconciler.apply.run import Event, Run
+from reconciler.errors import ApiError, BecameFailed, NotReady, Unauthorised
+from reconciler.model import Live, Status
+
+__all__ = ["Waiting"]
+
+MISSES = 8
+"""How many looks in a row may fail to show an object that was made, before it counts as lost."""
+
+
+class Waiting:
+    """All that waits in one run. Looks go out in rounds, with pauses that grow while nothing becomes ready."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._waiting: dict[tuple[str, str | None], dict[str, _Wait]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self.polls = 0
+
+    async def ready(self, kind: str, parent_id: str | None, id: str, address: str) -> Live:
+        """The object when it is ready. Raises BecameFailed, NotReady after the limit, or what the API says."""
+        wait = _Wait(address, asyncio.get_running_loop().create_future(), self._run.clock.now())
+        self._waiting.setdefault((kind, parent_id), {})[id] = wait
+        self._news.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._rounds())
+        try:
+            return await wait.future
+        finally:
+            self._waiting.get((kind, parent_id), {}).pop(id, None)
+
+    def cancel(self) -> None:
+        """Stop waiting for anything; what is not ready now is left as it is."""
+        for waits in self._waiting.values():
+            for wait in waits.values():
+                wait.future.cancel()
+
+    async def _rounds(self) -> None:
+        pause_s = self._run.limits.poll_s
+        while any(self._waiting.values()):
+            self._news.clear()
+            progress = await self._round()
+            pause_s = self._run.limits.poll_s if progress else min(pause_s * 1.5, self._run.limits.poll_max_s)
+            if any(self._waiting.values()):
+                await self._pause(pause_s)
+
+    async def _pause(self, pause_s: float) -> None:
+        """Sleep, but look at once for what began to wait meanwhile if nobody else was waiting longer."""
+        await self._run.clock.sleep(pause_s)
+
+    async def _round(self) -> bool:
+        groups = [(key, list(waits)) for key, waits in self._waiting.items() if waits]
+        results = await asyncio.gather(*(self._look(*key, ids) for key, ids in groups))
+        left = sum(map(len, self._waiting.values()))
+        self._run.on_event(Event("waiting", "", done=sum(results), total=left))
+        return any(results)
+
+    async def _look(self, name: str, parent_id: str | None, ids: list[str]) -> int:
+        """One look at one list; how many waits it ended."""
+        self.polls += 1
+        try:
+            lives = await self._run.provider.poll(self._run.kinds[name], parent_id, ids)
+        except Unauthorised as error:
+            self._fail_all(name, parent_id, ids, error)
+            return len(ids)
+        except ApiError as error:
+            lives = {}
+            if error.status and error.status < 500 and error.status != 429:
+                self._fail_all(name, parent_id, ids, error)
+                return len(ids)
+        return sum([self._settle(name, parent_id, id, lives.get(id)) for id in ids])
+
+    def _fail_all(self, name: str, parent_id: str | None, ids: list[str], error: Exception) -> None:
+        for id in ids:
+            if (wait := self._waiting[name, parent_id].get(id)) and not wait.future.done():
+                wait.future.set_exception(error)
+
+    def _settle(self, name: str, parent_id: str | None, id: str, live: Live | None) -> bool:
+        wait = self._waiting[name, parent_id].get(id)
+        if wait is None or wait.future.done():
+            return False
+        wait.misses = 0 if live else wait.misses + 1
+        waited_s = self._run.clock.now() - wait.since_s
+        if live and live.status is Status.READY:
+            wait.future.set_result(live)
+        elif live and live.status is Status.FAILED:
+            why = live.facts.get("error") or "the API says no more about it"
+            wait.future.set_exception(BecameFailed(f"{name} {id} ended as failed: {why}"))
+        elif wait.misses >= MISSES:
+            wait.future.set_exception(NotReady(f"{name} {id} was made, but no list shows it; run again to look anew"))
+        elif waited_s > self._run.limits.wait_s:
+            wait.future.set_exception(
+                NotReady(f"{name} {id} is not ready after {waited_s:.0f} s; run again to go on waiting")
+            )
+        return wait.future.done()
+
+
+class _Wait:
+    __slots__ = ("address", "future", "misses", "since_s")
+
+    def __init__(self, address: str, future: asyncio.Future[Live], since_s: float) -> None:
+        self.address, self.future, self.since_s, self.misses = address, future, since_s, 0
+
+
+Waits = Mapping[str, _Wait]
