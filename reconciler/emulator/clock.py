@@ -1,0 +1,58 @@
+"""Time, injected: nothing in the emulator asks the machine what time it is, except `SystemClock`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+__all__ = ["EPOCH", "Clock", "ManualClock", "SystemClock", "moment", "rfc3339"]
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+"""Where time begins for an emulator that nobody gave a clock: the same in every run, so that output can be compared."""
+
+
+class Clock(Protocol):
+    """What tells the emulator the time, in seconds since 1970; `advance` is how tests let hours pass."""
+
+    def now(self) -> float: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+class ManualClock:
+    """Stands still until told; `tick_s` passes at each write, so that two objects never share a timestamp."""
+
+    def __init__(self, start: float = EPOCH, *, tick_s: float = 0.0) -> None:
+        self._now = start
+        self.tick_s = tick_s
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class SystemClock:
+    """The machine's time, plus what was advanced by hand."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def now(self) -> float:
+        return time.time() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
+def rfc3339(seconds: float) -> str:
+    """`2026-01-01T00:00:00.000Z`: the one format in which times leave the emulator."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> float:
+    """The other direction, for filters; a time without a zone is UTC. Raises ValueError."""
+    read = datetime.fromisoformat(text)
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()

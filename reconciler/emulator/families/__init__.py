@@ -1,0 +1,21 @@
+"""Every family of endpoints there is. A new one is a file beside this and a line below.
+
+Order matters where two paths could match: the one with fewer parameters comes first.
+"""
+
+from __future__ import annotations
+
+from reconciler.emulator.call import Family
+from reconciler.emulator.families import assets, entities, entity_collections, indexed_assets, indexes, uploads
+
+__all__ = ["FAMILIES"]
+
+FAMILIES: tuple[Family, ...] = (
+    uploads.FAMILY,
+    uploads.STORAGE_FAMILY,
+    assets.FAMILY,
+    indexes.FAMILY,
+    indexed_assets.FAMILY,
+    entity_collections.FAMILY,
+    entities.FAMILY,
+)

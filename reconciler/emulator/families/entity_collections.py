@@ -1,0 +1,105 @@
+"""Entity collections: a name, a description, and the entities in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.emulator.call import Call, Family, Reply, Route, where
+from reconciler.emulator.clock import rfc3339
+from reconciler.emulator.options import Options
+from reconciler.emulator.problems import Problem
+from reconciler.emulator.store import Obj, Selection, Store
+from reconciler.emulator.wire import Query
+
+__all__ = ["FAMILY", "NAMED_SORTS", "sorting"]
+
+KIND = "entity_collection"
+NAMED_SORTS = ("created_at", "updated_at", "name")
+
+# -- state
+
+
+def _sample(store: Store, options: Options) -> None:
+    """Every new account is given one collection, and it counts against the quota."""
+    if options.sample_collection:
+        store.insert(KIND, {"description": "A collection to begin with."}, name="Sample collection")
+
+
+# -- wire
+
+
+def _shown(obj: Obj) -> dict[str, Any]:
+    shown = {"_id": obj.id, "name": obj.name}
+    if obj.doc["description"] is not None:
+        shown["description"] = obj.doc["description"]
+    return {**shown, "created_at": rfc3339(obj.created_at), "updated_at": rfc3339(obj.updated_at)}
+
+
+def sorting(query: Query, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """`sort_by` and `sort_option` as a Selection wants them."""
+    return {
+        "sort": query.one_of("sort_by", allowed, default="created_at"),
+        "descending": query.one_of("sort_option", ("asc", "desc"), default="desc") == "desc",
+    }
+
+
+# -- routes
+
+
+def create(call: Call) -> Reply:
+    fields = call.json()
+    name, description = fields.text("name"), fields.maybe_text("description")
+    fields.done()
+    most = call.options.max_collections
+    if most is not None and call.store.count(Selection(KIND)) >= most:
+        raise Problem(400, "usage_limit_exceeded", f"Your plan allows {most} entity collections.")
+    return Reply(201, _shown(call.store.insert(KIND, {"description": description}, name=name)))
+
+
+def index(call: Call) -> Reply:
+    name = call.query.text("name")
+    chosen = Selection(
+        KIND,
+        where=where(("name = ?", (name,)) if name else None),
+        **sorting(call.query, NAMED_SORTS),
+    )
+    return call.page(chosen, _shown)
+
+
+def retrieve(call: Call) -> Reply:
+    return Reply(200, _shown(_collection(call)))
+
+
+def update(call: Call) -> Reply:
+    collection, fields = _collection(call), call.json()
+    name = fields.text("name") if "name" in fields else collection.name
+    description = fields.maybe_text("description") if "description" in fields else collection.doc["description"]
+    fields.done()
+    changed = call.store.update(collection, name=name, doc={"description": description}, updated_at=call.store.moment())
+    return Reply(200, _shown(changed))
+
+
+def remove(call: Call) -> Reply:
+    """The entities go with their collection; the assets stay."""
+    collection = _collection(call)
+    call.store.delete_children(collection, "entity")
+    call.store.delete(collection)
+    return Reply(204)
+
+
+def _collection(call: Call) -> Obj:
+    return call.find(KIND, call.path["entity_collection_id"])
+
+
+ONE = "/entity-collections/{entity_collection_id}"
+FAMILY = Family(
+    name="entity collections",
+    set_up=_sample,
+    routes=(
+        Route("GET", "/entity-collections", index),
+        Route("POST", "/entity-collections", create, body="json"),
+        Route("GET", ONE, retrieve),
+        Route("PATCH", ONE, update, body="json"),
+        Route("DELETE", ONE, remove),
+    ),
+)

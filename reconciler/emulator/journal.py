@@ -1,0 +1,69 @@
+"""The request log: what was asked, how often by route, and what came of it. Steering is not in it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Exchange", "Journal"]
+
+KEPT = 10_000
+"""Entries kept; the counts go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer. `status` is None if the connection was dropped before one was sent."""
+
+    number: int
+    method: str
+    path: str
+    query: str
+    route: str
+    status: int | None
+    faults: tuple[str, ...] = ()
+    request_type: str = ""
+    request_body: bytes = field(default=b"", repr=False)
+    response_body: bytes = field(default=b"", repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "n": self.number,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "route": self.route,
+            "status": self.status,
+            "faults": list(self.faults),
+        }
+
+
+class Journal:
+    """Counts everything, remembers the last entries, and tells each exchange to whoever listens."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[Exchange], None]] = []
+        self.clear()
+
+    def clear(self) -> None:
+        self.total = 0
+        self.by_route: Counter[str] = Counter()
+        self.entries: deque[Exchange] = deque(maxlen=KEPT)
+
+    def add(self, **values: Any) -> None:
+        self.total += 1
+        exchange = Exchange(number=self.total, **values)
+        self.by_route[exchange.route] += 1
+        self.entries.append(exchange)
+        for listener in self.listeners:
+            listener(exchange)
+
+    def as_json(self, *, limit: int = 1000) -> dict[str, Any]:
+        recent = list(self.entries)[-limit:] if limit else []
+        return {
+            "total": self.total,
+            "by_route": dict(sorted(self.by_route.items())),
+            "log": [exchange.as_json() for exchange in recent],
+        }

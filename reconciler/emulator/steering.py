@@ -1,0 +1,149 @@
+"""`/_emulator/*`: the emulator is steered over HTTP too, so that a client in any process can make it hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from reconciler.emulator.call import Reply
+from reconciler.emulator.clock import rfc3339
+from reconciler.emulator.faults import KINDS
+from reconciler.emulator.problems import Problem
+from reconciler.emulator.store import Obj, Selection
+from reconciler.emulator.wire import parse_json
+
+if TYPE_CHECKING:
+    from reconciler.emulator.app import Emulator
+
+__all__ = ["steer"]
+
+Steer = Callable[["Emulator", Any, dict[str, str]], object]
+
+
+async def steer(emulator: Emulator, path: str, request: Request) -> Reply:
+    """The answer to one steering request; what is wrong with it comes back as 400 and a sentence."""
+    action = ACTIONS.get((request.method, path.rstrip("/")))
+    if action is None:
+        return Reply(404, {"error": f"no {request.method} {path}", "known": [f"{m} {p}" for m, p in ACTIONS]})
+    raw = await request.body()
+    try:
+        with emulator.store.lock:
+            answer = action(emulator, parse_json(raw) if raw else None, dict(request.query_params))
+    except (ValueError, Problem) as error:
+        message = error.message if isinstance(error, Problem) else str(error)
+        return Reply(400, {"error": message})
+    return Reply(200, answer)
+
+
+def _about(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    return {
+        "emulator": "reconciler",
+        "speed": emulator.walker.speed,
+        "now": rfc3339(emulator.clock.now()),
+        "faults": dict(KINDS),
+        "families": [family.name for family in emulator.families],
+    }
+
+
+def _requests(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    return emulator.journal.as_json(limit=_whole(query, "limit", 1000))
+
+
+def _forget_requests(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    emulator.journal.clear()
+    return {}
+
+
+def _reset(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    emulator.reset()
+    return {}
+
+
+def _clock(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    return {"now": rfc3339(emulator.clock.now()), "epoch": emulator.clock.now()}
+
+
+def _advance(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    seconds = body.get("advance") if isinstance(body, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 10**9:
+        raise ValueError('send {"advance": SECONDS}')
+    emulator.clock.advance(float(seconds))
+    return _clock(emulator, None, query)
+
+
+def _faults(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    return {"rules": [rule.as_json() for rule in emulator.faults.rules]}
+
+
+def _add_faults(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    rules = body.get("rules", [body]) if isinstance(body, dict) else body
+    if not isinstance(rules, list):
+        raise ValueError('send a rule, a list of rules, or {"rules": [...]}')
+    added = [emulator.add_fault(rule) for rule in rules]
+    return {"rules": [rule.as_json() for rule in added]}
+
+
+def _clear_faults(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    emulator.clear_faults()
+    return {"rules": []}
+
+
+def _objects(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    """What is kept, hashes and all: what the vendor would never show."""
+    kind = query.get("kind")
+    if not kind:
+        rows = emulator.store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind")
+        return {"counts": dict(rows.fetchall())}
+    chosen = Selection(kind, parent=None, descending=False)
+    found = emulator.store.select(chosen, limit=_whole(query, "limit", 1000), offset=_whole(query, "offset", 0))
+    return {"total": emulator.store.count(chosen), "objects": [_bare(obj) for obj in found]}
+
+
+def _bare(obj: Obj) -> dict[str, Any]:
+    media = obj.doc.get("media") or {}
+    return {
+        "id": obj.id,
+        "kind": obj.kind,
+        "name": obj.name,
+        "status": obj.status,
+        "fate": obj.fate,
+        "created_at": rfc3339(obj.created_at),
+        "updated_at": rfc3339(obj.updated_at),
+        **{name: media[name] for name in ("sha256", "size") if name in media},
+        "doc": obj.doc,
+    }
+
+
+def _options(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    return emulator.options.as_json()
+
+
+def _set_options(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
+    if not isinstance(body, dict):
+        raise ValueError("send an object of options")
+    return emulator.set_options(body).as_json()
+
+
+def _whole(query: dict[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"{name} must be a number")
+    return int(text)
+
+
+ACTIONS: dict[tuple[str, str], Steer] = {
+    ("GET", ""): _about,
+    ("GET", "/requests"): _requests,
+    ("DELETE", "/requests"): _forget_requests,
+    ("POST", "/reset"): _reset,
+    ("GET", "/clock"): _clock,
+    ("POST", "/clock"): _advance,
+    ("GET", "/faults"): _faults,
+    ("POST", "/faults"): _add_faults,
+    ("DELETE", "/faults"): _clear_faults,
+    ("GET", "/objects"): _objects,
+    ("GET", "/options"): _options,
+    ("PATCH", "/options"): _set_options,
+}

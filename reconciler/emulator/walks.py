@@ -1,0 +1,82 @@
+"""How a status moves: at once by reads (`instant`), or by the clock (`real`). Never by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reconciler.emulator.options import Options, Speed
+from reconciler.emulator.store import Obj, Store
+
+__all__ = ["Walk", "Walker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The statuses a kind goes through in order, and how it may end."""
+
+    steps: tuple[str, ...]
+    end: str = "ready"
+    failed: str | None = "failed"
+    """None where the vendor knows no failure; what should fail is then stuck in its last step."""
+
+
+@dataclass(slots=True)
+class Walker:
+    """Moves objects along the walk of their kind."""
+
+    walks: dict[str, Walk]
+    speed: Speed
+    options: Options
+
+    def start(self, kind: str) -> str:
+        """The status that a new object of this kind has."""
+        return self.walks[kind].steps[0]
+
+    def look(self, store: Store, obj: Obj) -> Obj:
+        """A read that shows `obj`: it moves on once its present status has been seen often enough."""
+        if self.speed == "real":
+            return self.settle(store, obj)
+        moved = obj
+        while self._moves(moved) and moved.reads >= self._reads(moved):
+            moved = self._step(moved, store.now())
+        if moved.walking:
+            return store.update(moved, reads=moved.reads + 1)
+        return moved if moved is obj else store.update(moved)
+
+    def settle(self, store: Store, obj: Obj) -> Obj:
+        """`obj` as the clock has it now; being asked about does not move it."""
+        moved = obj
+        while self.speed == "real" and self._moves(moved):
+            due = moved.since + self._seconds(moved)
+            if due > store.now():
+                break
+            moved = self._step(moved, due)
+        return moved if moved is obj else store.update(moved)
+
+    def restart(self, store: Store, obj: Obj, **changes: object) -> Obj:
+        """Put it back to the first status, as adding an asset to an entity does."""
+        return store.update(
+            obj, **{"status": self.start(obj.kind), "walking": True, "reads": 0, "since": store.now(), **changes}
+        )
+
+    def _moves(self, obj: Obj) -> bool:
+        if not obj.walking or obj.fate == "held":
+            return False
+        walk = self.walks[obj.kind]
+        stays = obj.fate == "stuck" or (obj.fate == "failed" and walk.failed is None)
+        return not (stays and obj.status == walk.steps[-1])
+
+    def _step(self, obj: Obj, when: float) -> Obj:
+        walk = self.walks[obj.kind]
+        position = walk.steps.index(obj.status) + 1
+        ending = walk.failed if obj.fate == "failed" and walk.failed else walk.end
+        status = walk.steps[position] if position < len(walk.steps) else ending
+        return replace(obj, status=status, walking=position < len(walk.steps), reads=0, since=when, updated_at=when)
+
+    def _reads(self, obj: Obj) -> int:
+        table = self.options.reads
+        return table.get(f"{obj.kind}.{obj.status}", table.get(obj.status, self.options.default_reads))
+
+    def _seconds(self, obj: Obj) -> float:
+        table = self.options.seconds
+        return table.get(f"{obj.kind}.{obj.status}", table.get(obj.status, self.options.default_seconds))
