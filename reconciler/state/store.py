@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,7 +38,7 @@ def connect(url: str, *, create: bool) -> Store:
         case "postgresql+psycopg" | "postgresql" | "postgres":
             return PostgresStore(parsed.set(drivername="postgresql+psycopg"), create=create)
         case _:
-            shown = parsed.render_as_string(hide_password=True)
+            shown = parsed.set(query={}).render_as_string(hide_password=True)
             raise StateError(f"{shown}: no state can be kept there; its address is like {_FORMS}")
 
 
@@ -55,7 +56,7 @@ class Store(ABC):
 
     def __init__(self, url: sa.URL, *, create: bool) -> None:
         self._url = url
-        self.shown = url.render_as_string(hide_password=True)
+        self.shown = url.set(query={}).render_as_string(hide_password=True)
         self._connection: sa.Connection | None = None
         self._why_none = f"there is no state at {self.shown} yet: an apply makes it"
         if create or self._may_exist():
@@ -117,8 +118,8 @@ class Store(ABC):
             yield
         except sa.exc.DBAPIError as error:
             said = " ".join(str(error.orig).split())
-            if self._url.password:
-                said = said.replace(str(self._url.password), "***")
+            for secret in (self._url.password, self._url.query.get("password")):
+                said = said.replace(str(secret), "***") if secret else said
             hint = next((hint for part, hint in self._HINTS.items() if part in said), "")
             if error.connection_invalidated:
                 hint = "the connection is lost, and any lock with it; run again"
@@ -223,6 +224,7 @@ class SQLiteStore(Store):
 
     def acquire(self, stack: str) -> bool:
         """Waits a quarter of a second, since `is_held` of another process takes the lock for an instant."""
+        _ = self.connection  # no lock on a state that is not there
         lock = self._lock_of(stack)
         try:
             lock.acquire(timeout=0.25, poll_interval=0.02)
@@ -240,8 +242,10 @@ class SQLiteStore(Store):
             self._lock = None
 
     def is_held(self, stack: str) -> bool:
-        """Tries to take the lock."""
+        """Tries to take the lock, if anybody ever has."""
         lock = self._lock_of(stack)
+        if not Path(lock.lock_file).exists():
+            return False
         try:
             lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -312,9 +316,15 @@ class PostgresStore(Store):
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_number("reconciler: the schema"))))
 
     def acquire(self, stack: str) -> bool:
-        """Never waits."""
-        with self._explained("lock"):
-            return bool(self.connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_number(stack)))))
+        """Waits a quarter of a second: the server needs an instant to see that a holder has died."""
+        take = sa.select(sa.func.pg_try_advisory_lock(_number(stack)))
+        for pause_s in (0.05, 0.1, 0.1, None):
+            with self._explained("lock"):
+                if self.connection.scalar(take):
+                    return True
+            if pause_s:
+                time.sleep(pause_s)
+        return False
 
     def release(self, stack: str) -> None:
         """A lost session has released it already."""
@@ -323,6 +333,8 @@ class PostgresStore(Store):
                 self.connection.execute(sa.select(sa.func.pg_advisory_unlock(_number(stack))))
 
     def _holder(self, stack: str) -> int | None:
+        if self.absent:
+            return None
         high, low = divmod(_number(stack), 1 << 32)
         with self._explained("read"):
             pid: int | None = self.connection.scalar(self._HOLDER, {"high": high, "low": low})

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from reconciler.errors import StateError
 from reconciler.model import Intent, Recorded, mask
 from reconciler.state.tables import intents, resources, uploads
 
@@ -162,16 +163,13 @@ _DROP_UPLOAD = uploads.delete().where(uploads.c.stack == sa.bindparam("of"), upl
 
 
 def _renaming(table: sa.Table) -> Iterator[sa.Update]:
-    """The address itself, then all below it: in one statement neither database would use its index."""
+    """All below the address, then the address itself: in one statement neither database would use its index."""
     address = table.c.address
     tail = sa.func.substr(address, sa.bindparam("after", type_=sa.Integer()))
-    moved = (
-        table.update()
-        .where(table.c.stack == sa.bindparam("of"))
-        .values(address=sa.bindparam("new", type_=sa.Text()).concat(tail))
-    )
-    yield moved.where(address == sa.bindparam("old"))
+    new = sa.bindparam("new", type_=sa.Text()).concat(tail)
+    moved = table.update().where(table.c.stack == sa.bindparam("of")).values(address=new)
     yield moved.where(address >= sa.bindparam("first"), address < sa.bindparam("beyond"))
+    yield moved.where(address == sa.bindparam("old"))
 
 
 _RENAMES = tuple(chain.from_iterable(map(_renaming, (resources, intents, uploads))))
@@ -221,8 +219,12 @@ def _rename(connection: sa.Connection, stack: str, group: list[Rename]) -> None:
         for rename in group
     ]
     for row in rows:  # one after another: what the first moves, the second may move on
-        for statement in _RENAMES:
-            connection.execute(statement, row)
+        try:
+            for statement in _RENAMES:
+                connection.execute(statement, row)
+        except sa.exc.IntegrityError as error:
+            taken = f"cannot rename {row['old']} to {row['new']}: another object is recorded there already"
+            raise StateError(taken) from error
 
 
 def _open(connection: sa.Connection, stack: str, group: list[Open]) -> None:
