@@ -320,6 +320,8 @@ class Plan:
     diagnostics: tuple[Any, ...] = ()
     unmanaged: Mapping[str, int] = field(default_factory=dict)
     """How many foreign objects of each kind were seen."""
+    containers: frozenset[str] = frozenset()
+    """Kinds that other kinds live in."""
 
     def count(self, action: Action) -> int:
         """How many changes have this action."""

@@ -40,6 +40,7 @@ def make_plan(
         drift=tuple(difference.drift),
         estimate=_estimate(steps, difference.changes.values(), snapshot),
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
+        containers=frozenset(kind.parent.__name__ for kind in kinds if kind.parent),
     )
 
 

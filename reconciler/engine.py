@@ -1,0 +1,255 @@
+"""The pipeline as calls: load, read, claim, compare, plan; and apply.
+
+    async with Session(stack, provider, state) as session:
+        plan = (await session.survey()).plan
+        report = await session.apply(plan)
+
+A `Session` is one run over one stack. Nothing here prints; nothing here decides what a plan does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler import guards
+from reconciler.apply import Event, Finder, Journal, Limits, Run, Walk, without
+from reconciler.apply.find import fits
+from reconciler.diff import Difference, diff
+from reconciler.errors import Invalid, Problem, Refused
+from reconciler.fetch import Wanted, fetch
+from reconciler.guards import Consent
+from reconciler.http import Clock, SystemClock
+from reconciler.model import (
+    Intent,
+    Live,
+    Plan,
+    Recorded,
+    Report,
+    Resource,
+    Snapshot,
+    Stack,
+    Verb,
+    unmask,
+)
+from reconciler.ownership import Claims, claim
+from reconciler.plan import make_plan
+from reconciler.rest import Rest
+from reconciler.state import Close, Drop, Put, State, Write
+from reconciler.upload import content_of_url, hashes
+
+__all__ = ["Event", "Limits", "Session", "Survey", "identified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One look at everything: what was read, who is who, what differs, what to do about it."""
+
+    stack: Stack
+    snapshot: Snapshot
+    claims: Claims
+    difference: Difference
+    plan: Plan
+    recovered: tuple[Write, ...] = ()
+    """What an interrupted run had done, to be recorded before anything else."""
+    unresolved: tuple[Intent, ...] = ()
+    """Creates of an interrupted run of which nothing is to be seen yet."""
+
+
+@dataclass
+class Session:
+    """One run over one stack."""
+
+    stack: Stack
+    provider: Rest
+    state: State
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits = field(default_factory=Limits)
+    consent: Consent = field(default_factory=Consent)
+    resolve: Callable[[str], str] = str
+    """Fills a template of `${env.NAME}` in, for what was recorded masked."""
+
+    async def survey(self, *, destroy: bool = False, everything: bool = False) -> Survey:
+        """Read what is needed and plan. `destroy` plans for a stack that declares nothing."""
+        stack = await identified(self.stack)
+        if destroy:
+            stack = replace(stack, resources={}, moved=(), removed=())
+        recorded = [self._unmasked(row) for row in self.state.recorded()]
+        intents = self.state.intents()
+        wanted = Wanted(
+            resources=stack.resources,
+            recorded=recorded,
+            intents=intents,
+            stack=stack.name,
+            everything=everything,
+            stateless=not recorded and not intents and not self.state.exists and stack.stamps,
+        )
+        snapshot = await fetch(self.provider, wanted)
+        recovered, unresolved, notes = _recover(recorded, intents, snapshot)
+        recorded = _after(recorded, recovered)
+        claims = claim(stack, self.provider.kinds, recorded, snapshot)
+        if claims.problems:
+            raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+        difference = diff(stack, self.provider.kinds, claims)
+        plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot)
+        plan = replace(plan, diagnostics=tuple(notes), fingerprints=_fingerprints(plan, snapshot))
+        return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved))
+
+    def refusals(self, survey: Survey) -> list[str]:
+        """What the guards say against the plan."""
+        owned = len(survey.claims.rows) + len(survey.claims.orphans)
+        return guards.refusals(survey.plan, survey.stack, owned, self.consent)
+
+    async def settle(self, survey: Survey) -> bool:
+        """Under the lock, before anything is written: record what an interrupted run made, and look up what is still
+        unclear. True when a new survey is needed because something turned up."""
+        finder = Finder(self.provider, survey.snapshot, self.clock, self.limits.settle)
+        found = await asyncio.gather(*(finder.find(intent) for intent in survey.unresolved))
+        closes = [Close(intent.op) for intent, live in zip(survey.unresolved, found, strict=True) if live is None]
+        self.state.commit(*survey.recovered, *closes)
+        return any(live is not None for live in found)
+
+    async def apply(
+        self,
+        survey: Survey,
+        *,
+        command: str,
+        on_event: Callable[[Event], None] = lambda _: None,
+        on_start: Callable[[Walk], None] = lambda _: None,
+    ) -> Report:
+        """Do what the plan says. The caller holds the lock. Raises Refused; failures of single steps are reported."""
+        if reasons := self.refusals(survey):
+            raise Refused(reasons)
+        run_id = self.state.start_run(command)
+        result = "failed"
+        try:
+            self.state.commit(*_housekeeping(survey))
+            run = Run(
+                id=run_id,
+                stack=survey.stack,
+                provider=self.provider,
+                journal=Journal(self.state),
+                plan=survey.plan,
+                claims=survey.claims,
+                snapshot=survey.snapshot,
+                clock=self.clock,
+                limits=self.limits,
+                on_event=on_event,
+            )
+            walk = Walk(run)
+            on_start(walk)
+            report = await walk.go()
+            result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
+            return report
+        finally:
+            self.state.end_run(run_id, result)
+
+    def _unmasked(self, row: Recorded) -> Recorded:
+        return replace(row, fields=unmask(row.fields, self.resolve))
+
+
+async def identified(stack: Stack) -> Stack:
+    """The stack with the identity of every file and URL filled in as `content`."""
+    files = [resource.fields["file"] for resource in stack.resources.values() if "file" in resource.fields]
+    by_file = await hashes(stack.root, files)
+    return replace(stack, resources={a: _identified(resource, by_file) for a, resource in stack.resources.items()})
+
+
+def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
+    fields = resource.fields
+    if "file" in fields:
+        return replace(resource, fields={**fields, "content": by_file[fields["file"]]})
+    if "url" in fields:
+        return replace(resource, fields={**fields, "content": content_of_url(fields["url"], fields.get("sha256"))})
+    return resource
+
+
+def problem_at(stack: Stack, address: str, text: str) -> Problem:
+    """A problem of an address, at its place in YAML if it is declared."""
+    file, line, column = stack.where(address) if address in stack.resources else ("", 0, 0)
+    return Problem(file, line, column, address, text)
+
+
+def _recover(
+    recorded: Sequence[Recorded], intents: Sequence[Intent], snapshot: Snapshot
+) -> tuple[list[Write], list[Intent], list[Problem]]:
+    """What open intents came to, as far as the snapshot shows it."""
+    writes: list[Write] = []
+    unresolved: list[Intent] = []
+    notes: list[Problem] = []
+    rows = {row.address: row for row in recorded if not row.deposed}
+    for intent in intents:
+        if intent.verb != Verb.CREATE:
+            row = rows.get(intent.address)
+            if row:
+                writes.append(Put(without(row, intent.look_for.get("fields", ()))))
+            writes.append(Close(intent.op))
+            continue
+        found = [live for live in snapshot.by_kind.get(intent.kind, {}).values() if fits(intent.look_for, live)]
+        if len(found) == 1:
+            writes += _adopting(intent, found[0], rows.get(intent.address))
+            notes.append(_note(intent, f"an interrupted run made it ({found[0].id}); it is taken up"))
+        elif found:
+            ids = " and ".join(sorted(live.id for live in found))
+            raise Invalid(
+                [Problem("", 0, 0, intent.address, f"{len(found)} were made for it ({ids}); delete all but one")]
+            )
+        else:
+            unresolved.append(intent)
+            notes.append(
+                _note(intent, "an interrupted run was about to make it; apply looks for it before it makes it")
+            )
+    return writes, unresolved, notes
+
+
+def _note(intent: Intent, text: str) -> Problem:
+    return Problem("", 0, 0, intent.address, text, "note")
+
+
+def _adopting(intent: Intent, live: Live, old: Recorded | None) -> list[Write]:
+    writes: list[Write] = [Close(intent.op)]
+    if old and old.id == live.id:
+        return writes
+    if old:
+        writes += [Put(replace(old, deposed=True))]
+    content = live.stamp.content if live.stamp else None
+    fields = {"content": content} if content else {}
+    return [*writes, Put(Recorded(intent.address, intent.kind, live.id, fields, live.parent_id))]
+
+
+def _after(recorded: Sequence[Recorded], writes: Sequence[Write]) -> list[Recorded]:
+    """The rows as they will be when these writes are committed."""
+    rows = {(row.address, row.id): row for row in recorded}
+    for write in writes:
+        if isinstance(write, Put):
+            rows[write.recorded.address, write.recorded.id] = write.recorded
+    return list(rows.values())
+
+
+def _housekeeping(survey: Survey) -> list[Write]:
+    """Rows that no longer say what is: of what is gone, and of what already is as it shall be."""
+    writes: list[Write] = [Drop(row.address, row.id) for row in survey.claims.gone]
+    for address, row in survey.difference.refreshed.items():
+        old = survey.claims.rows.get(address)
+        if old and old.id != row.id:
+            writes.append(Drop(address, old.id))
+        writes.append(Put(row))
+    return writes
+
+
+def _fingerprints(plan: Plan, snapshot: Snapshot) -> dict[str, str]:
+    """address → a digest of the live object that the plan was made on, for all that it touches."""
+    return {
+        change.address: fingerprint(live) if (live := snapshot.get(change.kind, change.id)) else "absent"
+        for change in plan.changes
+    }
+
+
+def fingerprint(live: Live) -> str:
+    """A digest of what an object is, as far as it can be declared."""
+    stamp = [live.stamp.stack, live.stamp.key, live.stamp.content] if live.stamp else None
+    text = json.dumps([live.id, live.fields, stamp, live.status], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""Plans, drift and results as JSON: `schemas/plan.json` and `schemas/report.json` describe it.
+
+Minor versions add keys and readers ignore what they do not know; a major one breaks. No secret is in any of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.errors import Problem
+from reconciler.model import Action, Change, Delta, Plan, Report, mask
+
+__all__ = ["FORMAT_VERSION", "change_json", "drift_json", "dumps", "plan_json", "problem_json", "report_json"]
+
+FORMAT_VERSION = "1.0"
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as design'd for programs: changes, drift, counts, estimate, what it rests on."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "stack": plan.stack,
+        "provider": plan.provider,
+        "changes": [change_json(change) for change in plan.changes],
+        "drift": [change_json(change) for change in plan.drift],
+        "summary": {action.value: plan.count(action) for action in Action},
+        "estimate": dict(plan.estimate),
+        "unmanaged": dict(plan.unmanaged),
+        "fingerprints": dict(sorted(plan.fingerprints.items())),
+        "diagnostics": [problem_json(problem) for problem in plan.diagnostics],
+    }
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """One address."""
+    result: dict[str, Any] = {
+        "address": change.address,
+        "kind": change.kind,
+        "action": change.action.value,
+        "reason": change.reason,
+        "deltas": [_delta(delta) for delta in change.deltas],
+        "replace_paths": list(change.replace_paths),
+    }
+    if change.id:
+        result["id"] = change.id
+    if change.previous_address:
+        result["previous_address"] = change.previous_address
+    return result
+
+
+def _delta(delta: Delta) -> dict[str, Any]:
+    after = mask(delta.after)
+    before = delta.before if after == delta.after else {"$env": "(not shown)"}
+    return {"path": delta.path, "before": mask(before), "after": after, "source": delta.source.value}
+
+
+def drift_json(
+    stack: str, provider: str, drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = ()
+) -> dict[str, Any]:
+    """What was changed behind git's back."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "stack": stack,
+        "provider": provider,
+        "drift": [change_json(change) for change in drift],
+        "unmanaged": [{"kind": kind, "id": id, "name": name} for kind, id, name in foreign],
+    }
+
+
+def report_json(stack: str, report: Report) -> dict[str, Any]:
+    """How an apply went."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "stack": stack,
+        "run": report.run,
+        "result": "interrupted" if report.interrupted else "partial" if report.failed else "done",
+        "outcomes": [
+            {"address": o.address, "action": o.action.value, "result": o.result, "message": o.message}
+            for o in report.outcomes
+        ],
+        "requests": report.requests,
+        "writes": report.writes,
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """One diagnostic."""
+    return {
+        "severity": problem.severity,
+        "summary": problem.summary,
+        "address": problem.address,
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+    }
+
+
+def dumps(value: Any) -> str:
+    """Readable, stable JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
