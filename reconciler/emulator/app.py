@@ -21,6 +21,7 @@ from reconciler.emulator.clock import Clock, SystemClock
 from reconciler.emulator.families import FAMILIES
 from reconciler.emulator.faults import Faults, Rule, Verdict
 from reconciler.emulator.journal import Journal
+from reconciler.emulator.limits import Limiter
 from reconciler.emulator.line import Line, encoded
 from reconciler.emulator.options import Options, Speed
 from reconciler.emulator.problems import Problem, envelope, invalid
@@ -61,6 +62,8 @@ class Emulator:
         self.router = Router(self.families)
         self.faults = Faults()
         self.journal = Journal()
+        # A clock of our own stands still between writes, and who was told to wait waits in real time.
+        self.limiter = Limiter((clock or SystemClock()).now)
         self._lagging: dict[int, deque[Store]] = {}
         self._set_up()
 
@@ -98,6 +101,7 @@ class Emulator:
         self.store.clear()
         self.clear_faults()
         self.journal.clear()
+        self.limiter.clear()
         self._set_up()
 
     def close(self) -> None:
@@ -170,17 +174,20 @@ class Emulator:
     async def _reply(self, request: Request, match: Match, verdict: Verdict, recorded: _Recorded) -> Reply:
         usual = match.route.errors if match.route else "flat"
         body: bytes | FormData = b""
+        headers: dict[str, str] = {}
         try:
             self._check_key(match.api, request.headers)
             if match.route is None:
                 assert match.problem is not None
                 raise match.problem
+            headers = self.limiter.take(match.route.bucket, self.options, match.route.limited)
             body = await _body(request, match.route)
             recorded.see(body)
             call = self._call(request, match, verdict, body)
-            return self._handle(call, match.route, verdict.lag)
+            reply = self._handle(call, match.route, verdict.lag)
+            return dataclasses.replace(reply, headers={**headers, **reply.headers})
         except Problem as problem:
-            return Reply(problem.status, envelope(problem, usual), problem.headers)
+            return Reply(problem.status, envelope(problem, usual), {**headers, **problem.headers})
         finally:
             if isinstance(body, FormData):
                 await body.close()

@@ -64,6 +64,8 @@ class Route:
     errors: Envelope = "flat"
     bucket: str | None = None
     """The rate-limit bucket, where the vendor marks the endpoint as limited."""
+    limited: Envelope = "flat"
+    """The envelope of its 429; some are documented to have no body at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.emulator.media import kind_of
-from reconciler.emulator.problems import Problem
+from reconciler.emulator.options import Options
+from reconciler.emulator.problems import Envelope, Problem
 
-__all__ = ["check_indexable"]
+__all__ = ["BUCKETS", "Limiter", "check_indexable"]
 
+BUCKETS: Mapping[str, str] = {
+    "*": "every request",
+    "assets": "POST /assets",
+    "indexing": "POST of indexed assets, and of tasks",
+    "search": "POST /search, and of a knowledge store",
+    "analyze": "POST /analyze, and of analyze tasks",
+    "embed": "POST of embeddings and embedding tasks",
+}
+"""What shares a limit; the names are those of `Route.bucket` and of `Options.requests_per_minute`."""
+WINDOW_S = 60.0
 SHORTEST_S, LONGEST_S = 4.0, 4 * 3600.0
 LEAST_SIDE, MOST_WIDTH, MOST_HEIGHT, MOST_ASPECT = 360, 5184, 2160, 2.4
 
@@ -34,3 +47,42 @@ def _check_frame(width: int, height: int) -> None:
         raise Problem(400, "video_resolution_too_high", f"{width}x{height} is above {MOST_WIDTH}x{MOST_HEIGHT}.")
     if long / short > MOST_ASPECT:
         raise Problem(400, "video_resolution_invalid_aspect_ratio", f"{width}:{height} is beyond {MOST_ASPECT}:1.")
+
+
+class Limiter:
+    """Counts requests by bucket in windows of a minute that begin with the first request in them."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def take(self, bucket: str | None, options: Options, envelope: Envelope) -> dict[str, str]:
+        """The headers that say what is left, if the bucket has a limit. Raises the 429 when nothing is."""
+        headers: dict[str, str] = {}
+        for name in ("*", bucket):
+            most = options.requests_per_minute.get(name or "")
+            if name and most is not None:
+                headers = self._take(name, most, options, envelope)
+        return headers
+
+    def _take(self, bucket: str, most: int, options: Options, envelope: Envelope) -> dict[str, str]:
+        start, used = self._windows.get(bucket, (-math.inf, 0))
+        if self._now() >= start + WINDOW_S:
+            start, used = self._now(), 0
+        wait = max(math.ceil(start + WINDOW_S - self._now()), 1)
+        taken = min(used + 1, most)
+        self._windows[bucket] = (start, taken)
+        headers = {
+            "X-Ratelimit-Limit": str(most),
+            "X-Ratelimit-Remaining": str(most - taken),
+            "X-Ratelimit-Used": str(taken),
+            "X-Ratelimit-Reset": str(math.ceil(start + WINDOW_S)),
+        }
+        if used >= most:
+            again = {"Retry-After": str(wait)} if options.retry_after else {}
+            message = f"You have exceeded {most} requests a minute. Try again in {wait} seconds."
+            raise Problem(429, "too_many_requests", message, envelope=envelope, headers={**headers, **again})
+        return headers
+
+    def clear(self) -> None:
+        self._windows.clear()

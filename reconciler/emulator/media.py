@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO
 
-from reconciler.emulator.prober import Header, probe
+from reconciler.emulator.prober import Broken, Header, probe
 
 __all__ = ["Media", "examine", "imagine", "kind_of", "mime_of"]
 
@@ -39,6 +39,8 @@ class Media:
     fps: float | None = None
     measured: bool = False
     """Read from the file's own header, so that limits may be held against it."""
+    broken: str = ""
+    """What is wrong with a header that begins well; such a file cannot be processed."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,11 +72,13 @@ def examine(file: BinaryIO, filename: str, sent: str = "") -> Media:
     for block in _blocks(file):
         digest.update(block)
         size += len(block)
-    header = probe(file, size)
+    try:
+        header = probe(file, size)
+    except Broken as error:
+        return replace(imagine(digest.hexdigest(), mime_of(filename, sent), size), broken=str(error))
     mime = mime_of(filename, sent, header)
-    guessed = imagine(digest.hexdigest(), mime, size)
     if header is None:
-        return guessed
+        return imagine(digest.hexdigest(), mime, size)
     return Media(
         mime, size, digest.hexdigest(), header.width, header.height, header.duration, header.fps, measured=True
     )

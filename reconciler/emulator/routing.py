@@ -43,7 +43,8 @@ class Router:
                 self._by_length.setdefault(full.count("/"), []).append((compile_path(full)[0], family.api, route))
 
     def match(self, method: str, path: str) -> Match:
-        api = next((api for prefix, api in self._apis.items() if path.startswith(f"{prefix}/")), None)
+        within = [prefix for prefix in self._apis if path.startswith(f"{prefix}/")]
+        api = self._apis[max(within, key=len)] if within else None
         local = path[len(api.prefix) :] if api else path
         allowed = set()
         for pattern, owner, route in self._by_length.get(path.count("/"), ()):

@@ -17,7 +17,7 @@ from reconciler.emulator.store import Obj, Selection
 from reconciler.emulator.walks import Walk
 from reconciler.emulator.wire import Form
 
-__all__ = ["FAMILY", "detail", "new", "summary"]
+__all__ = ["FAMILY", "detail", "fate_of", "new", "summary"]
 
 KIND = "asset"
 TYPES = ("video", "audio", "image", "document")
@@ -37,7 +37,7 @@ def new(
     fate: str = "",
     source: str = "",
 ) -> Obj:
-    """An asset that is being processed; one that the vendor could not use ends `failed`."""
+    """An asset that is being processed; a file that is broken, or of no use to the vendor, ends `failed`."""
     kind = kind_of(media.mime)
     doc = {
         "method": method,
@@ -54,8 +54,12 @@ def new(
         type=kind,
         status=call.walker.start(KIND),
         walking=True,
-        fate=fate or ("" if kind else "failed"),
+        fate=fate or fate_of(media),
     )
+
+
+def fate_of(media: Media) -> str:
+    return "" if kind_of(media.mime) and not media.broken else "failed"
 
 
 def _delete(call: Call, asset: Obj) -> None:
@@ -97,8 +101,14 @@ def detail(asset: Obj) -> dict[str, Any]:
             shown["duration"] = media["duration"]
         shown["technical_metadata"] = _technical(media)
     if asset.status == "failed":
-        shown["error"] = {"message": "The file could not be processed."}
+        shown["error"] = {"message": _reason(media)}
     return shown
+
+
+def _reason(media: dict[str, Any]) -> str:
+    if media["broken"]:
+        return f"The file is broken: {media['broken']}."
+    return "The file could not be processed." if kind_of(media["mime"]) else f"{media['mime']} is not supported."
 
 
 def _side_status(asset: Obj) -> str:

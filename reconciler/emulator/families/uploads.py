@@ -44,7 +44,7 @@ def _urls(call: Call, upload: Obj, start: int, count: int) -> list[dict[str, Any
             "INSERT INTO presigned(token, upload, position, expires) VALUES (?, ?, ?, ?)",
             (token, upload.seq, position, expires),
         )
-        url = f"{call.base_url}{STORAGE.prefix}/{upload.id}/{position}?{urlencode({'signature': token})}"
+        url = f"{call.base_url}/_storage/{upload.id}/{position}?{urlencode({'signature': token})}"
         found.append({"chunk_index": position, "url": url, "expires_at": rfc3339(expires)})
     return found
 
@@ -103,8 +103,7 @@ def _finish(call: Call, upload: Obj) -> None:
     call.store.db.execute("UPDATE chunks SET data = x'' WHERE upload = ?", (upload.seq,))
     call.store.update(upload, status="completed", updated_at=call.store.moment())
     if asset is not None:
-        kind = kind_of(media.mime)
-        fate = upload.doc["fate"] or ("" if kind else "failed")
+        kind, fate = kind_of(media.mime), upload.doc["fate"] or assets.fate_of(media)
         doc = {**asset.doc, "media": media.as_json()}
         call.store.update(asset, fate=fate, type=kind, reads=0, since=call.store.now(), doc=doc)
 
@@ -303,7 +302,7 @@ def _active(call: Call) -> Obj:
 
 MANY = "/assets/multipart-uploads"
 ONE = f"{MANY}/{{upload_id}}"
-STORAGE = Api("/_storage", None)
+STORAGE = Api("", None)
 FAMILY = Family(
     name="multipart uploads",
     tables=TABLES,
@@ -316,5 +315,5 @@ FAMILY = Family(
     ),
 )
 STORAGE_FAMILY = Family(
-    name="storage", api=STORAGE, routes=(Route("PUT", "/{upload_id}/{chunk}", put_chunk, body="raw"),)
+    name="storage", api=STORAGE, routes=(Route("PUT", "/_storage/{upload_id}/{chunk}", put_chunk, body="raw"),)
 )
