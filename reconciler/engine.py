@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler import guards
-from reconciler.apply import Event, Finder, Journal, Limits, Run, Walk, without
+from reconciler.apply import Finder, Journal, Limits, Run, Walk, without
 from reconciler.apply.find import fits
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused
@@ -24,6 +24,7 @@ from reconciler.fetch import Wanted, fetch
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
 from reconciler.model import (
+    Event,
     Intent,
     Live,
     Plan,

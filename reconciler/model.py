@@ -19,6 +19,7 @@ __all__ = [
     "Action",
     "Change",
     "Delta",
+    "Event",
     "Intent",
     "Live",
     "Outcome",
@@ -352,3 +353,15 @@ class Report:
     def failed(self) -> bool:
         """Whether anything failed or was skipped."""
         return any(outcome.result != "done" for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an address; `kind` is start, done, failed, skipped or waiting."""
+
+    kind: str
+    address: str
+    verb: str = ""
+    message: str = ""
+    done: int = 0
+    total: int = 0

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.errors import ApiError, NotFound, Unclear
-from reconciler.http import Http
 from reconciler.kind import Field, Kind, Update, from_wire, to_wire
 from reconciler.model import Live, Stamp, Status
+
+if TYPE_CHECKING:
+    from reconciler.http import Http
 
 __all__ = ["STAMP_KEYS", "Made", "Page", "Rest", "made_of", "stamp_to_wire"]
 

@@ -10,10 +10,12 @@ import hashlib
 import mimetypes
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import MediaError
-from reconciler.http import Http
+
+if TYPE_CHECKING:
+    from reconciler.http import Http
 
 __all__ = ["content_of_url", "hashes", "send_file"]
 

@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Iterable
 
 from reconciler.apply.find import Finder
-from reconciler.apply.run import Event, Journal, Limits, Run
+from reconciler.apply.run import Journal, Limits, Run
 from reconciler.apply.write import Failures, Writer, without
 from reconciler.errors import ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 
-__all__ = ["Event", "Finder", "Journal", "Limits", "Run", "Walk", "without"]
+__all__ = ["Finder", "Journal", "Limits", "Run", "Walk", "without"]
 
 
 class Walk:

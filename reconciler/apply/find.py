@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Ambiguous
-from reconciler.http import Clock
 from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Snapshot, Stamp
 from reconciler.rest import Rest
+
+if TYPE_CHECKING:
+    from reconciler.http import Clock
 
 __all__ = ["Finder", "fits", "look_for"]
 

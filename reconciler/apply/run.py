@@ -7,28 +7,18 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reconciler.http import Clock
 from reconciler.kind import Kind
-from reconciler.model import Change, Plan, Recorded, Snapshot, Stack, Stamp, mask
+from reconciler.model import Change, Event, Plan, Recorded, Snapshot, Stack, Stamp, mask
 from reconciler.ownership import Claims
 from reconciler.rest import Rest
 from reconciler.state import State, Write
 
-__all__ = ["Event", "Journal", "Limits", "Run", "digest"]
+if TYPE_CHECKING:
+    from reconciler.http import Clock
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to an address; `kind` is start, done, failed, skipped or waiting."""
-
-    kind: str
-    address: str
-    verb: str = ""
-    message: str = ""
-    done: int = 0
-    total: int = 0
+__all__ = ["Journal", "Limits", "Run", "digest"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
-from reconciler.apply.run import Event, Run
+from reconciler.apply.run import Run
 from reconciler.errors import ApiError, BecameFailed, NotReady, Unauthorised
-from reconciler.model import Live, Status
+from reconciler.model import Event, Live, Status
 
 __all__ = ["Waiting"]
 
@@ -22,14 +21,12 @@ class Waiting:
         self._run = run
         self._waiting: dict[tuple[str, str | None], dict[str, _Wait]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
         self.polls = 0
 
     async def ready(self, kind: str, parent_id: str | None, id: str, address: str) -> Live:
         """The object when it is ready. Raises BecameFailed, NotReady after the limit, or what the API says."""
         wait = _Wait(address, asyncio.get_running_loop().create_future(), self._run.clock.now())
         self._waiting.setdefault((kind, parent_id), {})[id] = wait
-        self._news.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._rounds())
         try:
@@ -46,15 +43,10 @@ class Waiting:
     async def _rounds(self) -> None:
         pause_s = self._run.limits.poll_s
         while any(self._waiting.values()):
-            self._news.clear()
             progress = await self._round()
             pause_s = self._run.limits.poll_s if progress else min(pause_s * 1.5, self._run.limits.poll_max_s)
             if any(self._waiting.values()):
-                await self._pause(pause_s)
-
-    async def _pause(self, pause_s: float) -> None:
-        """Sleep, but look at once for what began to wait meanwhile if nobody else was waiting longer."""
-        await self._run.clock.sleep(pause_s)
+                await self._run.clock.sleep(pause_s)
 
     async def _round(self) -> bool:
         groups = [(key, list(waits)) for key, waits in self._waiting.items() if waits]
@@ -108,6 +100,3 @@ class _Wait:
 
     def __init__(self, address: str, future: asyncio.Future[Live], since_s: float) -> None:
         self.address, self.future, self.since_s, self.misses = address, future, since_s, 0
-
-
-Waits = Mapping[str, _Wait]

@@ -1,0 +1,99 @@
+"""The command line: thin, one module a command group, each imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from reconciler import __version__
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "init": ("stacks", "Make a working stack to start from."),
+    "validate": ("stacks", "Check a stack's YAML, offline."),
+    "plan": ("runs", "Show what would change; change nothing."),
+    "apply": ("runs", "Make the account as the stack says."),
+    "drift": ("runs", "Show what was changed behind git's back."),
+    "destroy": ("runs", "Delete everything that a stack has made."),
+    "show": ("runs", "Show a saved plan again."),
+    "state": ("states", "Look into the state, and mend it."),
+    "explain": ("stacks", "Say what can be declared, and what a change of it does."),
+    "schema": ("stacks", "Print the JSON Schema of a stack, for editors."),
+    "emulate": ("emulate", "Serve a fake of the API, to try everything offline."),
+}
+"""command → (its module, what help says): help imports none of the modules."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if name in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"reconciler.cli.{module}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "; see `reconciler --help`"
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="reconciler %(version)s")
+def cli() -> None:
+    """Keep a video-AI account in step with YAML in git.
+
+    A stack is a directory of YAML files (or one file) that declares indexes, assets, entity collections, entities and
+    their metadata. `plan` shows the difference to the account, `apply` makes it so, `drift` reports what was changed
+    by hand. Every command takes --emulator to try it offline, without a key.
+
+    \b
+    Exit codes: 0 done or in sync · 1 error · 2 changes or drift · 3 refused by a guard
+    4 state locked · 5 not authorised · 6 stale plan · 7 applied in part · 130 interrupted
+    """
+
+
+def main() -> None:
+    """The entry point: what was foreseen becomes a message and its exit code, never a traceback."""
+    from reconciler.errors import ReconcilerError
+
+    try:
+        result = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except ReconcilerError as error:
+        _tell(error)
+        sys.exit(error.exit_code)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _tell(error: Exception) -> None:
+    """One line for each problem, on standard error."""
+    label = click.style("Error: ", fg="red", bold=True)
+    for line in str(error).splitlines() or [type(error).__name__]:
+        click.echo(label + line, err=True)

@@ -1,0 +1,197 @@
+"""Options that many commands take, and what they open: stack, provider, state."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.errors import ReconcilerError, Unauthorised
+
+if TYPE_CHECKING:
+    import httpx
+
+    from reconciler.engine import Session
+    from reconciler.guards import Consent
+    from reconciler.model import Stack
+    from reconciler.state import State
+
+__all__ = ["Settings", "load_stack", "online", "open_session", "state_url", "targets", "variables"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EMULATOR_KEY = "emulator"
+IN_PROCESS = "http://emulator/v1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to reach the account and the state."""
+
+    path: Path
+    emulator: str | None = None
+    endpoint: str | None = None
+    state: str | None = None
+    parallelism: int = 8
+    poll_interval: float | None = None
+    variables: Mapping[str, str] | None = None
+    var_file: Path | None = None
+
+
+def variables(function: F) -> F:
+    """--var and --var-file."""
+    function = click.option("--var", "var", metavar="NAME=VALUE", multiple=True, help="Give a variable its value.")(
+        function
+    )
+    return click.option(
+        "--var-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML file of variables."
+    )(function)
+
+
+def online(function: F) -> F:
+    """Everything that a command needs to talk to an API and to keep state."""
+    function = click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")(function)
+    function = click.option(
+        "--poll-interval",
+        type=click.FloatRange(0),
+        metavar="SECONDS",
+        help="First pause between looks at what is not ready [1].",
+    )(function)
+    function = click.option(
+        "--parallelism", type=click.IntRange(1, 64), default=8, show_default=True, help="Writes side by side."
+    )(function)
+    function = click.option(
+        "--state",
+        metavar="URL",
+        envvar="RECONCILER_STATE",
+        help="Where state is kept [sqlite under the stack's .reconciler/].",
+    )(function)
+    function = click.option("--endpoint", metavar="URL", help="The API's address, if it is not the provider's own.")(
+        function
+    )
+    function = click.option(
+        "--emulator",
+        metavar="[FILE]",
+        is_flag=False,
+        flag_value="",
+        help="Use the built-in fake of the API, kept in FILE [.reconciler/emulator.db].",
+    )(function)
+    return variables(function)
+
+
+def targets(function: F) -> F:
+    """--target and --exclude."""
+    function = click.option("--exclude", metavar="ADDRESS", multiple=True, help="Leave these out (globs).")(function)
+    return click.option("--target", metavar="ADDRESS", multiple=True, help="Only these, and what they need (globs).")(
+        function
+    )
+
+
+def settings(path: Path, options: Mapping[str, Any]) -> Settings:
+    """What the options of `online` say."""
+    if options.get("no_color"):
+        os.environ["NO_COLOR"] = "1"
+    return Settings(
+        path=path,
+        emulator=options.get("emulator"),
+        endpoint=options.get("endpoint"),
+        state=options.get("state"),
+        parallelism=options.get("parallelism", 8),
+        poll_interval=options.get("poll_interval"),
+        variables=parsed(options.get("var", ())),
+        var_file=options.get("var_file"),
+    )
+
+
+def parsed(pairs: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE pairs."""
+    result = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--var {pair!r}: write it as NAME=VALUE")
+        result[name] = value
+    return result
+
+
+def load_stack(path: Path, given: Mapping[str, str] | None = None, var_file: Path | None = None) -> Stack:
+    """The stack at a path, or every problem of it."""
+    from reconciler.load import load
+
+    return load(path, variables=given or {}, var_file=var_file, environ=os.environ)
+
+
+def state_url(stack: Stack, given: str | None) -> str:
+    """Where the state is: as given, or under the stack."""
+    if given:
+        return given
+    return f"sqlite:///{(stack.root / '.reconciler' / 'state.db').absolute()}"
+
+
+def open_state(stack: Stack, given: str | None, *, create: bool) -> State:
+    """The stack's state; made when it is to be written to."""
+    from reconciler.state import State
+
+    return State.open(state_url(stack, given), stack.name, create=create)
+
+
+@asynccontextmanager
+async def open_session(
+    stack: Stack, state: State, options: Settings, consent: Consent | None = None
+) -> AsyncIterator[Session]:
+    """A session on the account that the options and the environment name."""
+    from reconciler.engine import Limits, Session
+    from reconciler.guards import Consent
+    from reconciler.http import Http, SystemClock
+    from reconciler.providers import provider as provider_class
+
+    chosen = provider_class(stack.provider)
+    transport = _in_process(stack, options.emulator) if options.emulator is not None else None
+    base_url = (
+        IN_PROCESS if transport else options.endpoint or _from_environment(chosen.url_variables) or chosen.base_url
+    )
+    key = EMULATOR_KEY if transport else _key(chosen.key_variables)
+    clock = SystemClock()
+    hint = f"check the key in {chosen.key_variables[0]}"
+    poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if transport else 1.0
+    async with Http(base_url, headers=chosen.headers(key), transport=transport, clock=clock, key_hint=hint) as http:
+        yield Session(
+            stack=stack,
+            provider=chosen(http, root=stack.root),
+            state=state,
+            clock=clock,
+            limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
+            consent=consent or Consent(),
+            resolve=_resolve,
+        )
+
+
+def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
+    try:
+        from reconciler.emulator import Emulator, transport
+    except ImportError as error:
+        raise ReconcilerError("the emulator is an extra: pip install 'reconciler[emulator]'") from error
+    path = Path(file) if file else stack.root / ".reconciler" / "emulator.db"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return transport(Emulator(path))
+
+
+def _from_environment(names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := os.environ.get(name))), None)
+
+
+def _key(names: tuple[str, ...]) -> str:
+    key = _from_environment(names)
+    if not key:
+        raise Unauthorised(f"no API key: set {names[0]} in the environment, or try it offline with --emulator")
+    return key
+
+
+def _resolve(template: str) -> str:
+    return re.sub(r"\$\{env\.(\w+)\}", lambda match: os.environ.get(match[1], ""), template)

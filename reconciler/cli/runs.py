@@ -1,0 +1,252 @@
+"""plan, apply, drift, destroy, show."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings
+from reconciler.errors import Refused
+
+if TYPE_CHECKING:
+    from reconciler.apply import Walk
+    from reconciler.engine import Session, Survey
+    from reconciler.guards import Consent
+    from reconciler.model import Report, Stack
+
+__all__ = ["apply", "destroy", "drift", "plan", "show"]
+
+PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
+FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
+CONSENT = [
+    click.option("--adopt", is_flag=True, help="Take over objects that are nobody's and have the right name."),
+    click.option("--allow-replace", metavar="ADDRESS", multiple=True, help="Agree to replacing this (globs)."),
+    click.option("--allow-deletes", is_flag=True, help="Agree to more deletes and replaces than the guards allow."),
+]
+
+
+def consenting(function: Any) -> Any:
+    """The flags that agree to what guards refuse."""
+    for option in reversed(CONSENT):
+        function = option(function)
+    return function
+
+
+@click.command()
+@PATH
+@online
+@consenting
+@FORMAT
+@VERBOSE
+@click.option("--whole", is_flag=True, help="Show long values uncut.")
+@click.option("--destroy", "destroying", is_flag=True, help="Plan to delete everything.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+def plan(
+    path: Path, form: str, verbose: bool, whole: bool, destroying: bool, detailed_exitcode: bool, **options: Any
+) -> int:
+    """Show what would change in the account, and change nothing.
+
+    \b
+    reconciler plan                     the stack in this directory
+    reconciler plan --emulator          against the built-in fake of the API
+    reconciler plan --format json       for programs
+    """
+    from reconciler.reports import json as as_json
+    from reconciler.reports import text
+
+    chosen = settings(path, options)
+    stack = load_stack(path, chosen.variables, chosen.var_file)
+    agreed = _consent(options, destroying)
+
+    async def run() -> tuple[Survey, list[str]]:
+        state = open_state(stack, chosen.state, create=False)
+        try:
+            async with open_session(stack, state, chosen, agreed) as session:
+                survey = await session.survey(destroy=destroying)
+                return survey, session.refusals(survey)
+        finally:
+            state.close()
+
+    survey, refused = asyncio.run(run())
+    if form == "json":
+        click.echo(as_json.dumps(as_json.plan_json(survey.plan)))
+    else:
+        click.echo(text.plan_text(survey.plan, whole=whole, verbose=verbose))
+    if refused:
+        raise Refused(refused)
+    return 2 if detailed_exitcode and survey.plan.changes else 0
+
+
+@click.command()
+@PATH
+@online
+@consenting
+@FORMAT
+@VERBOSE
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
+    """Make the account as the stack says: show the plan, ask, do it.
+
+    Ctrl-C once ends what is in flight and records it; twice stops at once. Run again to go on either way.
+    """
+    chosen = settings(path, options)
+    stack = load_stack(path, chosen.variables, chosen.var_file)
+    return _apply(stack, chosen, _consent(options), form, verbose, auto_approve, destroying=False)
+
+
+@click.command()
+@PATH
+@online
+@FORMAT
+@VERBOSE
+@click.option("--auto-approve", is_flag=True, help="Do not ask.")
+def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
+    """Delete everything that the stack has made, and nothing else. What is protected stops it."""
+    chosen = settings(path, options)
+    stack = load_stack(path, chosen.variables, chosen.var_file)
+    return _apply(stack, chosen, _consent(options, True), form, verbose, auto_approve, destroying=True)
+
+
+@click.command()
+@PATH
+@online
+@FORMAT
+@click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
+def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
+    """Show what was changed behind git's back: live against what was last applied. Exit with 2 if anything was."""
+    from reconciler.reports import json as as_json
+    from reconciler.reports import text
+
+    chosen = settings(path, options)
+    stack = load_stack(path, chosen.variables, chosen.var_file)
+
+    async def run() -> Survey:
+        state = open_state(stack, chosen.state, create=False)
+        try:
+            async with open_session(stack, state, chosen) as session:
+                return await session.survey(everything=unmanaged)
+        finally:
+            state.close()
+
+    survey = asyncio.run(run())
+    foreign = _foreign(survey) if unmanaged else []
+    if form == "json":
+        click.echo(as_json.dumps(as_json.drift_json(stack.name, stack.provider, survey.plan.drift, foreign)))
+    else:
+        click.echo(text.drift_text(stack.name, survey.plan.drift, foreign))
+    return 2 if survey.plan.drift else 0
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@FORMAT
+def show(file: Path, form: str) -> int:
+    """Show a saved plan again."""
+    raise click.UsageError("not yet")
+
+
+def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
+    from reconciler.guards import Consent
+
+    return Consent(
+        adopt=bool(options.get("adopt")),
+        replace=frozenset(options.get("allow_replace") or ()),
+        deletes=bool(options.get("allow_deletes")),
+        empty=destroying,
+    )
+
+
+def _foreign(survey: Survey) -> list[tuple[str, str, str]]:
+    return [
+        (kind, live.id, str(live.fields.get("name") or live.fields.get("filename") or live.fields.get("asset") or ""))
+        for kind, lives in sorted(survey.claims.foreign.items())
+        for live in sorted(lives, key=lambda live: live.id)
+    ]
+
+
+def _apply(
+    stack: Stack, chosen: Settings, consent: Consent, form: str, verbose: bool, auto_approve: bool, *, destroying: bool
+) -> int:
+    if not auto_approve and not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
+    state = open_state(stack, chosen.state, create=True)
+    command = f"reconciler {'destroy' if destroying else 'apply'} {chosen.path}"
+    try:
+        with state.lock(command):
+
+            async def run() -> tuple[Survey, Report | None]:
+                async with open_session(stack, state, chosen, consent) as session:
+                    survey = await _settled(session, destroying)
+                    return survey, await _confirmed(session, survey, form, verbose, auto_approve, command)
+
+            survey, report = asyncio.run(run())
+    finally:
+        state.close()
+    return _result(stack, survey, report, form)
+
+
+async def _settled(session: Session, destroying: bool) -> Survey:
+    """A survey on which nothing is open any more of an interrupted run."""
+    survey = await session.survey(destroy=destroying)
+    if survey.recovered or survey.unresolved:
+        await session.settle(survey)
+        survey = await session.survey(destroy=destroying)
+    return survey
+
+
+async def _confirmed(
+    session: Session, survey: Survey, form: str, verbose: bool, auto_approve: bool, command: str
+) -> Report | None:
+    """Show, check, ask, do. None when the answer was no."""
+    from reconciler.reports import text
+    from reconciler.reports.progress import progress
+
+    if form == "text":
+        click.echo(text.plan_text(survey.plan, verbose=verbose))
+    if reasons := session.refusals(survey):
+        raise Refused(reasons)
+    if survey.plan.changes and not auto_approve and not click.confirm("\nDo this?", default=False):
+        return None
+    with progress(len(survey.plan.steps), quiet=form != "text") as show_event:
+        return await session.apply(survey, command=command, on_event=show_event, on_start=_stop_on_ctrl_c)
+
+
+def _stop_on_ctrl_c(walk: Walk) -> None:
+    """Once: end what is in flight. Twice: stop at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def interrupt() -> None:
+        if walk.stopping and task:
+            task.cancel()
+            return
+        click.echo("\nStopping: what is in flight ends and is recorded. Ctrl-C again stops at once.", err=True)
+        walk.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+
+
+def _result(stack: Stack, survey: Survey, report: Report | None, form: str) -> int:
+    from reconciler.reports import json as as_json
+    from reconciler.reports import text
+
+    if report is None:
+        click.echo("Nothing was done.")
+        return 1
+    if form == "json":
+        click.echo(as_json.dumps(as_json.report_json(stack.name, report)))
+    elif survey.plan.changes or report.failed:
+        click.echo("\n" + text.report_text(report))
+    if report.interrupted:
+        return 130
+    if not report.failed:
+        return 0
+    return 7 if any(outcome.result == "done" for outcome in report.outcomes) else 1

@@ -1,0 +1,155 @@
+"""init, validate, explain, schema: what needs no account."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.options import load_stack, parsed, variables
+from reconciler.errors import ReconcilerError
+
+__all__ = ["explain", "init", "schema", "validate"]
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
+@click.option("--spec", metavar="NAME", default="small-archive", show_default=True, help="Which ready-made stack.")
+@click.option("--list", "listing", is_flag=True, help="List the ready-made stacks.")
+def init(directory: Path, spec: str, listing: bool) -> int:
+    """Make a working stack to start from; nothing that exists is overwritten.
+
+    \b
+    reconciler init my-archive
+    reconciler init --list
+    """
+    specs = data_dir("specs")
+    known = sorted(path.name for path in specs.iterdir() if path.is_dir())
+    if listing:
+        for name in known:
+            click.echo(f"{name:<16}  {_first_line(specs / name)}")
+        return 0
+    if spec not in known:
+        near = get_close_matches(spec, known, n=1)
+        raise ReconcilerError(
+            f"there is no spec {spec!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(known)}"
+        )
+    files = [path for path in sorted((specs / spec).rglob("*")) if path.is_file() and ".reconciler" not in path.parts]
+    targets = {path: directory / path.relative_to(specs / spec) for path in files}
+    if there := [target for target in targets.values() if target.exists()]:
+        raise ReconcilerError(f"{there[0]} is there already; choose an empty directory")
+    for path, target in targets.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+        click.echo(f"made {target}")
+    where = "" if directory == Path() else f" {directory}"
+    click.echo(f"Try it offline: reconciler plan{where} --emulator")
+    return 0
+
+
+def data_dir(name: str) -> Path:
+    """Where `specs` or `schemas` are: in the wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    for path in (package / "_data" / name, package.parent / name):
+        if path.is_dir():
+            return path
+    raise ReconcilerError(f"this installation lacks its {name}; install reconciler anew")
+
+
+def _first_line(spec: Path) -> str:
+    for file in sorted(spec.glob("*.yaml")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# ") and "yaml-language-server" not in line:
+                return line.removeprefix("# ")
+    return ""
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
+@variables
+def validate(path: Path, var: tuple[str, ...], var_file: Path | None) -> int:
+    """Check a stack's YAML, offline: every problem at once, each with its place."""
+    stack = load_stack(path, parsed(var), var_file)
+    counts: dict[str, int] = {}
+    for resource in stack.resources.values():
+        counts[resource.kind] = counts.get(resource.kind, 0) + 1
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing declared"
+    click.echo(f"{stack.name} is valid: {told}.")
+    return 0
+
+
+@click.command()
+@click.argument("what", metavar="[KIND[.FIELD]]", required=False)
+@click.option("--provider", default="twelvelabs", show_default=True)
+def explain(what: str | None, provider: str) -> int:
+    """Say what can be declared, and what a change of it does.
+
+    \b
+    reconciler explain
+    reconciler explain Index
+    reconciler explain index.models
+    """
+    from reconciler.schema import explain as texts
+
+    kinds = {kind.__name__.lower(): kind for kind in _kinds(provider)}
+    if not what:
+        for kind in kinds.values():
+            click.echo(f"{kind.__name__:<18}{(kind.__doc__ or '').strip().splitlines()[0]}")
+        return 0
+    name, _, word = what.partition(".")
+    kind = kinds.get(name.lower()) or _by_section(kinds, name)
+    if kind is None:
+        raise ReconcilerError(_unknown("kind", name, [kind.__name__ for kind in kinds.values()]))
+    try:
+        for line in texts(kind, word or None):
+            click.echo(line)
+    except KeyError as error:
+        fields = [field.name for field in kind.specs.values() if not field.identity]
+        raise ReconcilerError(_unknown(f"field of {kind.__name__}", word, fields)) from error
+    return 0
+
+
+def _kinds(provider: str) -> Any:
+    from reconciler.providers import kinds_of, names
+
+    try:
+        return kinds_of(provider)
+    except KeyError as error:
+        raise ReconcilerError(_unknown("provider", provider, names())) from error
+
+
+def _by_section(kinds: Mapping[str, Any], name: str) -> Any:
+    return next((kind for kind in kinds.values() if "/".join(kind.section_path()) == name), None)
+
+
+def _unknown(what: str, word: str, known: Any) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"there is no {what} {word!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(known)}"
+
+
+@click.command()
+@click.option("--provider", default="twelvelabs", show_default=True)
+@click.option(
+    "--write",
+    "directory",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write all schemas into DIR.",
+)
+def schema(provider: str, directory: Path | None) -> int:
+    """Print the JSON Schema of a stack, for editors."""
+    from reconciler.schema import render, schemas, stack_schema
+
+    if directory is None:
+        _kinds(provider)
+        click.echo(render(stack_schema(provider)), nl=False)
+        return 0
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, made in schemas().items():
+        (directory / name).write_text(render(made), encoding="utf-8")
+        click.echo(f"wrote {directory / name}")
+    return 0
