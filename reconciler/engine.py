@@ -36,7 +36,7 @@ from reconciler.model import (
     Verb,
     unmask,
 )
-from reconciler.ownership import Claims, claim
+from reconciler.ownership import Claims, claim, row_from
 from reconciler.plan import make_plan
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Put, State, Write
@@ -147,6 +147,29 @@ class Session:
             return report
         finally:
             self.state.end_run(run_id, result)
+
+    async def rebuild(self) -> list[Recorded]:
+        """Make the state anew from what the account says: stamps and natural keys. The caller holds the lock.
+
+        What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp.
+        """
+        stack = await identified(self.stack)
+        wanted = Wanted(resources=stack.resources, recorded=(), stack=stack.name, everything=True, stateless=True)
+        snapshot = await fetch(self.provider, wanted)
+        claims = claim(stack, self.provider.kinds, (), snapshot)
+        if claims.problems:
+            raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+        kinds = {kind.__name__: kind for kind in self.provider.kinds}
+        rows = [
+            replace(row_from(kinds[live.kind], address, live, claims), protect=stack.resources[address].protect)
+            for address, live in claims.live.items()
+            if not stack.resources[address].external and address not in claims.adopted
+        ]
+        rows += [*claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers]
+        old = [Drop(row.address, row.id) for row in self.state.recorded()]
+        closed = [Close(intent.op) for intent in self.state.intents()]
+        self.state.commit(*old, *closed, *(Put(row) for row in rows))
+        return rows
 
     def _unmasked(self, row: Recorded) -> Recorded:
         return replace(row, fields=unmask(row.fields, self.resolve))

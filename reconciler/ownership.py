@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.kind import Field, Kind, canonical
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, parent_of
 
-__all__ = ["Claims", "claim", "content_of", "identity_field", "same"]
+__all__ = ["Claims", "claim", "content_of", "identity_field", "row_from", "same"]
 
 
 @dataclass(slots=True)
@@ -309,6 +309,22 @@ def _stray(stack: Stack, claims: Claims, live: Live, forgotten: set[str]) -> Non
         claims.leftovers.append(replace(row, deposed=True))
     else:
         _leave(claims, row.address, row, live, forgotten)
+
+
+def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Recorded:
+    """What would have been recorded if exactly this object had been applied at the address."""
+    fields: dict[str, Any] = {}
+    for name, field in kind.specs.items():
+        value = live.fields.get(name)
+        if field.ref and value is not None:
+            ids = list(value) if field.many else [value]
+            known = [claims.addresses.get((field.ref, id), id) for id in ids]
+            value = sorted(known) if field.many else known[0]
+        if value is not None:
+            fields[name] = value
+    if live.stamp and live.stamp.content:
+        fields["content"] = live.stamp.content
+    return Recorded(address, live.kind, live.id, fields, live.parent_id)
 
 
 def identity_field(kind: type[Kind]) -> Field | None:

@@ -1,0 +1,185 @@
+"""state list, show, mv, rm, rebuild, unlock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import load_stack, online, open_session, open_state, settings, variables
+from reconciler.errors import ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.model import Recorded, Stack
+    from reconciler.state import State
+
+__all__ = ["state"]
+
+PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
+STATE = click.option("--state", metavar="URL", envvar="RECONCILER_STATE", help="Where state is kept.")
+
+
+@click.group()
+def state() -> None:
+    """Look into the state, and mend it.
+
+    State is what was last applied, and the journal of what is under way. It may be lost: `state rebuild` makes it anew
+    from the marks that every object carries.
+
+    \b
+    reconciler state list
+    reconciler state show assets/final
+    reconciler state mv assets/final assets/finale
+    """
+
+
+@contextmanager
+def _opened(path: Path, options: dict[str, Any], command: str = "") -> Iterator[tuple[Stack, State]]:
+    """The stack and its state; locked when `command` says what for."""
+    chosen = settings(path, options)
+    stack = load_stack(path, chosen.variables, chosen.var_file)
+    opened = open_state(stack, chosen.state, create=bool(command))
+    try:
+        if command:
+            with opened.lock(command):
+                yield stack, opened
+        else:
+            yield stack, opened
+    finally:
+        opened.close()
+
+
+@state.command("list")
+@PATH
+@STATE
+@variables
+def list_(path: Path, **options: Any) -> None:
+    """List what the stack owns: address and id.
+
+    \b
+    reconciler state list
+    """
+    with _opened(path, options) as (_, opened):
+        for row in opened.recorded():
+            click.echo(f"{row.address}  {row.id}{'  (old, to be deleted)' if row.deposed else ''}")
+        for intent in opened.intents():
+            click.echo(f"{intent.address}  ({intent.verb} begun by run {intent.run}, not concluded)")
+
+
+@state.command()
+@click.argument("address")
+@PATH
+@STATE
+@variables
+def show(address: str, path: Path, **options: Any) -> None:
+    """Show what was last applied at ADDRESS.
+
+    \b
+    reconciler state show assets/final
+    """
+    from reconciler.reports.text import shown
+
+    with _opened(path, options) as (_, opened):
+        for row in _rows_at(opened, address):
+            click.echo(f"{row.address}\n  id  {row.id}\n  kind  {row.kind}")
+            if row.parent_id:
+                click.echo(f"  parent  {row.parent_id}")
+            if row.protect:
+                click.echo("  protected")
+            for name, value in sorted(row.fields.items()):
+                click.echo(f"  {name}  {shown(value, whole=True)}")
+
+
+@state.command()
+@click.argument("old")
+@click.argument("new")
+@PATH
+@STATE
+@variables
+def mv(old: str, new: str, path: Path, **options: Any) -> None:
+    """Give what is recorded at OLD, and what lives in it, the address NEW. In YAML, `moved:` does it for everybody.
+
+    \b
+    reconciler state mv assets/final assets/finale
+    """
+    from reconciler.state import Rename
+
+    with _opened(path, options, f"reconciler state mv {old} {new}") as (_, opened):
+        kind = _rows_at(opened, old)[0].kind
+        if any(row.address == new for row in opened.recorded()):
+            raise ReconcilerError(f"{new} is taken; move or remove that first")
+        if old.split("/")[::2] != new.split("/")[::2]:
+            raise ReconcilerError(f"{old} is a {kind}; {new} is the address of another kind")
+        opened.commit(Rename(old, new))
+        click.echo(f"{old} is now {new}.")
+
+
+@state.command()
+@click.argument("addresses", nargs=-1, required=True)
+@click.option("--path", type=click.Path(exists=True, path_type=Path), default=".")
+@STATE
+@variables
+def rm(addresses: tuple[str, ...], path: Path, **options: Any) -> None:
+    """Forget what is recorded at ADDRESSES. The objects stay, with their marks: a stack that declares them claims
+    them again. To let go for good use `removed:` in YAML.
+
+    \b
+    reconciler state rm assets/final
+    """
+    from reconciler.state import Drop
+
+    with _opened(path, options, f"reconciler state rm {' '.join(addresses)}") as (_, opened):
+        rows = [row for address in addresses for row in _rows_at(opened, address)]
+        opened.commit(*(Drop(row.address, row.id) for row in rows))
+        click.echo(f"Forgot {len(rows)} rows.")
+
+
+@state.command()
+@PATH
+@online
+def rebuild(path: Path, **options: Any) -> None:
+    """Make the state anew from the account: by the marks that objects carry, and by names.
+
+    \b
+    reconciler state rebuild
+    """
+    chosen = settings(path, options)
+
+    async def run(stack: Stack, opened: State) -> list[Recorded]:
+        async with open_session(stack, opened, chosen) as session:
+            return await session.rebuild()
+
+    with _opened(path, options, f"reconciler state rebuild {path}") as (stack, opened):
+        rows = asyncio.run(run(stack, opened))
+    click.echo(f"Rebuilt: {len(rows)} objects of {stack.name} are in the account.")
+
+
+@state.command()
+@PATH
+@STATE
+@variables
+def unlock(path: Path, **options: Any) -> None:
+    """Clear the mark of a run that died; on PostgreSQL, end the session of one that hangs.
+
+    \b
+    reconciler state unlock
+    """
+    with _opened(path, options) as (stack, opened):
+        done = opened.unlock()
+    if done.holder is None:
+        click.echo(f"{stack.name} was not locked.")
+    else:
+        click.echo(f"Unlocked: it was {done.holder}.{' Its session was ended.' if done.ended_session else ''}")
+
+
+def _rows_at(opened: State, address: str) -> list[Recorded]:
+    rows = opened.recorded()
+    if found := [row for row in rows if row.address == address]:
+        return found
+    near = get_close_matches(address, [row.address for row in rows], n=1)
+    raise ReconcilerError(f"nothing is recorded at {address!r}{f'; did you mean {near[0]!r}?' if near else ''}")
