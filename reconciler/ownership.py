@@ -314,12 +314,12 @@ def _stray(stack: Stack, claims: Claims, live: Live, forgotten: set[str]) -> Non
 def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Recorded:
     """What would have been recorded if exactly this object had been applied at the address."""
     fields: dict[str, Any] = {}
-    for name, field in kind.specs.items():
+    for name, spec in kind.specs.items():
         value = live.fields.get(name)
-        if field.ref and value is not None:
-            ids = list(value) if field.many else [value]
-            known = [claims.addresses.get((field.ref, id), id) for id in ids]
-            value = sorted(known) if field.many else known[0]
+        if spec.ref and value is not None:
+            ids = list(value) if spec.many else [value]
+            known = [claims.addresses.get((spec.ref, id), id) for id in ids]
+            value = sorted(known) if spec.many else known[0]
         if value is not None:
             fields[name] = value
     if live.stamp and live.stamp.content:
