@@ -17,7 +17,7 @@ from reconciler.ownership import Claims, content_of, same
 
 __all__ = ["Difference", "diff", "field_deltas"]
 
-NEW_ID = " (known after apply)"
+NEW_ID = " (new)"
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class _Diff:
         deltas = (*deltas, *self._stamp_delta(address, live))
         if not deltas:
             return None
-        return self._make(address, resource, Action.UPDATE, _why(deltas), deltas, (), live)
+        return self._make(address, resource, Action.UPDATE, _why(self.changes, deltas), deltas, (), live)
 
     def _make(
         self,
@@ -180,11 +180,18 @@ def _shown(stamp: Stamp | None) -> str | None:
     return f"{stamp.stack}:{stamp.key}" + (f" {stamp.content[:12]}" if stamp.content else "") if stamp else None
 
 
-def _why(deltas: Sequence[Delta]) -> str:
+def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:
+    new = [item.removesuffix(NEW_ID) for delta in deltas for item in _words(delta.after) if item.endswith(NEW_ID)]
+    if replaced := [address for address in new if changes[address].action is Action.REPLACE]:
+        return f"{', '.join(replaced)} is replaced"
     sources = {delta.source for delta in deltas}
     if sources == {Source.DRIFT}:
         return "changed behind git's back"
     return "changed in git" if sources == {Source.PENDING} else "changed in git and behind its back"
+
+
+def _words(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _source(pending: bool, drift: bool) -> Source:

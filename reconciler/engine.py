@@ -107,7 +107,7 @@ class Session:
     async def settle(self, survey: Survey) -> bool:
         """Under the lock, before anything is written: record what an interrupted run made, and look up what is still
         unclear. True when a new survey is needed because something turned up."""
-        finder = Finder(self.provider, survey.snapshot, self.clock, self.limits.settle)
+        finder = Finder(self.provider, survey.snapshot, self.clock, self.limits)
         found = await asyncio.gather(*(finder.find(intent) for intent in survey.unresolved))
         closes = [Close(intent.op) for intent, live in zip(survey.unresolved, found, strict=True) if live is None]
         self.state.commit(*survey.recovered, *closes)

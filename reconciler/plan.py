@@ -11,7 +11,7 @@ The order, worked out once:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -96,7 +96,7 @@ class _Steps:
     def all(self) -> list[Step]:
         bulk = list(self._bulks())
         steps = [step for change in self.changes.values() for step in self._of(change)]
-        return [*bulk, *steps, *self._still_waiting()]
+        return [*bulk, *steps, *self._still_waiting({step.id for step in steps})]
 
     def _of(self, change: Change) -> Iterator[Step]:
         match change.action:
@@ -159,12 +159,10 @@ class _Steps:
             return f"wait {address}" if kind.asynchronous else self._made(address)
         return f"wait {address}" if live and live.status is Status.PENDING else ""
 
-    def _still_waiting(self) -> Iterator[Step]:
+    def _still_waiting(self, planned: Container[str]) -> Iterator[Step]:
         """What an earlier run made and did not see ready: waited for again, never made again."""
         for address, live in self.claims.live.items():
-            made = self._made(address)
-            leaving = address in self.changes and self.changes[address].action is Action.DELETE
-            if live.status is Status.PENDING and not made and not leaving:
+            if live.status is Status.PENDING and f"wait {address}" not in planned:
                 yield Step(f"wait {address}", Verb.WAIT, live.kind, (address,), (), {}, live.id, live.parent_id, 0)
 
     # Replacing
@@ -241,7 +239,10 @@ class _Steps:
             yield self._step(Verb.RECORD, change, writes=0)
         for name, field in kind.specs.items():
             if field.members and any(delta.path == name for delta in change.deltas):
-                yield from self._member_steps(change, field)
+                steps = list(self._member_steps(change, field))
+                yield from steps
+                if kind.asynchronous:  # a changed set has it looked at anew
+                    yield self._step(Verb.WAIT, change, needs=[step.id for step in steps], writes=0)
 
     def _changed_fields(self, kind: type[Kind], change: Change) -> dict[str, Any]:
         """What an update sends: whole values, of merged maps the changed keys; our stamp goes with its map."""

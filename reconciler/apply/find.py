@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
 from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Snapshot, Stamp
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Finder", "fits", "look_for"]
 
-PAUSES_S = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
+PAUSES = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
+"""Before each look, in units of `Limits.poll_s`."""
 
 
 def look_for(
@@ -69,16 +71,16 @@ def fits(sought: Mapping[str, Any], live: Live) -> bool:
 class Finder:
     """Looks into lists, newest first, down to what was there before the run; many seekers share one look."""
 
-    def __init__(self, provider: Rest, snapshot: Snapshot, clock: Clock, looks: int) -> None:
-        self._provider, self._snapshot, self._clock, self._looks = provider, snapshot, clock, looks
+    def __init__(self, provider: Rest, snapshot: Snapshot, clock: Clock, limits: Limits) -> None:
+        self._provider, self._snapshot, self._clock, self._limits = provider, snapshot, clock, limits
         self._under_way: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
         self._kinds = {kind.__name__: kind for kind in provider.kinds}
 
     async def find(self, intent: Intent) -> Live | None:
         """The object that the intent made, or None when it provably made none. Ambiguous when there are two."""
         kind, parent_id = self._kinds[intent.kind], intent.look_for["parent_id"]
-        for look in range(self._looks):
-            await self._clock.sleep(PAUSES_S[min(look, len(PAUSES_S) - 1)])
+        for look in range(self._limits.settle):
+            await self._clock.sleep(self._limits.poll_s * PAUSES[min(look, len(PAUSES) - 1)])
             found = [live for live in await self._newest(kind, parent_id) if fits(intent.look_for, live)]
             if len(found) > 1:
                 ids = " and ".join(sorted(live.id for live in found))

@@ -38,7 +38,7 @@ class Writer:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.waiting = Waiting(run)
-        self.finder = Finder(run.provider, run.snapshot, run.clock, run.limits.settle)
+        self.finder = Finder(run.provider, run.snapshot, run.clock, run.limits)
         self.members_left: dict[str, set[str]] = {}
         for step in run.plan.steps:
             if step.verb in (Verb.LINK, Verb.UNLINK):

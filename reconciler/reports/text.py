@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ COLOURS = {
     Action.FORGET: "cyan",
 }
 ALWAYS = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE)
+WORD = re.compile(r"[A-Za-z0-9/._-]+( \(new\))?")
 WIDTH = 60
 """Longest value shown whole; longer ones are cut in the middle."""
 
@@ -102,7 +104,7 @@ def shown(value: Any, *, whole: bool = False) -> str:
 
 
 def _is_word(item: Any) -> bool:
-    return isinstance(item, str) and not isinstance(item, Secret) and item.replace("/", "").replace("-", "").isalnum()
+    return isinstance(item, str) and not isinstance(item, Secret) and WORD.fullmatch(item) is not None
 
 
 def _change(change: Change, whole: bool) -> Iterator[str]:
