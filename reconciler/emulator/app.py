@@ -202,7 +202,8 @@ class Emulator:
         stale = snapshots[0]
         snapshots.append(self.store.snapshot())
         with stale.transaction(keep=False):
-            return route.handle(dataclasses.replace(call, store=stale))
+            still = dataclasses.replace(self.walker, still=True)
+            return route.handle(dataclasses.replace(call, store=stale, walker=still))
 
     def _call(self, request: Request, match: Match, verdict: Verdict, body: bytes | FormData) -> Call:
         return Call(

@@ -45,6 +45,9 @@ class Options:
     retry_after: bool = True
     """Whether a 429 of the rate limiter says how long to wait."""
 
+    transcripts: str | None = None
+    """A folder with what is said in a file, as `<filename>.json`: a list of `{start, end, value}`."""
+
     def changed(self, values: Mapping[str, object]) -> Options:
         """These options with `values` laid over; raises ValueError with every name or type that is wrong."""
         hints = get_type_hints(Options)
@@ -77,4 +80,6 @@ def _fits(value: object, hint: object) -> bool:
         return isinstance(value, int | float) and value >= 0
     if hint is int or int in get_args(hint):
         return (isinstance(value, int) and value >= 0) or (value is None and type(None) in get_args(hint))
+    if str in get_args(hint):
+        return value is None or isinstance(value, str)
     return False

@@ -80,8 +80,9 @@ class Selection:
     """Only those that point at this object; any parent then."""
 
     def sql(self) -> tuple[str, list[object]]:
-        conditions, values = ["kind = ?"], [self.kind]
-        all_values: list[object] = list(values)
+        # `+` keeps SQLite from walking a whole kind where the few rows that are linked can be looked up.
+        conditions = ["+kind = ?" if self.linked_to is not None else "kind = ?"]
+        all_values: list[object] = [self.kind]
         if self.linked_to is not None:
             conditions.append("seq IN (SELECT source FROM links WHERE target = ? AND kind = ?)")
             all_values += [self.linked_to, self.kind]
@@ -142,8 +143,9 @@ class Store:
                 raise
 
     def now(self) -> float:
+        """The time in whole milliseconds: what goes out as text comes back, in a filter, as the same number."""
         assert self.clock is not None
-        return self.clock.now()
+        return round(self.clock.now(), 3)
 
     def meta(self, key: str, default: object) -> Any:
         row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

@@ -27,6 +27,8 @@ class Walker:
     walks: dict[str, Walk]
     speed: Speed
     options: Options
+    still: bool = False
+    """Whether reads move nothing, as when an earlier state is shown again."""
 
     def start(self, kind: str) -> str:
         """The status that a new object of this kind has."""
@@ -34,6 +36,8 @@ class Walker:
 
     def look(self, store: Store, obj: Obj) -> Obj:
         """A read that shows `obj`: it moves on once its present status has been seen often enough."""
+        if self.still:
+            return obj
         if self.speed == "real":
             return self.settle(store, obj)
         moved = obj

@@ -21,6 +21,8 @@ __all__ = ["FAMILY", "detail", "fate_of", "new", "summary"]
 
 KIND = "asset"
 TYPES = ("video", "audio", "image", "document")
+# By way of `seq`, so that the ids are looked up one by one instead of the account's assets being gone through.
+BY_ID = "seq IN (SELECT seq FROM objects WHERE id IN (SELECT value FROM json_each(?)))"
 
 # -- state
 
@@ -212,8 +214,8 @@ def index(call: Call) -> Reply:
     chosen = Selection(
         KIND,
         where=where(
-            ("id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)) if ids else None,
-            ("type IN (SELECT value FROM json_each(?))", (json.dumps(types),)) if types else None,
+            (BY_ID, (json.dumps(ids),)) if ids else None,
+            (f"type IN ({', '.join('?' * len(types))})", tuple(types)) if types else None,
             ("instr(lower(name), lower(?))", (filename,)) if filename else None,
         ),
     )

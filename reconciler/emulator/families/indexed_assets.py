@@ -12,13 +12,15 @@ from reconciler.emulator.families.indexes import counted, the_index
 from reconciler.emulator.limits import check_indexable
 from reconciler.emulator.problems import Problem, invalid
 from reconciler.emulator.store import Obj, Selection
+from reconciler.emulator.synthetic import segments, transcript, vector
 from reconciler.emulator.walks import Walk
 from reconciler.emulator.wire import Query
 
-__all__ = ["FAMILY", "STATUSES", "add", "detail", "drop", "filters", "summary"]
+__all__ = ["FAMILY", "STATUSES", "add", "detail", "drop", "extras", "filters", "metadata_filters", "summary"]
 
 KIND = "indexed_asset"
 STATUSES = ("pending", "queued", "indexing", "ready", "failed")
+EMBEDDINGS = ("visual", "audio", "transcription", "visual-text")
 MEASURES = ("duration", "fps", "width", "height", "size")
 HAS_METADATA = (
     "EXISTS (SELECT 1 FROM json_each(doc, '$.user_metadata') AS m WHERE m.key = ? AND "
@@ -96,6 +98,35 @@ def detail(indexed: Obj) -> dict[str, Any]:
     return shown
 
 
+def extras(call: Call, indexed: Obj) -> dict[str, Any]:
+    """What retrieve adds when it is asked to: embeddings and the transcription."""
+    wanted, spoken = call.query.texts("embedding_option"), call.query.flag("transcription")
+    call.query.done()
+    if not set(wanted) <= set(EMBEDDINGS):
+        raise invalid(f"The embedding_option parameter must be among {', '.join(EMBEDDINGS)}.")
+    found: dict[str, Any] = {}
+    if wanted and indexed.status == "ready":
+        found["embedding"] = {"model_name": "marengo3.0", "video_embedding": {"segments": _segments(indexed, wanted)}}
+    if spoken and indexed.status == "ready":
+        found["transcription"] = transcript(call.options.transcripts, indexed.name)
+    return found
+
+
+def _segments(indexed: Obj, wanted: list[str]) -> list[dict[str, Any]]:
+    media = indexed.doc["media"]
+    return [
+        {
+            "float": vector(f"{media['sha256']}:{option}:{start:g}"),
+            "start_offset_sec": start,
+            "end_offset_sec": end,
+            "embedding_option": option,
+            "embedding_scope": "clip",
+        }
+        for option in wanted
+        for start, end in segments(0.0, media["duration"] or 0.0)
+    ]
+
+
 def _stream(indexed: Obj) -> dict[str, Any]:
     """Upper case here, lower case on assets: as the vendor has it."""
     status = {"ready": "COMPLETE", "failed": "ERROR"}.get(indexed.status, "PROCESSING")
@@ -164,7 +195,8 @@ def index(call: Call) -> Reply:
 
 def retrieve(call: Call) -> Reply:
     indexed = _indexed_asset(call, status=404)
-    return Reply(200, detail(call.look(indexed)))
+    shown = call.look(indexed)
+    return Reply(200, {**detail(shown), **extras(call, shown)})
 
 
 def update(call: Call) -> Reply:

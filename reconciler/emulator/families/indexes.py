@@ -18,7 +18,10 @@ MODELS = {"2026-07": ("marengo3.0", "pegasus1.2"), "sdk-1.3.6": ("marengo3.0",)}
 OPTIONS = ("visual", "audio")
 FREE_PLAN_S = 90 * 24 * 3600
 HAS_FAMILY = "EXISTS (SELECT 1 FROM json_each(doc, '$.models') AS m WHERE json_extract(m.value, '$.model_name') GLOB ?)"
-HAS_OPTION = "EXISTS (SELECT 1 FROM json_tree(doc, '$.models') AS m WHERE m.path LIKE '%.model_options' AND m.atom = ?)"
+HAS_OPTION = (
+    "EXISTS (SELECT 1 FROM json_each(doc, '$.models') AS m, json_each(m.value, '$.model_options') AS o "
+    "WHERE o.value = ?)"
+)
 
 # -- state
 
