@@ -108,7 +108,7 @@ class Http:
         self.sent = self.sent_writes = 0
         self._clock, self._attempts, self._hint = clock, attempts, key_hint
         self._secrets = [value for value in headers.values() if value]
-        self._chance = chance or random.Random()  # noqa: S311: jitter, no secret
+        self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._pace = Pace(clock)
         self._slots = asyncio.Semaphore(connections)
         self._host = urlsplit(base_url).netloc.rpartition("@")[2]
