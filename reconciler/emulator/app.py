@@ -182,7 +182,7 @@ class Emulator:
                 raise match.problem
             headers = self.limiter.take(match.route.bucket, self.options, match.route.limited)
             body = await _body(request, match.route)
-            recorded.see(body)
+            recorded.see(body, match.route)
             call = self._call(request, match, verdict, body)
             reply = self._handle(call, match.route, verdict.lag)
             return dataclasses.replace(reply, headers={**headers, **reply.headers})
@@ -243,14 +243,14 @@ class _Recorded:
             "request_type": request.headers.get("content-type", "").split(";")[0],
         }
 
-    def see(self, body: bytes | FormData) -> None:
-        """JSON as it came; of a form the texts, and of each file its name."""
+    def see(self, body: bytes | FormData, route: Route) -> None:
+        """JSON as it came; of a form the texts, and of each file its name; of raw bytes nothing."""
         if isinstance(body, FormData):
             shown = [
                 (name, {"filename": v.filename} if isinstance(v, UploadFile) else v) for name, v in body.multi_items()
             ]
             body = json.dumps(shown).encode()
-        self._entry["request_body"] = body if self._entry["request_type"] != "application/octet-stream" else b""
+        self._entry["request_body"] = b"" if route.body == "raw" else body
 
     def as_entry(self) -> dict[str, Any]:
         return self._entry

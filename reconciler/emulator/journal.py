@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["Exchange", "Journal"]
@@ -53,10 +53,11 @@ class Journal:
         self.entries: deque[Exchange] = deque(maxlen=KEPT)
 
     def add(self, **values: Any) -> None:
+        """Bodies go to the listeners only: ten thousand of them would not be a log but a leak."""
         self.total += 1
         exchange = Exchange(number=self.total, **values)
         self.by_route[exchange.route] += 1
-        self.entries.append(exchange)
+        self.entries.append(replace(exchange, request_body=b"", response_body=b""))
         for listener in self.listeners:
             listener(exchange)
 

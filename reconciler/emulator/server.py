@@ -62,6 +62,7 @@ def _config(emulator: Emulator, host: str, port: int) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=75,  # an idle connection that goes away by itself would look like a fault
         timeout_graceful_shutdown=1,
     )
 

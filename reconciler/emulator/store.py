@@ -107,30 +107,36 @@ class Store:
     lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _count: int = field(init=False, default=0)
     _touched: bool = field(init=False, default=False)
+    _own_clock: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         # Requests are handled on one event loop, but a test may steer from another thread; `lock` serialises them.
-        self.db = sqlite3.connect(self.path or ":memory:", isolation_level=None, check_same_thread=False)
+        self.db = sqlite3.connect(self.path or ":memory:", isolation_level=None, check_same_thread=False, timeout=30)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute(
             "PRAGMA synchronous = NORMAL"
         )  # survives a killed process; a power cut may cost the last writes
         self.db.executescript(SCHEMA + self.tables)
-        self._count = int(self.meta("count", 0))
         self.seed = int(self.meta("seed", self.seed))
+        self._own_clock = self.clock is None
         if self.clock is None:
-            self.clock = ManualClock(float(self.meta("now", ManualClock().now())), tick_s=0.001)
+            self.clock = ManualClock(tick_s=0.001)
+        self._recall()
 
     # -- transactions, counter, time
 
     @contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[None]:
-        """All or nothing; with `keep=False` nothing in any case. The counter and the time are part of it."""
+        """All or nothing; with `keep=False` nothing in any case. The counter and the time are part of it.
+
+        The lock is taken at once, and the counter read again: a file may be open in another process too.
+        """
         with self.lock:
+            self.db.execute("BEGIN IMMEDIATE")
+            self._recall()
             count, self._touched = self._count, False
-            self.db.execute("BEGIN")
             try:
                 yield
                 if keep and (self._touched or self._count != count):
@@ -141,6 +147,12 @@ class Store:
                 self.db.execute("ROLLBACK")
                 self._count = count
                 raise
+
+    def _recall(self) -> None:
+        """Counter and time as they were last kept; a clock of our own never goes back."""
+        self._count = int(self.meta("count", 0))
+        if self._own_clock and self.clock is not None:
+            self.clock.advance(max(float(self.meta("now", 0)) - self.clock.now(), 0.0))
 
     def now(self) -> float:
         """The time in whole milliseconds: what goes out as text comes back, in a filter, as the same number."""
@@ -290,7 +302,8 @@ class Store:
         return copy
 
     def clear(self) -> None:
-        with self.lock:
+        """Forget everything but the time; the next id is the first one again."""
+        with self.transaction():
             names = [row[0] for row in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for name in names:
                 self.db.execute(f"DELETE FROM {name}")  # noqa: S608

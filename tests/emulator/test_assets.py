@@ -86,6 +86,14 @@ def test_the_type_comes_from_the_name(inside: Api, name: str, sent: str, kind: s
     assert inside("GET", f"/assets/{asset}").json()["file_type"] == sent
 
 
+def test_a_name_without_a_type_leaves_it_to_the_file(inside: Api) -> None:
+    asset = upload(inside, "final.mov", filename="The final")
+
+    shown = inside("GET", f"/assets/{asset}").json()
+
+    assert (shown["filename"], shown["file_type"]) == ("The final", "video/quicktime")
+
+
 def test_a_file_of_no_known_type_fails_and_says_so(inside: Api) -> None:
     asset = upload(inside, "notes.xyz123")
 
@@ -230,16 +238,16 @@ def test_metadata_can_be_cleared(api: Api) -> None:
 
 def test_an_asset_that_is_not_there(inside: Api) -> None:
     body: dict[str, object] = {"user_metadata": {}}
-    for method, path, more in [
-        ("GET", "", {}),
-        ("DELETE", "", {}),
-        ("PATCH", "/user-metadata", {"json": body}),
-        ("PUT", "/user-metadata", {"json": body}),
-        ("DELETE", "/user-metadata", {}),
-        ("GET", "/indexed-assets", {}),
-        ("GET", "/entities", {}),
+    for method, path, status, more in [
+        ("GET", "", 404, {}),
+        ("DELETE", "", 400, {}),
+        ("PATCH", "/user-metadata", 404, {"json": body}),
+        ("PUT", "/user-metadata", 404, {"json": body}),
+        ("DELETE", "/user-metadata", 404, {}),
+        ("GET", "/indexed-assets", 400, {}),
+        ("GET", "/entities", 400, {}),
     ]:
-        assert error(inside(method, f"/assets/{NOBODY}{path}", **more)) == (404, "resource_not_exist")
+        assert error(inside(method, f"/assets/{NOBODY}{path}", **more)) == (status, "resource_not_exist")
         assert error(inside(method, f"/assets/nonsense{path}", **more)) == (400, "parameter_invalid")
 
 

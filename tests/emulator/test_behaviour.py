@@ -151,6 +151,18 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
     closed(third)
 
 
+def test_two_may_have_one_file_open(tmp_path: Path) -> None:
+    here, there = (InProcess(Emulator(tmp_path / "emulator.db")) for _ in range(2))
+
+    ids = [upload(api, f"{number}.mp4") for number, api in enumerate([here, there, there, here, there])]
+
+    assert len(set(ids)) == 5
+    assert [row["_id"] for row in rows(here, "/assets")] == ids[::-1] == [row["_id"] for row in rows(there, "/assets")]
+    for api in (here, there):
+        api.emulator.close()
+        api.close()
+
+
 KILLED = """
 import asyncio, os, pathlib, signal, sys
 import httpx

@@ -158,7 +158,7 @@ def create(call: Call) -> Reply:
         if file is None:
             raise missing("file")
         filename = filename or file.filename or "upload"
-        media = examine(file.file, filename, file.content_type)
+        media = examine(file.file, filename, mime_of(file.filename, file.content_type))
         check_size(media.mime, media.size, call.options.max_direct_bytes, call)
     else:
         if url is None:
@@ -227,7 +227,7 @@ def retrieve(call: Call) -> Reply:
 
 
 def remove(call: Call) -> Reply:
-    asset, force = _asset(call), call.query.flag("force")
+    asset, force = _asset(call, status=400), call.query.flag("force")
     call.query.done()
     if not force and call.store.count(Selection("indexed_asset", linked_to=asset.seq)):
         raise Problem(409, "asset_in_use", "The asset is indexed; delete its indexed assets first, or use force.")
@@ -269,15 +269,15 @@ def indexed_assets(call: Call) -> Reply:
         assert owner is not None, "an index takes its indexed assets with it"
         return {"_id": obj.id, "index": {"_id": owner.id, "name": owner.name}}
 
-    return call.page(Selection("indexed_asset", linked_to=_asset(call).seq), show)
+    return call.page(Selection("indexed_asset", linked_to=_asset(call, status=400).seq), show)
 
 
 def in_entities(call: Call) -> Reply:
-    return call.page(Selection("entity", linked_to=_asset(call).seq), lambda obj: entities.shown(call, obj))
+    return call.page(Selection("entity", linked_to=_asset(call, status=400).seq), lambda obj: entities.shown(call, obj))
 
 
-def _asset(call: Call) -> Obj:
-    return call.find(KIND, call.path["asset_id"], status=404)
+def _asset(call: Call, *, status: int = 404) -> Obj:
+    return call.find(KIND, call.path["asset_id"], status=status)
 
 
 ONE = "/assets/{asset_id}"
