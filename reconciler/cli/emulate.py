@@ -31,6 +31,8 @@ def emulate(host: str, port: int, db: Path | None, speed: str, key: str | None, 
         raise ReconcilerError("the emulator is an extra: pip install 'reconciler[emulator]'") from error
 
     emulator = Emulator(db, key=key, speed="real" if speed == "real" else "instant", seed=seed)
-    click.echo(f"Serving on http://{host}:{port}/v1.3 (Ctrl-C ends it)", err=True)
-    serve(emulator, host, port)
+    try:
+        serve(emulator, host, port, on_listening=lambda url: click.echo(f"Serving on {url} (Ctrl-C ends it)", err=True))
+    except OSError as error:
+        raise ReconcilerError(f"cannot serve on {host}:{port}: {error.strerror}; take another --port") from error
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,9 +18,17 @@ from reconciler.emulator.app import Emulator
 __all__ = ["ServedEmulator", "serve"]
 
 
-def serve(emulator: Emulator, host: str = "127.0.0.1", port: int = 8080) -> None:
-    """Serve until interrupted. Prints nothing of its own."""
-    uvicorn.Server(_config(emulator, host, port)).run()
+def serve(
+    emulator: Emulator,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    *,
+    on_listening: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until interrupted. Prints nothing of its own; `on_listening` gets the API's base when it can be called."""
+    with socket.create_server((host, port)) as listening:
+        on_listening(f"http://{host}:{listening.getsockname()[1]}/v1.3")
+        uvicorn.Server(_config(emulator, host, port)).run(sockets=[listening])
 
 
 class ServedEmulator:
