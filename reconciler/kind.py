@@ -313,7 +313,10 @@ def to_wire(field: Field, value: Any) -> Any:
 
 
 def _part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
-    return {part.parts[name].wire: to_wire(part.parts[name], inner) for name, inner in value.items()}
+    whole = {name: value.get(name, field.default) for name, field in part.parts.items()}
+    return {
+        part.parts[name].wire: to_wire(part.parts[name], inner) for name, inner in whole.items() if inner is not None
+    }
 
 
 def from_wire(field: Field, raw: Mapping[str, Any]) -> Any:

@@ -1,0 +1,99 @@
+"""A stack, an account and a command line, all real, that can be set back to a starting point in milliseconds."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from reconciler.emulator import Emulator, ServedEmulator
+
+KEY = "crash-test"
+
+
+class Zygote:
+    """The process of `tests.crash.zygote`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0) -> dict[str, Any]:
+        """Run the command line once, killed at point `kill` if that is not 0."""
+        assert self._process.stdin
+        assert self._process.stdout
+        job = {"argv": argv, "cwd": str(cwd), "env": dict(env), "kill": kill}
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+        self._process.stdout.close()
+
+
+class World:
+    """One account, served, and one directory with a stack in it."""
+
+    def __init__(self, zygote: Zygote, directory: Path, served: ServedEmulator) -> None:
+        self.zygote, self.directory, self.served = zygote, directory, served
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        """Make the stack's files anew; state stays."""
+        for name, content in files.items():
+            path = self.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def reconcile(self, command: str, *options: str, kill: int = 0) -> dict[str, Any]:
+        """Run a command of ours on the stack, over the socket."""
+        argv = [command, str(self.directory), "--endpoint", self.served.url, "--poll-interval", "0", *options]
+        env = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
+        return self.zygote.run(argv, self.directory, env, kill)
+
+    def apply(self, *options: str, kill: int = 0) -> dict[str, Any]:
+        return self.reconcile("apply", "--auto-approve", "--allow-replace", "*", "--allow-deletes", *options, kill=kill)
+
+    def steer(self, method: str, path: str, body: Any = None) -> Any:
+        """Talk to the emulator beside the API."""
+        response = httpx.request(method, self.served.origin + "/_emulator" + path, json=body)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def account(self) -> Counter[tuple[str, str]]:
+        """(kind, name) of everything in the account, as often as it is there."""
+        counts = self.steer("GET", "/objects")["counts"]
+        found: Counter[tuple[str, str]] = Counter()
+        for kind, count in counts.items():
+            if count:
+                for each in self.steer("GET", f"/objects?kind={kind}")["objects"]:
+                    found[kind, each["name"] or ""] += 1
+        return found
+
+
+@contextmanager
+def world(zygote: Zygote, directory: Path, start: Path | None = None) -> Iterator[World]:
+    """A fresh world, or one that goes on where the directory `start` stood."""
+    if start:
+        shutil.copytree(start, directory)
+    else:
+        directory.mkdir(parents=True)
+    emulator = Emulator(directory / "account.db")
+    try:
+        with ServedEmulator(emulator) as served:
+            yield World(zygote, directory / "stack", served)
+    finally:
+        emulator.close()

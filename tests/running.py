@@ -1,0 +1,98 @@
+"""Runs the engine on a stack and an emulator, in this process: load, survey, apply, as the command line would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from reconciler.emulator import Emulator, transport
+from reconciler.engine import Limits, Session, Survey
+from reconciler.guards import Consent
+from reconciler.http import Http
+from reconciler.load import load
+from reconciler.model import Report
+from reconciler.providers import provider
+from reconciler.state import State
+
+T = TypeVar("T")
+
+AGREED = Consent(adopt=True, replace=frozenset({"*"}), deletes=True)
+
+
+class NoTime:
+    """A clock on which sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self.slept_s = 0.0
+
+    def now(self) -> float:
+        return self.slept_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept_s += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Bench:
+    """One directory with a stack, one account, one state."""
+
+    directory: Path
+    emulator: Emulator = field(default_factory=Emulator)
+    state_name: str = "state.db"
+    limits: Limits = field(default_factory=lambda: Limits(poll_s=0.01))
+    endpoint: str | None = None
+    """Served: over a socket. None: in process."""
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        for name, content in files.items():
+            path = self.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    @asynccontextmanager
+    async def session(self, consent: Consent = AGREED) -> AsyncIterator[Session]:
+        stack = load(self.directory, environ={})
+        state = State.open(f"sqlite:///{self.directory}/.reconciler/{self.state_name}", stack.name)
+        chosen = provider(stack.provider)
+        clock = NoTime()
+        inner = None if self.endpoint else transport(self.emulator)
+        url = self.endpoint or "http://emulator/v1.3"
+        try:
+            async with Http(url, headers=chosen.headers("key"), transport=inner, clock=clock) as http:
+                yield Session(stack, chosen(http, root=stack.root), state, clock, self.limits, consent)
+        finally:
+            state.close()
+
+    def survey(self, *, destroy: bool = False, everything: bool = False) -> Survey:
+        """What `plan` sees."""
+        return self.run(lambda session: session.survey(destroy=destroy, everything=everything))
+
+    def apply(self, consent: Consent = AGREED, *, destroy: bool = False) -> Report:
+        """What `apply` does, without asking."""
+
+        async def go(session: Session) -> Report:
+            with session.state.lock("test"):
+                survey = await session.survey(destroy=destroy)
+                if survey.recovered or survey.unresolved:
+                    await session.settle(survey)
+                    survey = await session.survey(destroy=destroy)
+                return await session.apply(survey, command="test")
+
+        return self.run(go, replace(consent, empty=destroy))
+
+    def run(self, call: Callable[[Session], Awaitable[T]], consent: Consent = AGREED) -> T:
+        async def go() -> T:
+            async with self.session(consent) as session:
+                return await call(session)
+
+        return asyncio.run(go())
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all objects of a kind in the account, sorted."""
+        rows = self.emulator.store.db.execute("SELECT name FROM objects WHERE kind = ?", (kind,))
+        return sorted(row[0] or "" for row in rows)
