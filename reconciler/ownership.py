@@ -78,11 +78,9 @@ def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded
 
 
 def renamed(address: str, renames: Mapping[str, str]) -> str:
-    """The address after `moved:`; what lives in a moved resource moves along."""
-    for old, new in renames.items():
-        if address == old or address.startswith(old + "/"):
-            return new + address[len(old) :]
-    return address
+    """The address after `moved:`; what lives in a moved resource moves along, unless its own move is told."""
+    old = max((old for old in renames if address == old or address.startswith(old + "/")), key=len, default=None)
+    return address if old is None else renames[old] + address[len(old) :]
 
 
 class _Claim:
