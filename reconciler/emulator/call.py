@@ -34,7 +34,10 @@ TWELVELABS = Api("/v1.3", "x-api-key", {"X-Api-Version": "1.3"})
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer before it is bytes. `chunks` is a body that goes out piece by piece instead of `body` as JSON."""
+    """An answer before it is bytes: `body` as JSON, or `chunks` that go out piece by piece.
+
+    Chunks are read when the transaction is over, so they must have all that they need.
+    """
 
     status: int
     body: object = None
@@ -114,9 +117,12 @@ class Call:
         assert isinstance(self.body, bytes)
         return self.body
 
-    def find(self, kind: str, object_id: str, *, parent: Obj | None = None, status: int = 400) -> Obj:
-        """The object, its status as the clock has it; if it is not there, `status` is what the contract answers."""
-        if not HEX_ID.fullmatch(object_id):
+    def find(self, kind: str, object_id: str, *, parent: Obj | None = None, status: int = 400, prefix: str = "") -> Obj:
+        """The object, its status as the clock has it; if it is not there, `status` is what the contract answers.
+
+        `prefix` is that of kinds whose ids are UUIDs, as `ks_`; other ids are 24 hex digits.
+        """
+        if not (object_id.startswith(prefix) if prefix else HEX_ID.fullmatch(object_id)):
             raise malformed_id(f"{kind}_id", object_id)
         found = self.store.get(kind, object_id, parent=parent.seq if parent else None)
         if found is None:

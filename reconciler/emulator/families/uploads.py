@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from reconciler.emulator import metadata
@@ -33,6 +33,20 @@ CREATE TABLE IF NOT EXISTS presigned(
 """
 
 # -- state
+
+
+def _begin(call: Call, asset: Obj, total_size: int) -> Obj:
+    """A session for an asset that waits for its bytes."""
+    chunk_size = call.options.chunk_size
+    doc = {
+        "asset_id": asset.id,
+        "filename": asset.name,
+        "total_size": total_size,
+        "chunk_size": chunk_size,
+        "total_chunks": -(-total_size // chunk_size),
+        "fate": call.fate,
+    }
+    return call.store.insert(KIND, doc, name=asset.name, status="active")
 
 
 def _urls(call: Call, upload: Obj, start: int, count: int) -> list[dict[str, Any]]:
@@ -85,11 +99,10 @@ def _chunk_size(upload: Obj, position: int) -> int:
     return int(min(doc["chunk_size"], doc["total_size"] - before))
 
 
-def _reported(call: Call, upload: Obj) -> int:
-    row = call.store.db.execute(
-        "SELECT count(*) FROM chunks WHERE upload = ? AND reported IS NOT NULL", (upload.seq,)
-    ).fetchone()
-    return int(row[0])
+def _reported(call: Call, upload: Obj, what: Literal["count(*)", "coalesce(sum(size), 0)"] = "count(*)") -> int:
+    """How many chunks have been reported, or how many bytes."""
+    query = f"SELECT {what} FROM chunks WHERE upload = ? AND reported IS NOT NULL"  # noqa: S608
+    return int(call.store.db.execute(query, (upload.seq,)).fetchone()[0])
 
 
 def _finish(call: Call, upload: Obj) -> None:
@@ -125,6 +138,17 @@ def _summary(call: Call, upload: Obj) -> dict[str, Any]:
     }
 
 
+def _chunks(call: Call, upload: Obj, first: int, limit: int) -> list[dict[str, Any]]:
+    """One page of chunks, whether or not they have arrived."""
+    rows = call.store.db.execute(
+        "SELECT position, arrived, reported FROM chunks WHERE upload = ? AND position BETWEEN ? AND ?",
+        (upload.seq, first, first + limit - 1),
+    )
+    arrived = {row[0]: (row[1], row[2]) for row in rows}
+    last = min(first + limit - 1, upload.doc["total_chunks"])
+    return [_chunk(position, arrived.get(position), upload.created_at) for position in range(first, last + 1)]
+
+
 def _chunk(position: int, row: tuple[float, float | None] | None, created: float) -> dict[str, Any]:
     arrived, reported = row or (created, None)
     done = reported is not None
@@ -158,16 +182,8 @@ def create(call: Call) -> Reply:
         user_metadata=values,
         fate="held",
     )
-    chunk_size = call.options.chunk_size
-    doc = {
-        "asset_id": asset.id,
-        "filename": filename,
-        "total_size": total_size,
-        "chunk_size": chunk_size,
-        "total_chunks": -(-total_size // chunk_size),
-        "fate": call.fate,
-    }
-    upload = call.store.insert(KIND, doc, name=filename, status="active")
+    upload = _begin(call, asset, total_size)
+    shown = _summary(call, upload)
     return Reply(
         201,
         {
@@ -175,9 +191,7 @@ def create(call: Call) -> Reply:
             "asset_id": asset.id,
             "upload_urls": _urls(call, upload, 1, call.options.initial_urls),
             "upload_headers": {"Content-Type": "application/octet-stream"},
-            "chunk_size": chunk_size,
-            "total_chunks": doc["total_chunks"],
-            "expires_at": rfc3339(upload.created_at + SESSION_S),
+            **{name: shown[name] for name in ("chunk_size", "total_chunks", "expires_at")},
         },
     )
 
@@ -231,32 +245,19 @@ def status(call: Call) -> Reply:
     upload = _upload(call)
     page, limit = call.query.page()
     call.query.done()
-    total = upload.doc["total_chunks"]
-    first = (page - 1) * limit + 1
-    rows = call.store.db.execute(
-        "SELECT position, arrived, reported FROM chunks WHERE upload = ? AND position BETWEEN ? AND ?",
-        (upload.seq, first, first + limit - 1),
-    )
-    arrived = {row[0]: (row[1], row[2]) for row in rows}
-    done = _reported(call, upload)
-    size = call.store.db.execute(
-        "SELECT coalesce(sum(size), 0) FROM chunks WHERE upload = ? AND reported IS NOT NULL", (upload.seq,)
-    ).fetchone()[0]
+    total, done = upload.doc["total_chunks"], _reported(call, upload)
     return Reply(
         200,
         {
             "upload_id": upload.id,
             "status": _status(call, upload),
-            "uploaded_chunks": [
-                _chunk(position, arrived.get(position), upload.created_at)
-                for position in range(first, min(first + limit, total + 1))
-            ],
+            "uploaded_chunks": _chunks(call, upload, (page - 1) * limit + 1, limit),
             "chunks_completed": done,
             "chunks_failed": 0,
             "chunks_pending": total - done,
             "page_info": page_info(page, limit, total),
             "total_size": upload.doc["total_size"],
-            "uploaded_size": size,
+            "uploaded_size": _reported(call, upload, "coalesce(sum(size), 0)"),
             "created_at": rfc3339(upload.created_at),
             "updated_at": rfc3339(upload.updated_at),
         },
