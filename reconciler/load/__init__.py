@@ -1,0 +1,176 @@
+"""YAML → Desired: the files of a stack as a `Stack` of `Resource`s, or every problem in them at once.
+
+The grammar, where the design leaves a choice:
+
+- A stack is a directory (its own `*.yaml` and `*.yml`, sorted by name; hidden ones are passed over) or one file.
+  `include:` adds files below that directory by glob. An included file holds sections, `moved:`, `removed:`, `guards:`
+  and the like, but no `stack:`, `provider:`, `variables:` or `include:`. A file that is empty declares nothing.
+- Keys of the top are given once over all files, but `moved:`, `removed:`, `include:` and `variables:`, which add up.
+- YAML is version 1.2's core schema; scalars that other readers take for something else are refused (`scalars`), and so
+  are duplicate keys, tags, merge keys, a second document, and keys that are no strings. Aliases are allowed, for at
+  most a hundred thousand values in a file.
+- `${name}` and `${env.NAME}` may stand in every value, not in keys; what the environment gives is a `Secret` and may
+  stand in fields only. `$${` is a literal `${`.
+- A reference is a name, or a full address.
+- Nothing outside of the stack's directory is read, also not through a link.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import Invalid
+from reconciler.load import variables as vars_
+from reconciler.load.check import Checker
+from reconciler.load.documents import Documents
+from reconciler.load.entries import Entries
+from reconciler.load.problems import Place, Problems
+from reconciler.load.settings import Settings
+from reconciler.load.shapes import Shape, address_of, shapes_of
+from reconciler.load.sources import Source
+from reconciler.load.variables import expand
+from reconciler.model import Stack, Where
+from reconciler.providers import kinds_of, names
+
+__all__ = ["expand", "load"]
+
+
+def load(
+    path: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    var_file: Path | None = None,
+    environ: Mapping[str, str],
+    display: Path | None = None,
+) -> Stack:
+    """The stack in a directory or a file; raises Invalid with all that is wrong.
+
+    `variables` are the arguments of --var, `display` is the path as messages are to show it.
+    """
+    with _no_garbage():
+        return _Load(path, display or path, environ).run(variables or {}, var_file)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """No cycle is made here, and looking for them among a million new objects takes longer than making them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Load:
+    """One run."""
+
+    def __init__(self, path: Path, display: Path, environ: Mapping[str, str]) -> None:
+        self._problems = Problems()
+        self._documents = Documents(path, display, self._problems)
+        self._settings = Settings(self._problems)
+        self._shapes: dict[str, Shape] = {}
+        self._environ = environ
+
+    def run(self, arguments: Mapping[str, str], var_file: Path | None) -> Stack:
+        """All of it, in order; each stage goes on with what the one before could make sense of."""
+        values = self._fill(arguments, var_file)
+        name, provider = self._head()
+        entries = self._entries()
+        closed, root = self._documents.closed, self._documents.root
+        resources = Checker(entries, self._shapes, root, self._problems, closed=closed).resources()
+        moved = self._settings.moved(entries, self._shapes, closed=closed)
+        removed = self._settings.removed(entries, self._shapes)
+        if self._problems:
+            raise Invalid(list(self._problems.all(lambda path: address_of(path, self._shapes))))
+        sources = [document.source for document in self._documents]
+        digest = _digest(sources, values)
+        return Stack(
+            name=name,
+            provider=provider,
+            root=root.path,
+            resources=resources,
+            where=_where(entries, sources),
+            stamps=self._settings.get("stamps", True),
+            guards=self._settings.get("guards", {}),
+            prices=self._settings.get("prices", {}),
+            moved=moved,
+            removed=removed,
+            files=tuple(source.name for source in sources),
+            digest=digest,
+        )
+
+    def _fill(self, arguments: Mapping[str, str], var_file: Path | None) -> Mapping[str, Any]:
+        """Put variables into all files, those that are included too; gives their values."""
+        documents, problems = self._documents, self._problems
+        for document in documents:
+            vars_.fill_defaults(document, problems)
+        known = vars_.declared(documents, problems)
+        file = vars_.from_file(var_file, problems) if var_file else None
+        values = vars_.given(known, arguments, file, problems, closed=documents.closed)
+        scope = vars_.Scope(values, self._environ, known.keys() - values.keys(), documents.closed)
+        for document in documents:
+            vars_.fill(document, scope, problems)
+        documents.include(lambda document: vars_.fill(document, scope, problems))
+        return values
+
+    def _head(self) -> tuple[str, str]:
+        """Name and provider; the shapes too, which follow from the provider."""
+        provider = next((top["provider"] for _, top in self._tops() if isinstance(top.get("provider"), str)), "")
+        with suppress(KeyError):
+            self._shapes = shapes_of(kinds_of(provider)) if provider else {}
+        for document in self._documents:
+            self._settings.take(document, self._shapes)
+        if not self._documents.closed:
+            return "", ""
+        provider = self._settings.provider(self._documents.top)
+        if provider and not self._shapes:
+            self._settings.no_provider(provider, names())
+        return self._settings.stack(self._documents.top), provider
+
+    def _tops(self) -> Iterator[tuple[Source, Mapping[str, Any]]]:
+        for document in self._documents:
+            yield document.source, document.top
+
+    def _entries(self) -> Entries:
+        """All that is declared, without a look at what it says."""
+        entries = Entries(self._problems)
+        for source, top in self._tops():
+            for section, value in top.items():
+                if section in self._shapes:
+                    entries.add_section(value, self._shapes[section], f"{section}/", source)
+        return entries
+
+
+def _where(entries: Entries, sources: list[Source]) -> Where:
+    """Positions on demand. Neither the text nor what was read of it is kept for that."""
+    origins = {address: entry.origin or entry.source for address, entry in entries.items()}
+    for source in sources:
+        source.let_go()
+
+    def where(address: str, *path: str | int) -> tuple[str, int, int]:
+        origin = origins.get(address, sources[0])
+        if isinstance(origin, Place):
+            return origin.find()
+        if address not in origins:
+            return origin.name, 0, 0
+        return Place(origin, (*address.split("/"), *path), on_key=not path).find()
+
+    return where
+
+
+def _digest(sources: list[Source], values: Mapping[str, Any]) -> str:
+    """The same for the same files, wherever they lie, and the same variables."""
+    digest = sha256()
+    for source in sources:
+        digest.update(f"{source.relative}\0{len(source.data or b'')}\0".encode())
+        digest.update(source.data or b"")
+    digest.update(json.dumps(values, sort_keys=True).encode())
+    return digest.hexdigest()

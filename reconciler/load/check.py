@@ -1,0 +1,228 @@
+"""Entries → resources: the fields against their kind, references against all names, files against the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from reconciler.kind import Field
+from reconciler.load.complaints import complaints
+from reconciler.load.entries import Entries, Entry
+from reconciler.load.marks import Path
+from reconciler.load.problems import Problems
+from reconciler.load.shapes import OPTIONS, Shape
+from reconciler.load.sources import Outside, Root
+from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.model import Resource, Secret, parent_of
+
+__all__ = ["Checker"]
+
+_OPTIONS: Final = frozenset(OPTIONS)
+_MOST_HINTS: Final = 100
+_NONE: Final[Mapping[str, Any]] = {}
+
+
+class Checker:
+    """Makes the resources of one stack. `closed` says that all of it was read, so that an unknown name is wrong."""
+
+    def __init__(
+        self, entries: Entries, shapes: Mapping[str, Shape], root: Root, problems: Problems, *, closed: bool
+    ) -> None:
+        self._entries = entries
+        self._root = root
+        self._problems = problems
+        self._closed = closed
+        self._shapes = {shape.kind.__name__: shape for shape in _all(shapes)}
+        self._alone: dict[tuple[Any, ...], str] = {}
+        self._hints = 0
+        self._ids: dict[tuple[str, str], str] = {}
+
+    def resources(self) -> dict[str, Resource]:
+        """All of them, also when some are wrong."""
+        return {address: self._resource(entry) for address, entry in self._entries.items()}
+
+    def _resource(self, entry: Entry) -> Resource:
+        shape = entry.shape
+        fields, options = self._split(entry) if entry.raw.keys() - shape.names else (dict(entry.raw), _NONE)
+        known = "external" in options or "id" in options
+        if None in fields.values():
+            self._drop_empty(entry, fields)
+        if shape.from_key is not None and shape.from_key.name not in fields:
+            fields[shape.from_key.name] = entry.key
+        self._validate(entry, fields, known=known)
+        if shape.refs:
+            for spec in shape.refs:
+                if spec.name in fields:
+                    fields[spec.name] = self._addresses(entry, spec, fields[spec.name])
+        if shape.file is not None and shape.file.name in fields:
+            fields[shape.file.name] = self._file(entry, shape.file.name, fields[shape.file.name])
+        if shape.alone:
+            self._check_alone(entry, fields)
+        self._check_enough(entry, fields, options)
+        return Resource(entry.address, shape.kind.__name__, fields, **options)
+
+    def _say(self, entry: Entry, path: Path, summary: str, *, on_key: bool = False) -> None:
+        self._problems.add(entry.place(path, on_key=on_key), summary, address=entry.address)
+
+    def _split(self, entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Fields, and the options that every resource takes; unknown words stay with the fields."""
+        fields: dict[str, Any] = {}
+        options: dict[str, Any] = {}
+        for name, value in entry.raw.items():
+            if name in _OPTIONS:
+                problem = _option_problem(name, value, entry.shape)
+                if problem:
+                    self._say(entry, (name, *problem[0]), f"{name}: {problem[1]}")
+                else:
+                    options[name] = tuple(value) if name == "ignore" else True if name == "replace" else value
+            elif name not in entry.shape.children:
+                fields[name] = value
+        if options.get("external") is False:
+            del options["external"]
+        return fields, options
+
+    def _drop_empty(self, entry: Entry, fields: dict[str, Any]) -> None:
+        for name in [name for name, value in fields.items() if value is None]:
+            if name in entry.shape.names:
+                self._say(entry, (name,), f"{name}: is empty; give a value, or leave it out", on_key=True)
+                self._problems.mute(entry.place((name,)))
+                del fields[name]
+
+    def _validate(self, entry: Entry, fields: Mapping[str, Any], *, known: bool) -> None:
+        try:
+            entry.shape.validate(fields, strict=True)
+        except ValidationError as error:
+            for path, on_key, summary in complaints(error, entry.shape, fields):
+                # What exists already needs nothing, and what is empty was complained of.
+                if not (path == () and (known or any(entry.raw.get(name, 1) is None for name in entry.shape.names))):
+                    self._say(entry, path, summary, on_key=on_key)
+
+    # References
+
+    def _addresses(self, entry: Entry, spec: Field, value: Any) -> Any:
+        """The names in a field as addresses."""
+        if isinstance(value, str):
+            return self._address(entry, spec, value, (spec.name,) if spec.name in entry.raw else ())
+        if not isinstance(value, list):
+            return value
+        found: list[Any] = []
+        seen: dict[Any, int] = {}
+        for index, name in enumerate(value):
+            path = (spec.name, index)
+            address = self._address(entry, spec, name, path) if isinstance(name, str) else name
+            if isinstance(address, str) and seen.setdefault(address, index) != index:
+                self._say(entry, path, f'{spec.name}: "{cut(name)}" is there twice; keep one')
+            found.append(address)
+        return found
+
+    def _address(self, entry: Entry, spec: Field, name: str, path: Path) -> str:
+        """The address that a name stands for; the name itself when there is none."""
+        target = self._shapes[spec.ref or ""]
+        if isinstance(name, Secret):
+            self._say(entry, path, f"{spec.name}: a reference cannot come from the environment")
+            return name
+        address = name if "/" in name else f"{self._prefix(target, entry)}{name}"
+        referred = self._entries.get(address)
+        if referred is not None and referred.shape is target:
+            return address
+        if self._closed:
+            near = self._near(name, target, "" if "/" in name else self._prefix(target, entry))
+            hint = near or f"; declare it under `{target.kind.section}:`"
+            self._say(entry, path, f"{spec.name}: there is no {cut(address)}{hint}")
+        return name
+
+    def _prefix(self, target: Shape, entry: Entry) -> str:
+        """What a bare name is completed with: a child is looked for beside the entry that names it."""
+        if target.kind.parent is None:
+            return target.prefix
+        return f"{parent_of(entry.address) or entry.address}/{target.kind.section}/"
+
+    def _near(self, name: str, target: Shape, prefix: str) -> str:
+        """A hint, for as many unknown names as anybody reads: each is compared with all there are."""
+        self._hints += 1
+        if self._hints > _MOST_HINTS:
+            return ""
+        names = (
+            address.removeprefix(prefix)
+            for address, entry in self._entries.items()
+            if entry.shape is target and address.startswith(prefix)
+        )
+        return did_you_mean(name, names)
+
+    # Files, and what else is not a matter of one field
+
+    def _file(self, entry: Entry, name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if isinstance(value, Secret):
+            self._say(entry, (name,), f"{name}: a path cannot come from the environment")
+            return value
+        try:
+            return self._root.file(value)
+        except Outside as error:
+            self._say(entry, (name,), f'{name}: "{cut(value)}" {error}')
+            return value
+
+    def _check_alone(self, entry: Entry, fields: Mapping[str, Any]) -> None:
+        """Two that the API, or we after a loss of state, could not tell apart."""
+        kind = entry.shape.kind
+        values = tuple(fields.get(name) for name in kind.natural_key)
+        if not all(type(value) in (str, int, bool, float, Secret) for value in values):
+            return
+        first = self._alone.setdefault((kind, parent_of(entry.address), *values), entry.address)
+        if first != entry.address:
+            what = " and ".join(f"`{name}`" for name in kind.natural_key)
+            path = tuple(name for name in kind.natural_key[:1] if name in entry.raw)
+            self._say(entry, path, f"has the same {what} as {first}; they could not be told apart, so give it another")
+
+    def _check_enough(self, entry: Entry, fields: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        """Whether it says enough to be made, or to be found."""
+        kind = entry.shape.kind
+        if "id" in options:
+            self._check_id(entry, options["id"])
+        elif "external" in options:
+            missing = [name for name in kind.natural_key if name not in fields]
+            if missing or not kind.natural_key:
+                what = " or ".join(["`id: …`", *(["`" + "` and `".join(missing) + ": …`"] if missing else [])])
+                self._say(entry, ("external",), f"external: to be found it needs {what}")
+        elif None not in entry.raw.values() and (lack := kind.lacks(fields)):
+            self._say(entry, (), lack)
+
+    def _check_id(self, entry: Entry, id: str) -> None:
+        first = self._ids.setdefault((entry.shape.kind.__name__, id), entry.address)
+        if first != entry.address:
+            self._say(entry, ("id",), f"id: is that of {first} too; one object has one address")
+
+
+def _all(shapes: Mapping[str, Shape]) -> Iterator[Shape]:
+    for shape in shapes.values():
+        yield shape
+        yield from _all(shape.children)
+
+
+def _option_problem(name: str, value: Any, shape: Shape) -> tuple[Path, str] | None:
+    """What is wrong with an option: (path below it, summary)."""
+    if isinstance(value, Secret):
+        return (), "cannot come from the environment"
+    if name in ("protect", "external"):
+        return None if isinstance(value, bool) else ((), f"expected true or false, got {a(value)}")
+    if name == "id":
+        hint = f'; put it in quotes: "{value}"' if isinstance(value, int) else ""
+        return None if isinstance(value, str) and value else ((), f"expected the id as a string, got {a(value)}{hint}")
+    if name == "replace":
+        return None if value == "allow" else ((), f"takes the word allow only, got {a(value)}")
+    return _ignore_problem(value, shape)
+
+
+def _ignore_problem(value: Any, shape: Shape) -> tuple[Path, str] | None:
+    if not isinstance(value, list):
+        return (), f"expected a list of fields, got {a(value)}"
+    for index, path in enumerate(value):
+        if not isinstance(path, str) or not all(path.split(".")):
+            return (index,), f"expected a field such as metadata.rating, got {a(path)}"
+        first = path.partition(".")[0]
+        if first not in shape.names:
+            return (index,), f'unknown field "{cut(first)}"{did_you_mean(first, shape.names)}'
+    return None

@@ -1,0 +1,191 @@
+"""The keys of a stack that are no resources: each given once over all its files, but for lists, which add up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from reconciler.load.documents import Document
+from reconciler.load.entries import NAME, Entries
+from reconciler.load.marks import Path
+from reconciler.load.problems import Place, Problems
+from reconciler.load.shapes import Shape, address_of
+from reconciler.load.sources import Source
+from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.model import Secret
+
+__all__ = ["MAIN_ONLY", "Settings"]
+
+_EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
+    "stack": (str, "a name"),
+    "provider": (str, "a name"),
+    "guards": (dict, "a mapping"),
+    "prices": (dict, "a mapping"),
+    "stamps": (bool, "true or false"),
+    "metadata_schema": ((dict, str), "a JSON Schema, or the path of one"),
+    "moved": (list, "a list of {from: ADDRESS, to: ADDRESS}"),
+    "removed": (list, "a list of addresses"),
+    "variables": (dict, "a mapping of name to `{default: …}`"),
+    "include": (list, "a list of globs"),
+}
+LISTS: Final = frozenset({"moved", "removed", "variables", "include"})
+"""These may stand in several files."""
+MAIN_ONLY: Final = frozenset({"stack", "provider", "variables", "include"})
+"""These may not stand in an included file: what is included depends on them."""
+
+
+class Settings:
+    """What the files say besides resources."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._single: dict[str, tuple[Place, Any]] = {}
+        self.many: dict[str, list[tuple[Source, Any]]] = {name: [] for name in LISTS}
+
+    def take(self, document: Document, sections: Collection[str]) -> None:
+        """The settings in one file; what is neither a setting nor a section is complained of."""
+        for key, value in document.top.items():
+            place = Place(document.source, (key,))
+            if key in sections:
+                continue
+            if document.included and key in MAIN_ONLY:
+                where = "write it in a file of the stack's own directory"
+                self._problems.add(place, f"`{key}:` cannot stand in an included file; {where}", address="")
+            elif key not in _EXPECTED:
+                # Without a provider nobody knows the sections.
+                if sections:
+                    self._unknown(place, key, did_you_mean(key, (*_EXPECTED, *sections)))
+            elif self._fits(place, key, value):
+                self._keep(place, key, value)
+
+    def _unknown(self, place: Place, key: str, hint: str) -> None:
+        self._problems.add(Place(place.source, place.path, on_key=True), f'unknown key "{cut(key)}"{hint}')
+
+    def _fits(self, place: Place, key: str, value: Any) -> bool:
+        expected, words = _EXPECTED[key]
+        if value is None:
+            self._problems.add(Place(place.source, place.path, on_key=True), f"`{key}:` is empty; expected {words}")
+        elif isinstance(value, Secret):
+            self._problems.add(place, f"`{key}:` cannot come from the environment; it is shown in messages")
+        elif not isinstance(value, expected):
+            self._problems.add(place, f"`{key}:` expected {words}, got {a(value)}")
+        else:
+            return True
+        if key not in LISTS:
+            self._single.setdefault(key, (place, None))
+        return False
+
+    def _keep(self, place: Place, key: str, value: Any) -> None:
+        if key in LISTS:
+            assert place.source is not None
+            self.many[key].append((place.source, value))
+        elif key in self._single:
+            again = Place(place.source, place.path, on_key=True)
+            first = self._single[key][0]
+            first = Place(first.source, first.path, on_key=True)
+            self._problems.add(again, f"`{key}:` is given twice; first at {first}")
+        else:
+            self._single[key] = (place, value)
+
+    def get(self, key: str, otherwise: Any = None) -> Any:
+        """The value of a key that may be given once."""
+        value = self._single[key][1] if key in self._single else None
+        return otherwise if value is None else value
+
+    def stack(self, blame: Place) -> str:
+        """The stack's name; `blame` is the place to name when there is none."""
+        name = self._required("stack", "`stack: NAME`", blame)
+        if name and not NAME.fullmatch(name):
+            rule = 'begin with a letter or digit and go on with letters, digits, ".", "_" and "-"'
+            self._problems.add(self._single["stack"][0], f'`stack:` "{cut(name)}" is no name; {rule}')
+        return name
+
+    def provider(self, blame: Place) -> str:
+        """The provider's name, which may be of none."""
+        return self._required("provider", "for instance `provider: twelvelabs`", blame)
+
+    def no_provider(self, name: str, known: Collection[str]) -> None:
+        """Say that there is no such provider."""
+        hint = did_you_mean(name, known) or f"; there are {', '.join(sorted(known))}"
+        self._problems.add(self._single["provider"][0], f'`provider:` unknown provider "{cut(name)}"{hint}')
+
+    def _required(self, key: str, example: str, blame: Place) -> str:
+        if key not in self._single:
+            self._problems.add(blame, f"`{key}:` is missing; write {example} at the top", address="")
+            return ""
+        return self._single[key][1] or ""
+
+    # moved: and removed:
+
+    def moved(self, entries: Entries, shapes: Mapping[str, Shape], *, closed: bool) -> tuple[tuple[str, str], ...]:
+        """(from, to) of each move; `closed` says that an address which is not there is wrong."""
+        found: dict[str, str] = {}
+        for source, items in self.many["moved"]:
+            for index, item in enumerate(items):
+                move = self._move(source, ("moved", index), item, shapes)
+                if move is None:
+                    continue
+                old, new = move
+                if old in found or new in found.values():
+                    self._say(source, ("moved", index), f"{old if old in found else new} is moved twice")
+                elif old in entries:
+                    self._say(
+                        source,
+                        ("moved", index, "from"),
+                        f"from: {old} is still declared; take it out, or drop the move",
+                    )
+                elif new not in entries and closed:
+                    self._say(source, ("moved", index, "to"), f"to: there is no {new}{did_you_mean(new, entries)}")
+                found[old] = new
+        return tuple(found.items())
+
+    def _move(self, source: Source, path: Path, item: Any, shapes: Mapping[str, Shape]) -> tuple[str, str] | None:
+        if not isinstance(item, dict) or set(item) != {"from", "to"}:
+            self._say(
+                source,
+                path,
+                f"expected {{from: ADDRESS, to: ADDRESS}}, got {a(item)}"
+                if not isinstance(item, dict)
+                else "takes `from:` and `to:`, both of them and nothing else",
+            )
+            return None
+        old = self._address(source, (*path, "from"), item["from"], shapes)
+        new = self._address(source, (*path, "to"), item["to"], shapes)
+        if not old or not new:
+            return None
+        if old.split("/")[::2] != new.split("/")[::2]:
+            self._say(source, path, f"{old} and {new} are of different kinds")
+            return None
+        return old, new
+
+    def removed(self, entries: Entries, shapes: Mapping[str, Shape]) -> tuple[str, ...]:
+        """Addresses to stop managing."""
+        found: list[str] = []
+        for source, items in self.many["removed"]:
+            for index, item in enumerate(items):
+                path = ("removed", index)
+                address = self._address(source, path, item, shapes)
+                if address in entries:
+                    self._say(source, path, f"{address} is still declared; take it out to stop managing it")
+                elif address and address in found:
+                    self._say(source, path, f"{address} is there twice")
+                elif address:
+                    found.append(address)
+        return tuple(found)
+
+    def _address(self, source: Source, path: Path, value: Any, shapes: Mapping[str, Shape]) -> str:
+        """A well-formed address, or "" and a problem."""
+        if isinstance(value, str) and not isinstance(value, Secret):
+            words = tuple(value.split("/"))
+            if (
+                len(words) % 2 == 0
+                and address_of(tuple(words), shapes) == value
+                and all(map(NAME.fullmatch, words[1::2]))
+            ):
+                return value
+        example = f"{next(iter(shapes))}/NAME"
+        self._say(source, path, f"expected an address such as {example}, got {a(value)}")
+        return ""
+
+    def _say(self, source: Source, path: Path, summary: str) -> None:
+        self._problems.add(Place(source, path), summary)

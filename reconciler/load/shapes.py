@@ -1,0 +1,79 @@
+"""A provider's kinds as the grammar sees them: sections, what may stand in an entry, and which words are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reconciler.kind import Field, Kind
+from reconciler.load.marks import Path
+
+__all__ = ["OPTIONS", "Shape", "address_of", "shapes_of"]
+
+OPTIONS: Final = ("protect", "ignore", "id", "external", "replace")
+"""What every resource takes besides the fields of its kind."""
+
+
+@dataclass(slots=True)
+class Shape:
+    """One kind's entry in YAML."""
+
+    kind: type[Kind]
+    prefix: str
+    """Of the addresses, for kinds without a parent: `assets/`."""
+    fields: Mapping[str, Field]
+    """Those that can be declared."""
+    names: frozenset[str]
+    validate: Any
+    """Takes the declared fields; raises pydantic's ValidationError."""
+    from_key: Field | None
+    refs: tuple[Field, ...]
+    file: Field | None
+    """The field that holds the path of a file."""
+    metadata: Field | None
+    alone: bool
+    """Whether two entries with the same natural key would be mistaken for one another."""
+    children: dict[str, Shape] = field(default_factory=dict)
+
+    def words(self) -> tuple[str, ...]:
+        """All that an entry may hold."""
+        return (*self.fields, *OPTIONS, *self.children)
+
+
+def _shape(kind: type[Kind]) -> Shape:
+    fields = {name: spec for name, spec in kind.specs.items() if not spec.identity}
+    metadata = kind.field_with(lambda spec: spec.stamped)
+    return Shape(
+        kind=kind,
+        prefix=f"{kind.section}/",
+        fields=fields,
+        names=frozenset(fields),
+        validate=kind.__pydantic_validator__.validate_python,
+        from_key=kind.field_with(lambda spec: spec.from_key),
+        refs=kind.refs(),
+        file=kind.field_with(lambda spec: spec.source and spec.name == "file"),
+        metadata=metadata,
+        alone=bool(kind.natural_key) and (kind.unique or metadata is None),
+    )
+
+
+def shapes_of(kinds: Iterable[type[Kind]]) -> dict[str, Shape]:
+    """Section → shape for the kinds without a parent; the others hang under theirs."""
+    made = {kind: _shape(kind) for kind in kinds}
+    for kind, shape in made.items():
+        if kind.parent is not None:
+            made[kind.parent].children[kind.section] = shape
+    return {kind.section: shape for kind, shape in made.items() if kind.parent is None}
+
+
+def address_of(path: Path, shapes: Mapping[str, Shape]) -> str:
+    """The address of the resource that a path in YAML leads into, or ""."""
+    words: list[str] = []
+    level = shapes
+    for section, name in zip(path[::2], path[1::2], strict=False):
+        if section not in level:
+            break
+        words += (str(section), str(name))
+        level = level[str(section)].children
+    return "/".join(words)

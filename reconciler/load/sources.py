@@ -1,0 +1,199 @@
+"""Which files make up a stack, and that none of them is outside of its directory, also not through a link."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from difflib import get_close_matches
+from fnmatch import translate
+from pathlib import Path
+from typing import Final
+
+from reconciler.load.marks import Marks
+from reconciler.load.reader import MOST_BYTES
+
+__all__ = ["Outside", "Root", "Source"]
+
+YAML_SUFFIXES: Final = (".yaml", ".yml")
+
+
+class Outside(Exception):
+    """A file that may not be used; the text says why and what to do."""
+
+
+class Source:
+    """One file of text: its name as the user would type it, its path under the root, its bytes for a while."""
+
+    __slots__ = ("_marks", "data", "name", "path", "relative")
+
+    def __init__(self, name: str, relative: str, path: Path, data: bytes) -> None:
+        self.name = name
+        self.relative = relative
+        self.path = path
+        self.data: bytes | None = data
+        self._marks: Marks | None = None
+
+    def marks(self) -> Marks:
+        """Positions of its YAML, found when first asked for."""
+        if self._marks is None:
+            data = self.path.read_bytes() if self.data is None else self.data
+            self._marks = Marks(data.decode(errors="replace"))
+        return self._marks
+
+    def let_go(self) -> None:
+        """Keep no bytes: most stacks are right, and nobody asks for a position."""
+        self.data = self._marks = None
+
+
+class Root:
+    """The directory that bounds what a stack may read.
+
+    `display` is what the user typed for it. Whether a file is inside is asked once per directory, because a stack
+    names its files by the hundred thousand: below a directory that is inside, a file that is no link is inside too.
+    """
+
+    def __init__(self, path: Path, display: Path) -> None:
+        self.path = path
+        self.display = display
+        self._real = os.path.realpath(path)
+        self._inside: dict[str, bool] = {"": True}
+
+    def name(self, relative: str) -> str:
+        """The file as the user would type it."""
+        return str(self.display / relative)
+
+    def normal(self, written: str) -> str:
+        """The path in its plainest form, relative to the root; raises Outside for one that leads out of it."""
+        if written.startswith("/") or re.match(r"[A-Za-z]:[\\/]", written):
+            raise Outside("must be relative to the directory of the stack")
+        if "\0" in written:
+            raise Outside("is no path")
+        normal = os.path.normpath(written).replace(os.sep, "/")
+        if normal == ".." or normal.startswith("../"):
+            raise Outside("leads out of the directory of the stack; move the file into it")
+        return normal
+
+    def file(self, written: str) -> str:
+        """The normal path of a regular file inside the root; raises Outside for any other."""
+        relative = self.normal(written)
+        if not self._directory_inside(relative.rpartition("/")[0]):
+            raise Outside("leads out of the directory of the stack through a link; copy the file into it")
+        try:
+            mode = os.lstat(f"{self._real}/{relative}").st_mode
+        except (OSError, ValueError):
+            raise Outside(f"does not exist{self._near(relative)}") from None
+        if stat.S_ISLNK(mode):
+            mode = self._followed(relative)
+        if not stat.S_ISREG(mode):
+            raise Outside("is a directory, not a file" if stat.S_ISDIR(mode) else "is no regular file")
+        return relative
+
+    def _directory_inside(self, directory: str) -> bool:
+        if directory not in self._inside:
+            self._inside[directory] = self._contains(os.path.realpath(f"{self._real}/{directory}"))
+        return self._inside[directory]
+
+    def _contains(self, real: str) -> bool:
+        return real == self._real or real.startswith(self._real.rstrip("/") + "/")
+
+    def _followed(self, relative: str) -> int:
+        """The mode of what a link leads to."""
+        real = os.path.realpath(f"{self._real}/{relative}")
+        if not self._contains(real):
+            raise Outside("is a link that leads out of the directory of the stack; copy the file into it")
+        try:
+            return Path(real).stat().st_mode
+        except OSError:
+            raise Outside("is a link to a file that does not exist") from None
+
+    def _near(self, relative: str) -> str:
+        """A file in the same directory whose name is almost the same."""
+        directory, _, name = relative.rpartition("/")
+        try:
+            names = [path.name for path in Path(self._real, directory).iterdir()]
+        except OSError:
+            return ""
+        near = get_close_matches(name, names[:5_000], n=1)
+        return f'; did you mean "{directory + "/" if directory else ""}{near[0]}"?' if near else ""
+
+    def read(self, relative: str) -> Source:
+        """The bytes of a file inside; raises Outside."""
+        relative = self.file(relative)
+        path = Path(self._real) / relative
+        try:
+            if path.stat().st_size > MOST_BYTES:
+                raise Outside(f"is bigger than {MOST_BYTES // 2**20} MB; split it")
+            return Source(self.name(relative), relative, self.path / relative, path.read_bytes())
+        except OSError as error:
+            raise Outside(f"cannot be read: {error.strerror}") from error
+
+    def own_files(self) -> list[str]:
+        """The YAML files of the directory itself, sorted; hidden ones and directories are none."""
+        with os.scandir(self._real) as entries:
+            return sorted(
+                entry.name
+                for entry in entries
+                if entry.name.endswith(YAML_SUFFIXES) and entry.name[0] != "." and not entry.is_dir()
+            )
+
+    def glob(self, pattern: str) -> list[str]:
+        """Files that fit the pattern, sorted: `*`, `?` and `[…]` within a name, `**` for any directories.
+
+        Hidden names are passed over and directories that are links are not entered. Raises Outside when the pattern
+        leads out of the root.
+        """
+        normal = self.normal(pattern)
+        fits = _Pattern(normal).fits
+        return sorted(relative for relative in self._walk(_fixed(normal)) if fits(relative))
+
+    def _walk(self, below: str) -> Iterator[str]:
+        top = f"{self._real}/{below}" if below else self._real
+        if not self._directory_inside(below):
+            raise Outside("leads out of the directory of the stack through a link")
+        for directory, inner, names in os.walk(top):
+            inner[:] = [name for name in inner if name[0] != "."]
+            prefix = os.path.relpath(directory, self._real).replace(os.sep, "/")
+            for name in names:
+                if name[0] != ".":
+                    yield name if prefix == "." else f"{prefix}/{name}"
+
+
+def _fixed(pattern: str) -> str:
+    """The directories of a pattern before its first wild card."""
+    words = pattern.split("/")[:-1]
+    wild = next((i for i, word in enumerate(words) if re.search(r"[*?\[]", word)), len(words))
+    return "/".join(words[:wild])
+
+
+class _Pattern:
+    """A glob as a small automaton over the words of a path: no pattern can make it slow."""
+
+    def __init__(self, normal: str) -> None:
+        # fnmatch's regular expressions for one word do not backtrack over its stars.
+        self._words = [None if word == "**" else re.compile(translate(word)) for word in normal.split("/")]
+
+    def fits(self, relative: str) -> bool:
+        """Whether the path is one that the pattern means; a last `**` means all files below."""
+        states = self._skip({0})
+        for word in relative.split("/"):
+            states = self._skip({after for state in states for after in self._step(state, word)})
+        return len(self._words) in states
+
+    def _step(self, state: int, word: str) -> Iterator[int]:
+        if state < len(self._words):
+            pattern = self._words[state]
+            if pattern is None:
+                yield state
+            elif pattern.match(word):
+                yield state + 1
+
+    def _skip(self, states: set[int]) -> set[int]:
+        """The states that are reached without a word, `**` meaning no directory."""
+        reached = set(states)
+        for state in sorted(states):
+            while state < len(self._words) and self._words[state] is None:
+                state += 1
+                reached.add(state)
+        return reached

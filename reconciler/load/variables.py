@@ -1,0 +1,246 @@
+"""`${name}` and `${env.NAME}` in strings: what they stand for, and putting it in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reconciler.load.documents import Document, parsed
+from reconciler.load.problems import Place, Problems
+from reconciler.load.scalars import from_text
+from reconciler.load.sources import Source
+from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.model import Secret
+
+__all__ = ["KEYS_OF_APIS", "Scope", "declared", "expand", "fill", "fill_defaults", "from_file", "given"]
+
+KEYS_OF_APIS: Final = frozenset({"TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "MIXPEEK_API_KEY"})
+"""A stack that could read these could send them anywhere, for instance as metadata."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_ALONE = re.compile(r"\$\{([^}]*)\}")
+_PIECE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What names stand for. `wrong` are declared, but something is wrong with them that was said already.
+
+    `closed` says that a name which is not there is wrong: false when a part of the stack could not be read.
+    """
+
+    values: Mapping[str, Any]
+    environ: Mapping[str, str]
+    wrong: Collection[str] = ()
+    closed: bool = True
+
+
+class Unresolved(Exception):
+    """A `${…}` that stands for nothing; the text says why."""
+
+
+Declared = dict[str, tuple[Place, Mapping[str, Any]]]
+"""name → (where, what is said of it)"""
+
+
+def declared(documents: Iterable[Document], problems: Problems) -> Declared:
+    """The variables that the stack declares."""
+    found: Declared = {}
+    for document in documents:
+        section = document.top.get("variables")
+        for name, about in section.items() if isinstance(section, dict) else ():
+            place = Place(document.source, ("variables", name), on_key=True)
+            if name in found:
+                problems.add(place, f'the variable "{cut(name)}" is declared twice; first at {found[name][0]}')
+            elif not _NAME.fullmatch(name) or name == "env":
+                problems.add(place, f'"{cut(name)}" cannot name a variable; use letters, digits, "_" and "-"')
+            else:
+                found[name] = (place, _declaration(about, place, problems))
+    return found
+
+
+def _declaration(about: Any, place: Place, problems: Problems) -> Mapping[str, Any]:
+    """What is said of one variable; of a wrong one only that it is there."""
+    if not isinstance(about, Mapping):
+        value = json.dumps(about) if about is not None else ""
+        problems.add(place, f"write `{{default: {cut(value)}}}`" if value else "is empty; write `{}` or `{default: …}`")
+        return {"wrong": True}
+    for key in about:
+        if key not in ("default", "description"):
+            hint = did_you_mean(key, ("default", "description"))
+            problems.add(Place(place.source, (*place.path, key), on_key=True), f'unknown field "{cut(key)}"{hint}')
+    if "default" in about and about["default"] is None:
+        problems.add(Place(place.source, (*place.path, "default")), "is empty; leave it out, or give a value")
+        return {"wrong": True}
+    return about
+
+
+def given(
+    known: Declared,
+    arguments: Mapping[str, str],
+    file: tuple[Source, Mapping[str, Any]] | None,
+    problems: Problems,
+    *,
+    closed: bool,
+) -> dict[str, Any]:
+    """The value of each variable: of `arguments` (--var), else of the file (--var-file), else its default."""
+    values = {name: about["default"] for name, (_, about) in known.items() if about.get("default") is not None}
+    take = _Taker(known, values, problems, closed)
+    for name, value in (file[1] if file else {}).items():
+        take(name, value, Place(file[0] if file else None, (name,), on_key=True), "")
+    for name, text in arguments.items():
+        typed = _typed(text, known[name][1].get("default")) if name in known else text
+        take(name, typed, Place(None), f"--var {name}")
+    for name, (place, about) in known.items():
+        if name not in values and not about.get("wrong"):
+            problems.add(place, f"has no value; give --var {name}=VALUE, name it in --var-file, or write a default")
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Taker:
+    """Puts given values into `values`, or says why not."""
+
+    known: Declared
+    values: dict[str, Any]
+    problems: Problems
+    closed: bool
+
+    def __call__(self, name: str, value: Any, place: Place, address: str) -> None:
+        if name not in self.known:
+            if self.closed:
+                hint = did_you_mean(name, self.known) or "; declare it under `variables:`"
+                self.problems.add(place, f'unknown variable "{cut(name)}"{hint}', address=address)
+        elif value is None:
+            self.problems.add(place, f'the variable "{name}" is given no value', address=address)
+        elif isinstance(self.known[name][1].get("default"), (list, dict)) and not isinstance(value, (list, dict)):
+            what = "takes a list or a mapping, as its default is; in an argument, write JSON"
+            self.problems.add(place, f'the variable "{name}" {what}', address=address)
+        else:
+            self.values[name] = value
+
+
+def _typed(text: str, default: Any) -> Any:
+    """An argument as a value; a variable whose default is a string stays a string."""
+    if isinstance(default, str):
+        return text
+    if isinstance(default, (list, dict)):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return from_text(text)
+
+
+def from_file(path: Path, problems: Problems) -> tuple[Source, Mapping[str, Any]]:
+    """What --var-file holds. It may be anywhere: whoever runs this names it, not the stack."""
+    try:
+        source = Source(str(path), "", path, path.read_bytes())
+    except OSError as error:
+        source = Source(str(path), "", path, b"")
+        problems.add(Place(source), f"cannot be read: {error.strerror}", address="")
+    doc = parsed(source, problems)
+    document = Document(source, {"variables": doc.value}, doc.slots)
+    for slot in doc.slots:
+        slot.path = ("variables", *slot.path)
+    fill_defaults(document, problems)
+    return source, doc.value
+
+
+def fill(document: Document, scope: Scope, problems: Problems) -> None:
+    """Put values into the strings of one file, each in its place."""
+    for slot in document.slots:
+        if slot.path[:1] == ("variables",):
+            continue
+        try:
+            slot.holder[slot.key] = resolved(slot.holder[slot.key], scope)
+        except Unresolved as error:
+            place = Place(document.source, slot.path, line=slot.line, column=slot.column)
+            if str(error):
+                problems.add(place, str(error))
+            problems.mute(place)
+
+
+def fill_defaults(document: Document, problems: Problems) -> None:
+    """The same for what variables are declared with, where a name would stand for nothing yet."""
+    for slot in document.slots:
+        if slot.path[:1] != ("variables",):
+            continue
+        text = slot.holder[slot.key]
+        if "${" in text.replace("$${", ""):
+            place = Place(document.source, slot.path, line=slot.line, column=slot.column)
+            what = "the value of a variable cannot refer to others; write `$${` if the characters are meant"
+            problems.add(place, what, address="")
+        slot.holder[slot.key] = text.replace("$${", "${")
+
+
+def resolved(text: str, scope: Scope) -> Any:
+    """The text with its variables put in; raises Unresolved. A text that is one variable takes the variable's type."""
+    if alone := _ALONE.fullmatch(text):
+        value = _stands_for(alone.group(1), scope)
+        return Secret(value, text) if isinstance(value, _FromEnvironment) else value
+    parts: list[str] = []
+    template: list[str] = []
+    secret, end = False, 0
+    for match in _PIECE.finditer(text):
+        before = text[end : match.start()]
+        value, shown, is_secret = _piece(match, scope)
+        parts += (before, value)
+        template += (before, shown)
+        secret, end = secret or is_secret, match.end()
+    value = "".join((*parts, text[end:]))
+    return Secret(value, "".join((*template, text[end:]))) if secret else value
+
+
+def _piece(match: re.Match[str], scope: Scope) -> tuple[str, str, bool]:
+    """One `${…}` inside a longer text: (its text, its text in a secret's template, whether it is a secret)."""
+    if match.group() == "$${":
+        return "${", "$${", False
+    if not match.group(2):
+        raise Unresolved("`${` has no `}`; write `$${` if the characters are meant")
+    value = _stands_for(match.group(1), scope)
+    if isinstance(value, _FromEnvironment):
+        return value, match.group(), True
+    if isinstance(value, (list, dict)):
+        raise Unresolved(f"`{match.group()}` is {a(value)}; it can only stand alone, not in a longer text")
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text, text.replace("${", "$${"), False
+
+
+class _FromEnvironment(str):
+    """A value that must not be shown."""
+
+    __slots__ = ()
+
+
+def _stands_for(name: str, scope: Scope) -> Any:
+    if name.startswith("env."):
+        return _from_environment(name[4:], scope)
+    if name in scope.values:
+        return scope.values[name]
+    if name in scope.wrong or not scope.closed:
+        raise Unresolved
+    if not _NAME.fullmatch(name):
+        raise Unresolved(f"`${{{cut(name)}}}` is no variable; write `$${{` if the characters are meant")
+    hint = did_you_mean(name, scope.values)
+    raise Unresolved(f'unknown variable "{cut(name)}"{hint or "; declare it under `variables:`"}')
+
+
+def _from_environment(name: str, scope: Scope) -> _FromEnvironment:
+    if name in KEYS_OF_APIS:
+        raise Unresolved(f"`${{env.{name}}}` is the key to the account; a stack may not read it")
+    if name not in scope.environ:
+        raise Unresolved(f'the environment has no "{cut(name)}"; set it, or use a variable with a default')
+    return _FromEnvironment(scope.environ[name])
+
+
+def expand(template: str, environ: Mapping[str, str]) -> str:
+    """The text of a `Secret`'s template; raises KeyError for what the environment lacks."""
+    try:
+        return str(resolved(template, Scope({}, environ)))
+    except Unresolved as error:
+        raise KeyError(str(error)) from None

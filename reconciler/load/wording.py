@@ -1,0 +1,71 @@
+"""How values and suggestions read in messages. What came from the environment is never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from reconciler.model import Secret
+
+__all__ = ["a", "cut", "did_you_mean", "one_of", "scrubbed", "shown"]
+
+_LONGEST = 60
+_MOST_COMPARED = 5_000
+"""Comparing a name with more than this many others would take longer than reading the message."""
+
+
+def cut(text: str) -> str:
+    """The text on one line, its end left out when it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def shown(value: Any) -> str:
+    """The value as YAML would have it: `"yes"`, `2024`, `true`; a secret as its template."""
+    if isinstance(value, Secret):
+        return f'"{cut(value.template)}"'
+    if isinstance(value, str):
+        return f'"{cut(value)}"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "nothing"
+    if isinstance(value, (int, float)):
+        return cut(str(value))
+    return "a list" if isinstance(value, (list, tuple)) else "a mapping"
+
+
+def a(value: Any) -> str:
+    """What sort of value it is: `the string "yes"`, `the number 2024`, `a list`."""
+    if isinstance(value, str):
+        return f"the string {shown(value)}"
+    if isinstance(value, bool) or value is None or isinstance(value, (list, tuple, Mapping)):
+        return shown(value)
+    return f"the number {shown(value)}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "lebron-1"?`, or nothing when no known word is near."""
+    candidates = list(known)
+    if len(candidates) > _MOST_COMPARED:
+        same = [name for name in candidates if name[:2] == word[:2]]
+        candidates = same[:_MOST_COMPARED]
+    near = get_close_matches(word, candidates, n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def one_of(words: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def scrubbed(text: str, value: Any) -> str:
+    """A message of somebody else's without the secrets that the value holds."""
+    if isinstance(value, Secret):
+        return text.replace(value, value.template) if value else text
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    for item in inner:
+        text = scrubbed(text, item)
+    return text
