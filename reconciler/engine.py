@@ -161,7 +161,10 @@ class Session:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
         kinds = {kind.__name__: kind for kind in self.provider.kinds}
         rows = [
-            replace(row_from(kinds[live.kind], address, live, claims), protect=stack.resources[address].protect)
+            replace(
+                row_from(kinds[live.kind], claims.moved.get(address, address), live, claims),
+                protect=stack.resources[address].protect,
+            )
             for address, live in claims.live.items()
             if not stack.resources[address].external and address not in claims.adopted
         ]

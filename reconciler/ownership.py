@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.kind import Field, Kind, canonical
-from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, parent_of
+from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Stamp, parent_of
 
 __all__ = ["Claims", "claim", "content_of", "identity_field", "row_from", "same"]
 
@@ -71,9 +71,10 @@ def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded
         if address != row.address:
             claims.moved[address] = row.address
         rows[address] = replace(row, address=address)
+    marked = marks(stack, kinds, snapshot)
     for kind in kinds:
-        _Claim(stack, kind, claims, rows, renames, snapshot).run()
-    _sort_rest(stack, claims, rows, deposed, snapshot)
+        _Claim(stack, kind, claims, rows, renames, snapshot, marked).run()
+    _sort_rest(stack, claims, rows, deposed, snapshot, marked)
     return claims
 
 
@@ -94,6 +95,7 @@ class _Claim:
         rows: dict[str, Recorded],
         renames: Mapping[str, str],
         snapshot: Snapshot,
+        marked: Mapping[tuple[str, str], Stamp],
     ) -> None:
         self.stack, self.kind, self.claims, self.rows = stack, kind, claims, rows
         self.name = kind.__name__
@@ -102,8 +104,8 @@ class _Claim:
         self.wanted = {address: res for address, res in stack.resources.items() if res.kind == self.name}
         self.stamped: dict[str, list[Live]] = {}
         for live in self.objects.values():
-            if live.stamp and live.stamp.stack == stack.name:
-                self.stamped.setdefault(renamed(live.stamp.key, renames), []).append(live)
+            if mark := marked.get((self.name, live.id)):
+                self.stamped.setdefault(renamed(mark.key, renames), []).append(live)
 
     def run(self) -> None:
         open_ = [address for address, resource in self.wanted.items() if not self._by_identity(address, resource)]
@@ -264,7 +266,12 @@ class _Claim:
 
 
 def _sort_rest(
-    stack: Stack, claims: Claims, rows: dict[str, Recorded], deposed: Sequence[Recorded], snapshot: Snapshot
+    stack: Stack,
+    claims: Claims,
+    rows: dict[str, Recorded],
+    deposed: Sequence[Recorded],
+    snapshot: Snapshot,
+    marked: Mapping[tuple[str, str], Stamp],
 ) -> None:
     """What no address claimed: ours to delete or to let go, rows of what is gone, and the foreign."""
     forgotten = set(stack.removed)
@@ -285,10 +292,31 @@ def _sort_rest(
         for live in objects.values():
             if (kind, live.id) in claims.taken:
                 continue
-            if live.stamp and live.stamp.stack == stack.name:
-                _stray(stack, claims, live, forgotten)
+            if mark := marked.get((kind, live.id)):
+                _stray(stack, claims, replace(live, stamp=mark), forgotten)
             else:
                 claims.foreign.setdefault(kind, []).append(live)
+
+
+def marks(stack: Stack, kinds: Sequence[type[Kind]], snapshot: Snapshot) -> dict[tuple[str, str], Stamp]:
+    """(kind, id) → our stamp on it; what has no place for one has the address that the stamps of its children say."""
+    found = {
+        (name, live.id): live.stamp
+        for name, objects in snapshot.by_kind.items()
+        for live in objects.values()
+        if live.stamp and live.stamp.stack == stack.name
+    }
+    for kind in (kind for kind in kinds if kind.parent is not None):
+        owners: dict[str, set[tuple[str, str]]] = {}
+        for live in snapshot.by_kind.get(kind.__name__, {}).values():
+            if live.parent_id and live.stamp:
+                owners.setdefault(live.parent_id, set()).add((live.stamp.stack, parent_of(live.stamp.key) or ""))
+        assert kind.parent is not None
+        for id, signs in owners.items():
+            (owner, address), *others = sorted(signs)
+            if owner == stack.name and not others and snapshot.get(kind.parent.__name__, id):
+                found.setdefault((kind.parent.__name__, id), Stamp(owner, address))
+    return found
 
 
 def _leave(claims: Claims, address: str, row: Recorded, live: Live, forgotten: set[str]) -> None:

@@ -219,7 +219,7 @@ class _Steps:
     def _let_go(self, user: str) -> list[str]:
         """Steps after which a user of a replaced object no longer uses the old one."""
         change = self.changes.get(user)
-        if change is None:
+        if change is None or change.action is Action.CREATE:
             return []
         if change.action is Action.REPLACE:
             parent = parent_of(user)
