@@ -34,6 +34,7 @@ __all__ = [
     "Stamp",
     "Status",
     "Step",
+    "Upload",
     "Verb",
     "Where",
     "key_of",
@@ -233,6 +234,28 @@ class Intent:
     look_for: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload in flight: all that another process needs to go on with it.
+
+    `content` is the sha256 of the bytes; `path`, `size_bytes` and `mtime_ns` tell whether the file is still the one
+    that was begun. `proofs` maps the index of a stored chunk (from 1) to its ETag. `expires_at` is RFC 3339.
+    """
+
+    upload_id: str
+    asset_id: str
+    address: str
+    content: str
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    chunk_size: int
+    total_chunks: int
+    headers: Mapping[str, str]
+    proofs: Mapping[int, str]
+    expires_at: str
+
+
 class Source(StrEnum):
     """Who changed a field: git (pending), somebody else (drift), or both at once."""
 
@@ -357,7 +380,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to an address; `kind` is start, done, failed, skipped or waiting."""
+    """Something that happened to an address; `kind` is start, done, failed, skipped, waiting or upload.
+
+    waiting: `done` of the `total` objects that were waited for are ready. upload: `done` of `total` bytes were sent.
+    """
 
     kind: str
     address: str

@@ -131,9 +131,18 @@ class Rest:
     # Writing
 
     async def create(
-        self, kind: type[Kind], fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
+        self,
+        kind: type[Kind],
+        fields: Mapping[str, Any],
+        parent_id: str | None,
+        stamp: Stamp | None,
+        *,
+        address: str = "",
     ) -> Made:
-        """Make one object; references in `fields` are ids. Never repeated here: Unclear means that the caller looks."""
+        """Make one object; references in `fields` are ids. Never repeated here: Unclear means that the caller looks.
+
+        `address` is for progress, and for what of a long create must be kept to be continued.
+        """
         body = self.body(kind, fields, stamp)
         return made_of(await self.http.request("POST", self._collection(kind, parent_id), json=body))
 

@@ -75,7 +75,7 @@ class Writer:
         await self.run.journal.write(Open(intent))
 
         async def send() -> str:
-            made = await self.run.provider.create(kind, wanted, parent_id, stamp)
+            made = await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)
             return made.id
 
         await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)

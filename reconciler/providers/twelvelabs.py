@@ -261,11 +261,17 @@ class TwelveLabs(Rest):
         return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None
 
     async def create(
-        self, kind: type[Kind], fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
+        self,
+        kind: type[Kind],
+        fields: Mapping[str, Any],
+        parent_id: str | None,
+        stamp: Stamp | None,
+        *,
+        address: str = "",
     ) -> Made:
         """An asset goes up as a form, from disk or by its URL; its metadata is a string of JSON there."""
         if kind is not Asset:
-            return await super().create(kind, fields, parent_id, stamp)
+            return await super().create(kind, fields, parent_id, stamp, address=address)
         form = self.body(kind, fields, stamp)
         if "user_metadata" in form:
             form["user_metadata"] = json.dumps(form["user_metadata"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateError
-from reconciler.model import Intent, Recorded, mask
+from reconciler.model import Intent, Recorded, Upload, mask
 from reconciler.state.tables import intents, resources, uploads
 
 __all__ = [
@@ -31,28 +31,6 @@ __all__ = [
     "upsert",
     "write",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A multipart upload in flight: all that another process needs to go on with it.
-
-    `content` is the sha256 of the bytes; `path`, `size_bytes` and `mtime_ns` tell whether the file is still the one
-    that was begun. `proofs` maps the index of a stored chunk (from 1) to its ETag. `expires_at` is RFC 3339.
-    """
-
-    upload_id: str
-    asset_id: str
-    address: str
-    content: str
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    chunk_size: int
-    total_chunks: int
-    headers: Mapping[str, str]
-    proofs: Mapping[int, str]
-    expires_at: str
 
 
 @dataclass(frozen=True, slots=True)
