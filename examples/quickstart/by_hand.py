@@ -1,6 +1,7 @@
-"""Somebody changes one value in the account, past git: the demo's villain. Standard library only.
+"""The account without git: somebody changes one value in it, or counts what it holds. Standard library only.
 
-    python by_hand.py URL FILENAME KEY VALUE
+python by_hand.py URL FILENAME KEY VALUE
+python by_hand.py URL
 """
 
 from __future__ import annotations
@@ -12,13 +13,21 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+COUNTED = ("assets", "indexes", "entity-collections")
 
-def main(url: str, filename: str, key: str, value: str) -> None:
+
+def change(url: str, filename: str, key: str, value: str) -> None:
     """Set metadata KEY of the asset that is called FILENAME to VALUE."""
     found = call("GET", f"{url}/assets?filename={urllib.parse.quote(filename)}")["data"]
     asset = next(asset for asset in found if asset["filename"] == filename)
     call("PATCH", f"{url}/assets/{asset['_id']}/user-metadata", {"user_metadata": {key: value}})
     sys.stdout.write(f"PATCH /assets/{asset['_id']}/user-metadata: {key} is now {value!r}\n")
+
+
+def count(url: str) -> None:
+    """Say how many objects there are."""
+    totals = {name: call("GET", f"{url}/{name}")["page_info"]["total_results"] for name in COUNTED}
+    sys.stdout.write(", ".join(f"{total} {name}" for name, total in totals.items()) + "\n")
 
 
 def call(method: str, url: str, body: Any = None) -> Any:
@@ -31,4 +40,4 @@ def call(method: str, url: str, body: Any = None) -> Any:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    count(*sys.argv[1:]) if len(sys.argv) == 2 else change(*sys.argv[1:])
