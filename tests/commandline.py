@@ -1,0 +1,71 @@
+"""Runs the command line in this process as a shell would see it: arguments in; exit code, output and errors out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from reconciler.cli import main
+
+__all__ = ["CHECKOUT", "Said", "reconciler"]
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+FROM_OUTSIDE = {"CI", "NO_COLOR", "RECONCILER_STATE"}
+"""With all of the providers' own, such as TWELVELABS_API_KEY: what would change what a command does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_line(self) -> str:
+        """The line that people and scripts parse."""
+        return self.out.rstrip("\n").rsplit("\n", 1)[-1]
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+def reconciler(*args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Said:
+    """`reconciler ARGS` in a directory, with nothing in the environment that changes what it does but `env`."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        _environment(env or {}),
+        contextlib.chdir(cwd or Path.cwd()),
+        mock.patch.object(sys, "argv", ["reconciler", *map(str, args)]),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def _environment(env: Mapping[str, str]) -> Iterator[None]:
+    rest = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in FROM_OUTSIDE and not name.startswith(("TWELVELABS_", "TWELVE_LABS_", "MIXPEEK_"))
+    }
+    with mock.patch.dict(os.environ, {**rest, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **env}, clear=True):
+        yield

@@ -1,0 +1,245 @@
+"""Every spec and every example, through the command line, on the emulator: what is shipped works and settles."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from reconciler.emulator import Emulator, transport
+from tests.commandline import CHECKOUT, Said, reconciler
+
+IN_SYNC = "No changes. {} is in sync."
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A stack as it is shipped: a folder, or one file in it, and what has to be given to it."""
+
+    path: str
+    name: str
+    creates: int
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+SHIPPED = [
+    Shipped("specs/small-archive", "small-archive", creates=10),
+    Shipped("specs/two-index-library", "two-index-library", creates=13),
+    Shipped("specs/roster", "roster", creates=14),
+    Shipped("examples/quickstart", "quickstart", creates=13),
+    Shipped("examples/variables", "season", creates=3, env={"CHECKED_BY": "ines"}),
+    Shipped("examples/rename-and-move/before.yaml", "rename-and-move", creates=6),
+    Shipped("examples/rename-and-move/after.yaml", "rename-and-move", creates=6),
+]
+ELSEWHERE = {"examples/adopt-existing", "examples/ci"}
+"""Have tests of their own, below and in test_docs."""
+
+
+class Checkout:
+    """A copy of a shipped stack. Account and state are beside it, so that several copies can share them."""
+
+    def __init__(self, shipped: Shipped, directory: Path, account: Path) -> None:
+        source = CHECKOUT / shipped.path
+        self.shipped, self.directory, self.account = shipped, directory, account
+        folder, self.file = (source, "") if source.is_dir() else (source.parent, source.name)
+        shutil.copytree(folder, directory, ignore=shutil.ignore_patterns(".reconciler"))
+        account.mkdir(exist_ok=True)
+
+    def run(self, command: str, *more: str) -> Said:
+        """One command on it."""
+        where = [f"--emulator={self.account / 'emulator.db'}", f"--state=sqlite:///{self.account / 'state.db'}"]
+        path = self.directory / self.file
+        return reconciler(command, path, *where, *more, env=self.shipped.env)
+
+    def apply(self) -> None:
+        """Apply, and insist that it went well."""
+        said = self.run("apply", "--auto-approve")
+        assert said.code == 0, said
+
+
+@pytest.fixture(params=SHIPPED, ids=lambda shipped: shipped.path)
+def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Checkout:
+    return Checkout(request.param, tmp_path / "checkout", tmp_path / "account")
+
+
+def in_sync(checkout: Checkout) -> str:
+    return IN_SYNC.format(checkout.shipped.name)
+
+
+def test_every_spec_and_example_is_tested() -> None:
+    folders = [folder for top in ("specs", "examples") for folder in (CHECKOUT / top).iterdir() if folder.is_dir()]
+    there = {folder.relative_to(CHECKOUT).as_posix() for folder in folders}
+
+    tested = {shipped.path.removesuffix("/before.yaml").removesuffix("/after.yaml") for shipped in SHIPPED}
+    assert there == tested | ELSEWHERE
+
+
+def test_it_is_valid(checkout: Checkout) -> None:
+    said = reconciler("validate", checkout.directory / checkout.file, env=checkout.shipped.env)
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"{checkout.shipped.name} is valid: ")
+
+
+def test_after_apply_the_plan_is_empty_and_nothing_has_drifted(checkout: Checkout) -> None:
+    first = checkout.run("plan")
+    assert first.last_line == f"Plan: {checkout.shipped.creates} to create, 0 to update, 0 to replace, 0 to delete."
+
+    checkout.apply()
+
+    again = checkout.run("plan", "--detailed-exitcode")
+    assert (again.code, again.out.strip()) == (0, in_sync(checkout))
+    assert checkout.run("drift").code == 0
+
+
+def test_a_second_checkout_with_the_same_state_has_nothing_to_do(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.apply()
+
+    second = Checkout(checkout.shipped, tmp_path / "second", checkout.account)
+
+    assert second.run("plan").last_line == in_sync(checkout)
+
+
+def test_without_its_state_it_finds_everything_again(checkout: Checkout) -> None:
+    checkout.apply()
+    (checkout.account / "state.db").unlink()
+
+    assert checkout.run("plan").last_line == in_sync(checkout)
+
+
+def test_the_order_of_files_and_keys_changes_nothing(checkout: Checkout) -> None:
+    checkout.apply()
+
+    for number, file in enumerate(sorted(checkout.directory.rglob("*.yaml"), reverse=True)):
+        turn_around(file, f"{number}-{file.name}" if not checkout.file else file.name)
+
+    assert checkout.run("plan").last_line == in_sync(checkout)
+
+
+def turn_around(file: Path, name: str) -> None:
+    """The same YAML, last key first, maybe under another name."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.unlink()
+    file.with_name(name).write_text(yaml.safe_dump(reverse(content), sort_keys=False), encoding="utf-8")
+
+
+def reverse(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: reverse(value[key]) for key in reversed(value)}
+    return [reverse(item) for item in value] if isinstance(value, list) else value
+
+
+def test_destroy_leaves_nothing(checkout: Checkout) -> None:
+    checkout.apply()
+
+    assert checkout.run("destroy", "--auto-approve").code == 0
+
+    assert checkout.run("plan").last_line.startswith(f"Plan: {checkout.shipped.creates} to create, 0 to update")
+
+
+def test_moved_keys_cost_nothing(tmp_path: Path) -> None:
+    before, after = (next(s for s in SHIPPED if s.path.endswith(name)) for name in ("before.yaml", "after.yaml"))
+    checkout = Checkout(before, tmp_path / "checkout", tmp_path / "account")
+    checkout.apply()
+    ids = ids_of(checkout)
+
+    checkout.file = "after.yaml"
+    plan = checkout.run("plan", "--format=json").json
+    checkout.apply()
+
+    assert {change["action"] for change in plan["changes"]} == {"move"}
+    assert {change["address"] for change in plan["changes"]} >= {"assets/semifinal", "indexes/games"}
+    assert ids_of(checkout) == ids
+    assert checkout.run("plan").last_line == in_sync(checkout)
+    assert checkout.shipped.name == after.name
+
+
+def ids_of(checkout: Checkout) -> set[str]:
+    """What is recorded, whatever it is called."""
+    said = reconciler(
+        "state", "list", checkout.directory / checkout.file, f"--state=sqlite:///{checkout.account / 'state.db'}"
+    )
+    return {line.split()[1] for line in said.out.splitlines()}
+
+
+def test_variables_keep_their_types_and_hide_what_is_secret(tmp_path: Path) -> None:
+    shipped = next(shipped for shipped in SHIPPED if shipped.path == "examples/variables")
+    checkout = Checkout(shipped, tmp_path / "checkout", tmp_path / "account")
+
+    var_file = f"--var-file={checkout.directory / 'seasons/2025.yaml'}"
+    said = checkout.run("plan", "--format=json", var_file, "--var=league=southern")
+
+    (asset,) = (change for change in said.json["changes"] if change["address"] == "assets/final")
+    fields = {delta["path"]: delta["after"] for delta in asset["deltas"]}
+    assert fields["url"] == "https://media.example.com/2025/final.mp4"
+    assert fields["metadata"] == {
+        "season": 2025,
+        "archived": False,
+        "teams": ["Harbour", "Lake"],
+        "title": "Final 2025, southern league",
+        "checked_by": {"$env": "${env.CHECKED_BY}"},
+        "price": "${5}",
+    }
+    assert "ines" not in said.out + said.err
+
+
+def test_adopting_makes_nothing_twice(tmp_path: Path) -> None:
+    given = filled_by_hand(tmp_path / "emulator.db", (CHECKOUT / "examples/quickstart/media/final.mp4").read_bytes())
+    shutil.copytree(CHECKOUT / "examples/adopt-existing", tmp_path / "checkout")
+    options = [f"--var={name}={value}" for name, value in given.items()]
+    options += [str(tmp_path / "checkout"), f"--emulator={tmp_path / 'emulator.db'}"]
+
+    refused = reconciler("plan", *options)
+    assert refused.code == 3
+    assert "--adopt" in refused.err
+
+    plan = reconciler("plan", "--adopt", "--format=json", *options).json
+    assert {(change["action"], change["address"]) for change in plan["changes"]} == {
+        ("adopt", "assets/final"),
+        ("adopt", "indexes/games"),
+        ("adopt", "indexes/games/assets/final"),
+        ("adopt", "entity_collections/players"),
+        ("create", "assets/semifinal"),
+        ("create", "indexes/games/assets/semifinal"),
+        ("create", "entity_collections/players/entities/park"),
+    }
+
+    assert reconciler("apply", "--adopt", "--auto-approve", *options).code == 0
+    assert reconciler("plan", *options).last_line == IN_SYNC.format("adopt-existing")
+    assert reconciler("drift", *options).code == 0
+
+
+def filled_by_hand(account: Path, video: bytes) -> dict[str, str]:
+    """What people made before there was a stack; the ids that the stack wants."""
+
+    async def fill() -> dict[str, str]:
+        emulator = Emulator(account)
+        client = httpx.AsyncClient(
+            base_url="http://emulator/v1.3", headers={"x-api-key": "any"}, transport=transport(emulator)
+        )
+
+        async def make(path: str, **content: Any) -> str:
+            answer = (await client.post(path, **content)).raise_for_status()
+            return str(answer.json()["_id"])
+
+        async with client:
+            final = await make("/assets", data={"method": "direct"}, files={"file": ("f.mp4", video)})
+            portrait = await make("/assets", data={"method": "url", "url": "https://example.com/park.jpg"})
+            for id in (final, portrait):
+                while (await client.get(f"/assets/{id}")).json()["status"] != "ready":
+                    pass
+            models = [{"model_name": "marengo3.0", "model_options": ["visual", "audio"]}]
+            games = await make("/indexes", json={"index_name": "games", "models": models})
+            await make(f"/indexes/{games}/indexed-assets", json={"asset_id": final})
+            await make("/entity-collections", json={"name": "players"})
+        emulator.close()
+        return {"final_id": final, "portrait_id": portrait}
+
+    return asyncio.run(fill())
