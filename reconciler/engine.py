@@ -23,6 +23,7 @@ from reconciler.errors import Invalid, Problem, Refused
 from reconciler.fetch import Wanted, fetch
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
+from reconciler.kind import Kind, canonical
 from reconciler.model import (
     Event,
     Intent,
@@ -38,6 +39,7 @@ from reconciler.model import (
 )
 from reconciler.ownership import Claims, claim, row_from
 from reconciler.plan import make_plan
+from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Put, State, Write
 from reconciler.upload import content_of_url, hashes
@@ -72,6 +74,8 @@ class Session:
     consent: Consent = field(default_factory=Consent)
     resolve: Callable[[str], str] = str
     """Fills a template of `${env.NAME}` in, for what was recorded masked."""
+    account: str = ""
+    """Which account this is, for saved plans; see `planfile.account_of`."""
 
     async def survey(self, *, destroy: bool = False, everything: bool = False) -> Survey:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing."""
@@ -96,13 +100,23 @@ class Session:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot)
-        plan = replace(plan, diagnostics=tuple(notes), fingerprints=_fingerprints(plan, snapshot))
+        fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
+        plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints)
         return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved))
 
     def refusals(self, survey: Survey) -> list[str]:
         """What the guards say against the plan."""
         owned = len(survey.claims.rows) + len(survey.claims.orphans)
         return guards.refusals(survey.plan, survey.stack, owned, self.consent)
+
+    def confirm(self, saved: Saved, survey: Survey) -> tuple[str, ...]:
+        """Addresses of a saved plan that are done already; the survey's plan does the rest of it and nothing else.
+
+        Raises StalePlan, naming what moved. A row that is behind what is there says that somebody else did it.
+        """
+        others = {*survey.difference.refreshed, *(row.address for row in survey.claims.gone)}
+        here = Origin(account=self.account, stack_digest=self.stack.digest)
+        return check(saved, survey.plan, here, by_others=others)
 
     async def settle(self, survey: Survey) -> bool:
         """Under the lock, before anything is written: record what an interrupted run made, and look up what is still
@@ -267,16 +281,20 @@ def _housekeeping(survey: Survey) -> list[Write]:
     return writes
 
 
-def _fingerprints(plan: Plan, snapshot: Snapshot) -> dict[str, str]:
+def _fingerprints(plan: Plan, snapshot: Snapshot, kinds: Sequence[type[Kind]]) -> dict[str, str]:
     """address → a digest of the live object that the plan was made on, for all that it touches."""
+    by_name = {kind.__name__: kind for kind in kinds}
     return {
-        change.address: fingerprint(live) if (live := snapshot.get(change.kind, change.id)) else "absent"
+        change.address: fingerprint(by_name[live.kind], live)
+        if (live := snapshot.get(change.kind, change.id))
+        else "absent"
         for change in plan.changes
     }
 
 
-def fingerprint(live: Live) -> str:
-    """A digest of what an object is, as far as it can be declared."""
+def fingerprint(kind: type[Kind], live: Live) -> str:
+    """A digest of what an object is, as far as it can be declared. That it becomes ready is no change."""
     stamp = [live.stamp.stack, live.stamp.key, live.stamp.content] if live.stamp else None
-    text = json.dumps([live.id, live.fields, stamp, live.status], sort_keys=True, default=str)
+    fields = {name: canonical(kind.specs[name], value) for name, value in live.fields.items()}
+    text = json.dumps([live.id, live.parent_id, fields, stamp], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -149,6 +149,7 @@ async def open_session(
     from reconciler.engine import Limits, Session
     from reconciler.guards import Consent
     from reconciler.http import Http, SystemClock
+    from reconciler.planfile import account_of
     from reconciler.providers import provider as provider_class
 
     chosen = provider_class(stack.provider)
@@ -169,6 +170,7 @@ async def open_session(
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
             resolve=_resolve,
+            account=account_of(f"emulator:{options.emulator}" if transport else base_url, key),
         )
 
 

@@ -12,17 +12,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings
+from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_plan
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
     from reconciler.apply import Walk
     from reconciler.engine import Session, Survey
     from reconciler.guards import Consent
-    from reconciler.model import Report, Stack
+    from reconciler.model import Plan, Report, Stack
+    from reconciler.planfile import Saved
 
 __all__ = ["apply", "destroy", "drift", "plan", "show"]
 
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
+OUT = click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan, for `apply FILE` and `show FILE`.",
+)
 FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
 CONSENT = [
@@ -48,8 +57,16 @@ def consenting(function: Any) -> Any:
 @click.option("--whole", is_flag=True, help="Show long values uncut.")
 @click.option("--destroy", "destroying", is_flag=True, help="Plan to delete everything.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@OUT
 def plan(
-    path: Path, form: str, verbose: bool, whole: bool, destroying: bool, detailed_exitcode: bool, **options: Any
+    path: Path,
+    form: str,
+    verbose: bool,
+    whole: bool,
+    destroying: bool,
+    detailed_exitcode: bool,
+    out: Path | None,
+    **options: Any,
 ) -> int:
     """Show what would change in the account, and change nothing.
 
@@ -57,30 +74,27 @@ def plan(
     reconciler plan                     the stack in this directory
     reconciler plan --emulator          against the built-in fake of the API
     reconciler plan --format json       for programs
+    reconciler plan -o plan.json        to be applied as it is: reconciler apply plan.json
     """
-    from reconciler.reports import json as as_json
-    from reconciler.reports import text
-
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file)
     agreed = _consent(options, destroying)
 
-    async def run() -> tuple[Survey, list[str]]:
+    async def run() -> tuple[Survey, list[str], str]:
         state = open_state(stack, chosen.state, create=False)
         try:
             async with open_session(stack, state, chosen, agreed) as session:
                 survey = await session.survey(destroy=destroying)
-                return survey, session.refusals(survey)
+                return survey, session.refusals(survey), session.account
         finally:
             state.close()
 
-    survey, refused = asyncio.run(run())
-    if form == "json":
-        click.echo(as_json.dumps(as_json.plan_json(survey.plan)))
-    else:
-        click.echo(text.plan_text(survey.plan, whole=whole, verbose=verbose))
+    survey, refused, account = asyncio.run(run())
+    click.echo(_shown(survey.plan, form, whole=whole, verbose=verbose))
     if refused:
         raise Refused(refused)
+    if out:
+        write_plan(out, survey.plan, account, stack.digest, chosen, agreed, {"destroy": destroying})
     return 2 if detailed_exitcode and survey.plan.changes else 0
 
 
@@ -94,9 +108,19 @@ def plan(
 def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
     """Make the account as the stack says: show the plan, ask, do it.
 
+    PATH may be a plan that `plan -o` saved: then exactly that is done, without asking, or nothing if what it rests on
+    has moved (exit code 6). Applying it again does nothing.
+
     Ctrl-C once ends what is in flight and records it; twice stops at once. Run again to go on either way.
     """
     chosen = settings(path, options)
+    if is_plan(path):
+        saved = read_plan(path)
+        chosen = settings_of(saved, path, chosen, options)
+        consent = agreed_before(saved, _consent(options))
+        stack = load_stack(chosen.path, chosen.variables, chosen.var_file)
+        destroying = bool(saved.origin.options.get("destroy"))
+        return _apply(stack, chosen, consent, form, verbose, True, destroying=destroying, saved=saved, name=path)
     stack = load_stack(path, chosen.variables, chosen.var_file)
     return _apply(stack, chosen, _consent(options), form, verbose, auto_approve, destroying=False)
 
@@ -147,9 +171,22 @@ def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @FORMAT
-def show(file: Path, form: str) -> int:
+@VERBOSE
+@click.option("--whole", is_flag=True, help="Show long values uncut.")
+def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
     """Show a saved plan again."""
-    raise click.UsageError("not yet")
+    click.echo(_shown(read_plan(file).plan, form, whole=whole, verbose=verbose))
+    return 0
+
+
+def _shown(plan: Plan, form: str, *, whole: bool, verbose: bool) -> str:
+    """The plan in a format."""
+    from reconciler.reports import json as as_json
+    from reconciler.reports import text
+
+    if form == "json":
+        return as_json.dumps(as_json.plan_json(plan))
+    return text.plan_text(plan, whole=whole, verbose=verbose)
 
 
 def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
@@ -172,24 +209,54 @@ def _foreign(survey: Survey) -> list[tuple[str, str, str]]:
 
 
 def _apply(
-    stack: Stack, chosen: Settings, consent: Consent, form: str, verbose: bool, auto_approve: bool, *, destroying: bool
+    stack: Stack,
+    chosen: Settings,
+    consent: Consent,
+    form: str,
+    verbose: bool,
+    auto_approve: bool,
+    *,
+    destroying: bool,
+    saved: Saved | None = None,
+    name: Path | None = None,
 ) -> int:
+    """Apply a stack, or the plan of it that was `saved` in the file `name`."""
     if not auto_approve and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
     state = open_state(stack, chosen.state, create=True)
-    command = f"reconciler {'destroy' if destroying else 'apply'} {chosen.path}"
+    command = f"reconciler {'destroy' if destroying and not saved else 'apply'} {name or chosen.path}"
     try:
         with state.lock(command):
 
             async def run() -> tuple[Survey, Report | None]:
                 async with open_session(stack, state, chosen, consent) as session:
                     survey = await _settled(session, destroying)
+                    if saved and _already_done(session, saved, survey, form):
+                        return survey, None
                     return survey, await _confirmed(session, survey, form, verbose, auto_approve, command)
 
             survey, report = asyncio.run(run())
     finally:
         state.close()
+    if saved and report is None:
+        return 0
     return _result(stack, survey, report, form)
+
+
+def _already_done(session: Session, saved: Saved, survey: Survey, form: str) -> bool:
+    """Whether nothing of a saved plan is left to do, and say so. Raises StalePlan when it no longer fits."""
+    from reconciler.reports import json as as_json
+
+    done = session.confirm(saved, survey)
+    if survey.plan.changes:
+        if done:
+            click.echo(f"Going on with the plan: {len(done)} of its changes are done already.", err=True)
+        return False
+    if form == "json":
+        click.echo(as_json.dumps(as_json.nothing_json(saved.plan.stack)))
+    else:
+        click.echo(f"Nothing to do: {saved.plan.stack} is as this plan makes it.")
+    return True
 
 
 async def _settled(session: Session, destroying: bool) -> Survey:

@@ -6,15 +6,27 @@ Minor versions add keys and readers ignore what they do not know; a major one br
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Delta, Plan, Report, mask
+from reconciler.model import Action, Change, Delta, Plan, Report, Secret, Source, mask
 
-__all__ = ["FORMAT_VERSION", "change_json", "drift_json", "dumps", "plan_json", "problem_json", "report_json"]
+__all__ = [
+    "FORMAT_VERSION",
+    "change_json",
+    "drift_json",
+    "dumps",
+    "hides_before",
+    "nothing_json",
+    "plan_json",
+    "problem_json",
+    "report_json",
+]
 
 FORMAT_VERSION = "1.0"
+HIDDEN = {"$env": "(not shown)"}
+"""Stands for a value that may be an older secret."""
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -51,9 +63,28 @@ def change_json(change: Change) -> dict[str, Any]:
 
 
 def _delta(delta: Delta) -> dict[str, Any]:
-    after = mask(delta.after)
-    before = delta.before if after == delta.after else {"$env": "(not shown)"}
-    return {"path": delta.path, "before": mask(before), "after": after, "source": delta.source.value}
+    result = {
+        "path": delta.path,
+        "before": HIDDEN if hides_before(delta) else mask(delta.before),
+        "after": mask(delta.after),
+        "source": delta.source.value,
+    }
+    if delta.source is Source.BOTH:
+        result["recorded"] = mask(delta.recorded)
+    return result
+
+
+def hides_before(delta: Delta) -> bool:
+    """Whether the live value may be an older secret: where one is declared, or was when we last applied."""
+    return delta.before is not None and (_holds_secret(delta.after) or _holds_secret(delta.recorded))
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_secret, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_secret, value))
+    return isinstance(value, Secret)
 
 
 def drift_json(
@@ -83,6 +114,12 @@ def report_json(stack: str, report: Report) -> dict[str, Any]:
         "requests": report.requests,
         "writes": report.writes,
     }
+
+
+def nothing_json(stack: str) -> dict[str, Any]:
+    """The report of an apply that found all done."""
+    empty = {"outcomes": [], "requests": 0, "writes": 0}
+    return {"format_version": FORMAT_VERSION, "stack": stack, "run": "", "result": "done", **empty}
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:

@@ -1,0 +1,259 @@
+"""A plan as a file: complete in itself, without secrets, and a promise that apply keeps or refuses.
+
+The file is the plan's JSON (`reports.json`) with what it rests on beside it: where it was made and for which account,
+a digest of the stack's files, all fields and steps, and a digest of itself, so that a hand-edited plan is refused.
+Values from the environment stand in it as `{"$env": template}` and are resolved when the plan is applied.
+
+Apply plans anew, under the lock, and runs only when what it would do is what was saved: `check` says what moved. So
+there is one way to a write, and what a reviewer has read is what runs. A change of the saved plan that is no longer
+needed because an earlier apply of it did it is passed over: that is how an interrupted apply goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler import __version__
+from reconciler.errors import Invalid, Problem, StalePlan
+from reconciler.model import Action, Change, Delta, Plan, Source, Step, Verb, mask, unmask
+from reconciler.reports.json import FORMAT_VERSION, change_json, dumps, plan_json
+
+__all__ = ["Origin", "Saved", "account_of", "check", "read", "render"]
+
+NOT_COMPARED = ("reason", "facts")
+"""Keys of a change that are for people, or that change by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a plan was made of; it must be the same when the plan is applied."""
+
+    account: str = ""
+    stack_digest: str = ""
+    path: str = ""
+    """Of the stack, as it was given."""
+    from_here: str = ""
+    """The same, from the directory of the plan file."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    var_file: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for: `destroy`, `target`, `exclude`."""
+    consent: Mapping[str, Any] = field(default_factory=dict)
+    """What whoever planned has agreed to: it is part of what was reviewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A plan file that was read and found whole. Its digest names it."""
+
+    plan: Plan
+    origin: Origin
+    digest: str
+    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    def stack_path(self, file: Path) -> Path:
+        """Where the stack is: beside the plan as it was, else where it was from the working directory."""
+        beside = Path(file.parent / self.origin.from_here)
+        return beside if self.origin.from_here and beside.exists() else Path(self.origin.path)
+
+
+def account_of(base_url: str, key: str) -> str:
+    """A name for an account from which its key cannot be found: a plan is for one base URL and one key."""
+    digest = hashlib.sha256(f"reconciler account\n{base_url}\n{key}".encode()).hexdigest()
+    return f"{base_url}#{digest[:16]}"
+
+
+def render(plan: Plan, origin: Origin) -> str:
+    """The text of the file."""
+    document = plan_json(plan)
+    document |= {
+        "changes": [_change(change) for change in plan.changes],
+        "steps": [_step(step) for step in plan.steps],
+        "containers": sorted(plan.containers),
+        "tool_version": __version__,
+        "origin": asdict(origin),
+    }
+    return dumps({**document, "digest": _digest(document)}) + "\n"
+
+
+def read(text: str, name: str) -> Saved:
+    """The plan in a file's text. Invalid when it is no plan; StalePlan when it is not ours to apply any more."""
+    try:
+        document = json.loads(text)
+        version = str(document["format_version"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Invalid([Problem(name, 0, 0, "", "is no saved plan; make one with `reconciler plan -o FILE`")]) from error
+    if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        raise StalePlan([f"{name}: a plan of format {version}; this version reads {FORMAT_VERSION}; plan again"])
+    if "digest" not in document:
+        what = "is a plan as shown by `--format json`, which cannot be applied; save one with `reconciler plan -o FILE`"
+        raise Invalid([Problem(name, 0, 0, "", what)])
+    digest = document.pop("digest")
+    if digest != _digest(document):
+        raise StalePlan([f"{name}: it was changed after it was made; plan again"])
+    return Saved(_plan(document), Origin(**document["origin"]), digest, document)
+
+
+def check(saved: Saved, fresh: Plan, origin: Origin, *, by_others: Collection[str] = ()) -> tuple[str, ...]:
+    """Addresses of the saved plan that need nothing any more, when the fresh plan is else the same. Raises StalePlan.
+
+    `by_others` are addresses that are as desired though no apply of ours has made them so: they moved.
+    """
+    if moved := [*_elsewhere(saved, fresh, origin)]:
+        raise StalePlan(moved)
+    if not fresh.changes:
+        return tuple(change.address for change in saved.plan.changes)
+    done: list[str] = []
+    moved = [*_moved(saved, fresh, by_others, done)]
+    if not moved and not done and _writes(saved.plan) != _writes(fresh):
+        moved = ["the same changes would now be made by other steps"]
+    if moved:
+        raise StalePlan([f"{line}; plan again" for line in moved])
+    return tuple(done)
+
+
+def _elsewhere(saved: Saved, fresh: Plan, origin: Origin) -> Iterator[str]:
+    """Why the plan is not for this stack, this account, this version."""
+    made = saved.raw["tool_version"]
+    if made != __version__:
+        yield f"the plan was made by reconciler {made}, this is {__version__}; plan again"
+    if (saved.plan.stack, saved.plan.provider) != (fresh.stack, fresh.provider):
+        yield f"the plan is for the stack {saved.plan.stack!r} ({saved.plan.provider}), not for {fresh.stack!r}"
+    elif saved.origin.account != origin.account:
+        yield f"the plan is for another account or key than the one at {origin.account.partition('#')[0]}"
+    elif saved.origin.stack_digest != origin.stack_digest:
+        yield "the stack's files or the values of its variables changed since the plan was made; plan again"
+
+
+def _moved(saved: Saved, fresh: Plan, by_others: Collection[str], done: list[str]) -> Iterator[str]:
+    """Each address at which the world is not as planned on; fills `done`."""
+    now = {change.address: change for change in fresh.changes}
+    for change in saved.plan.changes:
+        address = change.address
+        if address not in now:
+            if address in by_others:
+                yield f"{address}: somebody else made it so since the plan"
+            else:
+                done.append(address)
+        elif saved.plan.fingerprints.get(address) != fresh.fingerprints.get(address):
+            yield f"{address}: it was changed in the account since the plan"
+        elif now[address].action is not change.action:
+            yield f"{address}: planned was {change.action.value}, needed is now {now[address].action.value}"
+        elif _compared(now[address]) != _compared(change):
+            yield f"{address}: what would be changed is not what was planned"
+    planned = {change.address for change in saved.plan.changes}
+    for address in sorted(now.keys() - planned):
+        yield f"{address}: {now[address].action.value} is needed now ({now[address].reason}), which was not planned"
+
+
+def _compared(change: Change) -> Any:
+    return {key: value for key, value in _plain(_change(change)).items() if key not in NOT_COMPARED}
+
+
+def _writes(plan: Plan) -> dict[str, Any]:
+    """What is sent, by step; how far things are on their way, and so what is waited for, may differ."""
+    steps = [step for step in plan.steps if step.verb is not Verb.WAIT]
+    return {step.id: _plain(_step(replace(step, needs=()))) for step in steps}
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from a file."""
+    return json.loads(json.dumps(value))
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# To JSON and back
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """All of a change; of what is deleted or let go only where it is, for its fields are not sent anywhere."""
+    goes = change.action in (Action.DELETE, Action.FORGET)
+    return change_json(change) | {
+        "fields": {} if goes else mask(dict(change.fields)),
+        "parent_id": change.parent_id,
+        "facts": mask(dict(change.facts)),
+        "protect": change.protect,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "verb": step.verb.value,
+        "kind": step.kind,
+        "addresses": list(step.addresses),
+        "needs": list(step.needs),
+        "fields": mask(dict(step.fields)),
+        "object_id": step.object_id,
+        "parent_id": step.parent_id,
+        "writes": step.writes,
+    }
+
+
+def _plan(document: Mapping[str, Any]) -> Plan:
+    return Plan(
+        stack=document["stack"],
+        provider=document["provider"],
+        changes=tuple(map(_change_from, document["changes"])),
+        steps=tuple(map(_step_from, document["steps"])),
+        drift=tuple(map(_change_from, document["drift"])),
+        estimate=document["estimate"],
+        fingerprints=document["fingerprints"],
+        diagnostics=tuple(_problem_from(item) for item in document["diagnostics"]),
+        unmanaged=document["unmanaged"],
+        containers=frozenset(document["containers"]),
+    )
+
+
+def _change_from(item: Mapping[str, Any]) -> Change:
+    return Change(
+        address=item["address"],
+        kind=item["kind"],
+        action=Action(item["action"]),
+        reason=item["reason"],
+        deltas=tuple(map(_delta_from, item["deltas"])),
+        replace_paths=tuple(item["replace_paths"]),
+        id=item.get("id"),
+        previous_address=item.get("previous_address"),
+        fields=unmask(item.get("fields", {}), str),
+        parent_id=item.get("parent_id"),
+        facts=item.get("facts", {}),
+        protect=item.get("protect", False),
+    )
+
+
+def _delta_from(item: Mapping[str, Any]) -> Delta:
+    return Delta(
+        path=item["path"],
+        before=unmask(item["before"], str),
+        after=unmask(item["after"], str),
+        source=Source(item["source"]),
+        recorded=unmask(item.get("recorded"), str),
+    )
+
+
+def _step_from(item: Mapping[str, Any]) -> Step:
+    return Step(
+        id=item["id"],
+        verb=Verb(item["verb"]),
+        kind=item["kind"],
+        addresses=tuple(item["addresses"]),
+        needs=tuple(item["needs"]),
+        fields=unmask(item["fields"], str),
+        object_id=item["object_id"],
+        parent_id=item["parent_id"],
+        writes=item["writes"],
+    )
+
+
+def _problem_from(item: Mapping[str, Any]) -> Problem:
+    return Problem(item["file"], item["line"], item["column"], item["address"], item["summary"], item["severity"])
