@@ -72,11 +72,13 @@ class Checker:
         options: dict[str, Any] = {}
         for name, value in entry.raw.items():
             if name in _OPTIONS:
-                problem = _option_problem(name, value, entry.shape)
-                if problem:
-                    self._say(entry, (name, *problem[0]), f"{name}: {problem[1]}")
-                else:
+                wrong = list(_option_problems(name, value, entry.shape))
+                for path, summary in wrong:
+                    self._say(entry, (name, *path), f"{name}: {summary}")
+                if not wrong:
                     options[name] = tuple(value) if name == "ignore" else True if name == "replace" else value
+            elif name in entry.shape.kind.specs and name not in entry.shape.names:
+                self._say(entry, (name,), f"{name}: is found out, not declared; take it out", on_key=True)
             elif name not in entry.shape.children:
                 fields[name] = value
         if options.get("external") is False:
@@ -95,8 +97,8 @@ class Checker:
             entry.shape.validate(fields, strict=True)
         except ValidationError as error:
             for path, on_key, summary in complaints(error, entry.shape, fields):
-                # What exists already needs nothing, and what is empty was complained of.
-                if not (path == () and (known or any(entry.raw.get(name, 1) is None for name in entry.shape.names))):
+                # What exists already needs nothing.
+                if path or not (known or None in entry.raw.values()):
                     self._say(entry, path, summary, on_key=on_key)
 
     # References
@@ -113,7 +115,7 @@ class Checker:
             path = (spec.name, index)
             address = self._address(entry, spec, name, path) if isinstance(name, str) else name
             if isinstance(address, str) and seen.setdefault(address, index) != index:
-                self._say(entry, path, f'{spec.name}: "{cut(name)}" is there twice; keep one')
+                self._say(entry, path, f"{spec.name}: names {cut(address)} twice; keep one")
             found.append(address)
         return found
 
@@ -127,7 +129,9 @@ class Checker:
         referred = self._entries.get(address)
         if referred is not None and referred.shape is target:
             return address
-        if self._closed:
+        if referred is not None:
+            self._say(entry, path, f"{spec.name}: {cut(address)} is none of `{target.kind.section}:`")
+        elif self._closed:
             near = self._near(name, target, "" if "/" in name else self._prefix(target, entry))
             hint = near or f"; declare it under `{target.kind.section}:`"
             self._say(entry, path, f"{spec.name}: there is no {cut(address)}{hint}")
@@ -187,8 +191,13 @@ class Checker:
             if missing or not kind.natural_key:
                 what = " or ".join(["`id: …`", *(["`" + "` and `".join(missing) + ": …`"] if missing else [])])
                 self._say(entry, ("external",), f"external: to be found it needs {what}")
-        elif None not in entry.raw.values() and (lack := kind.lacks(fields)):
+        elif not self._is_garbled(entry) and (lack := kind.lacks(fields)):
             self._say(entry, (), lack)
+
+    def _is_garbled(self, entry: Entry) -> bool:
+        """Whether a field was left empty or misspelt: it was complained of, and what it lacks may be just that."""
+        known = entry.raw.keys() <= entry.shape.names or entry.raw.keys() <= set(entry.shape.words())
+        return not known or None in entry.raw.values()
 
     def _check_id(self, entry: Entry, id: str) -> None:
         first = self._ids.setdefault((entry.shape.kind.__name__, id), entry.address)
@@ -202,27 +211,29 @@ def _all(shapes: Mapping[str, Shape]) -> Iterator[Shape]:
         yield from _all(shape.children)
 
 
-def _option_problem(name: str, value: Any, shape: Shape) -> tuple[Path, str] | None:
+def _option_problems(name: str, value: Any, shape: Shape) -> Iterator[tuple[Path, str]]:
     """What is wrong with an option: (path below it, summary)."""
     if isinstance(value, Secret):
-        return (), "cannot come from the environment"
-    if name in ("protect", "external"):
-        return None if isinstance(value, bool) else ((), f"expected true or false, got {a(value)}")
-    if name == "id":
-        hint = f'; put it in quotes: "{value}"' if isinstance(value, int) else ""
-        return None if isinstance(value, str) and value else ((), f"expected the id as a string, got {a(value)}{hint}")
-    if name == "replace":
-        return None if value == "allow" else ((), f"takes the word allow only, got {a(value)}")
-    return _ignore_problem(value, shape)
+        yield (), "cannot come from the environment"
+    elif name in ("protect", "external"):
+        if not isinstance(value, bool):
+            yield (), f"expected true or false, got {a(value)}"
+    elif name == "id":
+        if not (isinstance(value, str) and value):
+            hint = f'; put it in quotes: "{value}"' if type(value) is int else ""
+            yield (), f"expected the id as a string, got {a(value)}{hint}"
+    elif name == "replace":
+        if value != "allow":
+            yield (), f"takes the word allow only, got {a(value)}"
+    elif not isinstance(value, list):
+        yield (), f"expected a list of fields, got {a(value)}"
+    else:
+        yield from _ignore_problems(value, shape)
 
 
-def _ignore_problem(value: Any, shape: Shape) -> tuple[Path, str] | None:
-    if not isinstance(value, list):
-        return (), f"expected a list of fields, got {a(value)}"
-    for index, path in enumerate(value):
+def _ignore_problems(paths: list[Any], shape: Shape) -> Iterator[tuple[Path, str]]:
+    for index, path in enumerate(paths):
         if not isinstance(path, str) or not all(path.split(".")):
-            return (index,), f"expected a field such as metadata.rating, got {a(path)}"
-        first = path.partition(".")[0]
-        if first not in shape.names:
-            return (index,), f'unknown field "{cut(first)}"{did_you_mean(first, shape.names)}'
-    return None
+            yield (index,), f"expected a field such as metadata.rating, got {a(path)}"
+        elif (first := path.partition(".")[0]) not in shape.names:
+            yield (index,), f'unknown field "{cut(first)}"{did_you_mean(first, shape.names)}'

@@ -116,11 +116,13 @@ class _Enough(Exception):
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> Fault:
-    mark = error.problem_mark or error.context_mark
+    mark, begin = error.problem_mark or error.context_mark, error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    what = " ".join(part for part in (error.context, error.problem) if part) or "cannot be read"
-    source = text.splitlines()[line - 1] if mark and line <= text.count("\n") + 1 and text else ""
-    return Fault(line, column, (), f"not YAML: {what}{_hint(what, source)}")
+    began = f" that begins at {begin.line + 1}:{begin.column + 1}" if begin and mark and begin.line != mark.line else ""
+    context = f"{error.context}{began}, " if error.context else ""
+    what = f"{context}{error.problem or 'cannot be read'}"
+    lines = text.splitlines()
+    return Fault(line, column, (), f"not YAML: {what}{_hint(what, lines[line - 1] if 0 < line <= len(lines) else '')}")
 
 
 def _hint(what: str, line: str) -> str:
@@ -177,7 +179,11 @@ class _Builder:
             return self._alias(event, box, key, at)
         before = self.count
         if event.tag is not None:
-            self._refuse(event, at, f"the tag {cut(event.tag)} is not used here; leave it out")
+            self._refuse(
+                event,
+                at,
+                f"the tag {cut(event.tag.replace('tag:yaml.org,2002:', '!!'))} is not used here; leave it out",
+            )
         if kind is events.ScalarEvent:
             value = self._scalar(event, box, key, at)
         elif depth >= MOST_DEPTH:
@@ -239,7 +245,8 @@ class _Builder:
         if event.tag is not None or event.anchor is not None:
             summary = f"the key {cut(key)} has a tag or an anchor; leave it out"
         elif key == "<<":
-            summary = "merge keys (`<<`) are not used here; write the fields out, or use a variable"
+            self._refuse(event, at, "merge keys (`<<`) are not used here; write the fields out, or use a variable")
+            return
         elif isinstance(value, Surprise):
             if len(key) == 1:
                 return  # `x` and `y`: YAML 1.1 has them as booleans, but hardly a reader follows it there
@@ -254,11 +261,8 @@ class _Builder:
     def _twice(self, event: Any, at: At, key: str) -> None:
         self.marks = self.marks or Marks(self.text)
         line, column = self.marks.find((*_path(at), key), on_key=True)
-        self._refuse(
-            event,
-            (at, key),
-            f'"{cut(key)}" is there twice; first at {line}:{column}' if line else f'"{cut(key)}" is there twice',
-        )
+        first = f"; first at {line}:{column}" if line else ""
+        self._refuse(event, (at, key), f'the key "{cut(key)}" is there twice{first}')
 
     def _anchor(self, event: Any, at: At, value: Any, size: int) -> None:
         if event.anchor in self.anchors:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["SURPRISING", "Surprise", "from_text", "plain"]
+__all__ = ["STARTS", "WORDS", "Surprise", "from_text", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +53,39 @@ STARTS: Final = frozenset("0123456789+-.")
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)\.[0-9]*)(?:[eE][-+]?[0-9]+)?")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-SURPRISING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"), "a date"),
-    (
-        re.compile(
-            r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?"
-            r"[ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?)?"
-        ),
-        "a point in time",
-    ),
-    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "a number in base 60"),
-    (re.compile(r"[-+]?0b[01_]+"), "a binary number"),
-    (re.compile(r"[-+]?0x[0-9a-fA-F_]+|[-+]?0o[0-7_]+"), "a number with another base"),
-    (re.compile(r"[-+]?0[0-9_]+"), "an octal number"),
-    (re.compile(r"[-+]?[0-9][0-9_]*|[-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?"), "a number with `_` left out"),
-    (re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), "a number with an exponent"),
-    (re.compile(r"[-+]?0[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?"), "a number with zeros left out"),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "a number that JSON cannot hold"),
+_DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+_TIME = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?[ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?)?"
+
+
+def _base_60(text: str) -> str:
+    sign = -1 if text.startswith("-") else 1
+    total: float = 0
+    for word in text.lstrip("+-").replace("_", "").split(":"):
+        total = total * 60 + (float(word) if "." in word else int(word))
+    return f"the number {sign * total} (base 60)"
+
+
+def _in_base(base: int) -> Callable[[str], str]:
+    return lambda text: f"the number {int(text.replace('_', ''), base)} (base {base})"
+
+
+def _without_marks(text: str) -> str:
+    bare = text.replace("_", "")
+    return f"the number {float(bare) if set(bare) & set('.eE') else int(bare)}"
+
+
+_SURPRISING: Final[tuple[tuple[re.Pattern[str], Callable[[str], str]], ...]] = (
+    (re.compile(_DATE), lambda _: "a date"),
+    (re.compile(rf"{_DATE}([Tt]|[ \t]+){_TIME}"), lambda _: "a point in time"),
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), _base_60),
+    (re.compile(r"[-+]?0b[01_]*[01]"), _in_base(2)),
+    (re.compile(r"[-+]?0x[0-9a-fA-F_]*[0-9a-fA-F]"), _in_base(16)),
+    (re.compile(r"[-+]?0[0-7_]*[0-7]"), _in_base(8)),
+    (re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?"), _without_marks),
 )
 """What readers of one YAML version or the other take for no string, and we for no value; first fit counts."""
 
+_NO_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _MOST_DIGITS = 400
 """A longer integer is no number that anybody writes; parsing it would cost quadratic time."""
 
@@ -93,9 +107,11 @@ def number(text: str) -> Any:
         return _finite(text)
     if _BASED.fullmatch(text):
         return int(text, 0)
-    for pattern, reading in SURPRISING:
+    for pattern, reading in _SURPRISING:
         if pattern.fullmatch(text):
-            return Surprise(text, f"{reading} to some YAML readers")
+            return Surprise(text, f"{reading(text)} to some YAML readers")
+    if _NO_JSON.fullmatch(text):
+        return Surprise(text, "a number that JSON cannot hold")
     return text
 
 

@@ -50,11 +50,12 @@ class Settings:
                 continue
             if document.included and key in MAIN_ONLY:
                 where = "write it in a file of the stack's own directory"
+                place = Place(document.source, (key,), on_key=True)
                 self._problems.add(place, f"`{key}:` cannot stand in an included file; {where}", address="")
             elif key not in _EXPECTED:
-                # Without a provider nobody knows the sections.
-                if sections:
-                    self._unknown(place, key, did_you_mean(key, (*_EXPECTED, *sections)))
+                # Without a provider nobody knows the sections, and only what is almost a key is surely wrong.
+                if (hint := did_you_mean(key, (*_EXPECTED, *sections))) or sections:
+                    self._unknown(place, key, hint)
             elif self._fits(place, key, value):
                 self._keep(place, key, value)
 

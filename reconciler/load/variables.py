@@ -13,7 +13,7 @@ from reconciler.load.documents import Document, parsed
 from reconciler.load.problems import Place, Problems
 from reconciler.load.scalars import from_text
 from reconciler.load.sources import Source
-from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.load.wording import a, cut, did_you_mean, shown
 from reconciler.model import Secret
 
 __all__ = ["KEYS_OF_APIS", "Scope", "declared", "expand", "fill", "fill_defaults", "from_file", "given"]
@@ -57,7 +57,8 @@ def declared(documents: Iterable[Document], problems: Problems) -> Declared:
             if name in found:
                 problems.add(place, f'the variable "{cut(name)}" is declared twice; first at {found[name][0]}')
             elif not _NAME.fullmatch(name) or name == "env":
-                problems.add(place, f'"{cut(name)}" cannot name a variable; use letters, digits, "_" and "-"')
+                rule = "begin with a letter or `_` and go on with letters, digits, `_` and `-`; `env` is taken"
+                problems.add(place, f'"{cut(name)}" cannot name a variable; {rule}')
             else:
                 found[name] = (place, _declaration(about, place, problems))
     return found
@@ -65,18 +66,21 @@ def declared(documents: Iterable[Document], problems: Problems) -> Declared:
 
 def _declaration(about: Any, place: Place, problems: Problems) -> Mapping[str, Any]:
     """What is said of one variable; of a wrong one only that it is there."""
+    name = place.path[1]
     if not isinstance(about, Mapping):
-        value = json.dumps(about) if about is not None else ""
-        problems.add(place, f"write `{{default: {cut(value)}}}`" if value else "is empty; write `{}` or `{default: …}`")
+        what = "is empty; write `{}`" if about is None else f"expected a mapping; write `{{default: {shown(about)}}}`"
+        problems.add(place, f"variables.{name}: {what}")
         return {"wrong": True}
+    wrong = len(problems)
     for key in about:
         if key not in ("default", "description"):
             hint = did_you_mean(key, ("default", "description"))
-            problems.add(Place(place.source, (*place.path, key), on_key=True), f'unknown field "{cut(key)}"{hint}')
+            inner = Place(place.source, (*place.path, key), on_key=True)
+            problems.add(inner, f'variables.{name}: unknown field "{cut(key)}"{hint}')
     if "default" in about and about["default"] is None:
-        problems.add(Place(place.source, (*place.path, "default")), "is empty; leave it out, or give a value")
-        return {"wrong": True}
-    return about
+        inner = Place(place.source, (*place.path, "default"))
+        problems.add(inner, f"variables.{name}: default: is empty; leave it out, or give a value")
+    return about if len(problems) == wrong else {"wrong": True}
 
 
 def given(
@@ -97,7 +101,10 @@ def given(
         take(name, typed, Place(None), f"--var {name}")
     for name, (place, about) in known.items():
         if name not in values and not about.get("wrong"):
-            problems.add(place, f"has no value; give --var {name}=VALUE, name it in --var-file, or write a default")
+            problems.add(
+                place,
+                f"variables.{name}: has no value; give --var {name}=VALUE, name it in --var-file, or write a default",
+            )
     return values
 
 
