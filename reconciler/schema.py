@@ -145,7 +145,9 @@ def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
         inner = options[0] if len(options) == 1 else {"anyOf": options}
     if inner.get("type") == "string" and "pattern" not in inner:
         return {**inner, **said}
-    return {"anyOf": [inner, {"type": "string", "pattern": f"^{VARIABLE}$"}], **said}
+    # A variable may stand anywhere in a text, but must be all there is where something else is wanted.
+    pattern = VARIABLE if inner.get("type") == "string" else f"^{VARIABLE}$"
+    return {"anyOf": [inner, {"type": "string", "pattern": pattern}], **said}
 
 
 def _plan_schema() -> dict[str, Any]:
