@@ -30,8 +30,9 @@ def init(directory: Path, spec: str, listing: bool) -> int:
     specs = data_dir("specs")
     known = sorted(path.name for path in specs.iterdir() if path.is_dir())
     if listing:
+        width = max(map(len, known))
         for name in known:
-            click.echo(f"{name:<16}  {_first_line(specs / name)}")
+            click.echo(f"{name:<{width}}  {_first_line(specs / name)}")
         return 0
     if spec not in known:
         near = get_close_matches(spec, known, n=1)
@@ -44,11 +45,24 @@ def init(directory: Path, spec: str, listing: bool) -> int:
         raise ReconcilerError(f"{there[0]} is there already; choose an empty directory")
     for path, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        _copy(path, target, directory)
         click.echo(f"made {target}")
     where = "" if directory == Path() else f" {directory}"
     click.echo(f"Try it offline: reconciler plan{where} --emulator")
     return 0
+
+
+def _copy(path: Path, target: Path, directory: Path) -> None:
+    """A file of a spec; the schemas that its YAML names, for editors, come along into `.schemas/`."""
+    shutil.copyfile(path, target)
+    if path.suffix != ".yaml":
+        return
+    text = path.read_text(encoding="utf-8")
+    for schema in data_dir("schemas").iterdir():
+        if f"/schemas/{schema.name}\n" in text:
+            (directory / ".schemas").mkdir(exist_ok=True)
+            shutil.copyfile(schema, directory / ".schemas" / schema.name)
+    target.write_text(text.replace("../../schemas/", ".schemas/", 1), encoding="utf-8")
 
 
 def data_dir(name: str) -> Path:
@@ -61,10 +75,12 @@ def data_dir(name: str) -> Path:
 
 
 def _first_line(spec: Path) -> str:
+    """What the spec's main file, the one that names the stack, says that it is."""
     for file in sorted(spec.glob("*.yaml")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.startswith("# ") and "yaml-language-server" not in line:
-                return line.removeprefix("# ")
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if any(line.startswith("stack:") for line in lines):
+            said = (line for line in lines if line.startswith("# ") and "yaml-language-server" not in line)
+            return next(said, "").removeprefix("# ")
     return ""
 
 
