@@ -77,10 +77,10 @@ def online(function: F) -> F:
     )
     function = click.option(
         "--emulator",
-        metavar="[FILE]",
+        metavar="[=FILE]",
         is_flag=False,
         flag_value="",
-        help="Use the built-in fake of the API, kept in FILE [.reconciler/emulator.db].",
+        help="Use the built-in fake of the API, kept in --emulator=FILE [.reconciler/emulator.db].",
     )(function)
     return variables(function)
 
@@ -175,13 +175,18 @@ async def open_session(
 
 
 def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
+    import sqlite3
+
     try:
         from reconciler.emulator import Emulator, transport
     except ImportError as error:
         raise ReconcilerError("the emulator is an extra: pip install 'reconciler[emulator]'") from error
     path = Path(file) if file else stack.root / ".reconciler" / "emulator.db"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return transport(Emulator(path))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return transport(Emulator(path))
+    except (OSError, sqlite3.Error) as error:
+        raise ReconcilerError(f"{path} cannot keep the emulator's account ({error}); give --emulator=FILE") from error
 
 
 def _from_environment(names: tuple[str, ...]) -> str | None:
