@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.kind import Field, Kind, Update, canonical
 from reconciler.model import Action, Change, Delta, Live, Recorded, Resource, Source, Stack, Stamp, Status, parent_of
-from reconciler.ownership import Claims, content_of, same
+from reconciler.ownership import Claims, addresses_of, aside_name, content_of, same
 
 __all__ = ["Difference", "diff", "field_deltas"]
 
@@ -51,26 +51,50 @@ class _Diff:
     def __init__(self, stack: Stack, kind: type[Kind], claims: Claims, changes: Mapping[str, Change]) -> None:
         self.stack, self.kind, self.claims, self.changes = stack, kind, claims, changes
         self.stamped = kind.field_with(lambda field: field.stamped)
+        self._unique_name = kind.natural_key[0] if kind.unique and kind.natural_key else ""
 
     def change(self, address: str, resource: Resource) -> Change | None:
         """The change of one address; None when there is nothing to do."""
-        if resource.external:
-            return None
         live, row = self.claims.live.get(address), self.claims.rows.get(address)
+        if resource.external:
+            return self._let_go(address, resource, live, row)
         if live is None:
             reason = "it is gone from the account" if row else "new"
-            return self._make(address, resource, Action.CREATE, reason, deltas=tuple(self._initial(resource)))
+            return self._make(address, resource, Action.CREATE, reason, tuple(self._initial(resource)))
         deltas = tuple(self._deltas(address, resource, live, row))
-        forcing = tuple(dict.fromkeys(delta.path for delta in deltas if self._forces(delta)))
-        if parent := self._replaced_parent(address):
-            return self._make(address, resource, Action.REPLACE, f"{parent} is replaced", deltas, ("parent",), live)
+        if forced := self._forced(address, live, deltas):
+            reason, paths, more = forced
+            if address in self.claims.adopted and paths == ("parent",):  # goes with its parent, and is not ours
+                return self._make(address, resource, Action.CREATE, "new", tuple(self._initial(resource)))
+            return self._make(address, resource, Action.REPLACE, reason, (*deltas, *more), paths, live)
+        return self._in_place(address, resource, live, (*deltas, *self._protect_delta(resource, row)))
+
+    def _let_go(self, address: str, resource: Resource, live: Live | None, row: Recorded | None) -> Change | None:
+        """What is external is looked up only; what was ours until now is let go of."""
+        ours = row is not None or (live is not None and live.stamp is not None and live.stamp.stack == self.stack.name)
+        if live is None or not ours or (row and row.id != live.id):
+            return None
+        return self._make(address, resource, Action.FORGET, "it is external now", live=live)
+
+    def _forced(
+        self, address: str, live: Live, deltas: Sequence[Delta]
+    ) -> tuple[str, tuple[str, ...], tuple[Delta, ...]] | None:
+        """Why it must be made anew, if it must: (reason, the paths that force it, deltas that say so)."""
+        if parent := parent_of(address):
+            change = self.changes.get(parent)
+            if change and change.action in (Action.CREATE, Action.REPLACE):
+                word = "replaced" if change.action is Action.REPLACE else "made anew"
+                return f"{parent} is {word}", ("parent",), ()
+            if live.parent_id != self.claims.id_of(parent):
+                assert self.kind.parent is not None
+                old = self.claims.addresses.get((self.kind.parent.__name__, str(live.parent_id)), live.parent_id)
+                moved = Delta("parent", old, parent)
+                return f"it is in another {self.kind.parent.__name__}", ("parent",), (moved,)
         if live.status is Status.FAILED:
-            failed = Delta("status", "failed", "ready", Source.DRIFT)
-            return self._make(address, resource, Action.REPLACE, "it failed", (*deltas, failed), ("status",), live)
-        if forcing:
-            reason = f"{', '.join(forcing)} cannot be changed in place"
-            return self._make(address, resource, Action.REPLACE, reason, deltas, forcing, live)
-        return self._in_place(address, resource, live, deltas)
+            return "it failed", ("status",), (Delta("status", "failed", "ready", Source.DRIFT),)
+        if forcing := tuple(dict.fromkeys(delta.path for delta in deltas if self._forces(delta))):
+            return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
+        return None
 
     def _in_place(self, address: str, resource: Resource, live: Live, deltas: tuple[Delta, ...]) -> Change | None:
         if address in self.claims.adopted:
@@ -81,6 +105,11 @@ class _Diff:
         if not deltas:
             return None
         return self._make(address, resource, Action.UPDATE, _why(self.changes, deltas), deltas, (), live)
+
+    def _protect_delta(self, resource: Resource, row: Recorded | None) -> Iterator[Delta]:
+        """The mark is recorded, and taking it away is an apply of its own: so it shows."""
+        if row and row.protect is not resource.protect:
+            yield Delta("protect", row.protect, resource.protect, Source.PENDING, row.protect)
 
     def _make(
         self,
@@ -106,8 +135,12 @@ class _Diff:
             fields=resource.fields,
             parent_id=live.parent_id if live else None,
             facts=live.facts if live else {},
-            protect=resource.protect,
+            protect=resource.protect or (action is Action.REPLACE and self._was_protected(address)),
         )
+
+    def _was_protected(self, address: str) -> bool:
+        row = self.claims.rows.get(address)
+        return row is not None and row.protect
 
     def _initial(self, resource: Resource) -> Iterator[Delta]:
         for name, value in resource.fields.items():
@@ -118,35 +151,45 @@ class _Diff:
     def _deltas(self, address: str, resource: Resource, live: Live, row: Recorded | None) -> Iterator[Delta]:
         recorded = row.fields if row and row.id == live.id else {}
         for name, field in self.kind.specs.items():
-            if name not in resource.fields or field.source or _ignored(resource.ignore, name):
+            if name not in resource.fields or field.source or self._is_ignored(resource, field):
                 continue
+            want = resource.fields[name]
             if field.identity:
                 was = content_of(live, row)
-                if was is not None and was != resource.fields[name]:
-                    yield Delta(name, was, resource.fields[name], Source.PENDING, recorded.get(name))
+                if was is not None and was != want:
+                    yield Delta(name, was, want, Source.PENDING, recorded.get(name))
             elif field.ref:
-                yield from self._ref_delta(name, field, resource.fields[name], live, recorded.get(name))
-            else:
-                want, have = resource.fields[name], live.fields.get(name)
+                yield from self._ref_delta(name, field, want, live, recorded.get(name))
+            elif live.detailed or not field.detail:  # what was not read is not known to differ
+                have = live.fields.get(name)
+                if name == self._unique_name and isinstance(have, str) and have == aside_name(str(want), live.id):
+                    continue  # a replacement renamed it, and was interrupted
                 for delta in field_deltas(field, recorded.get(name), want, have, known=name in recorded):
                     if not _ignored(resource.ignore, delta.path):
                         yield delta
 
+    def _is_ignored(self, resource: Resource, field: Field) -> bool:
+        """Whether all of a field is; whoever ignores where the bytes come from ignores what they are."""
+        if not resource.ignore:
+            return False
+        sources = [spec.name for spec in self.kind.specs.values() if spec.source] if field.identity else []
+        return any(_ignored(resource.ignore, name) for name in (field.name, *sources))
+
     def _ref_delta(self, name: str, field: Field, value: Any, live: Live, recorded: Any) -> Iterator[Delta]:
         assert field.ref is not None
-        many = field.many
-        want = [self._meant(address) for address in (value if many else [value])]
         raw = live.fields.get(name)
-        ids = list(raw or []) if many else [raw]
-        have = [self.claims.addresses.get((field.ref, str(id)), id) for id in ids]
-        if set(want) == set(have):
+        if field.many:
+            want, have = sorted(map(self._meant, value)), addresses_of(field.ref, raw or [], self.claims.addresses)
+        else:
+            want, have = self._meant(value), addresses_of(field.ref, raw, self.claims.addresses)
+        if want == have:
             return
-        before, after = (sorted(map(str, have)), sorted(want)) if many else (have[0], want[0])
         known = recorded is not None
-        was = sorted(recorded) if many and known else recorded
-        pending = not known or was != (sorted(value) if many else value)
-        replaced = any(NEW_ID in address for address in want)
-        yield Delta(name, before, after, _source(pending or replaced, known and was != before), was)
+        was, meant = self.claims.now(recorded), value
+        if field.many:
+            was, meant = sorted(was) if known else was, sorted(value)
+        replaced = any(NEW_ID in address for address in (want if field.many else [want]))
+        yield Delta(name, have, want, _source(not known or was != meant or replaced, known and was != have), was)
 
     def _meant(self, address: str) -> str:
         """The address, marked when its object will be another one than now."""
@@ -157,11 +200,6 @@ class _Diff:
     def _forces(self, delta: Delta) -> bool:
         field = self.kind.specs.get(delta.path.partition(".")[0].partition("[")[0])
         return field is not None and field.update is Update.REPLACE
-
-    def _replaced_parent(self, address: str) -> str | None:
-        parent = parent_of(address)
-        change = self.changes.get(parent) if parent else None
-        return parent if change and change.action in (Action.CREATE, Action.REPLACE) else None
 
     def _stamp_delta(self, address: str, live: Live) -> Iterator[Delta]:
         if not self.stack.stamps or self.stamped is None or not live.detailed:
@@ -181,17 +219,31 @@ def _shown(stamp: Stamp | None) -> str | None:
 
 
 def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:
-    new = [item.removesuffix(NEW_ID) for delta in deltas for item in _words(delta.after) if item.endswith(NEW_ID)]
-    if replaced := [address for address in new if changes[address].action is Action.REPLACE]:
+    """Why it is updated."""
+    if replaced := _replaced(changes, deltas):
         return f"{', '.join(replaced)} is replaced"
+    if all(delta.path == "stamp" for delta in deltas):
+        return "its stamp is not as it should be"
     sources = {delta.source for delta in deltas}
     if sources == {Source.DRIFT}:
         return "changed behind git's back"
     return "changed in git" if sources == {Source.PENDING} else "changed in git and behind its back"
 
 
+def _why_replaced(changes: Mapping[str, Change], forcing: Sequence[Delta]) -> str:
+    """Why it is replaced: because of what it refers to, or because a field cannot be changed in place."""
+    if replaced := _replaced(changes, forcing):
+        return f"{', '.join(replaced)} is replaced"
+    return f"{', '.join(dict.fromkeys(delta.path for delta in forcing))} cannot be changed in place"
+
+
+def _replaced(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> list[str]:
+    new = [item.removesuffix(NEW_ID) for delta in deltas for item in _words(delta.after) if item.endswith(NEW_ID)]
+    return [address for address in new if changes[address].action is Action.REPLACE]
+
+
 def _words(value: Any) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
 def _source(pending: bool, drift: bool) -> Source:
@@ -253,7 +305,8 @@ def _ignored(ignore: Sequence[str], path: str) -> bool:
 def _leavers(claims: Claims, result: Difference) -> None:
     """What is ours and no longer declared: deleted, or let go."""
     for address, row in sorted(claims.forgotten.items()):
-        result.changes[address] = _leaver(claims, address, row, Action.FORGET, "under `removed:`")
+        why = "under `removed:`" if (row.kind, row.id) not in external else "it is external now"
+        result.changes[address] = _leaver(claims, address, row, Action.FORGET, why)
     for address, row in sorted(claims.orphans.items()):
         result.changes[address] = _leaver(claims, address, row, Action.DELETE, "no longer declared")
     for row in sorted(claims.leftovers, key=lambda row: (row.address, row.id)):

@@ -295,8 +295,9 @@ class _Steps:
             return
         needs = [f"delete {child}" for child in self.children.get(change.address, ()) if self._is_deleted(child)]
         kind = self.kinds[change.kind]
-        if kind.cascades:
-            needs = []
+        if kind.cascades:  # an old index goes when all that is made anew from it is ready
+            heirs = (other for other in self.changes.values() if other.action is Action.REPLACE)
+            needs = [self._usable(heir.address) for heir in heirs if heir.parent_id == change.id]
         needs += self._gone_users(change.kind, change.id)
         yield self._step(Verb.DELETE, change, needs=needs, along=self._along(change))
 
