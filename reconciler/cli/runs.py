@@ -112,6 +112,11 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
     has moved (exit code 6). Applying it again does nothing.
 
     Ctrl-C once ends what is in flight and records it; twice stops at once. Run again to go on either way.
+
+    \b
+    reconciler apply                    the stack in this directory
+    reconciler apply --auto-approve     without asking, as in CI
+    reconciler apply plan.json          exactly what was planned
     """
     chosen = settings(path, options)
     if is_plan(path):
@@ -132,7 +137,12 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
 @VERBOSE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
-    """Delete everything that the stack has made, and nothing else. What is protected stops it."""
+    """Delete everything that the stack has made, and nothing else. What is protected stops it.
+
+    \b
+    reconciler plan --destroy           what would be deleted
+    reconciler destroy
+    """
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file)
     return _apply(stack, chosen, _consent(options, True), form, verbose, auto_approve, destroying=True)
@@ -144,7 +154,12 @@ def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options:
 @FORMAT
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
 def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
-    """Show what was changed behind git's back: live against what was last applied. Exit with 2 if anything was."""
+    """Show what was changed behind git's back: live against what was last applied. Exit with 2 if anything was.
+
+    \b
+    reconciler drift
+    reconciler drift --unmanaged        also what is in the account and not of this stack
+    """
     from reconciler.reports import json as as_json
     from reconciler.reports import text
 
@@ -174,7 +189,12 @@ def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
 @VERBOSE
 @click.option("--whole", is_flag=True, help="Show long values uncut.")
 def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
-    """Show a saved plan again."""
+    """Show a saved plan again.
+
+    \b
+    reconciler plan -o plan.json
+    reconciler show plan.json
+    """
     click.echo(_shown(read_plan(file).plan, form, whole=whole, verbose=verbose))
     return 0
 

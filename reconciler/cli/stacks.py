@@ -88,7 +88,12 @@ def _first_line(spec: Path) -> str:
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
 def validate(path: Path, var: tuple[str, ...], var_file: Path | None) -> int:
-    """Check a stack's YAML, offline: every problem at once, each with its place."""
+    """Check a stack's YAML, offline: every problem at once, each with its place.
+
+    \b
+    reconciler validate
+    reconciler validate my-archive --var season=2025
+    """
     stack = load_stack(path, parsed(var), var_file)
     counts: dict[str, int] = {}
     for resource in stack.resources.values():
@@ -157,7 +162,12 @@ def _unknown(what: str, word: str, known: Any) -> str:
     help="Write all schemas into DIR.",
 )
 def schema(provider: str, directory: Path | None) -> int:
-    """Print the JSON Schema of a stack, for editors."""
+    """Print the JSON Schema of a stack, for editors.
+
+    \b
+    reconciler schema > twelvelabs.json
+    # yaml-language-server: $schema=twelvelabs.json       the first line of your YAML
+    """
     from reconciler.schema import render, schemas, stack_schema
 
     if directory is None:
