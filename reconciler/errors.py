@@ -18,6 +18,7 @@ ReconcilerError                     1
     ├── Rejected                    1   the API says that the request is wrong
     ├── RateLimited                 1   nothing was done; comes with how long to wait
     ├── Unreachable                 1   nothing was sent: no such host, refused, TLS
+    ├── NotUploaded                 1   part of a file did not get through; what did is kept for the next run
     └── Unclear                     1   sent, but what came back does not say whether it was done
 
 Exit codes that are results and no errors: 0 in sync or done, 2 changes or drift, 7 applied in part, 130 interrupted.
@@ -40,6 +41,7 @@ __all__ = [
     "MediaError",
     "NotFound",
     "NotReady",
+    "NotUploaded",
     "Problem",
     "RateLimited",
     "ReconcilerError",
@@ -171,6 +173,10 @@ class RateLimited(ApiError):
 
 class Unreachable(ApiError):
     """Nothing was sent."""
+
+
+class NotUploaded(ApiError):
+    """Part of a file did not get through; what did is kept, and the next run sends only the rest."""
 
 
 class Unclear(ApiError):

@@ -112,6 +112,9 @@ class Http:
         self._pace = Pace(clock)
         self._slots = asyncio.Semaphore(connections)
         self._host = urlsplit(base_url).netloc.rpartition("@")[2]
+        self._transport, self._timeout_s, self._connections = transport, timeout_s, connections
+        self._other: Http | None = None
+        self._asked_by: Http | None = None
         try:
             self._client = httpx.AsyncClient(
                 base_url=base_url,
@@ -131,7 +134,29 @@ class Http:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if self._other is not None:
+            await self._other.aclose()
         await self._client.aclose()
+
+    @property
+    def elsewhere(self) -> Http:
+        """A client for whole URLs on other hosts (storage): by the same transport, counted here, without our headers.
+
+        So no key ever leaves for another host. Its pace is its own: that storage is slow does not slow the API.
+        """
+        if self._other is None:
+            self._other = Http(
+                "",
+                headers={},
+                transport=self._transport,
+                clock=self._clock,
+                timeout_s=self._timeout_s,
+                connections=self._connections,
+                attempts=self._attempts,
+                key_hint="the URL may have been used, or be too old",
+            )
+            self._other._asked_by = self
+        return self._other
 
     async def request(
         self,
@@ -171,8 +196,7 @@ class Http:
         what = f"{method} {urlsplit(path).path}"
         async with self._slots:
             await self._pace.turn()
-            self.sent += 1
-            self.sent_writes += method not in ("GET", "HEAD")
+            self._count(method)
             try:
                 response = await self._client.request(method, path, **parts)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.ProxyError) as error:
@@ -188,6 +212,12 @@ class Http:
             self._pace.faster()
             return self._body(what, response, again) if expect_json else response
         raise self._error(what, response)
+
+    def _count(self, method: str) -> None:
+        self.sent += 1
+        self.sent_writes += method not in ("GET", "HEAD")
+        if self._asked_by is not None:
+            self._asked_by._count(method)
 
     def _body(self, what: str, response: httpx.Response, again: bool) -> Any:
         if not response.content.strip():
