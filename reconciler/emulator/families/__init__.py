@@ -6,7 +6,17 @@ Order matters where two paths could match: the one with fewer parameters comes f
 from __future__ import annotations
 
 from reconciler.emulator.call import Family
-from reconciler.emulator.families import assets, entities, entity_collections, indexed_assets, indexes, uploads
+from reconciler.emulator.families import (
+    assets,
+    entities,
+    entity_collections,
+    indexed_assets,
+    indexes,
+    tasks,
+    transfers,
+    uploads,
+    videos,
+)
 
 __all__ = ["FAMILIES"]
 
@@ -18,4 +28,7 @@ FAMILIES: tuple[Family, ...] = (
     indexed_assets.FAMILY,
     entity_collections.FAMILY,
     entities.FAMILY,
+    videos.FAMILY,
+    tasks.FAMILY,
+    transfers.FAMILY,
 )

@@ -1,0 +1,180 @@
+"""Tasks: upload and index in one call. A task is told apart from its video, and shows how far that has come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reconciler.emulator import metadata
+from reconciler.emulator.call import Call, Family, Reply, Route, where
+from reconciler.emulator.clock import rfc3339
+from reconciler.emulator.families import assets, indexed_assets
+from reconciler.emulator.families.entity_collections import sorting
+from reconciler.emulator.media import Media
+from reconciler.emulator.problems import Problem, invalid, missing
+from reconciler.emulator.sources import Source, from_file, from_url
+from reconciler.emulator.store import Obj, Selection
+from reconciler.emulator.walks import Walk
+from reconciler.emulator.wire import Form, Query
+
+__all__ = ["FAMILY"]
+
+KIND = "task"
+UPLOAD = ("uploading", "validating")
+DONE = ("ready", "failed")
+STATUSES = (*UPLOAD, "pending", "queued", "indexing", *DONE)
+MOST_BYTES = 2 * 1024**3
+
+# -- state
+
+
+def _new(call: Call, index: Obj, source: Source, *, stream: bool, user_metadata: dict[str, Any]) -> Obj:
+    """Asset, indexed asset and task at once. The bytes came with the request, so the asset is there and ready."""
+    asset = assets.new(
+        call,
+        Media(**source.media),
+        method="url" if source.how == "url" else "direct",
+        filename=source.name,
+        hls=False,
+        thumbnail=False,
+        user_metadata={},
+        source=source.given,
+    )
+    asset = call.store.update(asset, status="ready", walking=False)
+    video = indexed_assets.add(call, index, asset, stream=stream, user_metadata=user_metadata)
+    seconds = call.options.seconds
+    upload_s = sum(seconds.get(f"{KIND}.{s}", seconds.get(s, call.options.default_seconds)) for s in UPLOAD)
+    video = call.store.update(video, since=video.since + upload_s)
+    doc = {"index_id": index.id, "video_id": video.id, "video": video.seq, "media": source.media, "stream": stream}
+    return call.store.insert(KIND, doc, name=source.name, status=call.walker.start(KIND), walking=True)
+
+
+def _seen(call: Call, task: Obj) -> Obj:
+    """The task as this read shows it: first its own upload, then whatever its video says, which moves by this too."""
+    moved = call.look(task)
+    video = call.store.at(moved.doc["video"])
+    if moved.status in DONE or (video is not None and moved.walking and video.status == "pending"):
+        return moved
+    if video is None:
+        # Somebody deleted the video, or its index, before it was done.
+        return call.store.update(moved, status="failed", walking=False)
+    video = call.look(video)
+    latest = max(moved.updated_at, video.updated_at)
+    return call.store.update(moved, status=video.status, walking=False, updated_at=latest)
+
+
+# -- wire
+
+
+def _row(task: Obj) -> dict[str, Any]:
+    media = task.doc["media"]
+    system = {"filename": task.name, **{name: media[name] for name in ("duration", "height", "width")}}
+    return {
+        "_id": task.id,
+        "video_id": task.doc["video_id"],
+        "created_at": rfc3339(task.created_at),
+        "updated_at": rfc3339(task.updated_at),
+        "status": task.status,
+        "index_id": task.doc["index_id"],
+        "system_metadata": {name: value for name, value in system.items() if value is not None},
+    }
+
+
+def _detail(call: Call, task: Obj) -> dict[str, Any]:
+    video = call.store.at(task.doc["video"])
+    shown = indexed_assets.detail(video) if video is not None else {}
+    return {**_row(task), **({"hls": shown["hls"]} if "hls" in shown else {})}
+
+
+def _sent(form: Form) -> Source:
+    """A file wins over a URL, as nobody says otherwise here."""
+    file, url = form.file("video_file"), form.maybe_text("video_url")
+    if file is not None:
+        source = from_file(file, "video_file")
+    elif url is not None:
+        source = from_url(url, "video_url", "video")
+    else:
+        raise missing("video_file")
+    if source.media["size"] > MOST_BYTES:
+        raise Problem(400, "video_filesize_too_large", f"The file may have {MOST_BYTES} bytes at most.")
+    if source.media["broken"] or source.kind not in ("video", "audio"):
+        raise Problem(400, "video_file_broken", f"{source.name[:80]!r} is not a video that can be read.")
+    return source
+
+
+def _conditions(query: Query) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    index_id, statuses, filename = query.text("index_id"), query.texts("status"), query.text("filename")
+    if any(status not in STATUSES for status in statuses):
+        raise invalid(f"The status parameter must be among {', '.join(STATUSES)}.")
+    measures = [
+        (f"json_extract(doc, '$.media.{name}') {operator} ?", (value,))
+        for name in ("duration", "width", "height")
+        for operator, value in query.bounds(name).items()
+    ]
+    times = {name: query.since(name) for name in ("created_at", "updated_at")}
+    return where(
+        ("json_extract(doc, '$.index_id') = ?", (index_id,)) if index_id else None,
+        (f"status IN ({', '.join('?' * len(statuses))})", tuple(statuses)) if statuses else None,
+        ("name = ?", (filename,)) if filename else None,
+        *measures,
+        *((f"{name} >= ?", (since,)) for name, since in times.items() if since is not None),
+    )
+
+
+# -- routes
+
+
+def create(call: Call) -> Reply:
+    form = call.form()
+    index = call.find("index", form.text("index_id"))
+    source = _sent(form)
+    stream = form.flag("enable_video_stream", default=True)
+    values = form.json("user_metadata")
+    form.done()
+    if values is not None and not isinstance(values, dict):
+        raise invalid("The user_metadata parameter must be a JSON-encoded object.")
+    made = _new(call, index, source, stream=stream, user_metadata=metadata.checked(values or {}))
+    return Reply(200, {"_id": made.id, "video_id": made.doc["video_id"]})
+
+
+def index(call: Call) -> Reply:
+    conditions = _conditions(call.query)
+    chosen = Selection(KIND, where=conditions, **sorting(call.query, ("created_at", "updated_at")))
+    if not any(condition.startswith("status ") for condition, _ in conditions):
+        return call.page(chosen, lambda task: _row(_seen(call, task)))
+    # Who polls for a status must see it come: all are read first, and then shown as they are.
+    for task in call.store.select(Selection(KIND, where=(("status NOT IN (?, ?)", DONE),))):
+        _seen(call, task)
+    call.walker = replace(call.walker, still=True)
+    return call.page(chosen, _row)
+
+
+def retrieve(call: Call) -> Reply:
+    return Reply(200, _detail(call, _seen(call, _task(call))))
+
+
+def remove(call: Call) -> Reply:
+    """Only what is over; and what ended well only after its video."""
+    task = _task(call)
+    if task.status not in DONE:
+        raise Problem(400, "task_cannot_be_deleted", f"The task is {task.status}; wait until it is ready or failed.")
+    if task.status == "ready" and call.store.at(task.doc["video"]) is not None:
+        raise Problem(400, "task_cannot_be_deleted", "Delete the video of the task first.")
+    call.store.delete(task)
+    return Reply(204)
+
+
+def _task(call: Call) -> Obj:
+    return call.find(KIND, call.path["task_id"])
+
+
+FAMILY = Family(
+    name="tasks",
+    walks={KIND: Walk(UPLOAD, end="pending")},
+    routes=(
+        Route("POST", "/tasks", create, body="form", bucket="indexing"),
+        Route("GET", "/tasks", index),
+        Route("GET", "/tasks/{task_id}", retrieve),
+        Route("DELETE", "/tasks/{task_id}", remove),
+    ),
+)
