@@ -12,6 +12,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.kind import Field, Kind, Update
+from reconciler.model import Verb
 from reconciler.providers import kinds_of, names
 
 __all__ = ["effect", "explain", "fields_table", "render", "schemas", "stack_schema"]
@@ -171,10 +172,15 @@ def _plan_schema() -> dict[str, Any]:
                         "before": {},
                         "after": {},
                         "source": {"enum": ["pending", "drift", "both"]},
+                        "recorded": {"description": "What was last applied, where git and somebody else changed it."},
                     },
                 },
             },
             "replace_paths": {"type": "array", "items": {"type": "string"}},
+            "fields": {"type": "object", "description": "In saved plans: all that it is to be."},
+            "parent_id": {"type": ["string", "null"]},
+            "facts": {"type": "object"},
+            "protect": {"type": "boolean"},
         },
     }
     counts = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
@@ -194,8 +200,51 @@ def _plan_schema() -> dict[str, Any]:
             "unmanaged": counts,
             "fingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
             "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
+            **_saved_plan(),
         },
+        "dependentRequired": {"digest": ["steps", "containers", "origin", "tool_version", "unmanaged", "diagnostics"]},
         "$defs": {"change": change, "diagnostic": _diagnostic()},
+    }
+
+
+def _saved_plan() -> dict[str, Any]:
+    """What only a plan that `plan -o` saved has."""
+    text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+    step = {
+        "type": "object",
+        "required": ["id", "verb", "kind", "addresses", "needs", "fields", "object_id", "parent_id", "writes"],
+        "properties": {
+            "id": text,
+            "verb": {"enum": [verb.value for verb in Verb]},
+            "kind": text,
+            "addresses": texts,
+            "needs": texts,
+            "fields": {"type": "object"},
+            "object_id": {"type": ["string", "null"]},
+            "parent_id": {"type": ["string", "null"]},
+            "writes": {"type": "integer", "minimum": 0},
+        },
+    }
+    origin = {
+        "type": "object",
+        "required": ["account", "stack_digest", "path", "from_here", "variables", "var_file", "options", "consent"],
+        "properties": {
+            "account": {"type": "string", "description": "Base URL and a digest of the key; no key."},
+            "stack_digest": text,
+            "path": {"type": "string", "description": "Of the stack, as it was given."},
+            "from_here": {"type": "string", "description": "Of the stack, from the directory of this file."},
+            "variables": {"type": "object", "additionalProperties": text},
+            "var_file": {"type": ["string", "null"]},
+            "options": {"type": "object"},
+            "consent": {"type": "object"},
+        },
+    }
+    return {
+        "steps": {"type": "array", "items": step, "description": "What apply does, in an order that can be done."},
+        "containers": texts,
+        "origin": origin,
+        "tool_version": {"type": "string", "description": "Only this version applies it."},
+        "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of all the rest: do not edit."},
     }
 
 
