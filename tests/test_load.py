@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Invalid
-from reconciler.load import load
+from reconciler.load import expand, load
 from reconciler.model import Secret, Stack
 
 Loading = Callable[..., Stack]
@@ -146,3 +146,176 @@ indexes:
 
     assert "thumbnai" not in str(caught.value).replace('"thumbnail"', "").replace("expected thumbnail", "")
     assert "${env.TOKEN}" in str(caught.value)
+
+
+def test_what_the_environment_gives_is_found_again_by_its_template() -> None:
+    assert expand("a $${b} ${env.TOKEN}", {"TOKEN": "hush"}) == "a ${b} hush"
+    with pytest.raises(KeyError):
+        expand("${env.TOKEN}", {})
+
+
+def test_files_of_the_directory_add_up_and_others_are_passed_over(loaded: Loading) -> None:
+    stack = loaded(
+        {
+            "b.yml": "assets: {b: {url: 'http://b'}}",
+            "a.yaml": HEAD + "assets: {a: {url: 'http://a'}}",
+            "c.yaml": "# nothing yet\n",
+            ".hidden.yaml": "[",
+            "notes.txt": "[",
+            "below/d.yaml": "[",
+            "folder.yaml/e": "[",
+        }
+    )
+
+    assert (list(stack.resources), stack.files) == (["assets/a", "assets/b"], ("a.yaml", "b.yml", "c.yaml"))
+
+
+def test_included_files_come_last_each_once_and_sorted(loaded: Loading) -> None:
+    stack = loaded(
+        {
+            "stack.yaml": HEAD + "variables: {v: {default: x}}\ninclude: ['**/*.yaml', parts/c.yml]\n",
+            "parts/c.yml": "assets: {c: {url: 'http://${v}'}}",
+            "parts/deep/a.yaml": "assets: {a: {url: 'http://a'}}",
+            "parts/.hidden/b.yaml": "[",
+            "parts/b.yaml": "assets: {b: {url: 'http://b'}}",
+        }
+    )
+
+    assert stack.files == ("stack.yaml", "parts/b.yaml", "parts/c.yml", "parts/deep/a.yaml")
+    assert stack.resources["assets/c"].fields["url"] == "http://x"
+    assert stack.where("assets/a", "url") == ("parts/deep/a.yaml", 1, 19)
+
+
+def test_one_file_is_a_stack_too_and_its_directory_bounds_it(loaded: Loading, tmp_path: Path) -> None:
+    loaded({"one.yaml": HEAD + "assets: {a: {file: a.mp4}}", "a.mp4": ""})
+    (tmp_path / "two.yaml").write_text("[")
+
+    stack = load(tmp_path / "one.yaml", environ={}, display=Path("here/one.yaml"))
+
+    assert (stack.root, stack.files) == (tmp_path, ("here/one.yaml",))
+    assert stack.where("assets/a", "file") == ("here/one.yaml", 3, 20)
+
+
+def test_a_link_that_stays_inside_is_followed(loaded: Loading, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.mp4").touch()
+    (tmp_path / "media").symlink_to("data")
+    (tmp_path / "b.mp4").symlink_to("media/a.mp4")
+
+    stack = loaded("assets: {a: {file: media/a.mp4}, b: {file: b.mp4}}")
+
+    assert [resource.fields["file"] for resource in stack.resources.values()] == ["media/a.mp4", "b.mp4"]
+
+
+def test_the_options_of_every_resource(loaded: Loading) -> None:
+    stack = loaded("""\
+assets:
+  a: {url: 'http://a', protect: true, ignore: [metadata.rating, filename], replace: allow}
+  b: {id: b1}
+  c: {id: c1, external: true}
+  d: {url: 'http://d', protect: false, external: false}
+indexes:
+  catalog: {external: true, assets: {b: {}}}
+entity_collections:
+  players: {entities: {lebron: {external: true}, jordan: {id: j1}}}
+""")
+
+    def options(address: str) -> dict[str, Any]:
+        resource = stack.resources[address]
+        every = {name: getattr(resource, name) for name in ("protect", "ignore", "replace", "id", "external")}
+        return {name: value for name, value in every.items() if value}
+
+    assert {address: options(address) for address in stack.resources} == {
+        "assets/a": {"protect": True, "ignore": ("metadata.rating", "filename"), "replace": True},
+        "assets/b": {"id": "b1"},
+        "assets/c": {"id": "c1", "external": True},
+        "assets/d": {},
+        "indexes/catalog": {"external": True},
+        "indexes/catalog/assets/b": {},
+        "entity_collections/players": {},
+        "entity_collections/players/entities/lebron": {"external": True},
+        "entity_collections/players/entities/jordan": {"id": "j1"},
+    }
+
+
+def test_what_a_stack_says_besides_resources(loaded: Loading) -> None:
+    stack = loaded("""\
+guards: {deletes: 3}
+prices: {index_minute: 0.05}
+stamps: false
+assets: {new: {url: 'http://a'}}
+moved: [{from: assets/old, to: assets/new}]
+removed: [indexes/gone, indexes/gone/assets/x]
+""")
+
+    assert (stack.guards, stack.prices, stack.stamps) == ({"deletes": 3}, {"index_minute": 0.05}, False)
+    assert (stack.moved, stack.removed) == (
+        (("assets/old", "assets/new"),),
+        ("indexes/gone", "indexes/gone/assets/x"),
+    )
+
+
+def test_an_alias_stands_for_its_value_without_being_shared(loaded: Loading) -> None:
+    stack = loaded("""\
+variables: {v: {default: x}}
+assets: {a: {url: 'http://a', metadata: &m {team: "${v}", tags: &t [a, b]}}, b: {url: 'http://b', metadata: *m}}
+entity_collections: {one: &c {description: d}, two: *c}
+""")
+
+    assert stack.resources["assets/b"].fields["metadata"] == {"team": "x", "tags": ["a", "b"]}
+    assert [stack.resources[f"entity_collections/{key}"].fields["name"] for key in ("one", "two")] == ["one", "two"]
+
+
+def test_the_digest_is_of_the_files_and_the_variables_and_of_nothing_else(loaded: Loading, tmp_path: Path) -> None:
+    text = "variables: {v: {default: 1}}\nassets: {a: {url: 'http://${env.TOKEN}'}}"
+
+    def digest(**options: Any) -> str:
+        return loaded(text, **{"environ": {"TOKEN": "one"}, **options}).digest
+
+    first = digest()
+    assert digest(environ={"TOKEN": "two"}, display=Path("elsewhere")) == first
+    assert digest(variables={"v": "2"}) != first
+    (tmp_path / "more.yaml").write_text("")
+    assert digest() != first
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[("null", None), ("~", None), ("true", True), ("False", False), ("0", 0), ("-12", -12), ("+3", 3)],
+        *[("0o17", 15), ("0x1F", 31), ("1.5", 1.5), (".5", 0.5), ("2.", 2.0), ("1.5e3", 1500.0), ("1e-05", 1e-05)],
+        *[("1080p", "1080p"), ("2024-finals", "2024-finals"), ("1.2.3", "1.2.3"), ("12:60", "12:60"), ("0x", "0x")],
+        *[("nope", "nope"), ("yesterday", "yesterday"), ("-", "-"), ("_1", "_1"), ("0o8", "0o8"), (".x", ".x")],
+    ],
+    ids=lambda value: repr(value),
+)
+def test_plain_scalars_are_those_of_yaml_1_2(loaded: Loading, text: str, value: Any) -> None:
+    stack = loaded(f"guards: {{a: [{text}]}}" if text != "-" else 'guards: {a: ["-"]}')
+
+    assert stack.guards["a"] == [value]
+    assert type(stack.guards["a"][0]) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("2024", 2024),
+        ("1.5", 1.5),
+        ("true", True),
+        ("yes", "yes"),
+        ("010", "010"),
+        ('"7"', "7"),
+        ("", ""),
+        ("a b", "a b"),
+    ],
+)
+def test_an_argument_is_a_number_or_a_boolean_only_if_plainly_so(loaded: Loading, argument: str, value: Any) -> None:
+    stack = loaded("variables: {v: {}}\nguards: {a: '${v}'}", variables={"v": argument})
+
+    assert stack.guards["a"] == value
+
+
+def test_a_variable_that_is_a_list_takes_json(loaded: Loading) -> None:
+    stack = loaded("variables: {v: {default: [a]}}\nguards: {a: '${v}'}", variables={"v": '["b", 1]'})
+
+    assert stack.guards["a"] == ["b", 1]
