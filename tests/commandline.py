@@ -41,9 +41,19 @@ class Said:
         return json.loads(self.out)
 
 
-def reconciler(*args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Said:
-    """`reconciler ARGS` in a directory, with nothing in the environment that changes what it does but `env`."""
-    out, err = io.StringIO(), io.StringIO()
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def reconciler(
+    *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, terminal: bool = False
+) -> Said:
+    """`reconciler ARGS` in a directory, with nothing in the environment that changes what it does but `env`.
+
+    `terminal` says whether output goes to one; nobody ever sits at it.
+    """
+    out, err = (_Terminal(), _Terminal()) if terminal else (io.StringIO(), io.StringIO())
     code = 0
     with (
         _environment(env or {}),

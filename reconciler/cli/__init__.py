@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -75,7 +76,7 @@ def main() -> None:
     from reconciler.errors import ReconcilerError
 
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(prog_name="reconciler", standalone_mode=False, color=_colour())
     except click.ClickException as error:
         error.show()
         sys.exit(1)
@@ -97,4 +98,9 @@ def _tell(error: Exception) -> None:
     """One line for each problem, on standard error."""
     label = click.style("Error: ", fg="red", bold=True)
     for line in str(error).splitlines() or [type(error).__name__]:
-        click.echo(label + line, err=True)
+        click.echo(label + line, err=True, color=_colour())
+
+
+def _colour() -> bool | None:
+    """False where it is not wanted (https://no-color.org), else None: as the terminal is."""
+    return False if os.environ.get("NO_COLOR") else None

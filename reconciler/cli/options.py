@@ -97,6 +97,7 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
     """What the options of `online` say."""
     if options.get("no_color"):
         os.environ["NO_COLOR"] = "1"
+        click.get_current_context().color = False
     return Settings(
         path=path,
         emulator=options.get("emulator"),
