@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from reconciler import guards
-from reconciler.apply import Finder, Journal, Limits, Run, Walk, without
+from reconciler.apply import Finder, Journal, Ledger, Limits, Run, Walk, unfinished, without
 from reconciler.apply.find import fits
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused
@@ -42,7 +44,9 @@ from reconciler.plan import make_plan
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Put, State, Write
-from reconciler.upload import content_of_url, hashes
+from reconciler.upload import Files, Sending, content_of_url
+
+T = TypeVar("T")
 
 __all__ = ["Event", "Limits", "Session", "Survey", "identified"]
 
@@ -76,12 +80,18 @@ class Session:
     """Fills a template of `${env.NAME}` in, for what was recorded masked."""
     account: str = ""
     """Which account this is, for saved plans; see `planfile.account_of`."""
+    sending: Sending | None = None
+    """How files are hashed and sent; made when it is left out."""
+
+    def __post_init__(self) -> None:
+        if self.sending is None:
+            self.sending = Sending(Files(self.stack.root), clock=self.clock)
+        self.provider.sending = self.sending
+        self._files = self.sending.files
 
     async def survey(self, *, destroy: bool = False, everything: bool = False) -> Survey:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing."""
-        stack = await identified(self.stack)
-        if destroy:
-            stack = replace(stack, resources={}, moved=(), removed=())
+        stack = replace(self.stack, resources={}, moved=(), removed=()) if destroy else self.stack
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
         wanted = Wanted(
@@ -92,9 +102,14 @@ class Session:
             everything=everything,
             stateless=not recorded and not intents and not self.state.exists and stack.stamps,
         )
-        snapshot = await fetch(self.provider, wanted)
-        recovered, unresolved, notes = _recover(recorded, intents, snapshot)
+        async with _meanwhile(identified(stack, self._files)) as hashing:
+            snapshot = await fetch(self.provider, wanted)
+            stack = await hashing
+        begun = await unfinished(self.provider, stack, snapshot, recorded, intents, self.state.uploads())
+        snapshot, recorded = begun.snapshot, _after(recorded, begun.writes)
+        recovered, unresolved, notes = _recover(recorded, begun.intents, snapshot)
         recorded = _after(recorded, recovered)
+        recovered, notes = [*begun.writes, *recovered], [*begun.notes, *notes]
         claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
@@ -142,17 +157,22 @@ class Session:
         result = "failed"
         try:
             self.state.commit(*_housekeeping(survey))
+            journal = Journal(self.state)
+            ledger = Ledger(journal, self.state.uploads())
+            if self.sending:
+                self.sending.begin(ledger, lambda address, done, total: on_event(_sent(address, done, total)))
             run = Run(
                 id=run_id,
                 stack=survey.stack,
                 provider=self.provider,
-                journal=Journal(self.state),
+                journal=journal,
                 plan=survey.plan,
                 claims=survey.claims,
                 snapshot=survey.snapshot,
                 clock=self.clock,
                 limits=self.limits,
                 on_event=on_event,
+                ledger=ledger,
             )
             walk = Walk(run)
             on_start(walk)
@@ -167,7 +187,7 @@ class Session:
 
         What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp.
         """
-        stack = await identified(self.stack)
+        stack = await identified(self.stack, self._files)
         wanted = Wanted(resources=stack.resources, recorded=(), stack=stack.name, everything=True, stateless=True)
         snapshot = await fetch(self.provider, wanted)
         claims = claim(stack, self.provider.kinds, (), snapshot)
@@ -192,10 +212,30 @@ class Session:
         return replace(row, fields=unmask(row.fields, self.resolve))
 
 
-async def identified(stack: Stack) -> Stack:
-    """The stack with the identity of every file and URL filled in as `content`."""
-    files = [resource.fields["file"] for resource in stack.resources.values() if "file" in resource.fields]
-    by_file = await hashes(stack.root, files)
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Do the work beside the block; when the block fails, the work is given up."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def identified(stack: Stack, files: Files) -> Stack:
+    """The stack with the identity of every file and URL filled in as `content`. Invalid names all unreadable files."""
+    with_file = {a: str(it.fields["file"]) for a, it in stack.resources.items() if "file" in it.fields}
+    found, wrong = await files.hashed(with_file.values())
+    if wrong:
+        raise Invalid(
+            [
+                problem_at(stack, address, f"{name}: {wrong[name]}", "file")
+                for address, name in with_file.items()
+                if name in wrong
+            ]
+        )
+    by_file = {name: hashed.sha256 for name, hashed in found.items()}
     return replace(stack, resources={a: _identified(resource, by_file) for a, resource in stack.resources.items()})
 
 
@@ -208,10 +248,14 @@ def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
     return resource
 
 
-def problem_at(stack: Stack, address: str, text: str) -> Problem:
-    """A problem of an address, at its place in YAML if it is declared."""
-    file, line, column = stack.where(address) if address in stack.resources else ("", 0, 0)
-    return Problem(file, line, column, address, text)
+def _sent(address: str, done: int, total: int) -> Event:
+    return Event("upload", address, "create", done=done, total=total)
+
+
+def problem_at(stack: Stack, address: str, text: str, *path: str, severity: str = "error") -> Problem:
+    """A problem of an address (of a field, if `path` says so), at its place in YAML if it is declared."""
+    file, line, column = stack.where(address, *path) if address in stack.resources else ("", 0, 0)
+    return Problem(file, line, column, address, text, severity)
 
 
 def _recover(

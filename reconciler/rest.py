@@ -48,6 +48,8 @@ class Rest:
     page_size: ClassVar[int] = 50
     ready: ClassVar[frozenset[str]] = frozenset({"ready"})
     failed: ClassVar[frozenset[str]] = frozenset({"failed"})
+    sending: Any = None
+    """How files are sent in this run (`upload.Sending`), for kinds that have files; the engine says it."""
 
     def __init__(self, http: Http, *, root: Path) -> None:
         self.http = http
@@ -127,6 +129,20 @@ class Rest:
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         """How many bytes an object of these fields will have, for kinds that have bytes of ours."""
         return None
+
+    # What is made in steps
+
+    def is_partial(self, live: Live) -> bool:
+        """Whether this is, or may be, something that whoever was making it has not finished."""
+        return False
+
+    async def upload_status(self, upload_id: str) -> str:
+        """Of an upload that was begun: `active`, `completed`, or another word for its end."""
+        return "gone"
+
+    async def abandoned(self, lives: Sequence[Live]) -> frozenset[str]:
+        """Ids of those among partial objects that nobody can finish, when nothing is known of their uploads."""
+        return frozenset()
 
     # Writing
 

@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Iterable
 
 from reconciler.apply.find import Finder
-from reconciler.apply.run import Journal, Limits, Run
+from reconciler.apply.run import Journal, Ledger, Limits, Run
+from reconciler.apply.unfinished import Unfinished, unfinished
 from reconciler.apply.write import Failures, Writer, without
 from reconciler.errors import ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 
-__all__ = ["Finder", "Journal", "Limits", "Run", "Walk", "without"]
+__all__ = ["Finder", "Journal", "Ledger", "Limits", "Run", "Unfinished", "Walk", "unfinished", "without"]
 
 
 class Walk:
@@ -44,6 +45,8 @@ class Walk:
     def stop(self) -> None:
         """Start nothing more; end what is in flight."""
         self.stopping = True
+        if self.run.provider.sending is not None:
+            self.run.provider.sending.stop()
         self.writer.waiting.cancel()
 
     async def go(self) -> Report:

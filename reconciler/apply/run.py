@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.kind import Kind
-from reconciler.model import Change, Event, Plan, Recorded, Snapshot, Stack, Stamp, mask
+from reconciler.model import Change, Event, Plan, Recorded, Snapshot, Stack, Stamp, Upload, mask
 from reconciler.ownership import Claims
 from reconciler.rest import Rest
-from reconciler.state import State, Write
+from reconciler.state import DropUpload, PutUpload, State, Write
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Journal", "Limits", "Run", "digest"]
+__all__ = ["Journal", "Ledger", "Limits", "Run", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,39 @@ class Journal:
                 future.set_result(None)
 
 
+class Ledger:
+    """Uploads in flight, through the journal into the state: see `upload.Ledger`."""
+
+    def __init__(self, journal: Journal, uploads: Iterable[Upload]) -> None:
+        self._journal = journal
+        self._by_id = {upload.upload_id: upload for upload in uploads}
+
+    def of(self, address: str) -> Upload | None:
+        """The upload that was begun for the address."""
+        return next((upload for upload in self._by_id.values() if upload.address == address), None)
+
+    def making(self, id: str) -> Upload | None:
+        """The upload that makes this object."""
+        return next((upload for upload in self._by_id.values() if upload.asset_id == id), None)
+
+    async def keep(self, upload: Upload) -> None:
+        """Returns when it is on disk."""
+        self._by_id[upload.upload_id] = upload
+        await self._journal.write(PutUpload(upload))
+
+    async def drop(self, upload_id: str) -> None:
+        """It is given up."""
+        self._by_id.pop(upload_id, None)
+        await self._journal.write(DropUpload(upload_id))
+
+    def made(self, id: str) -> list[Write]:
+        """What to write when the object is recorded: its upload is history."""
+        if (upload := self.making(id)) is None:
+            return []
+        del self._by_id[upload.upload_id]
+        return [DropUpload(upload.upload_id)]
+
+
 @dataclass
 class Run:
     """One apply."""
@@ -82,6 +115,7 @@ class Run:
     clock: Clock
     limits: Limits
     on_event: Callable[[Event], None]
+    ledger: Ledger
     kinds: Mapping[str, type[Kind]] = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)

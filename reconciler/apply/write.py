@@ -104,13 +104,20 @@ class Writer:
     async def _look(self, intent: Intent, error: ApiError) -> Live | None:
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
-        return await self.finder.find(intent)
+        found = await self.finder.find(intent)
+        if found is None or not self.run.provider.is_partial(found):
+            return found
+        if self.run.ledger.making(found.id) is None:
+            # Begun, and the answer that says how to go on is lost: nobody can finish it. Another is made.
+            await self.run.provider.delete(self.run.kinds[intent.kind], found.id, found.parent_id)
+        return None
 
     async def _made(self, address: str, id: str, parent_id: str | None, op: str) -> None:
         """The object exists: one transaction records it, deposes the old one and closes the intent."""
         change = self.run.changes[address]
         row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect)
-        await self.run.journal.write(*self._deposing(change), Put(row), Close(op))
+        done = self.run.ledger.made(id)
+        await self.run.journal.write(*self._deposing(change), Put(row), Close(op), *done)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)

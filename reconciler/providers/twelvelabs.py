@@ -32,9 +32,11 @@ from reconciler.kind import (
     Wire,
     WrongItems,
 )
-from reconciler.model import Live, Stamp
+from reconciler.model import Live, Stamp, Status
+from reconciler.providers.twelvelabs_files import AssetFiles, moment, open_since, upload_status
+from reconciler.providers.twelvelabs_limits import SIZES
 from reconciler.rest import Made, Rest, made_of
-from reconciler.upload import send_file
+from reconciler.upload import Sending
 
 __all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset", "TwelveLabs"]
 
@@ -244,6 +246,8 @@ class TwelveLabs(Rest):
     base_url = "https://api.twelvelabs.io/v1.3"
     url_variables = ("TWELVELABS_BASE_URL",)
     key_variables = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY")
+    sending: Sending | None = None
+    sizes = SIZES
 
     @staticmethod
     def headers(key: str) -> dict[str, str]:
@@ -269,19 +273,33 @@ class TwelveLabs(Rest):
         *,
         address: str = "",
     ) -> Made:
-        """An asset goes up as a form, from disk or by its URL; its metadata is a string of JSON there."""
+        """An asset goes up from disk, as a form or in chunks, or by its URL; metadata is a string of JSON in forms."""
         if kind is not Asset:
             return await super().create(kind, fields, parent_id, stamp, address=address)
-        form = self.body(kind, fields, stamp)
-        if "user_metadata" in form:
-            form["user_metadata"] = json.dumps(form["user_metadata"])
-        if "url" in fields:
-            return made_of(
-                await self.http.request("POST", kind.path, form={"method": "url", "url": fields["url"], **form})
-            )
-        path = self.root / fields["file"]
-        form = {"method": "direct", "filename": path.name, **form}
-        return made_of(await send_file(self.http, kind.path, path, form))
+        body = self.body(kind, fields, stamp)
+        if "file" in fields:
+            assert self.sending is not None, "whoever creates has said how files are sent"
+            return await AssetFiles(self.http, self.sending, self.sizes).create(address, fields, body)
+        if "user_metadata" in body:
+            body["user_metadata"] = json.dumps(body["user_metadata"])
+        return made_of(await self.http.request("POST", kind.path, form={"method": "url", "url": fields["url"], **body}))
+
+    def is_partial(self, live: Live) -> bool:
+        """`processing` is also what an asset is called whose chunks have not all come."""
+        return live.kind == "Asset" and live.status is Status.PENDING and live.facts.get("method") == "multipart"
+
+    async def upload_status(self, upload_id: str) -> str:
+        return await upload_status(self.http, upload_id)
+
+    async def abandoned(self, lives: Sequence[Live]) -> frozenset[str]:
+        """An open upload names neither asset nor file: those that were begun at the same moment belong together."""
+        begun = await open_since(self.http) if lives else []
+        return frozenset(
+            live.id
+            for live in lives
+            if (made := moment(live.facts.get("created_at")))
+            and any(abs((made - when).total_seconds()) <= SAME_MOMENT_S for when in begun)
+        )
 
     def made_of_bulk(self, kind: type[Kind], bodies: Sequence[Mapping[str, Any]], answer: Any) -> list[Made]:
         """Errors come by index, successes only by name: names are distinct within one call."""
@@ -310,4 +328,6 @@ class TwelveLabs(Rest):
         return found
 
 
-FACTS = ("duration", "size", "created_at", "video_count", "total_duration")
+FACTS = ("duration", "size", "created_at", "method", "video_count", "total_duration")
+SAME_MOMENT_S = 5.0
+"""One request makes an upload and its asset; their clocks are the server's."""

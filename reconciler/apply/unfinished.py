@@ -1,0 +1,165 @@
+"""Uploads that an earlier run has left: which go on, which are done after all, which nobody can finish any more.
+
+What goes on is taken out of the snapshot: to the plan it is still to be made, and making it continues. What nobody can
+finish becomes an old object of its address, which the plan deletes like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.apply.find import fits
+from reconciler.errors import Problem
+from reconciler.kind import Field, Update
+from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Upload, Verb
+from reconciler.ownership import same
+from reconciler.rest import Rest
+from reconciler.state import Close, DropUpload, Put, PutUpload, Write
+
+__all__ = ["Unfinished", "unfinished"]
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """The answer."""
+
+    snapshot: Snapshot
+    intents: list[Intent]
+    """Those that have nothing to do with uploads in flight."""
+    writes: list[Write] = field(default_factory=list)
+    """What is to be recorded before anything else; closes the intents that are left out."""
+    notes: list[Problem] = field(default_factory=list)
+
+    def hide(self, live: Live, seen: Live | None = None) -> None:
+        """Take an object out of the snapshot, or show it as `seen`."""
+        objects = {id: it for id, it in self.snapshot.by_kind[live.kind].items() if id != live.id}
+        objects |= {live.id: seen} if seen else {}
+        self.snapshot = replace(self.snapshot, by_kind={**self.snapshot.by_kind, live.kind: objects})
+
+    def close(self, address: str, live: Live) -> None:
+        """What was announced about an object is known by now."""
+        made = [intent for intent in self.intents if intent.verb == Verb.CREATE]
+        ended = [intent for intent in made if intent.address == address or fits(intent.look_for, live)]
+        self.intents = [intent for intent in self.intents if intent not in ended]
+        self.writes += [Close(intent.op) for intent in ended]
+
+
+async def unfinished(
+    provider: Rest,
+    stack: Stack,
+    snapshot: Snapshot,
+    recorded: Sequence[Recorded],
+    intents: Sequence[Intent],
+    uploads: Sequence[Upload],
+) -> Unfinished:
+    """Look at each upload that was begun, and at each partial object of ours of which no upload is known."""
+    result = Unfinished(snapshot, list(intents))
+    statuses = await asyncio.gather(*(provider.upload_status(upload.upload_id) for upload in uploads))
+    rows = {row.address: row for row in recorded if not row.deposed}
+    taken: set[str] = set()
+    for upload, status in zip(uploads, statuses, strict=True):
+        live = _object(snapshot, upload.asset_id)
+        if live is None:
+            result.writes.append(DropUpload(upload.upload_id))
+        elif status == "completed" or not provider.is_partial(live):
+            _adopt(result, upload, live, rows.get(upload.address))
+        else:
+            address = _wanted_at(provider, stack, upload, live, rows, taken) if status == "active" else None
+            _go_on(result, upload, live, address, taken) if address else _leave(result, upload, live)
+    known = {row.id for row in recorded} | {upload.asset_id for upload in uploads}
+    await _strays(provider, stack, result, known)
+    return result
+
+
+def _object(snapshot: Snapshot, id: str) -> Live | None:
+    return next((objects[id] for objects in snapshot.by_kind.values() if id in objects), None)
+
+
+def _adopt(result: Unfinished, upload: Upload, live: Live, old: Recorded | None) -> None:
+    """All of it was there when the run ended: it only has to be recorded."""
+    if old is None or old.id != live.id:
+        result.writes += [Put(replace(old, deposed=True))] if old else []
+        result.writes.append(
+            Put(Recorded(upload.address, live.kind, live.id, {"content": upload.content}, live.parent_id))
+        )
+        result.notes.append(_note(upload, f"an interrupted run has sent all of it ({live.id}); it is taken up"))
+    result.writes.append(DropUpload(upload.upload_id))
+    result.close(upload.address, live)
+
+
+def _go_on(result: Unfinished, upload: Upload, live: Live, address: str, taken: set[str]) -> None:
+    result.hide(live)
+    result.close(upload.address, live)
+    taken.add(address)
+    if address != upload.address:
+        result.writes.append(PutUpload(replace(upload, address=address)))
+    there = f"{len(upload.proofs)} of {upload.total_chunks} chunks"
+    result.notes.append(_note(upload, f"an interrupted upload goes on: {there} are there", address))
+
+
+def _leave(result: Unfinished, upload: Upload, live: Live) -> None:
+    _depose(result, upload.address, live, upload.content)
+    result.writes.append(DropUpload(upload.upload_id))
+    result.notes.append(
+        _note(upload, f"an interrupted upload ({live.id}) cannot go on, or is not wanted any more; it is deleted")
+    )
+
+
+def _depose(result: Unfinished, address: str, live: Live, content: str | None) -> None:
+    """From now on an old object of the address. Without its stamp in our eyes, or the address would claim it."""
+    result.hide(live, replace(live, stamp=None))
+    fields = {"content": content} if content else {}
+    result.writes.append(Put(Recorded(address, live.kind, live.id, fields, live.parent_id, deposed=True)))
+    result.close(address, live)
+
+
+async def _strays(provider: Rest, stack: Stack, result: Unfinished, known: set[str]) -> None:
+    """Partial objects of ours without an upload that we know: a run died before it could note how to go on."""
+    found = [
+        live
+        for objects in result.snapshot.by_kind.values()
+        for live in objects.values()
+        if live.stamp and live.stamp.stack == stack.name and live.id not in known and provider.is_partial(live)
+    ]
+    abandoned = await provider.abandoned(found) if found else frozenset()
+    for live in found:
+        if live.id in abandoned and live.stamp:
+            _depose(result, live.stamp.key, live, live.stamp.content)
+            text = f"an interrupted run began it ({live.id}) and could not note how to go on; it is deleted"
+            result.notes.append(Problem("", 0, 0, live.stamp.key, text, "note"))
+
+
+def _wanted_at(
+    provider: Rest,
+    stack: Stack,
+    upload: Upload,
+    live: Live,
+    rows: Mapping[str, Recorded],
+    taken: set[str],
+) -> str | None:
+    """The declared address that still wants these bytes as this object: its own, or else one that is new."""
+    kind = next(kind for kind in provider.kinds if kind.__name__ == live.kind)
+    fixed = [field for field in kind.specs.values() if field.update is Update.REPLACE and not field.identity]
+    fitting = [
+        resource.address
+        for resource in stack.resources.values()
+        if resource.kind == live.kind
+        and resource.address not in taken
+        and resource.fields.get("content") == upload.content
+        and _agree(fixed, resource, live)
+    ]
+    if upload.address in fitting:
+        return upload.address
+    return next((address for address in fitting if address not in rows), None)
+
+
+def _agree(fixed: Iterable[Field], resource: Resource, live: Live) -> bool:
+    """Whether nothing is declared that would need another object; what does not show yet is not held against it."""
+    declared = ((field, resource.fields[field.name]) for field in fixed if field.name in resource.fields)
+    return all(same(field, value, live.fields[field.name]) for field, value in declared if live.fields.get(field.name))
+
+
+def _note(upload: Upload, text: str, address: str = "") -> Problem:
+    return Problem("", 0, 0, address or upload.address, text, "note")

@@ -1,0 +1,206 @@
+"""How a file becomes an asset of TwelveLabs: as a form up to a size, in chunks above it; interrupted ones go on.
+
+The API has no way to abort a multipart upload, and what it lists of one names neither asset nor file. So all that is
+needed to go on is kept by the ledger, and an asset that nobody can complete is deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.errors import ApiError, NotFound, Unclear
+from reconciler.model import Upload
+from reconciler.providers.twelvelabs_limits import SIZES, Sizes
+from reconciler.rest import Made, made_of
+from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, media_type
+
+if TYPE_CHECKING:
+    from reconciler.http import Http
+
+__all__ = ["AssetFiles", "kind_of_file", "moment", "open_since", "upload_status"]
+
+PATH = "/assets/multipart-uploads"
+
+
+def kind_of_file(name: str) -> str:
+    """`video`, `audio` or `image`, as the name says; `video` when it says nothing of the kind, as the SDK does."""
+    kind = media_type(name).partition("/")[0]
+    return kind if kind in SIZES else "video"
+
+
+class AssetFiles:
+    """Makes assets of files. `fields` are those of an Asset with a `file`, `body` is what any create sends of them."""
+
+    def __init__(self, http: Http, sending: Sending, sizes: Mapping[str, Sizes] = SIZES) -> None:
+        self.http, self.sending, self.sizes = http, sending, sizes
+
+    async def create(self, address: str, fields: Mapping[str, Any], body: Mapping[str, Any]) -> Made:
+        """Send the file whose bytes are `fields["content"]`. Raises MediaError before anything is sent if it has
+        others by now."""
+        seen = await self.sending.files.still(fields["file"], fields.get("content"))
+        begun = self.sending.ledger.of(address)
+        if begun is not None or seen.size_bytes > self.sizes[kind_of_file(fields["file"])].form:
+            return await self._in_chunks(address, fields["file"], seen, body, begun)
+        return await self._as_form(address, fields["file"], seen, body)
+
+    async def _as_form(self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]) -> Made:
+        path, done = self.sending.files.root / file, 0
+
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            self.sending.on_bytes(address, done, seen.size_bytes)
+
+        fields = {"method": "direct", "filename": path.name, **body}
+        if "user_metadata" in fields:
+            fields["user_metadata"] = json.dumps(fields["user_metadata"])
+        form = Form(fields, path.name, Slice(path, seen, bandwidth=self.sending.bandwidth, on_bytes=tell))
+        async with self.sending.slots:
+            return made_of(await self.http.request("POST", "/assets", content=form, headers=form.headers))
+
+    # In chunks
+
+    async def _in_chunks(
+        self, address: str, file: str, seen: Hashed, body: Mapping[str, Any], begun: Upload | None
+    ) -> Made:
+        if begun is not None and begun.content != seen.sha256:
+            await self._give_up(begun)
+            begun = None
+        if begun is not None:
+            try:
+                await self._send(begun, file, seen, {})
+                # Metadata may have been changed since it was begun; what is create-only has not.
+                await self.http.request(
+                    "PUT",
+                    f"/assets/{begun.asset_id}/user-metadata",
+                    json={"user_metadata": body.get("user_metadata", {})},
+                )
+                return Made(begun.asset_id)
+            except SessionLost:
+                await self._give_up(begun)
+        upload, urls = await self._begin(address, file, seen, body)
+        try:
+            await self._send(upload, file, seen, urls)
+        except SessionLost as lost:
+            await self._give_up(upload)
+            raise ApiError(f"{file}: the API gave the upload up ({lost}); run again to begin anew") from lost
+        return Made(upload.asset_id)
+
+    async def _begin(
+        self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]
+    ) -> tuple[Upload, dict[int, str]]:
+        """A new session, kept before a byte is sent. Unclear when its answer is lost: the caller looks for it."""
+        name = self.sending.files.root.joinpath(file).name
+        asked = {"filename": name, **body, "type": kind_of_file(file), "total_size": seen.size_bytes}
+        answer = await self.http.request("POST", PATH, json=asked)
+        try:
+            upload = Upload(
+                upload_id=answer["upload_id"],
+                asset_id=answer["asset_id"],
+                address=address,
+                content=seen.sha256,
+                path=file,
+                size_bytes=seen.size_bytes,
+                mtime_ns=seen.mtime_ns,
+                chunk_size=int(answer["chunk_size"]),
+                total_chunks=int(answer["total_chunks"]),
+                headers=dict(answer.get("upload_headers") or {}),
+                proofs={},
+                expires_at=str(answer.get("expires_at", "")),
+            )
+            urls = _urls(answer)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Unclear(f"POST {PATH}: the answer cannot be read ({error!r})") from error
+        await self.sending.ledger.keep(upload)
+        return upload, urls
+
+    async def _send(self, upload: Upload, file: str, seen: Hashed, urls: Mapping[int, str]) -> None:
+        path = self.sending.files.root / file
+        ledger = self.sending.ledger
+        await Multipart(self, upload, seen, path, sending=self.sending, keep=ledger.keep, urls=urls).go()
+
+    async def _give_up(self, upload: Upload) -> None:
+        """Nobody can complete it any more: delete its asset, forget it."""
+        with suppress(NotFound):
+            await self.http.request("DELETE", f"/assets/{upload.asset_id}")
+        await self.sending.ledger.drop(upload.upload_id)
+
+    # What `Multipart` asks of an API
+
+    async def urls(self, upload_id: str, first: int, count: int) -> Mapping[int, str]:
+        path = f"{PATH}/{upload_id}/presigned-urls"
+        answer = await self.http.request("POST", path, json={"start": first, "count": count}, repeatable=True)
+        try:
+            return _urls(answer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ApiError(f"POST {path}: the answer cannot be read ({error!r})") from error
+
+    async def put(self, url: str, content: Slice, headers: Mapping[str, str]) -> str:
+        """To storage: another host perhaps, and never with our key. Not repeated: the URL is good for one try."""
+        response = await self.http.elsewhere.request(
+            "PUT",
+            url,
+            content=content,
+            headers={**headers, "Content-Length": str(content.length)},
+            repeatable=False,
+            expect_json=False,
+        )
+        if not (etag := response.headers.get("etag", "").strip('"')):
+            raise Unclear("PUT of a chunk: the storage answered without an ETag")
+        return str(etag)
+
+    async def report(self, upload_id: str, chunks: Sequence[Chunk]) -> int:
+        told = [
+            {"chunk_index": it.index, "proof": it.proof, "proof_type": "etag", "chunk_size": it.size_bytes}
+            for it in chunks
+        ]
+        path = f"{PATH}/{upload_id}"
+        answer = await self.http.request("POST", path, json={"completed_chunks": told}, repeatable=True)
+        try:
+            return int(answer["total_completed"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ApiError(f"POST {path}: the answer cannot be read ({error!r})") from error
+
+    async def status(self, upload_id: str) -> str:
+        return await upload_status(self.http, upload_id)
+
+
+async def upload_status(http: Http, upload_id: str) -> str:
+    """`active`, `completed`, `failed`, `expired`, or `gone` when the API knows nothing of it."""
+    try:
+        answer = await http.request("GET", f"{PATH}/{upload_id}", query={"page_limit": 1})
+    except NotFound:
+        return "gone"
+    return str(answer.get("status", "")) if isinstance(answer, Mapping) else ""
+
+
+async def open_since(http: Http) -> list[datetime]:
+    """When each session that is not complete was begun: all that can be told of whose it is."""
+    found: list[datetime] = []
+    number, pages = 1, 1
+    while number <= pages:
+        answer = await http.request("GET", PATH, query={"page": number, "page_limit": 50})
+        try:
+            pages = int(answer["page_info"]["total_page"])
+            found += [when for row in answer["data"] if (when := moment(row.get("created_at")))]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ApiError(f"GET {PATH}: the answer is no page of a list (no {error})") from error
+        number += 1
+    return found
+
+
+def moment(text: Any) -> datetime | None:
+    """A point in time out of the API's RFC 3339."""
+    try:
+        when = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _urls(answer: Any) -> dict[int, str]:
+    return {int(item["chunk_index"]): str(item["url"]) for item in answer.get("upload_urls") or ()}

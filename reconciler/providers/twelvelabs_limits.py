@@ -1,0 +1,62 @@
+"""What TwelveLabs takes: sizes of files, and of media what the models can be shown.
+
+Sources, as of November 2026: https://docs.twelvelabs.io/api-reference/upload-content (assets, multipart uploads) and
+https://docs.twelvelabs.io/docs/concepts/models (video and image requirements). Where the pages disagree the stricter
+figure stands here: what is refused before anything is sent costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["FRAMES", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "Length", "Sizes"]
+
+MB, GB = 10**6, 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Most bytes of a file: sent as one form, sent in chunks."""
+
+    form: int
+    chunks: int
+
+
+SIZES: Mapping[str, Sizes] = {
+    "video": Sizes(form=200 * MB, chunks=10 * GB),
+    "audio": Sizes(form=200 * MB, chunks=10 * GB),
+    "image": Sizes(form=32 * MB, chunks=32 * MB),
+}
+"""By the kind of file. By URL the platform takes 4 GB; what is behind a URL is not known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """What a video's picture may be, in pixels: either side may be the width."""
+
+    least_side: int = 360
+    most_long_side: int = 5184
+    most_short_side: int = 2160
+    most_aspect: float = 2.4
+
+
+FRAMES = Frames()
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Seconds that a model takes."""
+
+    least_s: float
+    most_s: float
+
+
+LENGTHS: Mapping[str, Length] = {
+    "marengo": Length(4.0, 4 * 3600.0),
+    "pegasus": Length(4.0, 2 * 3600.0),
+}
+"""By what a model's name begins with."""
+
+IMAGE_CODECS = frozenset({"mjpeg", "png"})
+"""What an entity can be shown by: JPEG and PNG."""

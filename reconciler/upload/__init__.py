@@ -1,0 +1,32 @@
+"""Files: what their bytes are, and how they get to an API.
+
+A file is hashed once (`Files`), sent once (`Slice`, `Form`, `Multipart`), and never other bytes than those hashed.
+"""
+
+from __future__ import annotations
+
+from reconciler.upload.bandwidth import Bandwidth, parse_rate
+from reconciler.upload.body import Form, Slice, media_type
+from reconciler.upload.cache import Cache, cache_path
+from reconciler.upload.hashes import Files, Hashed, content_of_url
+from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
+from reconciler.upload.sending import Ledger, Sending
+
+__all__ = [
+    "Bandwidth",
+    "Cache",
+    "Chunk",
+    "Files",
+    "Form",
+    "Hashed",
+    "Ledger",
+    "Multipart",
+    "Remote",
+    "Sending",
+    "SessionLost",
+    "Slice",
+    "cache_path",
+    "content_of_url",
+    "media_type",
+    "parse_rate",
+]

@@ -1,0 +1,131 @@
+"""Files as bodies of requests: streamed from disk piece by piece, and never other bytes than those that were hashed."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from reconciler.errors import MediaError
+from reconciler.upload.bandwidth import Bandwidth
+from reconciler.upload.hashes import Hashed
+
+__all__ = ["Form", "Slice", "media_type"]
+
+MORE_TYPES = {
+    ".heic": "image/heic",
+    ".m4a": "audio/mp4",
+    ".m4v": "video/x-m4v",
+    ".md": "text/markdown",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
+    ".ts": "video/mp2t",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+}
+"""What a machine's own table may lack: the same file must be the same thing everywhere."""
+
+
+def media_type(name: str) -> str:
+    """The MIME type that a file's name says; `application/octet-stream` when it says none."""
+    known = MORE_TYPES.get(Path(name).suffix.lower())
+    return known or mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+class Slice:
+    """Part of a file, from byte `start` on. Can be iterated again, when it has to be sent again.
+
+    Memory is one piece. Raises MediaError instead of the last bytes when the file is no longer what was hashed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        seen: Hashed,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        bandwidth: Bandwidth,
+        on_bytes: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.path, self.seen, self.start = path, seen, start
+        self.length = seen.size_bytes - start if length is None else length
+        self._bandwidth, self._on_bytes = bandwidth, on_bytes
+        self._sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.forget()
+        file = await asyncio.to_thread(self._open)
+        try:
+            while self._sent < self.length:
+                count = min(self._bandwidth.piece_bytes, self.length - self._sent)
+                piece = await asyncio.to_thread(self._read, file, count)
+                await self._bandwidth.take(len(piece))
+                yield piece
+                self._sent += len(piece)
+                self._on_bytes(len(piece))
+        finally:
+            file.close()
+
+    def forget(self) -> None:
+        """What was sent did not arrive: take it back from the count."""
+        if self._sent:
+            self._on_bytes(-self._sent)
+        self._sent = 0
+
+    def _open(self) -> BinaryIO:
+        try:
+            file: BinaryIO = self.path.open("rb", buffering=0)
+            file.seek(self.start)
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be read ({error.strerror})") from error
+        return file
+
+    def _read(self, file: BinaryIO, count: int) -> bytes:
+        try:
+            piece = file.read(count)
+            same = self.seen.is_still(os.fstat(file.fileno()))
+        except OSError as error:
+            raise MediaError(f"{self.path}: cannot be read ({error.strerror})") from error
+        if not piece or not same:
+            raise MediaError(f"{self.path}: changed while it was being sent, which was stopped; plan again")
+        return piece
+
+
+class Form:
+    """A multipart form with one file, streamed. `headers` go with it: its length is known beforehand."""
+
+    def __init__(self, fields: Mapping[str, Any], name: str, content: Slice) -> None:
+        boundary = secrets.token_hex(16)
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{_text(value)}\r\n'
+            for key, value in fields.items()
+        ]
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(name)}"\r\n'
+            f"Content-Type: {media_type(name)}\r\n\r\n"
+        )
+        self._before, self._content = "".join(parts).encode(), content
+        self._after = f"\r\n--{boundary}--\r\n".encode()
+        length = len(self._before) + content.length + len(self._after)
+        self.headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Content-Length": str(length)}
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._before
+        async for piece in self._content:
+            yield piece
+        yield self._after
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _quoted(name: str) -> str:
+    """As browsers write a file name into a form (WHATWG HTML, multipart/form-data)."""
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

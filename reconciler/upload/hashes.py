@@ -1,0 +1,166 @@
+"""What the bytes of files are: their sha256, and whether a file is still what it was when it was hashed.
+
+A file is read once. Its hash is remembered by path, size, modification time and inode, in this run and in the user's
+cache, so that an unchanged terabyte is not opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import MediaError
+from reconciler.upload.cache import Cache, cache_path
+
+__all__ = ["Files", "Hashed", "content_of_url"]
+
+BLOCK_BYTES = 1 << 20
+THREADS = 4
+SMALL_BYTES, SMALL_AT_ONCE = 1 << 20, 64
+"""Small files are handed to a thread many at a time: the hand-over would cost more than the hashing."""
+SETTLED_NS = 2_000_000_000
+"""A file written so recently is not remembered: a second write within one tick of its clock would go unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A file as it was when it was hashed."""
+
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+    def is_still(self, seen: os.stat_result) -> bool:
+        """Whether a file that looks like this is the one that was hashed."""
+        return (seen.st_size, seen.st_mtime_ns, seen.st_ino) == (self.size_bytes, self.mtime_ns, self.inode)
+
+
+class Files:
+    """The files under one directory. Threads do the reading, so that the network goes on beside it."""
+
+    def __init__(
+        self,
+        root: Path,
+        cache: Cache | None = None,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        threads: int = THREADS,
+    ) -> None:
+        self.root = root
+        self.cache = Cache(cache_path()) if cache is None else cache
+        self._now_ns, self._threads = now_ns, threads
+        self._known: dict[str, Hashed] = {}
+        self._given_up = False
+
+    async def hashed(self, names: Iterable[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
+        """name → its hash, and name → why it cannot be read, for those that cannot."""
+        try:
+            return await asyncio.to_thread(self._hashed, sorted(set(names)))
+        except asyncio.CancelledError:
+            self._given_up = True  # or whoever waits for the threads would wait for a terabyte
+            raise
+
+    async def still(self, name: str, content: str | None) -> Hashed:
+        """The file, proven to have the bytes of which `content` is the hash. Raises MediaError when it has not."""
+        found, wrong = await self.hashed([name])
+        if name in wrong:
+            raise MediaError(f"{name}: {wrong[name]}")
+        if content is not None and found[name].sha256 != content:
+            raise MediaError(f"{name}: changed since it was planned; nothing of it was sent, plan again")
+        return found[name]
+
+    def _hashed(self, names: Sequence[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
+        wrong: dict[str, str] = {}
+        seen: dict[str, os.stat_result] = {}
+        for name in names:
+            try:
+                seen[name] = (self.root / name).stat()
+            except (OSError, ValueError) as error:
+                wrong[name] = _why(error)
+        found = self._remembered(seen)
+        todo = {name: status for name, status in seen.items() if name not in found}
+        if todo:
+            self._read(todo, found, wrong)
+        return found, wrong
+
+    def _remembered(self, seen: dict[str, os.stat_result]) -> dict[str, Hashed]:
+        found = {n: self._known[n] for n, s in seen.items() if n in self._known and self._known[n].is_still(s)}
+        asked = {self._path(name): name for name in seen if name not in found}
+        for path, (size, mtime_ns, inode, sha256) in self.cache.hashes(list(asked)).items():
+            known = Hashed(sha256, size, mtime_ns, inode)
+            if known.is_still(seen[asked[path]]):
+                found[asked[path]] = self._known[asked[path]] = known
+        return found
+
+    def _read(self, todo: dict[str, os.stat_result], found: dict[str, Hashed], wrong: dict[str, str]) -> None:
+        """Hash these: fill `found` and `wrong`, and remember what has settled."""
+        fresh: dict[str, Hashed] = {}
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="hash") as pool:
+            for made, failed in pool.map(self._read_some, _jobs(todo)):
+                fresh |= made
+                wrong |= failed
+        found |= fresh
+        self._known |= fresh
+        old = self._now_ns() - SETTLED_NS
+        settled = {name: made for name, made in fresh.items() if made.mtime_ns < old}
+        self.cache.keep_hashes(
+            {self._path(n): (it.size_bytes, it.mtime_ns, it.inode, it.sha256) for n, it in settled.items()}
+        )
+
+    def _read_some(self, names: Sequence[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
+        made: dict[str, Hashed] = {}
+        wrong: dict[str, str] = {}
+        for name in names:
+            try:
+                made[name] = self._hash(self.root / name)
+            except MediaError as error:
+                wrong[name] = str(error)
+            except OSError as error:
+                wrong[name] = _why(error)
+        return made, wrong
+
+    def _hash(self, path: Path) -> Hashed:
+        """Read the file whole. Raises MediaError when it is no file, or changes meanwhile."""
+        digest, block = hashlib.sha256(), bytearray(BLOCK_BYTES)
+        view = memoryview(block)
+        with path.open("rb", buffering=0) as file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise MediaError("is no regular file")
+            while count := file.readinto(block):
+                digest.update(view[:count])
+                if self._given_up:
+                    raise MediaError("was not read to its end")
+            made = Hashed(digest.hexdigest(), before.st_size, before.st_mtime_ns, before.st_ino)
+            if not made.is_still(os.fstat(file.fileno())):
+                raise MediaError("is being written to; run again when it is whole")
+        return made
+
+    def _path(self, name: str) -> str:
+        return str((self.root / name).absolute())
+
+
+def _jobs(todo: dict[str, os.stat_result]) -> Iterator[Sequence[str]]:
+    """The largest first and alone, so that no thread is left with one at the end; small ones in groups."""
+    large = [name for name, seen in todo.items() if seen.st_size > SMALL_BYTES]
+    yield from ([name] for name in sorted(large, key=lambda name: -todo[name].st_size))
+    small = [name for name, seen in todo.items() if seen.st_size <= SMALL_BYTES]
+    for start in range(0, len(small), SMALL_AT_ONCE):
+        yield small[start : start + SMALL_AT_ONCE]
+
+
+def _why(error: Exception) -> str:
+    return f"cannot be read ({error.strerror or error if isinstance(error, OSError) else error})"
+
+
+def content_of_url(url: str, sha256: str | None) -> str:
+    """The identity of what a URL serves: the URL itself, and the bytes' hash where it is pinned."""
+    return "url-" + hashlib.sha256(f"{url}\n{sha256 or ''}".encode()).hexdigest()
