@@ -12,6 +12,7 @@ from reconciler.emulator.families import (
     entity_collections,
     indexed_assets,
     indexes,
+    search,
     tasks,
     transfers,
     uploads,
@@ -31,4 +32,5 @@ FAMILIES: tuple[Family, ...] = (
     videos.FAMILY,
     tasks.FAMILY,
     transfers.FAMILY,
+    search.FAMILY,
 )

@@ -1,0 +1,45 @@
+"""Results of a search that fill more than one page: kept for an hour, and opened page by page with a token."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from reconciler.emulator.call import Call
+from reconciler.emulator.store import Obj, Selection
+
+__all__ = ["LIFETIME_S", "Expired", "Unknown", "keep", "opened", "token"]
+
+LIFETIME_S = 3600.0
+TOKEN = re.compile(r"([0-9a-f]{24})-([1-9][0-9]{0,8})")
+
+
+class Unknown(Exception):
+    """No such token was ever given out, or it is long gone."""
+
+
+class Expired(Exception):
+    """The token was good once."""
+
+
+def keep(call: Call, kind: str, doc: dict[str, Any], *, parent: Obj) -> Obj:
+    """Keep what is in `doc`; what nobody can open any more goes at this occasion."""
+    old = Selection(kind, parent=None, where=(("created_at < ?", (call.store.now() - 24 * LIFETIME_S,)),))
+    for forgotten in call.store.select(old):
+        call.store.delete(forgotten)
+    return call.store.insert(kind, doc, parent=parent.seq)
+
+
+def token(kept: Obj, page: int) -> str:
+    return f"{kept.id}-{page}"
+
+
+def opened(call: Call, kind: str, sent: str) -> tuple[Obj, int]:
+    """What the token leads to, and which page of it."""
+    found = TOKEN.fullmatch(sent)
+    kept = call.store.get(kind, found[1]) if found else None
+    if found is None or kept is None:
+        raise Unknown
+    if kept.created_at + LIFETIME_S < call.store.now():
+        raise Expired
+    return kept, int(found[2])
