@@ -18,6 +18,7 @@ from reconciler.ownership import Claims, addresses_of, aside_name, content_of, s
 __all__ = ["Difference", "diff", "field_deltas"]
 
 NEW_ID = " (new)"
+GONE = "it is gone from the account"
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class _Diff:
         if resource.external:
             return self._let_go(address, resource, live, row)
         if live is None:
-            reason = "it is gone from the account" if row else "new"
+            reason = GONE if row else "new"
             return self._make(address, resource, Action.CREATE, reason, tuple(self._initial(resource)))
         deltas = tuple(self._deltas(address, resource, live, row))
         if forced := self._forced(address, live, deltas):
@@ -178,10 +179,8 @@ class _Diff:
     def _ref_delta(self, name: str, field: Field, value: Any, live: Live, recorded: Any) -> Iterator[Delta]:
         assert field.ref is not None
         raw = live.fields.get(name)
-        if field.many:
-            want, have = sorted(map(self._meant, value)), addresses_of(field.ref, raw or [], self.claims.addresses)
-        else:
-            want, have = self._meant(value), addresses_of(field.ref, raw, self.claims.addresses)
+        want: Any = sorted(map(self._meant, value)) if field.many else self._meant(value)
+        have = addresses_of(field.ref, raw or [] if field.many else raw, self.claims.addresses)
         if want == have:
             return
         known = recorded is not None
@@ -305,13 +304,14 @@ def _ignored(ignore: Sequence[str], path: str) -> bool:
 def _leavers(claims: Claims, result: Difference) -> None:
     """What is ours and no longer declared: deleted, or let go."""
     for address, row in sorted(claims.forgotten.items()):
-        why = "under `removed:`" if (row.kind, row.id) not in external else "it is external now"
-        result.changes[address] = _leaver(claims, address, row, Action.FORGET, why)
+        now = claims.addresses.get((row.kind, row.id), address)
+        why = "under `removed:`" if now == address else f"it is external now, as {now}"
+        result.changes[address] = _leaver(address, row, Action.FORGET, why)
     for address, row in sorted(claims.orphans.items()):
-        result.changes[address] = _leaver(claims, address, row, Action.DELETE, "no longer declared")
+        result.changes[address] = _leaver(address, row, Action.DELETE, "no longer declared")
     for row in sorted(claims.leftovers, key=lambda row: (row.address, row.id)):
         name = old_name(row)
-        result.changes[name] = _leaver(claims, name, row, Action.DELETE, "left over from a replacement")
+        result.changes[name] = _leaver(name, row, Action.DELETE, "left over from a replacement")
 
 
 def old_name(row: Recorded) -> str:
@@ -319,7 +319,7 @@ def old_name(row: Recorded) -> str:
     return f"{row.address}@{row.id}"
 
 
-def _leaver(claims: Claims, address: str, row: Recorded, action: Action, reason: str) -> Change:
+def _leaver(address: str, row: Recorded, action: Action, reason: str) -> Change:
     return Change(
         address=address,
         kind=row.kind,
@@ -336,18 +336,18 @@ def _drift(kinds: Mapping[str, type[Kind]], stack: Stack, claims: Claims) -> Ite
     """Live against what was last applied, whatever git says by now."""
     for address, row in sorted(claims.rows.items()):
         live = claims.live.get(address)
-        if live is None:
-            yield Change(address, row.kind, Action.DELETE, "it is gone from the account", id=row.id)
-            continue
-        if row.id != live.id:
-            continue
         resource = stack.resources.get(address)
-        deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource.ignore if resource else ()))
-        if deltas:
-            yield Change(address, row.kind, Action.UPDATE, "changed behind git's back", deltas, id=row.id)
+        if live is None:
+            yield Change(address, row.kind, Action.DELETE, GONE, id=row.id)
+        elif row.id == live.id and not (resource and resource.external):
+            deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource.ignore if resource else ()))
+            if deltas:
+                yield Change(address, row.kind, Action.UPDATE, "changed behind git's back", deltas, id=row.id)
     for row in sorted(claims.gone, key=lambda row: row.address):
         if not row.deposed:
-            yield Change(row.address, row.kind, Action.DELETE, "it is gone from the account", id=row.id)
+            owner = claims.taken_away.get(row.address)
+            why = f"it belongs to the stack {owner!r} now" if owner else GONE
+            yield Change(row.address, row.kind, Action.DELETE, why, id=row.id)
 
 
 def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, ignore: Sequence[str]) -> Iterator[Delta]:
@@ -357,9 +357,8 @@ def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, ignore
             continue
         have = live.fields.get(name)
         if field.ref:
-            ids = list(have or []) if field.many else [have]
-            known = [claims.addresses.get((field.ref, str(id)), id) for id in ids]
-            have, was = (sorted(map(str, known)), sorted(was)) if field.many else (known[0], was)
+            have = addresses_of(field.ref, have or [] if field.many else have, claims.addresses)
+            was = sorted(claims.now(was)) if field.many else claims.now(was)
         for delta in field_deltas(field, was, have, was, known=True):
             if not _ignored(ignore, delta.path):
                 yield Delta(delta.path, delta.before, delta.after, Source.DRIFT, delta.before)

@@ -1,0 +1,141 @@
+"""Which live object each address means, and whose every object is. Pure.
+
+An object is ours when it is recorded, or stamped by this stack. In that order an address claims: the object that its
+`id:` names, the one recorded for it, the one stamped with it, one of ours that lost its address and has the same
+content or natural key (a move), and last one with its natural key that is nobody's (an adoption: needs consent).
+What has no place for a stamp is ours if its children carry ours. Everything else is foreign: counted, never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.kind import Kind
+from reconciler.model import Live, Recorded, Snapshot, Stack
+from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, row_from
+from reconciler.ownership.compare import content_of, identity_field, same
+from reconciler.ownership.match import Match, Owners
+
+__all__ = ["Claims", "addresses_of", "aside_name", "claim", "content_of", "identity_field", "row_from", "same"]
+
+
+def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded], snapshot: Snapshot) -> Claims:
+    """Who is who. Problems (two of one, foreign by stamp, no such id) are collected in the answer, not raised."""
+    claims = Claims()
+    renames = Renames(stack.moved, stack.resources)
+    rows: dict[str, Recorded] = {}
+    deposed: list[Recorded] = []
+    for row in recorded:
+        if row.deposed:
+            deposed.append(row)
+            claims.taken.add((row.kind, row.id))
+        else:
+            rows[row.address] = row
+    _rename(rows, renames, claims)
+    _let_go_of_taken(stack, rows, claims, snapshot)
+    owners = Owners(stack, kinds, snapshot)
+    for kind in kinds:
+        Match(stack, kind, claims, rows, renames, snapshot, owners).run()
+    _Rest(stack, claims, snapshot, owners).sort(rows, deposed)
+    return claims
+
+
+def _rename(rows: dict[str, Recorded], renames: Renames, claims: Claims) -> None:
+    """Rows under the addresses of now. An address that has a row of its own is not moved to."""
+    for old in list(rows):
+        new = renames(old)
+        if new != old and new not in rows:
+            rows[new] = replace(rows.pop(old), address=new)
+            claims.move(new, old)
+
+
+def _let_go_of_taken(stack: Stack, rows: dict[str, Recorded], claims: Claims, snapshot: Snapshot) -> None:
+    """A recorded object that carries another stack's stamp by now is that stack's: said if it is still declared."""
+    for address, row in list(rows.items()):
+        live = snapshot.get(row.kind, row.id)
+        if live is None or live.stamp is None or live.stamp.stack == stack.name:
+            continue
+        resource = stack.resources.get(address)
+        if resource is None:
+            claims.gone.append(replace(rows.pop(address), address=claims.moved.get(address, address)))
+            claims.taken_away[address] = live.stamp.stack
+        elif not resource.external:
+            claims.problems.append(
+                (address, f"{row.kind} {row.id} carries the stamp of {_other(live)} now; {WHAT_TO_DO}")
+            )
+
+
+WHAT_TO_DO = "take the stamp off it, or let go of it here (`removed:`)"
+
+
+def _other(live: Live) -> str:
+    assert live.stamp is not None
+    return f"the stack {live.stamp.stack!r}"
+
+
+class _Rest:
+    """What no address claimed: ours to delete or to let go, rows of what is gone, and the foreign."""
+
+    def __init__(self, stack: Stack, claims: Claims, snapshot: Snapshot, owners: Owners) -> None:
+        self.stack, self.claims, self.snapshot, self.owners = stack, claims, snapshot, owners
+        self.forgotten = frozenset(stack.removed)
+
+    def sort(self, rows: Mapping[str, Recorded], deposed: Iterable[Recorded]) -> None:
+        """Put each into one of the lists of the claims."""
+        for address, row in rows.items():
+            self._row(address, row)
+        for row in deposed:
+            if live := self.snapshot.get(row.kind, row.id):
+                self.claims.leftovers.append(replace(row, parent_id=live.parent_id))
+            else:
+                self.claims.gone.append(row)
+        for kind, objects in self.snapshot.by_kind.items():
+            for live in objects.values():
+                if (kind, live.id) not in self.claims.taken:
+                    self._unclaimed(kind, live)
+
+    def _row(self, address: str, row: Recorded) -> None:
+        claims = self.claims
+        live = self.snapshot.get(row.kind, row.id)
+        claimed = claims.live.get(address)
+        if claimed is not None or (live is None and address in self.stack.resources):
+            claims.rows[address] = row
+            if live and claimed and claimed.id != live.id and (row.kind, row.id) not in claims.taken:
+                claims.taken.add((row.kind, row.id))
+                claims.leftovers.append(replace(row, parent_id=live.parent_id, deposed=True))
+        elif live is None:
+            claims.gone.append(row)
+        elif (row.kind, row.id) not in claims.taken:
+            self._leave(address, row, live)
+        elif self._is_external(claims.addresses.get((row.kind, row.id), "")):
+            claims.forgotten[address] = replace(row, parent_id=live.parent_id)
+
+    def _is_external(self, address: str) -> bool:
+        return address in self.stack.resources and self.stack.resources[address].external
+
+    def _leave(self, address: str, row: Recorded, live: Live) -> None:
+        claims = self.claims
+        claims.taken.add((row.kind, row.id))
+        claims.addresses[(row.kind, row.id)] = address
+        parts = address.split("/")
+        keep = any("/".join(parts[:end]) in self.forgotten for end in range(2, len(parts) + 1, 2))
+        (claims.forgotten if keep else claims.orphans)[address] = replace(row, parent_id=live.parent_id)
+
+    def _unclaimed(self, kind: str, live: Live) -> None:
+        if address := self.owners.mark(live):
+            self._stray(address, live)
+        else:
+            self.claims.foreign.setdefault(kind, []).append(live)
+
+    def _stray(self, address: str, live: Live) -> None:
+        """Marked by us, in no row: of a run whose state is lost. A second one of an address is an old version."""
+        claims = self.claims
+        row = Recorded(address, live.kind, live.id, live.fields, live.parent_id)
+        if live.stamp is None:
+            claims.inferred.add((live.kind, live.id))
+        if address in self.stack.resources or address in claims.orphans:
+            claims.taken.add((live.kind, live.id))
+            claims.leftovers.append(replace(row, deposed=True))
+        else:
+            self._leave(address, row, live)

@@ -1,0 +1,123 @@
+"""The answer to whose every object is, and the names that things had before they were moved. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.kind import Kind
+from reconciler.model import Live, Recorded
+
+__all__ = ["Claims", "Renames", "aside_name", "row_from"]
+
+
+@dataclass(slots=True)
+class Claims:
+    """The answer. Filled by `claim`, read by everybody else."""
+
+    live: dict[str, Live] = field(default_factory=dict)
+    """address → its object, for what is declared."""
+    rows: dict[str, Recorded] = field(default_factory=dict)
+    """address → what was last applied there; after moves under the new address."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """new address → old address"""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """old address → new address: how recorded references are to be read"""
+    adopted: set[str] = field(default_factory=set)
+    """Addresses whose object is nobody's yet."""
+    orphans: dict[str, Recorded] = field(default_factory=dict)
+    """Ours and there, but no longer declared."""
+    forgotten: dict[str, Recorded] = field(default_factory=dict)
+    """Under `removed:`, or external now: to be let go and kept."""
+    leftovers: list[Recorded] = field(default_factory=list)
+    """Old objects of replacements, still there."""
+    gone: list[Recorded] = field(default_factory=list)
+    """Recorded, neither declared nor there: rows to drop."""
+    taken_away: dict[str, str] = field(default_factory=dict)
+    """address of a row in `gone` → the stack whose stamp its object carries now"""
+    inferred: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, id) of what leaves and is ours only because what lives in it is: no state, no stamp of its own."""
+    foreign: dict[str, list[Live]] = field(default_factory=dict)
+    addresses: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(kind, id) → address, of all that is ours or declared."""
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    """(address, what is wrong and what to do)"""
+    taken: set[tuple[str, str]] = field(default_factory=set)
+
+    def take(self, address: str, live: Live) -> None:
+        """The object is this address's from now on."""
+        self.live[address] = live
+        self.taken.add((live.kind, live.id))
+        self.addresses[(live.kind, live.id)] = address
+
+    def id_of(self, address: str) -> str | None:
+        """The id of what an address means now, None when it is still to be made."""
+        live = self.live.get(address)
+        return live.id if live else None
+
+    def move(self, address: str, old: str) -> None:
+        """What was at one address is at another from now on."""
+        self.moved[address] = old
+        self.renamed[old] = address
+
+    def now(self, recorded: Any) -> Any:
+        """A recorded reference, or list of them, under the addresses of now."""
+        if isinstance(recorded, list | tuple):
+            return [self.renamed.get(address, address) for address in recorded]
+        return self.renamed.get(recorded, recorded)
+
+
+class Renames:
+    """`moved:` as a function. What lives in a moved resource moves along, unless its own move is told."""
+
+    def __init__(self, moved: Iterable[tuple[str, str]], declared: Container[str]) -> None:
+        self._new, self._declared = dict(moved), declared
+
+    def __call__(self, address: str) -> str:
+        """The address of now; the same when it was not moved, or when nothing is declared where it went.
+
+        A move into a moved parent may be told by the parent's old name or its new one: so moves are followed on, each
+        at most once, until they come to something declared.
+        """
+        now, used = address, set[str]()
+        while now not in self._declared:
+            old = next((part for part in _ways_up(now) if part in self._new and part not in used), None)
+            if old is None:
+                return address
+            used.add(old)
+            now = self._new[old] + now[len(old) :]
+        return now
+
+
+def _ways_up(address: str) -> Iterator[str]:
+    """The address and what it lives in, the longest first."""
+    while address:
+        yield address
+        address = address.rpartition("/")[0].rpartition("/")[0]
+
+
+def aside_name(name: str, id: str) -> str:
+    """What a replaced object with a unique name is called until it is deleted."""
+    return f"{name}~replaced-{id[-6:]}"
+
+
+def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Recorded:
+    """What would have been recorded if exactly this object had been applied at the address."""
+    fields: dict[str, Any] = {}
+    for name, spec in kind.specs.items():
+        value = live.fields.get(name)
+        if spec.ref and value is not None:
+            value = addresses_of(spec.ref, value, claims.addresses)
+        if value is not None:
+            fields[name] = value
+    if live.stamp and live.stamp.content:
+        fields["content"] = live.stamp.content
+    return Recorded(address, live.kind, live.id, fields, live.parent_id)
+
+
+def addresses_of(kind: str, ids: Any, addresses: Mapping[tuple[str, str], str]) -> Any:
+    """A live reference, or list of them, as addresses (lists sorted); what has no address stays an id."""
+    if isinstance(ids, list | tuple):
+        return sorted(addresses.get((kind, str(id)), str(id)) for id in ids)
+    return addresses.get((kind, str(ids)), ids)

@@ -1,0 +1,265 @@
+"""One kind's objects get their addresses, in the order that `reconciler.ownership` tells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from reconciler.kind import Field, Kind
+from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, parent_of
+from reconciler.ownership.claims import Claims, Renames, aside_name
+from reconciler.ownership.compare import content_of
+
+__all__ = ["Match", "Owners"]
+
+
+class Owners:
+    """Stacks that have stamped an object, or what lives in it."""
+
+    def __init__(self, stack: Stack, kinds: Sequence[type[Kind]], snapshot: Snapshot) -> None:
+        self._stack = stack.name
+        self._below: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        """(kind, id) of a parent → (stack, its address) as the stamps of what lives in it say"""
+        for kind in kinds:
+            if kind.parent is None:
+                continue
+            for child in snapshot.by_kind.get(kind.__name__, {}).values():
+                if child.stamp and child.parent_id:
+                    said = (child.stamp.stack, _above(child.stamp.key))
+                    self._below.setdefault((kind.parent.__name__, child.parent_id), set()).add(said)
+
+    def of(self, live: Live) -> set[str]:
+        """Names of stacks."""
+        if live.stamp:
+            return {live.stamp.stack}
+        return {stack for stack, _ in self._below.get((live.kind, live.id), ())}
+
+    def mark(self, live: Live) -> str | None:
+        """The address that an object of ours carries: by its own stamp, or by those of all that lives in it."""
+        if live.stamp:
+            return live.stamp.key if live.stamp.stack == self._stack else None
+        said = self._below.get((live.kind, live.id), ())
+        if len(said) != 1:
+            return None
+        ((stack, address),) = said
+        return address if stack == self._stack and address else None
+
+
+def _above(address: str) -> str:
+    return address.rpartition("/")[0].rpartition("/")[0]
+
+
+class Match:
+    """One kind; parents and what is referred to have had their turn."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        kind: type[Kind],
+        claims: Claims,
+        rows: dict[str, Recorded],
+        renames: Renames,
+        snapshot: Snapshot,
+        owners: Owners,
+    ) -> None:
+        self.stack, self.kind, self.claims, self.rows, self.owners = stack, kind, claims, rows, owners
+        self.name = kind.__name__
+        self.objects = snapshot.by_kind.get(self.name, {})
+        self.wanted = {address: res for address, res in stack.resources.items() if res.kind == self.name}
+        self.holder = {row.id: address for address, row in rows.items() if row.kind == self.name}
+        """id → the address that it is recorded for"""
+        self.has_stamps = kind.field_with(lambda field: field.stamped) is not None
+        self.stamped = self._stamped(renames)
+
+    def run(self) -> None:
+        """Claim what can be claimed, the surest first."""
+        open_ = [address for address, resource in self.wanted.items() if not self._by_identity(address, resource)]
+        open_ = [address for address in open_ if not self._by_stamp(address)]
+        if open_:
+            open_ = self._by_move(open_)
+        if open_:
+            self._by_nature(open_)
+        for address in open_:
+            if self.wanted[address].external and address not in self.claims.live:
+                what = f"there is no such {self.name} in the account"
+                self.claims.problems.append((address, f"{what}; make it there, or take `external` away"))
+
+    def _stamped(self, renames: Renames) -> dict[str, list[Live]]:
+        """address → what carries its stamp. A stamp of a moved address counts where nothing carries the new one."""
+        stamped: dict[str, list[Live]] = {}
+        for live in self.objects.values():
+            if (address := self.owners.mark(live)) and self._is_free(live):
+                stamped.setdefault(address, []).append(live)
+        for old in list(stamped):
+            if (new := renames(old)) != old and new not in stamped:
+                stamped[new] = stamped.pop(old)
+        return stamped
+
+    def _is_free(self, live: Live) -> bool:
+        return (self.name, live.id) not in self.claims.taken
+
+    def _by_identity(self, address: str, resource: Resource) -> bool:
+        if resource.id is not None:
+            self._by_id(address, resource, resource.id)
+            return True
+        row = self.rows.get(address)
+        if row and (live := self.objects.get(row.id)) and self._is_free(live):
+            self.claims.take(address, live)
+            return True
+        return False
+
+    def _by_id(self, address: str, resource: Resource, id: str) -> None:
+        """Exactly the object that `id:` names."""
+        live, holder = self.objects.get(id), self.holder.get(id, address)
+        if live is None:
+            self.claims.problems.append((address, f"there is no {self.name} with id {id} in the account"))
+        elif holder != address and holder in self.wanted:
+            self.claims.problems.append((address, f"{self.name} {id} is that of {holder}; one object has one address"))
+        elif live.stamp and live.stamp.stack != self.stack.name and not resource.external:
+            self._refuse_foreign(address, live)
+        elif holder != address and not resource.external:
+            self._move(address, holder, live)
+        else:
+            self.claims.take(address, live)
+            ours = id in self.holder or self.stack.name in self.owners.of(live)
+            if not resource.external and not ours:
+                self.claims.adopted.add(address)
+
+    def _by_stamp(self, address: str) -> bool:
+        lives = [live for live in self.stamped.get(address, ()) if self._is_free(live)]
+        if lives and not self.has_stamps:
+            lives = self._of_that_name(address, lives)
+        if not lives:
+            return False
+        if len(lives) > 1:
+            content, parent_id = self.wanted[address].fields.get("content"), self._parent_id(address)
+            lives = [live for live in lives if live.stamp and live.stamp.content == content] or lives
+            lives = [live for live in lives if live.parent_id == parent_id] or lives
+        if len(lives) > 1:
+            ids = " and ".join(sorted(live.id for live in lives))
+            self.claims.problems.append(
+                (address, f"{len(lives)} objects carry its stamp ({ids}); delete or re-stamp all but one")
+            )
+        self.claims.take(address, lives[0])
+        if (key := self.owners.mark(lives[0])) and key != address:
+            self.claims.move(address, key)
+        return True
+
+    def _of_that_name(self, address: str, lives: list[Live]) -> list[Live]:
+        """Of those whose children carry our stamp the one with the right name; none if something else has the name."""
+        signs = self._signs_of_wanted(address)
+        exact = [live for live in lives if set(signs) & set(self._signs(live.parent_id, live.fields, None))]
+        taken = any(sign in self._free for sign in signs)
+        return exact or ([] if taken else lives)
+
+    @cached_property
+    def _free(self) -> dict[Any, list[Live]]:
+        """natural key → objects that had no address when it was first asked for"""
+        free: dict[Any, list[Live]] = {}
+        for live in self.objects.values():
+            if self._is_free(live):
+                for sign in self._signs(live.parent_id, live.fields, None):
+                    free.setdefault(sign, []).append(live)
+        return free
+
+    def _parent_id(self, address: str) -> str | None:
+        parent = parent_of(address)
+        return self.claims.id_of(parent) if parent else None
+
+    def _by_move(self, open_: list[str]) -> list[str]:
+        """Ours without an address now, against declared without an object: the same thing under a new name."""
+        homeless: dict[Any, list[tuple[str, Live]]] = {}
+        for old, live in self._homeless():
+            for sign in self._signs(live.parent_id, live.fields, content_of(live, self.rows.get(old))):
+                homeless.setdefault(sign, []).append((old, live))
+        left = []
+        wanted = {address: self._signs_of_wanted(address) for address in open_}
+        rivals: dict[Any, int] = {}
+        for signs in wanted.values():
+            for sign in signs:
+                rivals[sign] = rivals.get(sign, 0) + 1
+        for address, signs in wanted.items():
+            found = next((homeless[sign] for sign in signs if sign in homeless and rivals[sign] == 1), [])
+            found = [(old, live) for old, live in found if self._is_free(live)]
+            if len(found) == 1 and not self.wanted[address].external:
+                self._move(address, *found[0])
+            else:
+                left.append(address)
+        return left
+
+    def _move(self, address: str, old: str, live: Live) -> None:
+        self.claims.take(address, live)
+        self.claims.move(address, old)
+        if row := self.rows.pop(old, None):
+            self.rows[address] = replace(row, address=address)
+
+    def _homeless(self) -> Iterable[tuple[str, Live]]:
+        for id, address in self.holder.items():
+            if address not in self.wanted and (live := self.objects.get(id)):
+                yield address, live
+        for address, lives in self.stamped.items():
+            for live in lives:
+                if address not in self.wanted and live.id not in self.holder:
+                    yield address, live
+
+    def _signs_of_wanted(self, address: str) -> list[Any]:
+        resource = self.wanted[address]
+        parent_id = self._parent_id(address)
+        if parent_of(address) and parent_id is None:
+            return []
+        specs = ((name, self.kind.specs[name]) for name in self.kind.natural_key)
+        fields = {name: self._to_id(field, resource.fields.get(name)) for name, field in specs}
+        return self._signs(parent_id, fields, resource.fields.get("content"))
+
+    def _to_id(self, field: Field, value: Any) -> Any:
+        return self.claims.id_of(value) if field.ref and isinstance(value, str) else value
+
+    def _signs(self, parent_id: str | None, fields: Mapping[str, Any], content: str | None) -> list[Any]:
+        """What an object can be known by: its bytes, its natural key."""
+        signs: list[Any] = []
+        if content is not None:
+            signs.append((parent_id, "content", content))
+        key = tuple(fields.get(name) for name in self.kind.natural_key)
+        if key and all(value not in (None, "") for value in key):
+            signs.append((parent_id, "key", key))
+        return signs
+
+    def _by_nature(self, open_: list[str]) -> None:
+        for address in open_:
+            for sign in self._signs_of_wanted(address):
+                if sign[1] == "key" and sign in self._free:
+                    self._settle(address, [live for live in self._free[sign] if self._is_free(live)])
+
+    def _settle(self, address: str, lives: list[Live]) -> None:
+        """One of these may be what the address means: ours by its children, nobody's, or another stack's."""
+        ours = [live for live in lives if self.stack.name in self.owners.of(live)]
+        nobodys = [live for live in lives if not self.owners.of(live)]
+        resource = self.wanted[address]
+        if resource.external:
+            ours, nobodys = [], lives
+        if len(ours or nobodys) > 1:
+            ids = " and ".join(sorted(live.id for live in ours or nobodys))
+            self.claims.problems.append((address, f"several objects have its name ({ids}); say which by `id:`"))
+        elif ours:
+            self.claims.take(address, ours[0])
+        elif nobodys:
+            self.claims.take(address, nobodys[0])
+            if not resource.external and not self._was_making(address):
+                self.claims.adopted.add(address)
+        elif lives and self.kind.unique:
+            self._refuse_foreign(address, lives[0])
+
+    def _was_making(self, address: str) -> bool:
+        """Whether a run was replacing it: then what has the name is ours, though nothing in it says so yet."""
+        for old in self.stamped.get(address, ()):
+            name = old.fields.get(self.kind.natural_key[0])
+            if isinstance(name, str) and name == aside_name(name.rpartition("~")[0], old.id):
+                return True
+        return False
+
+    def _refuse_foreign(self, address: str, live: Live) -> None:
+        owner = ", ".join(sorted(self.owners.of(live)))
+        what = f"{self.name} {live.id} belongs to the stack {owner!r}"
+        self.claims.problems.append((address, f"{what}; rename yours, or let go of it there first"))

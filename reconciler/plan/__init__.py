@@ -1,0 +1,91 @@
+"""Changes in the order in which they can be done, with what that costs. Pure.
+
+The order, worked out once (and case by case in docs/order.md):
+- made before: what something refers to, and what it lives in; an asset must also be ready before it is used;
+- a replaced object is made first and deleted last, when all that used the old one uses the new one. Only where the API
+  would take old and new for the same (an asset in an index) the old one goes first;
+- a replaced object with a name that is unique is renamed aside first, so that the new one can have the name;
+- members are added before others are taken away, so that a set is never empty;
+- deleted before: what lives in it and what refers to it. What the API deletes together with its parent costs no call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.diff import Difference
+from reconciler.errors import Invalid, Problem
+from reconciler.kind import Kind
+from reconciler.model import Action, Change, Plan, Snapshot, Stack, Status, Step
+from reconciler.ownership import Claims, aside_name
+from reconciler.plan.facts import told
+from reconciler.plan.order import by_path, order
+from reconciler.plan.steps import Steps
+from reconciler.plan.subset import EVERYTHING, Subset
+
+__all__ = ["aside_name", "make_plan", "order"]
+
+
+def make_plan(
+    stack: Stack,
+    kinds: Sequence[type[Kind]],
+    claims: Claims,
+    difference: Difference,
+    snapshot: Snapshot,
+    subset: Subset = EVERYTHING,
+) -> Plan:
+    """The whole plan, or the part of it that is asked for. Raises Invalid: with what cannot be planned, or when steps
+    wait for each other in a circle."""
+    chosen, notes = subset.of(difference.changes, stack, kinds, claims, snapshot)
+    changes = told(chosen, kinds, claims, snapshot)
+    if problems := list(_problems(stack, claims, changes.values())):
+        raise Invalid(problems)
+    steps = Steps(stack, kinds, claims, changes, snapshot, subset).all()
+    return Plan(
+        stack=stack.name,
+        provider=stack.provider,
+        changes=tuple(sorted(changes.values(), key=lambda change: by_path(change.address))),
+        steps=order(steps),
+        drift=tuple(change for change in difference.drift if subset.has(change.address)),
+        estimate=_estimate(steps, changes.values(), snapshot),
+        diagnostics=(*notes, *_unready(claims, subset)),
+        unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
+        containers=frozenset(kind.parent.__name__ for kind in kinds if kind.parent),
+    )
+
+
+def _problems(stack: Stack, claims: Claims, changes: Iterable[Change]) -> Iterator[Problem]:
+    """What nobody can agree to: to replace what is not ours, or the very object that `id:` names."""
+    for change in changes:
+        resource = stack.resources.get(change.address)
+        if change.action is not Action.REPLACE or resource is None:
+            continue
+        if resource.id is not None:
+            text = (
+                f"`id: {resource.id}` means exactly this object, but it would have to be replaced ({change.reason}); "
+                "take `id` away to let it be"
+            )
+        elif change.address in claims.adopted:
+            text = (
+                f"{change.kind} {change.id} has its name, is nobody's and would have to be replaced ({change.reason}); "
+                "delete it by hand, or choose another name"
+            )
+        else:
+            continue
+        yield Problem(*stack.where(change.address), change.address, text)
+
+
+def _unready(claims: Claims, subset: Subset) -> Iterator[Problem]:
+    """One note of what an earlier run made and is not ready yet."""
+    pending = sorted(a for a, live in claims.live.items() if live.status is Status.PENDING and subset.has(a))
+    if pending:
+        more = f" and {len(pending) - 3} more" if len(pending) > 3 else ""
+        verb = "is" if len(pending) == 1 else "are"
+        text = f"{', '.join(pending[:3])}{more} {verb} not ready yet; apply waits"
+        yield Problem("", 0, 0, "", text, "note")
+
+
+def _estimate(steps: Sequence[Step], changes: Iterable[Change], snapshot: Snapshot) -> Mapping[str, Any]:
+    """What it takes: requests that write, requests already spent on reading."""
+    return {"writes": sum(step.writes for step in steps), "reads_spent": snapshot.requests}

@@ -1,0 +1,66 @@
+"""What is sent: the fields of an update, and which creates share a call. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.kind import Kind, Update
+from reconciler.model import Action, Change, Live, Stack
+
+__all__ = ["batches", "changed_fields"]
+
+
+def changed_fields(kind: type[Kind], change: Change, stack: Stack, live: Live) -> dict[str, Any]:
+    """What an update sends: whole values, of merged maps the changed keys; our stamp goes with its map."""
+    resource = stack.resources.get(change.address)
+    ignored = resource.ignore if resource else ()
+    fields: dict[str, Any] = {}
+    for delta in change.deltas:
+        name, _, key = delta.path.partition(".")
+        field = kind.specs.get(name.partition("[")[0])
+        if field is None or field.update not in (Update.WHOLE, Update.MERGE):
+            continue
+        if field.update is Update.MERGE:
+            fields.setdefault(field.name, {})[key] = delta.after
+        else:
+            fields[field.name] = _kept(field.name, change.fields[field.name], live, ignored)
+    marked = kind.field_with(lambda field: field.stamped)
+    stamps = change.action is not Action.UPDATE or any(delta.path == "stamp" for delta in change.deltas)
+    if marked and stamps and stack.stamps and marked.name not in fields:
+        whole = change.fields.get(marked.name, live.fields.get(marked.name) or {})
+        fields[marked.name] = {} if marked.update is Update.MERGE else _kept(marked.name, whole, live, ignored)
+    return fields
+
+
+def _kept(name: str, value: Any, live: Live, ignored: Sequence[str]) -> Any:
+    """The value with those keys as they are that are ignored: a map that is sent whole must not take them away."""
+    if not isinstance(value, Mapping) or not ignored:
+        return value
+    there = live.fields.get(name) or {}
+    kept = {key for path in ignored if path.startswith(f"{name}.") and (key := path.removeprefix(f"{name}."))}
+    if name in ignored:
+        kept = set(there) | set(value)
+    result = {key: item for key, item in value.items() if key not in kept}
+    return result | {key: item for key, item in there.items() if key in kept}
+
+
+def batches(kind: type[Kind], group: Sequence[Change]) -> Iterator[list[Change]]:
+    """Batches of at most what one call takes; no natural key twice in one, for answers are matched by it."""
+    assert kind.bulk is not None
+    found: list[list[Change]] = []
+    latest: dict[Any, int] = {}
+    """natural key → the number of the last batch that it is in"""
+    first = 0  # batches before this one are full
+    for change in group:
+        key = tuple(str(change.fields.get(name)) for name in kind.natural_key)
+        number = max(first, latest.get(key, -1) + 1)
+        while number < len(found) and len(found[number]) >= kind.bulk[2]:
+            number += 1
+        if number == len(found):
+            found.append([])
+        found[number].append(change)
+        latest[key] = number
+        while first < len(found) and len(found[first]) >= kind.bulk[2]:
+            first += 1
+    yield from found

@@ -1,0 +1,185 @@
+"""A part of a plan: `--target` and `--exclude`, with what the part needs. Pure.
+
+A pattern (a glob over addresses) means what it matches and all that lives in it.
+- What a chosen change refers to or lives in comes along if it changes too; what follows from a chosen replacement
+  comes along as well. Each is named.
+- What needs something left out cannot be done without it, so it is left out too, and named.
+- A delete is planned only if it is chosen itself; if something outside still uses the object, it stays. That is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import translate
+from functools import cached_property
+
+from reconciler.errors import Invalid, Problem
+from reconciler.kind import Kind
+from reconciler.model import Action, Change, Snapshot, Stack, parent_of
+from reconciler.ownership import Claims
+
+__all__ = ["EVERYTHING", "Subset"]
+
+MADE = (Action.CREATE, Action.REPLACE)
+LEAVING = (Action.DELETE, Action.REPLACE)
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What was asked for. Without patterns: everything."""
+
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing was asked for in particular."""
+        return not (self.target or self.exclude)
+
+    def has(self, address: str) -> bool:
+        """Whether an address was asked for, by itself."""
+        if self.is_everything:
+            return True
+        address = address.partition("@")[0]
+        chosen = not self.target or self._targets.match(address) is not None
+        return chosen and not (self.exclude and self._excludes.match(address))
+
+    def of(
+        self,
+        changes: Mapping[str, Change],
+        stack: Stack,
+        kinds: Sequence[type[Kind]],
+        claims: Claims,
+        snapshot: Snapshot,
+    ) -> tuple[Mapping[str, Change], tuple[Problem, ...]]:
+        """The changes to plan, and notes of what came along or stayed out. Raises Invalid for patterns that match
+        nothing: most likely they are mistyped."""
+        if self.is_everything:
+            return changes, ()
+        if problems := list(self._idle({*stack.resources, *(a.partition("@")[0] for a in changes), *claims.rows})):
+            raise Invalid(problems)
+        return _Choice(self, changes, kinds, snapshot).made()
+
+    @cached_property
+    def _targets(self) -> re.Pattern[str]:
+        return _pattern(self.target)
+
+    @cached_property
+    def _excludes(self) -> re.Pattern[str]:
+        return _pattern(self.exclude)
+
+    def _idle(self, known: Iterable[str]) -> Iterator[Problem]:
+        for option, patterns in (("--target", self.target), ("--exclude", self.exclude)):
+            for pattern in patterns:
+                matches = _pattern([pattern]).match
+                if not any(matches(address) for address in known):
+                    near = get_close_matches(pattern, known, n=1)
+                    hint = f"; did you mean {near[0]}?" if near else ""
+                    yield Problem("", 0, 0, "", f"{option} {pattern} matches no address of the stack{hint}")
+
+
+EVERYTHING = Subset()
+
+
+def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
+    """One that matches what any of the globs means, and all that lives in it."""
+    return re.compile("|".join(f"(?:{translate(form)})" for glob in globs for form in (glob, f"{glob.rstrip('/')}/*")))
+
+
+class _Choice:
+    """One subset of one set of changes."""
+
+    def __init__(
+        self, subset: Subset, changes: Mapping[str, Change], kinds: Sequence[type[Kind]], snapshot: Snapshot
+    ) -> None:
+        self.subset, self.changes, self.snapshot = subset, changes, snapshot
+        self.kinds = {kind.__name__: kind for kind in kinds}
+        self.chosen = {address for address in changes if subset.has(address)}
+        self.needs = {address: frozenset(self._needs(change)) for address, change in changes.items()}
+        self.users: dict[str, set[str]] = {}
+        for address, needs in self.needs.items():
+            for need in needs:
+                self.users.setdefault(need, set()).add(address)
+        self.blockers = self._blockers()
+        self.notes: dict[str, str] = {}
+
+    def made(self) -> tuple[Mapping[str, Change], tuple[Problem, ...]]:
+        """The answer: first all that comes along, then less of what that cannot be done without."""
+        self._take_along()
+        while self._leave_out():
+            pass
+        notes = (Problem("", 0, 0, address, text, "note") for address, text in sorted(self.notes.items()))
+        return {address: change for address, change in self.changes.items() if address in self.chosen}, tuple(notes)
+
+    def _needs(self, change: Change) -> Iterator[str]:
+        """Addresses with a change of their own that must be there before this one's object can be as it shall be."""
+        if change.action in (Action.DELETE, Action.FORGET):
+            return
+        if (parent := parent_of(change.address)) and parent in self.changes:
+            yield parent
+        for field in self.kinds[change.kind].refs():
+            value = change.fields.get(field.name)
+            refs: list[str] = list(value) if isinstance(value, list | tuple) else [str(value)]
+            yield from (used for used in refs if used in self.changes)
+
+    def _blockers(self) -> dict[str, set[str]]:
+        """address of what goes → addresses whose change makes it free: they refer to its old object, or live in it."""
+        going = {(change.kind, change.id): a for a, change in self.changes.items() if change.action in LEAVING}
+        blockers: dict[str, set[str]] = {}
+        for address, change in self.changes.items():
+            live = self.snapshot.get(change.kind, change.id)
+            if live is None:
+                continue
+            kind = self.kinds[change.kind]
+            held = [(kind.parent.__name__, live.parent_id)] if kind.parent and change.action in LEAVING else []
+            for field in kind.refs():
+                value = live.fields.get(field.name)
+                held += [(str(field.ref), id) for id in (value if isinstance(value, list | tuple) else [value])]
+            for object_ in held:
+                if object_ in going:
+                    blockers.setdefault(going[object_], set()).add(address)
+        return blockers
+
+    def _take_along(self) -> None:
+        """What chosen changes need, and what follows from a chosen replacement."""
+        todo = sorted(self.chosen)
+        while todo:
+            address = todo.pop()
+            along = dict.fromkeys(self.needs[address], f"is needed by {address}, and comes along")
+            if self.changes[address].action is Action.REPLACE:
+                users = self.users.get(address, set()) | self.blockers.get(address, set())
+                along |= dict.fromkeys(users, f"follows from the replacement of {address}, and comes along")
+            for other, why in sorted(along.items()):
+                if other not in self.chosen and not self._is_kept_out(other):
+                    self.chosen.add(other)
+                    self.notes[other] = why
+                    todo.append(other)
+
+    def _is_kept_out(self, address: str) -> bool:
+        """Excluded by name, or a delete that nobody asked for."""
+        if self.changes[address].action is Action.DELETE:
+            return True
+        return bool(self.subset.exclude) and self.subset._excludes.match(address.partition("@")[0]) is not None
+
+    def _leave_out(self) -> bool:
+        """Take out what cannot be done without something that is out; whether anything was."""
+        dropped = False
+        for address in sorted(self.chosen):
+            if why := self._why_not(address):
+                self.chosen.discard(address)
+                self.notes[address] = why
+                dropped = True
+        return dropped
+
+    def _why_not(self, address: str) -> str:
+        change = self.changes[address]
+        for need in sorted(self.needs[address] - self.chosen):
+            if self.changes[need].action in MADE:
+                return f"is left out: it needs {need}, which is not in this plan"
+        if change.action in LEAVING:
+            for user in sorted(self.blockers.get(address, set()) - self.chosen):
+                return f"is left out: {user}, which is not in this plan, still uses its object"
+        return ""
