@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test bench schemas clean
+.PHONY: demo test bench schemas docs clean
 
 demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy: offline, against the emulator
 	@RECONCILER=$(abspath $(BIN))/reconciler sh examples/quickstart/demo.sh
@@ -16,6 +16,9 @@ bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per res
 
 schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
 	$(BIN)/python -m reconciler schema --write schemas
+
+docs: $(VENV)/.dev             ## write the tables of README anew from the kinds
+	$(BIN)/python docs/fields.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

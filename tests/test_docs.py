@@ -1,0 +1,130 @@
+"""README and the examples' pages: what they show is what happens."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from reconciler.cli import COMMANDS
+from reconciler.cli import cli as group
+from reconciler.errors import ReconcilerError
+from tests.commandline import CHECKOUT
+
+README = CHECKOUT / "README.md"
+PAGES = [README, *sorted((CHECKOUT / "examples").rglob("*.md")), *sorted((CHECKOUT / "docs").glob("*.md"))]
+WORKFLOWS = sorted((CHECKOUT / "examples/ci/workflows").glob("*.yml"))
+RESULTS = {0, 2, 7, 130}
+"""Exit codes that are no errors."""
+
+
+def section(title: str) -> str:
+    """What stands under a heading of README."""
+    _, found, rest = README.read_text(encoding="utf-8").partition(f"\n## {title}\n")
+    assert found, title
+    return rest.partition("\n## ")[0]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_tables_are_not_stale() -> None:
+    text = README.read_text(encoding="utf-8")
+
+    fresh = runpy.run_path(str(CHECKOUT / "docs/fields.py"))["rewritten"](text)
+
+    assert text == fresh, "run `make docs`"
+    assert re.findall("<!-- (.*) -->", fresh) == ["fields of twelvelabs", "end", "common fields", "end"]
+
+
+@pytest.mark.slow
+def test_the_first_stack_by_hand_goes_as_told(tmp_path: Path) -> None:
+    told = section("A first stack by hand")
+    (content,) = blocks(told, "yaml")
+    (tmp_path / "archive.yaml").write_text(content, encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    ran = subprocess.run(
+        ["/bin/sh", "-e", "-c", "\n".join(blocks(told, "sh"))],
+        cwd=tmp_path,
+        env={"PATH": path, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    shown = blocks(told, "text")
+    assert [text for text in shown if text not in ran.stdout] == []
+    assert len(shown) == 3
+
+
+def test_the_exit_codes_are_those_of_the_errors() -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", section("Exit codes"), flags=re.MULTILINE)}
+
+    def below(error: type[ReconcilerError]) -> Iterator[type[ReconcilerError]]:
+        yield error
+        for inner in error.__subclasses__():
+            yield from below(inner)
+
+    assert told == RESULTS | {error.exit_code for error in below(ReconcilerError)}
+
+
+def lines_of(page: Path) -> list[str]:
+    """The commands that a page shows."""
+    lines = [line for block in blocks(page.read_text(encoding="utf-8"), "sh") for line in block.splitlines()]
+    lines += re.findall(r"`(reconciler [^`]+)`", page.read_text(encoding="utf-8"))
+    return [line for line in lines if line.startswith("reconciler ")]
+
+
+def steps_of(workflow: Path) -> list[str]:
+    """The commands that a workflow runs."""
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
+    runs = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    return [run for run in runs if run.startswith("reconciler ")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    sorted(
+        {line for page in PAGES for line in lines_of(page)} | {step for flow in WORKFLOWS for step in steps_of(flow)}
+    ),
+)
+def test_every_command_that_is_shown_can_be_typed(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    words = words[: words.index(">")] if ">" in words else [word for word in words if word != "&"]
+
+    name, *arguments = words
+    command = group.get_command(click.Context(group), name)
+
+    assert name in COMMANDS
+    assert command is not None
+    command.make_parser(click.Context(command)).parse_args(list(arguments))
+
+
+def test_every_workflow_runs_the_command() -> None:
+    assert [len(steps_of(workflow)) for workflow in WORKFLOWS] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_readme_says_in_ten_lines_what_it_is() -> None:
+    intro = README.read_text(encoding="utf-8").partition("\n## ")[0]
+
+    assert len([line for line in intro.splitlines()[1:] if line]) <= 12
