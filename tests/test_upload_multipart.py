@@ -1,0 +1,371 @@
+"""One file to the emulator and what can happen to it on the way; nothing of the engine is involved."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.emulator import Emulator, transport
+from reconciler.emulator.journal import Exchange
+from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
+from reconciler.http import Http
+from reconciler.model import Upload
+from reconciler.providers.twelvelabs_files import AssetFiles
+from reconciler.providers.twelvelabs_limits import Sizes
+from reconciler.rest import Made
+from reconciler.upload import Files, Sending
+from tests.running import NoTime
+from tests.test_upload import write
+
+CHUNK = 1000
+FILM = bytes(range(251)) * 50  # 12550 bytes: thirteen chunks
+SIZES = {kind: Sizes(form=3 * CHUNK, chunks=10**6) for kind in ("video", "audio", "image")}
+BODY = {"enable_hls": False, "enable_thumbnail": True, "user_metadata": {"n": 1, "reconciler_stack": "s"}}
+PUTS, REPORTS = "PUT /_storage/{upload_id}/{chunk}", "POST /assets/multipart-uploads/{upload_id}"
+URLS, SESSIONS = "POST /assets/multipart-uploads/{upload_id}/presigned-urls", "POST /assets/multipart-uploads"
+
+
+@dataclass
+class Kept:
+    """A ledger in memory; `history` has every state of it."""
+
+    by_id: dict[str, Upload] = field(default_factory=dict)
+    history: list[Upload] = field(default_factory=list)
+
+    def of(self, address: str) -> Upload | None:
+        return next((upload for upload in self.by_id.values() if upload.address == address), None)
+
+    async def keep(self, upload: Upload) -> None:
+        self.by_id[upload.upload_id] = upload
+        self.history.append(upload)
+
+    async def drop(self, upload_id: str) -> None:
+        del self.by_id[upload_id]
+
+
+class Recording(httpx.AsyncBaseTransport):
+    """Passes requests on, and remembers their headers."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner, self.seen = inner, list[httpx.Request]()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(request)
+        return await self.inner.handle_async_request(request)
+
+
+@dataclass
+class Studio:
+    """A directory with one file, an account, and what is kept between runs."""
+
+    directory: Path
+    emulator: Emulator
+    kept: Kept = field(default_factory=Kept)
+    told: list[tuple[str, int, int]] = field(default_factory=list)
+    requests: list[httpx.Request] = field(default_factory=list)
+    clock: NoTime = field(default_factory=NoTime)
+
+    def send(self, name: str = "film.mp4", *, content: str | None = None, **options: Any) -> Made:
+        """One run that sends the file."""
+        return self.run(lambda files: files.create("assets/a", {"file": name, "content": content}, BODY), **options)
+
+    def run(self, call: Callable[[AssetFiles], Awaitable[Made]], **options: Any) -> Made:
+        async def go() -> Made:
+            recording = Recording(transport(self.emulator))
+            sending = Sending(Files(self.directory), clock=self.clock, **options)
+            sending.begin(self.kept, lambda *what: self.told.append(what))
+            key = {"x-api-key": "secret"}
+            async with Http("http://emulator/v1.3", headers=key, transport=recording, clock=self.clock) as http:
+                try:
+                    return await call(AssetFiles(http, sending, SIZES))
+                finally:
+                    self.requests += recording.seen
+
+        return asyncio.run(go())
+
+    def count(self, route: str, *, status: int = 200) -> int:
+        entries = self.emulator.journal.entries
+        return sum(entry.route == route and entry.status == status for entry in entries)
+
+    def object(self, made: Made) -> dict[str, Any]:
+        found = self.emulator.store.get("asset", made.id)
+        assert found is not None
+        return {**found.doc, **found.doc["media"], "name": found.name, "status": found.status}
+
+    def assets(self) -> int:
+        return int(self.emulator.store.db.execute("SELECT count(*) FROM objects WHERE kind = 'asset'").fetchone()[0])
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    write(tmp_path / "film.mp4", FILM)
+    return Studio(tmp_path, Emulator(chunk_size=CHUNK, initial_urls=2))
+
+
+def fault(studio: Studio, fault: str, **rule: Any) -> None:
+    studio.emulator.add_fault({"fault": fault, **rule})
+
+
+STORAGE = {"method": "PUT", "path": "/_storage/**"}
+
+
+@pytest.mark.parametrize("size", [1, 3 * CHUNK, 3 * CHUNK + 1, 4 * CHUNK, 12 * CHUNK + 550])
+def test_every_byte_arrives(studio: Studio, size: int) -> None:
+    write(studio.directory / "film.mp4", FILM[:size])
+
+    made = studio.send()
+
+    there = studio.object(made)
+    assert (there["sha256"], there["size"]) == (hashlib.sha256(FILM[:size]).hexdigest(), size)
+    assert there["method"] == ("direct" if size <= 3 * CHUNK else "multipart")
+    assert (there["name"], there["hls"], there["thumbnail"]) == ("film.mp4", False, True)
+    assert there["user_metadata"] == BODY["user_metadata"]
+
+
+def test_the_key_stays_at_the_api_and_the_servers_headers_go_to_storage(studio: Studio) -> None:
+    studio.send()
+
+    to_storage = [request for request in studio.requests if "/_storage/" in request.url.path]
+    assert len(to_storage) == 13
+    assert not any("x-api-key" in request.headers for request in to_storage)
+    assert {request.headers["content-type"] for request in to_storage} == {"application/octet-stream"}
+    assert not any("transfer-encoding" in request.headers for request in to_storage)  # storages want a length
+    assert all("x-api-key" in r.headers for r in studio.requests if r not in to_storage)
+
+
+def test_urls_come_in_batches_and_proofs_go_in_batches(studio: Studio) -> None:
+    write(studio.directory / "film.mp4", FILM * 10)  # 126 chunks
+
+    studio.send(parallelism=4)
+
+    assert studio.count(PUTS) == 126
+    assert studio.count(URLS) == 3  # 2 came with the session, then 50, 50, 24
+    assert studio.count(REPORTS) <= 4
+
+
+def test_what_arrived_is_known_after_each_chunk_and_the_session_before_the_first(studio: Studio) -> None:
+    studio.send(parallelism=1)
+
+    assert [len(upload.proofs) for upload in studio.kept.history] == list(range(14))
+    assert (studio.kept.history[0].path, studio.kept.history[0].size_bytes) == ("film.mp4", len(FILM))
+
+
+def test_progress_is_told_in_bytes_and_ends_with_all_of_them(studio: Studio) -> None:
+    fault(studio, "status", **STORAGE, status=500, count=2)
+
+    studio.send(parallelism=1)
+
+    done = [done for _, done, _ in studio.told]
+    assert (done[0], done[-1], min(done), max(done)) == (0, len(FILM), 0, len(FILM))
+    assert {(address, total) for address, _, total in studio.told} == {("assets/a", len(FILM))}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"fault": "status", "status": 503, "count": 4},
+        {"fault": "rate_limit", "retry_after": 7, "count": 4},
+        {"fault": "drop_before", "count": 4},
+        {"fault": "drop_after", "count": 4},
+        {"fault": "url_expired", "count": 4},
+        {"fault": "status", "status": 200, "count": 3},
+    ],
+    ids=["500", "429", "dropped", "answer lost", "URL expired", "no ETag"],
+)
+def test_a_chunk_that_fails_is_sent_again_by_a_fresh_url(studio: Studio, trouble: dict[str, Any]) -> None:
+    fault(studio, **trouble, **STORAGE)
+
+    made = studio.send()
+
+    assert studio.object(made)["sha256"] == hashlib.sha256(FILM).hexdigest()
+    used = [str(request.url) for request in studio.requests if "/_storage/" in request.url.path]
+    assert len(used) == len(set(used)) == 13 + trouble["count"]
+    assert studio.assets() == 1
+
+
+def test_urls_that_are_nearly_an_hour_old_are_not_used(studio: Studio) -> None:
+    def an_hour_passes(exchange: Exchange) -> None:
+        if exchange.route == PUTS:
+            studio.clock.slept_s += 3500
+            studio.emulator.clock.advance(3500)
+
+    studio.emulator.journal.listeners.append(an_hour_passes)
+
+    studio.send(parallelism=1)
+
+    assert (studio.count(PUTS), studio.count(PUTS, status=403)) == (13, 0)
+
+
+def test_a_chunk_that_never_gets_through_leaves_the_rest_for_the_next_run(studio: Studio) -> None:
+    fault(studio, "status", method="PUT", path="/_storage/*/9", status=500)
+
+    with pytest.raises(NotUploaded, match=r"chunk 9 did not get through in 6 tries.* chunks are there and kept"):
+        studio.send(parallelism=2)
+    there = len(studio.kept.history[-1].proofs)
+    assert 8 <= there < 13
+    studio.emulator.clear_faults()
+    studio.emulator.journal.clear()
+    made = studio.send()
+
+    assert (studio.count(PUTS), studio.count(SESSIONS, status=201)) == (13 - there, 0)
+    assert studio.object(made)["sha256"] == hashlib.sha256(FILM).hexdigest()
+
+
+def interrupted(studio: Studio, after: int) -> Upload:
+    """A run that was stopped when so many chunks had arrived; what it has kept."""
+
+    async def go(files: AssetFiles) -> Made:
+        def stop(exchange: Exchange) -> None:
+            if studio.count(PUTS) >= after:
+                files.sending.stop()
+
+        studio.emulator.journal.listeners.append(stop)
+        return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+
+    with pytest.raises(NotUploaded, match="it was stopped"):
+        studio.run(go, parallelism=1)
+    studio.emulator.journal.listeners.clear()
+    studio.emulator.journal.clear()
+    return studio.kept.history[-1]
+
+
+def test_a_stopped_upload_goes_on_where_it_was_though_its_urls_are_old(studio: Studio) -> None:
+    begun = interrupted(studio, after=5)
+    studio.emulator.clock.advance(3 * 3600)
+
+    made = studio.send()
+
+    assert (made.id, studio.count(PUTS)) == (begun.asset_id, 8)
+    assert studio.object(made)["sha256"] == hashlib.sha256(FILM).hexdigest()
+    assert studio.object(made)["user_metadata"] == BODY["user_metadata"]
+
+
+def test_metadata_that_changed_meanwhile_is_what_the_asset_gets(studio: Studio) -> None:
+    interrupted(studio, after=5)
+    newer = {**BODY, "user_metadata": {"n": 2}}
+
+    made = studio.run(lambda files: files.create("assets/a", {"file": "film.mp4"}, newer))
+
+    assert studio.object(made)["user_metadata"] == {"n": 2}
+
+
+def test_a_session_that_expired_is_replaced_and_leaves_nothing_behind(studio: Studio) -> None:
+    begun = interrupted(studio, after=5)
+    studio.emulator.clock.advance(25 * 3600)
+
+    made = studio.send()
+
+    assert made.id != begun.asset_id
+    assert (studio.count(PUTS), studio.assets(), len(studio.kept.by_id)) == (13, 1, 1)
+
+
+def test_a_proof_that_the_api_does_not_know_is_no_dead_end(studio: Studio) -> None:
+    begun = interrupted(studio, after=5)
+    studio.kept.by_id[begun.upload_id] = replace(begun, proofs={**begun.proofs, 1: "0" * 32})
+
+    made = studio.send()
+
+    assert studio.object(made)["sha256"] == hashlib.sha256(FILM).hexdigest()
+    assert studio.assets() == 1
+
+
+def test_other_bytes_under_the_same_name_begin_anew_and_are_never_mixed(studio: Studio) -> None:
+    begun = interrupted(studio, after=5)
+    other = FILM[::-1]
+    write(studio.directory / "film.mp4", other, mtime_ns=1)
+
+    made = studio.send()
+
+    assert made.id != begun.asset_id
+    assert (studio.object(made)["sha256"], studio.assets()) == (hashlib.sha256(other).hexdigest(), 1)
+
+
+def test_a_file_that_changed_since_it_was_planned_is_not_sent_at_all(studio: Studio) -> None:
+    with pytest.raises(MediaError, match="changed since it was planned"):
+        studio.send(content="0" * 64)
+
+    assert studio.requests == []
+
+
+@pytest.mark.parametrize("size", [2 * CHUNK, len(FILM)], ids=["form", "chunks"])
+def test_a_file_that_changes_while_it_is_sent_becomes_no_asset(studio: Studio, size: int) -> None:
+    path = write(studio.directory / "film.mp4", FILM[:size])
+
+    def change(address: str, done: int, total: int) -> None:
+        if done == 0 or total == size:
+            write(path, b"!" * size, mtime_ns=1)
+
+    async def go(files: AssetFiles) -> Made:
+        seen = await files.sending.files.still("film.mp4", None)
+        files.sending.begin(studio.kept, change)
+        if size < 3 * CHUNK:
+            path.write_bytes(b"!" * size)
+            return await files._as_form("assets/a", "film.mp4", seen, BODY)
+        return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+
+    with pytest.raises(MediaError, match="changed while it was being sent, which was stopped"):
+        studio.run(go, parallelism=1)
+
+    assert studio.emulator.store.db.execute("SELECT count(*) FROM objects WHERE status = 'ready'").fetchone() == (0,)
+    assert studio.count(REPORTS) == 0
+    assert studio.count("POST /assets", status=201) == 0
+
+
+def test_a_session_whose_answer_is_lost_is_unclear(studio: Studio) -> None:
+    fault(studio, "drop_after", method="POST", path="/assets/multipart-uploads", count=1)
+
+    with pytest.raises(Unclear):
+        studio.send()
+
+    assert studio.kept.history == []
+
+
+def test_a_report_whose_answer_is_lost_is_repeated(studio: Studio) -> None:
+    fault(studio, "drop_after", method="POST", path="/assets/multipart-uploads/*", count=1)
+
+    assert studio.object(studio.send())["sha256"] == hashlib.sha256(FILM).hexdigest()
+
+
+def test_all_uploads_together_stay_within_the_parallelism(studio: Studio) -> None:
+    under_way, most = 0, 0
+    names = [f"{number}.mp4" for number in range(4)]
+    for name in names:
+        write(studio.directory / name, FILM + name.encode())
+    inner = Recording.handle_async_request
+
+    async def counted(self: Recording, request: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        storing = "/_storage/" in request.url.path
+        under_way += storing
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        try:
+            return await inner(self, request)
+        finally:
+            under_way -= storing
+
+    async def go(files: AssetFiles) -> Made:
+        await asyncio.gather(*(files.create(f"assets/{name}", {"file": name}, BODY) for name in names))
+        return Made()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recording, "handle_async_request", counted)
+        studio.run(go, parallelism=3)
+
+    assert most == 3
+    assert studio.assets() == 4
+
+
+@pytest.mark.parametrize("broken", [{}, {"upload_id": "u"}, [], "nonsense"], ids=str)
+def test_a_session_that_cannot_be_read_is_unclear(studio: Studio, broken: Any) -> None:
+    fault(studio, "status", method="POST", path="/assets/multipart-uploads", status=201, body=broken, count=1)
+
+    with pytest.raises(ApiError):
+        studio.send()
