@@ -29,7 +29,8 @@ from reconciler.errors import Invalid
 from reconciler.load import variables as vars_
 from reconciler.load.check import Checker
 from reconciler.load.documents import Documents
-from reconciler.load.entries import Entries
+from reconciler.load.entries import Entries, Origin
+from reconciler.load.generate import Generator
 from reconciler.load.problems import Place, Problems
 from reconciler.load.settings import Settings
 from reconciler.load.shapes import Shape, address_of, shapes_of
@@ -75,6 +76,7 @@ class _Load:
     def __init__(self, path: Path, display: Path, environ: Mapping[str, str]) -> None:
         self._problems = Problems()
         self._documents = Documents(path, display, self._problems)
+        self._generator = Generator(self._documents.root, self._problems)
         self._settings = Settings(self._problems)
         self._shapes: dict[str, Shape] = {}
         self._environ = environ
@@ -90,8 +92,8 @@ class _Load:
         removed = self._settings.removed(entries, self._shapes)
         if self._problems:
             raise Invalid(list(self._problems.all(lambda path: address_of(path, self._shapes))))
-        sources = [document.source for document in self._documents]
-        digest = _digest(sources, values)
+        sources = [*(document.source for document in self._documents), *self._generator.sources]
+        digest = _digest(sources, [values, entries.groups])
         return Stack(
             name=name,
             provider=provider,
@@ -103,7 +105,7 @@ class _Load:
             prices=self._settings.get("prices", {}),
             moved=moved,
             removed=removed,
-            files=tuple(source.name for source in sources),
+            files=tuple(document.source.name for document in self._documents),
             digest=digest,
         )
 
@@ -141,11 +143,12 @@ class _Load:
 
     def _entries(self) -> Entries:
         """All that is declared, without a look at what it says."""
-        entries = Entries(self._problems)
+        entries = Entries(self._problems, self._generator.expand)
         for source, top in self._tops():
             for section, value in top.items():
                 if section in self._shapes:
                     entries.add_section(value, self._shapes[section], f"{section}/", source)
+        entries.spread()
         return entries
 
 
@@ -157,8 +160,8 @@ def _where(entries: Entries, sources: list[Source]) -> Where:
 
     def where(address: str, *path: str | int) -> tuple[str, int, int]:
         origin = origins.get(address, sources[0])
-        if isinstance(origin, Place):
-            return origin.find()
+        if isinstance(origin, Origin):
+            return origin.place(path, on_key=False).find()
         if address not in origins:
             return origin.name, 0, 0
         return Place(origin, (*address.split("/"), *path), on_key=not path).find()
@@ -166,11 +169,11 @@ def _where(entries: Entries, sources: list[Source]) -> Where:
     return where
 
 
-def _digest(sources: list[Source], values: Mapping[str, Any]) -> str:
-    """The same for the same files, wherever they lie, and the same variables."""
+def _digest(sources: list[Source], rest: Any) -> str:
+    """The same for the same files, wherever they lie, and the same of the `rest`."""
     digest = sha256()
     for source in sources:
         digest.update(f"{source.relative}\0{len(source.data or b'')}\0".encode())
         digest.update(source.data or b"")
-    digest.update(json.dumps(values, sort_keys=True).encode())
+    digest.update(json.dumps(rest, sort_keys=True).encode())
     return digest.hexdigest()

@@ -64,7 +64,7 @@ class Checker:
         return Resource(entry.address, shape.kind.__name__, fields, **options)
 
     def _say(self, entry: Entry, path: Path, summary: str, *, on_key: bool = False) -> None:
-        self._problems.add(entry.place(path, on_key=on_key), summary, address=entry.address)
+        self._problems.add(entry.place(path, on_key=on_key), summary, address=entry.blamed(path))
 
     def _split(self, entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fields, and the options that every resource takes; unknown words stay with the fields."""
@@ -79,7 +79,7 @@ class Checker:
                     options[name] = tuple(value) if name == "ignore" else True if name == "replace" else value
             elif name in entry.shape.kind.specs and name not in entry.shape.names:
                 self._say(entry, (name,), f"{name}: is found out, not declared; take it out", on_key=True)
-            elif name not in entry.shape.children:
+            elif name not in entry.shape.children and name not in entry.shape.makers:
                 fields[name] = value
         if options.get("external") is False:
             del options["external"]
@@ -113,11 +113,22 @@ class Checker:
         seen: dict[Any, int] = {}
         for index, name in enumerate(value):
             path = (spec.name, index)
-            address = self._address(entry, spec, name, path) if isinstance(name, str) else name
-            if isinstance(address, str) and seen.setdefault(address, index) != index:
-                self._say(entry, path, f"{spec.name}: names {cut(address)} twice; keep one")
-            found.append(address)
+            for address in self._addresses_of(entry, spec, name, path):
+                if isinstance(address, str) and seen.setdefault(address, index) != index:
+                    self._say(entry, path, f"{spec.name}: names {cut(address)} twice; keep one")
+                found.append(address)
         return found
+
+    def _addresses_of(self, entry: Entry, spec: Field, name: Any, path: Path) -> list[Any]:
+        """What one name in a list stands for: an address, or those of a group."""
+        if not isinstance(name, str):
+            return [name]
+        if self._entries.groups and type(name) is str:
+            target = self._shapes[spec.ref or ""]
+            group = self._entries.groups.get(name if "/" in name else f"{self._prefix(target, entry)}{name}")
+            if group is not None:
+                return list(group)
+        return [self._address(entry, spec, name, path)]
 
     def _address(self, entry: Entry, spec: Field, name: str, path: Path) -> str:
         """The address that a name stands for; the name itself when there is none."""
@@ -148,12 +159,10 @@ class Checker:
         self._hints += 1
         if self._hints > _MOST_HINTS:
             return ""
-        names = (
-            address.removeprefix(prefix)
-            for address, entry in self._entries.items()
-            if entry.shape is target and address.startswith(prefix)
-        )
-        return did_you_mean(name, names)
+        of_target = (address for address, entry in self._entries.items() if entry.shape is target)
+        groups = self._entries.groups if target.file is not None else ()
+        known = (address for address in (*groups, *of_target) if address.startswith(prefix))
+        return did_you_mean(name, (address.removeprefix(prefix) for address in known))
 
     # Files, and what else is not a matter of one field
 

@@ -66,7 +66,7 @@ class Documents(list[Document]):
             return
         doc = parsed(source, self._problems)
         self.closed = self.closed and doc.whole
-        self.append(Document(source, doc.value if doc.whole else {}, doc.slots if doc.whole else [], included))
+        self.append(Document(source, doc.value, doc.slots if doc.whole else [], included))
 
     def include(self, fill: Callable[[Document], None]) -> None:
         """Add the files that the patterns under `include:` find, each once, sorted; `fill` puts variables into them."""
@@ -97,7 +97,7 @@ class Documents(list[Document]):
         return names
 
 
-def parsed(source: Source, problems: Problems) -> Doc:
+def parsed(source: Source, problems: Problems, *, what: str = "keys such as `stack:` and `assets:` at the top") -> Doc:
     """The mapping in a file, empty if it holds nothing; what is wrong in it goes to the problems."""
     doc = read(source.data or b"")
     for fault in doc.faults:
@@ -106,8 +106,7 @@ def parsed(source: Source, problems: Problems) -> Doc:
         if not fault.on_key:
             problems.mute(place)
     if doc.whole and doc.value is not None and not isinstance(doc.value, dict):
-        what = f"expected keys such as `stack:` and `assets:` at the top, got {a(doc.value)}"
-        problems.add(Place(source, line=1, column=1), what, address="")
+        problems.add(Place(source, line=1, column=1), f"expected {what}, got {a(doc.value)}", address="")
         doc.whole = False
-    doc.value = doc.value or {}
+    doc.value = doc.value if doc.whole and doc.value else {}
     return doc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.load.marks import Path
@@ -12,19 +12,56 @@ from reconciler.load.shapes import Shape
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut
 
-__all__ = ["NAME", "Entries", "Entry"]
+__all__ = ["NAME", "Entries", "Entry", "Expand", "Origin"]
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a stack, and a resource in its section, can be called."""
 
 
+class Origin:
+    """Where a generated resource comes from: an entry that stands for several, a row, a file beside its own.
+
+    `base` is the entry or the row, `side` a file or a row that gave the keys `given` of its metadata.
+    """
+
+    __slots__ = ("base", "given", "metadata", "shared", "side")
+
+    def __init__(
+        self,
+        base: Place,
+        shared: str | None,
+        side: Place | None = None,
+        metadata: str = "",
+        given: Collection[str] = (),
+    ) -> None:
+        self.base = base
+        self.shared = shared
+        """The address to blame for what the entry says of all its resources."""
+        self.side = side
+        self.metadata = metadata
+        self.given = frozenset(given)
+
+    def is_beside(self, path: Path) -> bool:
+        """Whether the side says what is at the path."""
+        return len(path) > 1 and path[0] == self.metadata and path[1] in self.given
+
+    def place(self, path: Path, *, on_key: bool) -> Place:
+        """Where a path below the resource is written."""
+        base = self.base
+        if self.side is not None and self.is_beside(path):
+            base, path = self.side, path[1:]
+        if base.line:
+            return base
+        return Place(base.source, (*base.path, *path), on_key=on_key or not path)
+
+
 class Entry:
-    """One resource as declared. `origin` is where, if its path in the YAML is not its address."""
+    """One resource as declared; `origin` is set if its path in the YAML is not its address."""
 
     __slots__ = ("address", "origin", "raw", "shape", "source")
 
     def __init__(
-        self, address: str, shape: Shape, raw: Mapping[str, Any], source: Source, origin: Place | None = None
+        self, address: str, shape: Shape, raw: Mapping[str, Any], source: Source, origin: Origin | None = None
     ) -> None:
         self.address = address
         self.shape = shape
@@ -40,16 +77,29 @@ class Entry:
     def place(self, path: Path = (), *, on_key: bool = False) -> Place:
         """Where a path below the resource is written."""
         if self.origin is not None:
-            return self.origin
+            return self.origin.place(path, on_key=on_key)
         return Place(self.source, (*self.address.split("/"), *path), on_key=on_key or not path)
+
+    def blamed(self, path: Path = ()) -> str:
+        """The address to name for what is wrong at a path: what many share is complained of once."""
+        if self.origin is None or self.origin.shared is None or self.origin.is_beside(path):
+            return self.address
+        return self.origin.shared
+
+
+Expand = Callable[[Entry], Iterable[Entry]]
+"""What an entry that says `files:`, `metadata_from:` or `…_from:` stands for."""
 
 
 class Entries(dict[str, Entry]):
     """address → entry, in the order of files and lines."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, expand: Expand) -> None:
         super().__init__()
         self._problems = problems
+        self._expand = expand
+        self.groups: dict[str, list[str]] = {}
+        """Address of an entry with `files:` → the addresses that it stands for."""
 
     def add_section(self, section: Any, shape: Shape, prefix: str, source: Source) -> None:
         """All entries of one section and what is nested in them. `prefix` is that of their addresses."""
@@ -76,11 +126,63 @@ class Entries(dict[str, Entry]):
         self._problems.add(place, f'"{cut(name)}" is no name; {rule}', address="")
 
     def _add(self, entry: Entry) -> None:
-        if entry.address in self:
-            first = self[entry.address].place()
-            self._problems.add(entry.place(), f"is declared twice; first at {first}", address=entry.address)
+        first = self.get(entry.address)
+        if first is not None or entry.address in self.groups:
+            place = (
+                first.place()
+                if first is not None
+                else Place(entry.source, tuple(entry.address.split("/")), on_key=True)
+            )
+            self._problems.add(entry.place(), f"is declared twice; first at {place}", address=entry.address)
             return
-        self[entry.address] = entry
+        if entry.shape.makers.isdisjoint(entry.raw):
+            self[entry.address] = entry
+        else:
+            self._add_made(entry)
         for section, child in entry.shape.children.items():
             if section in entry.raw:
                 self.add_section(entry.raw[section], child, f"{entry.address}/{section}/", entry.source)
+
+    def _add_made(self, entry: Entry) -> None:
+        """What an entry makes: itself filled in, those it stands for, or those that live in it."""
+        made = list(self._expand(entry))
+        if "files" in entry.raw:
+            self.groups[entry.address] = [one.address for one in made]
+        for one in made:
+            if one.address in self and self[one.address] is not one:
+                first = self[one.address].place()
+                self._problems.add(one.place(), f"is declared twice; first at {first}", address=one.address)
+            else:
+                self[one.address] = one
+
+    def spread(self) -> None:
+        """Give each entry whose key refers to a group a namesake for all that the group stands for.
+
+        `indexes/catalog/assets/clips` becomes `indexes/catalog/assets/clips.final.mp4` and so on.
+        """
+        if not self.groups:
+            return
+        entries = list(self.values())
+        self.clear()
+        for entry in entries:
+            for one in self._members(entry):
+                if one.address in self:
+                    first = self[one.address].place()
+                    self._problems.add(one.place(), f"is declared twice; first at {first}", address=one.address)
+                else:
+                    self[one.address] = one
+
+    def _members(self, entry: Entry) -> Iterable[Entry]:
+        spec = entry.shape.from_key
+        if spec is None or spec.ref is None:
+            return (entry,)
+        name = entry.raw.get(spec.name, entry.key)
+        group = self.groups.get(str(name)) or self.groups.get(f"{entry.shape.ref_prefix}{name}")
+        if group is None:
+            return (entry,)
+        raw = {key: value for key, value in entry.raw.items() if key != spec.name}
+        section = entry.address.removesuffix(entry.key)
+        origin = Origin(entry.place(), entry.address)
+        return [
+            Entry(section + address.rpartition("/")[2], entry.shape, raw, entry.source, origin) for address in group
+        ]

@@ -262,7 +262,8 @@ class _Builder:
         self.marks = self.marks or Marks(self.text)
         line, column = self.marks.find((*_path(at), key), on_key=True)
         first = f"; first at {line}:{column}" if line else ""
-        self._refuse(event, (at, key), f'the key "{cut(key)}" is there twice{first}')
+        summary = f'the key "{cut(key)}" is there twice{first}'
+        self.doc.faults.append(_fault(event, (at, key), summary, on_key=True))
 
     def _anchor(self, event: Any, at: At, value: Any, size: int) -> None:
         if event.anchor in self.anchors:

@@ -35,10 +35,14 @@ class Shape:
     alone: bool
     """Whether two entries with the same natural key would be mistaken for one another."""
     children: dict[str, Shape] = field(default_factory=dict)
+    makers: frozenset[str] = frozenset()
+    """Words that make resources of files and tables: `files`, `metadata_from`, `entities_from`."""
+    ref_prefix: str = ""
+    """Of the addresses that its key refers to, if it does."""
 
     def words(self) -> tuple[str, ...]:
         """All that an entry may hold."""
-        return (*self.fields, *OPTIONS, *self.children)
+        return (*self.fields, *OPTIONS, *self.children, *self.makers)
 
 
 def _shape(kind: type[Kind]) -> Shape:
@@ -64,7 +68,17 @@ def shapes_of(kinds: Iterable[type[Kind]]) -> dict[str, Shape]:
     for kind, shape in made.items():
         if kind.parent is not None:
             made[kind.parent].children[kind.section] = shape
+    for shape in made.values():
+        _connect(shape, {other.kind.__name__: other for other in made.values()})
     return {kind.section: shape for kind, shape in made.items() if kind.parent is None}
+
+
+def _connect(shape: Shape, by_name: Mapping[str, Shape]) -> None:
+    """Fill in what follows from the other kinds."""
+    of_files = {"files", "metadata_from"} if shape.file is not None else set()
+    shape.makers = frozenset(of_files | {f"{section}_from" for section in shape.children})
+    if shape.from_key is not None and shape.from_key.ref is not None:
+        shape.ref_prefix = by_name[shape.from_key.ref].prefix
 
 
 def address_of(path: Path, shapes: Mapping[str, Shape]) -> str:

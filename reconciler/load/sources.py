@@ -129,6 +129,14 @@ class Root:
         except OSError as error:
             raise Outside(f"cannot be read: {error.strerror}") from error
 
+    def exists(self, relative: str) -> bool:
+        """Whether there is anything at a normal path."""
+        return os.path.lexists(f"{self._real}/{relative}")
+
+    def fixed(self, pattern: str) -> str:
+        """The directories of a pattern before its first wild card, as the paths that it finds have them."""
+        return _fixed(self.normal(pattern))
+
     def own_files(self) -> list[str]:
         """The YAML files of the directory itself, sorted; hidden ones and directories are none."""
         with os.scandir(self._real) as entries:

@@ -1,0 +1,234 @@
+"""Tables beside a stack: CSV, TSV and JSON Lines as rows that know their lines, and columns as fields of resources."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.load.problems import Place, Problems
+from reconciler.load.scalars import from_text
+from reconciler.load.sources import Outside, Root, Source
+from reconciler.load.wording import a, cut, did_you_mean, one_of
+
+__all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "no_number", "object_once", "table_of"]
+
+SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
+TYPES: Final = ("text", "integer", "number", "boolean", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: where it begins, and what stands under each column; empty cells are not there."""
+
+    place: Place
+    cells: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that was read: column → where it is named first, and the rows."""
+
+    source: Source
+    columns: dict[str, Place]
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a field is made of."""
+
+    name: str
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How the columns of a table become fields: the file, the column of the key, and field → column, if said."""
+
+    file: str
+    key: str
+    fields: Mapping[str, Column] | None
+
+
+def columns_of(value: Any, place: Place, problems: Problems, *, key: str) -> Columns | None:
+    """What `entities_from:` and `metadata_from:` say: a path, or `{file, key, fields}`; `key` is the default column."""
+    if isinstance(value, str):
+        return _named(Columns(value, key, None), place, problems)
+    if not isinstance(value, dict) or not isinstance(value.get("file"), str):
+        problems.add(
+            place, f"expected a path, or {{file: PATH, key: COLUMN, fields: {{FIELD: COLUMN}}}}, got {a(value)}"
+        )
+        return None
+    for word in value:
+        if word not in ("file", "key", "fields"):
+            hint = did_you_mean(word, ("file", "key", "fields"))
+            problems.add(_below(place, word, on_key=True), f'unknown field "{cut(word)}"{hint}')
+    if not isinstance(value.get("key", key), str):
+        problems.add(_below(place, "key"), f"key: expected the name of a column, got {a(value['key'])}")
+        return None
+    fields = _fields(value["fields"], _below(place, "fields"), problems) if "fields" in value else None
+    return _named(Columns(value["file"], value.get("key", key), fields), place, problems)
+
+
+def _below(place: Place, *path: str | int, on_key: bool = False) -> Place:
+    return Place(place.source, (*place.path, *path), on_key=on_key)
+
+
+def _named(columns: Columns, place: Place, problems: Problems) -> Columns | None:
+    if columns.file.endswith(SUFFIXES):
+        return columns
+    problems.add(place, f'"{cut(columns.file)}" is no table; name a file that ends in {one_of(SUFFIXES)}')
+    return None
+
+
+def _fields(value: Any, place: Place, problems: Problems) -> dict[str, Column]:
+    if not isinstance(value, dict):
+        problems.add(place, f"fields: expected a mapping of field to column, got {a(value)}")
+        return {}
+    found: dict[str, Column] = {}
+    for field, column in value.items():
+        if isinstance(column, str):
+            found[field] = Column(column)
+        elif isinstance(column, dict) and _is_column(column):
+            found[field] = Column(column.get("column") or field, column.get("type"))
+        else:
+            what = f"expected a column, or {{column: COLUMN, type: {'|'.join(TYPES)}}}, got {a(column)}"
+            problems.add(_below(place, field), f"fields.{field}: {what}")
+    return found
+
+
+def _is_column(said: Mapping[str, Any]) -> bool:
+    known = said.keys() <= {"column", "type"} and said.get("type", "text") in TYPES
+    return known and isinstance(said.get("column", ""), str)
+
+
+def table_of(columns: Columns, root: Root, place: Place, problems: Problems) -> Table | None:
+    """The table in its file, if it has a column of keys; what is wrong in it goes to the problems."""
+    try:
+        source = root.read(columns.file)
+    except Outside as error:
+        problems.add(place, f'"{cut(columns.file)}" {error}')
+        return None
+    try:
+        text = (source.data or b"").decode("utf-8-sig")
+    except UnicodeDecodeError:
+        problems.add(Place(source), "is not UTF-8; save the file as UTF-8", address="")
+        return None
+    table = Table(source, {}, [])
+    read = _read_json_lines if columns.file.endswith(".jsonl") else _read_separated
+    read(text, table, problems)
+    wanted = [columns.key, *(column.name for column in (columns.fields or {}).values())]
+    for name in dict.fromkeys(wanted):
+        if name not in table.columns:
+            problems.add(place, f'{source.name} has no column "{cut(name)}"{did_you_mean(name, table.columns)}')
+    return table if columns.key in table.columns else None
+
+
+def _read_json_lines(text: str, table: Table, problems: Problems) -> None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        place = Place(table.source, line=number, column=1)
+        try:
+            value = json.loads(line, object_pairs_hook=object_once, parse_constant=no_number)
+        except json.JSONDecodeError as error:
+            problems.add(Place(table.source, line=number, column=error.colno), f"not JSON: {error.msg}", address="")
+        except (ValueError, RecursionError) as error:
+            problems.add(place, f"not JSON: {error}", address="")
+        else:
+            if isinstance(value, dict):
+                table.columns.update(dict.fromkeys(value, place))
+                table.rows.append(Row(place, {key: item for key, item in value.items() if item is not None}))
+            else:
+                problems.add(place, f"expected an object on each line, got {a(value)}", address="")
+
+
+def object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; raises ValueError when a key is there twice."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key is there twice")
+    return value
+
+
+def no_number(name: str) -> Any:
+    """Refuse NaN and the infinities, which are no JSON."""
+    raise ValueError(f"{name} is no number")
+
+
+def _read_separated(text: str, table: Table, problems: Problems) -> None:
+    delimiter = "\t" if table.source.name.endswith(".tsv") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    line = 1
+    try:
+        for cells in reader:
+            place = Place(table.source, line=line, column=1)
+            line = reader.line_num + 1
+            if not header:
+                header = cells
+                table.columns.update(dict.fromkeys(cells, place))
+                if len(table.columns) != len(cells) or "" in cells:
+                    problems.add(place, "each column needs a name of its own in the first line", address="")
+                    return
+            elif len(cells) not in (0, len(header)):
+                what = f"has {len(cells)} cells, and the first line names {len(header)} columns"
+                problems.add(place, what, address="")
+            elif cells:
+                table.rows.append(Row(place, {name: cell for name, cell in zip(header, cells, strict=True) if cell}))
+    except csv.Error as error:
+        problems.add(Place(table.source, line=line, column=1), f"not CSV: {error}", address="")
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """Turns rows into fields. `sort_of` says what the cells of a field are, and raises KeyError for no such field."""
+
+    columns: Columns
+    sort_of: Callable[[str], str]
+    problems: Problems
+
+    def mapped(self, table: Table, known: Iterable[str]) -> dict[str, Column]:
+        """field → column: as said, else by the columns' own names; a field that there is not is complained of."""
+        said = self.columns.fields
+        if said is None:
+            said = {name: Column(name) for name in table.columns if name != self.columns.key}
+        found: dict[str, Column] = {}
+        for field, column in said.items():
+            try:
+                found[field] = Column(column.name, column.type or self.sort_of(field))
+            except KeyError:
+                place = table.columns.get(column.name, Place(table.source))
+                self.problems.add(place, f'unknown field "{cut(field)}"{did_you_mean(field, known)}', address="")
+        return found
+
+    def fields(self, row: Row, mapped: Mapping[str, Column], address: str) -> dict[str, Any]:
+        """field → value of one row."""
+        return {
+            field: self._converted(row.cells[column.name], field, column.type or "text", row, address)
+            for field, column in mapped.items()
+            if column.name in row.cells
+        }
+
+    def _converted(self, value: Any, field: str, sort: str, row: Row, address: str) -> Any:
+        """A cell of text as what the field wants; what JSON has typed already stays as it is."""
+        if not isinstance(value, str) or sort == "text":
+            return value
+        if sort == "list":
+            return [item for item in (part.strip() for part in value.split(";")) if item]
+        typed = from_text(value.strip().lower() if sort == "boolean" else value.strip())
+        fits, words = _FITS[sort]
+        if type(typed) not in fits:
+            self.problems.add(row.place, f'{field}: expected {words}, got "{cut(value)}"', address=address)
+        return typed
+
+
+_FITS: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
+    "integer": ((int,), "a whole number"),
+    "number": ((int, float), "a number"),
+    "boolean": ((bool,), "true or false"),
+}
