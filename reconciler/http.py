@@ -67,6 +67,11 @@ class Pace:
         self._next = 0.0
         self._seen: list[float] = []
 
+    @property
+    def rate_per_s(self) -> float | None:
+        """Requests per second as of now; None when no 429 has come."""
+        return self._rate
+
     async def turn(self) -> None:
         """Wait until one more request may be sent."""
         now = self._clock.now()
@@ -125,6 +130,11 @@ class Http:
             )
         except (httpx.InvalidURL, ValueError, UnicodeError) as error:
             raise Unreachable(self._clean(f"{base_url!r} or the key cannot be used: {error}")) from None
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """How many requests per second the API takes, as far as it has said so by refusing some."""
+        return self._pace.rate_per_s
 
     async def __aenter__(self) -> Http:
         return self

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.kind import Field, Kind, Update, from_wire, to_wire
 from reconciler.model import Live, Stamp, Status
+from reconciler.tariff import Tariff
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -46,6 +47,7 @@ class Rest:
     name: ClassVar[str]
     kinds: ClassVar[tuple[type[Kind], ...]]
     page_size: ClassVar[int] = 50
+    tariff: ClassVar[Tariff] = Tariff()
     ready: ClassVar[frozenset[str]] = frozenset({"ready"})
     failed: ClassVar[frozenset[str]] = frozenset({"failed"})
     sending: Any = None
@@ -129,6 +131,10 @@ class Rest:
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         """How many bytes an object of these fields will have, for kinds that have bytes of ours."""
         return None
+
+    def chunk_requests(self, kind: type[Kind], fields: Mapping[str, Any], size_bytes: int) -> int:
+        """How many requests are expected besides the create until all bytes of a file are there."""
+        return 0
 
     # What is made in steps
 

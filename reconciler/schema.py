@@ -196,7 +196,7 @@ def _plan_schema() -> dict[str, Any]:
             "changes": {"type": "array", "items": {"$ref": "#/$defs/change"}},
             "drift": {"type": "array", "items": {"$ref": "#/$defs/change"}},
             "summary": counts,
-            "estimate": {"type": "object"},
+            "estimate": _estimate(),
             "unmanaged": counts,
             "fingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
             "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
@@ -205,6 +205,35 @@ def _plan_schema() -> dict[str, Any]:
         "dependentRequired": {"digest": ["steps", "containers", "origin", "tool_version", "unmanaged", "diagnostics"]},
         "$defs": {"change": change, "diagnostic": _diagnostic()},
     }
+
+
+def _estimate() -> dict[str, Any]:
+    """What `estimate.estimated` gives."""
+    count, number = {"type": "integer", "minimum": 0}, {"type": "number", "minimum": 0}
+    cost = {
+        "type": ["object", "null"],
+        "properties": {
+            "amount": number,
+            "currency": {"type": "string"},
+            "as_of": {"type": ["string", "null"]},
+            "source": {"type": "string"},
+            "objects_without_price": count,
+        },
+    }
+    known = {
+        "writes": count | {"description": "Requests that change something; exact."},
+        "polls": count | {"description": "Expected requests until all is ready."},
+        "reads_spent": count | {"description": "Requests that planning took."},
+        "uploads": count | {"description": "Files to send."},
+        "upload_bytes": count,
+        "chunk_requests": count | {"description": "Expected besides the writes, for files that are sent in chunks."},
+        "index_minutes": number | {"description": "Of media whose length is known."},
+        "index_objects": count,
+        "index_objects_of_unknown_length": count,
+        "cost": cost,
+        "seconds_at_rate_limit": {"type": ["number", "null"]},
+    }
+    return {"type": "object", "required": list(known), "properties": known}
 
 
 def _saved_plan() -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""What TwelveLabs costs and allows, as far as it could be found out; none of it is the vendor's word.
+
+Figures of 2026 from third parties, who compare prices of such services: check them against your own invoice, and
+write what you pay under `prices:` in the stack.
+"""
+
+from __future__ import annotations
+
+from reconciler.tariff import Measure, Metered, Quota, Tariff
+
+__all__ = ["TARIFF"]
+
+HOUR_MINUTES = 60
+
+TARIFF = Tariff(
+    metered=Metered(
+        kind="IndexedAsset",
+        media="asset",
+        models="models",
+        per_minute={"marengo3.0": 0.042},
+        currency="USD",
+        as_of="2026-01",
+        source="third parties, not the vendor",
+    ),
+    quotas={
+        "free": (
+            Quota("EntityCollection", Measure.OBJECTS, 1),
+            Quota("Entity", Measure.OBJECTS, 15),
+            Quota("IndexedAsset", Measure.MINUTES, 600),
+            Quota("IndexedAsset", Measure.AT_ONCE, 5),
+        ),
+        "developer": (
+            Quota("IndexedAsset", Measure.OBJECTS, 100_000, per_parent=True),
+            Quota("IndexedAsset", Measure.MINUTES, 10_000 * HOUR_MINUTES, per_parent=True),
+            Quota("IndexedAsset", Measure.AT_ONCE, 25),
+        ),
+    },
+    typical_wait_s={"Asset": 15.0, "IndexedAsset": 45.0, "Entity": 5.0},
+    wait_per_media_s={"IndexedAsset": 0.4},
+)
+"""The free plan's minutes are counted for good: deleting gives none of them back."""

@@ -1,0 +1,56 @@
+"""What an account costs and may hold: data of a provider, with a date and a source, for estimates before an apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+__all__ = ["Measure", "Metered", "Quota", "Tariff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Media that is billed by the minute when an object of a kind is made of it, once for each model of its parent."""
+
+    kind: str
+    media: str
+    """The field that refers to what has a duration."""
+    models: str
+    """The field of the parent that lists models by `name`."""
+    per_minute: Mapping[str, float]
+    """By model; of others the price is not known."""
+    currency: str
+    as_of: str
+    source: str
+
+
+class Measure(StrEnum):
+    """What a quota counts."""
+
+    OBJECTS = "objects"
+    MINUTES = "minutes"
+    AT_ONCE = "at once"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much of a kind an account of some plan may hold, in all or under each parent."""
+
+    kind: str
+    measure: Measure
+    most: float
+    per_parent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """All of it. A stack names its account's plan with `guards: {plan: NAME}`, and other prices with `prices:`."""
+
+    metered: Metered | None = None
+    quotas: Mapping[str, tuple[Quota, ...]] = field(default_factory=dict)
+    """By plan."""
+    typical_wait_s: Mapping[str, float] = field(default_factory=dict)
+    """By kind: how long a new object usually takes to become ready, apart from the length of its media."""
+    wait_per_media_s: Mapping[str, float] = field(default_factory=dict)
+    """By kind: seconds more for each second of media."""
