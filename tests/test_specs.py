@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 import yaml
 
 from reconciler.emulator import Emulator, transport
+from reconciler.emulator.limits import check_indexable
+from reconciler.emulator.media import examine
 from tests.commandline import CHECKOUT, Said, reconciler
 
 IN_SYNC = "No changes. {} is in sync."
@@ -243,3 +247,37 @@ def filled_by_hand(account: Path, video: bytes) -> dict[str, str]:
         return {"final_id": final, "portrait_id": portrait}
 
     return asyncio.run(fill())
+
+
+MEDIA = sorted(
+    file
+    for top in ("specs", "examples")
+    for file in (CHECKOUT / top).rglob("media/*")
+    if ".reconciler" not in file.parts
+)
+
+
+def test_media_are_small() -> None:
+    assert sum(file.stat().st_size for file in MEDIA) < 600_000
+
+
+@pytest.mark.parametrize("file", MEDIA, ids=lambda file: str(file.relative_to(CHECKOUT)))
+def test_media_are_legal_for_an_index(file: Path) -> None:
+    with file.open("rb") as opened:
+        media = examine(opened, file.name)
+
+    assert media.measured
+    check_indexable(media.as_json())
+    assert min(media.width or 400, media.height or 400) >= 360
+
+
+@pytest.mark.slow
+def test_media_are_made_by_the_script_and_the_same_each_time(tmp_path: Path) -> None:
+    script = CHECKOUT / "examples/quickstart/make_media.py"
+    for name in ("first", "second"):
+        subprocess.run([sys.executable, script, tmp_path / name], check=True)
+
+    first, second = ({file.name: file.read_bytes() for file in (tmp_path / n).iterdir()} for n in ("first", "second"))
+
+    assert first == second
+    assert first.keys() == {file.name for file in (CHECKOUT / "examples/quickstart/media").iterdir()}
