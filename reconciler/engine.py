@@ -18,17 +18,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from reconciler import guards
-from reconciler.apply import Finder, Journal, Ledger, Limits, Run, Walk, unfinished, without
+from reconciler.apply import Finder, Journal, Ledger, Limits, Run, Walk, inspected, problem_at, unfinished, without
 from reconciler.apply.find import fits
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused
-from reconciler.estimate import Means, estimated
 from reconciler.fetch import Wanted, fetch
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
 from reconciler.kind import Kind, canonical
 from reconciler.model import (
-    Action,
     Event,
     Intent,
     Live,
@@ -91,8 +89,9 @@ class Session:
         self.provider.sending = self.sending
         self._files = self.sending.files
 
-    async def survey(self, *, destroy: bool = False, everything: bool = False) -> Survey:
-        """Read what is needed and plan. `destroy` plans for a stack that declares nothing."""
+    async def survey(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Survey:
+        """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `inspect` looks into new
+        files, and raises Invalid with all that the API would refuse."""
         stack = replace(self.stack, resources={}, moved=(), removed=()) if destroy else self.stack
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
@@ -118,9 +117,9 @@ class Session:
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot)
         fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
-        estimate, warnings = estimated(plan, stack, claims, snapshot, self.provider.tariff, self._means(plan))
-        notes += [*plan.diagnostics, *warnings]
-        plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints, estimate=estimate)
+        if inspect:
+            notes += await inspected(self.provider, stack, plan)
+        plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints)
         return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved))
 
     def refusals(self, survey: Survey) -> list[str]:
@@ -212,26 +211,6 @@ class Session:
         self.state.commit(*old, *closed, *(Put(row) for row in rows))
         return rows
 
-    def _means(self, plan: Plan) -> Means:
-        """What is known of files and of the pace, for the estimate."""
-        kinds = {kind.__name__: kind for kind in self.provider.kinds}
-        sizes: dict[str, int] = {}
-        chunks = 0
-        for change in plan.changes:
-            if change.action in (Action.CREATE, Action.REPLACE):
-                size = self.provider.size_of(kinds[change.kind], change.fields)
-                if size is not None:
-                    sizes[change.address] = size
-                    chunks += self.provider.chunk_requests(kinds[change.kind], change.fields, size)
-        return Means(
-            sizes=sizes,
-            chunk_requests=chunks,
-            poll_s=self.limits.poll_s,
-            poll_max_s=self.limits.poll_max_s,
-            page_size=self.provider.page_size,
-            rate_per_s=self.provider.http.rate_per_s,
-        )
-
     def _unmasked(self, row: Recorded) -> Recorded:
         return replace(row, fields=unmask(row.fields, self.resolve))
 
@@ -274,12 +253,6 @@ def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
 
 def _sent(address: str, done: int, total: int) -> Event:
     return Event("upload", address, "create", done=done, total=total)
-
-
-def problem_at(stack: Stack, address: str, text: str, *path: str, severity: str = "error") -> Problem:
-    """A problem of an address (of a field, if `path` says so), at its place in YAML if it is declared."""
-    file, line, column = stack.where(address, *path) if address in stack.resources else ("", 0, 0)
-    return Problem(file, line, column, address, text, severity)
 
 
 def _recover(

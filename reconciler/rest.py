@@ -6,20 +6,19 @@ It decides nothing and keeps nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.kind import Field, Kind, Update, from_wire, to_wire
-from reconciler.model import Live, Stamp, Status
-from reconciler.tariff import Tariff
+from reconciler.model import Live, Resource, Stamp, Status
 
 if TYPE_CHECKING:
     from reconciler.http import Http
 
-__all__ = ["STAMP_KEYS", "Made", "Page", "Rest", "made_of", "stamp_to_wire"]
+__all__ = ["STAMP_KEYS", "Finding", "Made", "Page", "Rest", "made_of", "stamp_to_wire"]
 
 STAMP_KEYS = ("reconciler_stack", "reconciler_key", "reconciler_sha256")
 
@@ -41,13 +40,22 @@ class Made:
     refused: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a declared field that is worth saying before anything is sent; an `error` stops the run."""
+
+    address: str
+    field: str
+    text: str
+    severity: str = "error"
+
+
 class Rest:
     """One account behind one `Http`. Methods raise `errors.ApiError`s; `create` raises Unclear when it cannot know."""
 
     name: ClassVar[str]
     kinds: ClassVar[tuple[type[Kind], ...]]
     page_size: ClassVar[int] = 50
-    tariff: ClassVar[Tariff] = Tariff()
     ready: ClassVar[frozenset[str]] = frozenset({"ready"})
     failed: ClassVar[frozenset[str]] = frozenset({"failed"})
     sending: Any = None
@@ -132,9 +140,9 @@ class Rest:
         """How many bytes an object of these fields will have, for kinds that have bytes of ours."""
         return None
 
-    def chunk_requests(self, kind: type[Kind], fields: Mapping[str, Any], size_bytes: int) -> int:
-        """How many requests are expected besides the create until all bytes of a file are there."""
-        return 0
+    async def inspect(self, resources: Mapping[str, Resource], making: Collection[str]) -> list[Finding]:
+        """What the API would say of what is declared and shall be made, as far as it can be known beforehand."""
+        return []
 
     # What is made in steps
 

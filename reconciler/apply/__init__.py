@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
+from reconciler.apply.before import inspected, problem_at
 from reconciler.apply.find import Finder
 from reconciler.apply.run import Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
@@ -17,7 +18,19 @@ from reconciler.apply.write import Failures, Writer, without
 from reconciler.errors import ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 
-__all__ = ["Finder", "Journal", "Ledger", "Limits", "Run", "Unfinished", "Walk", "unfinished", "without"]
+__all__ = [
+    "Finder",
+    "Journal",
+    "Ledger",
+    "Limits",
+    "Run",
+    "Unfinished",
+    "Walk",
+    "inspected",
+    "problem_at",
+    "unfinished",
+    "without",
+]
 
 
 class Walk:

@@ -170,7 +170,7 @@ def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
         state = open_state(stack, chosen.state, create=False)
         try:
             async with open_session(stack, state, chosen) as session:
-                return await session.survey(everything=unmanaged)
+                return await session.survey(everything=unmanaged, inspect=False)
         finally:
             state.close()
 

@@ -9,6 +9,7 @@ from reconciler.upload.bandwidth import Bandwidth, parse_rate
 from reconciler.upload.body import Form, Slice, media_type
 from reconciler.upload.cache import Cache, cache_path
 from reconciler.upload.hashes import Files, Hashed, content_of_url
+from reconciler.upload.media import Probe, can_probe, probes
 from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
 from reconciler.upload.sending import Ledger, Sending
 
@@ -21,12 +22,15 @@ __all__ = [
     "Hashed",
     "Ledger",
     "Multipart",
+    "Probe",
     "Remote",
     "Sending",
     "SessionLost",
     "Slice",
     "cache_path",
+    "can_probe",
     "content_of_url",
     "media_type",
     "parse_rate",
+    "probes",
 ]

@@ -1,0 +1,49 @@
+"""What is looked at before anything is sent: new files against what the API takes, and bytes that are sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from reconciler.errors import Invalid, Problem
+from reconciler.model import Action, Plan, Stack
+from reconciler.rest import Rest
+
+__all__ = ["inspected", "problem_at"]
+
+
+async def inspected(provider: Rest, stack: Stack, plan: Plan) -> list[Problem]:
+    """Notes and warnings about what the plan makes. Raises Invalid with all that the API would refuse."""
+    making = [it.address for it in plan.changes if it.action in (Action.CREATE, Action.REPLACE)]
+    making = [address for address in making if address in stack.resources]
+    findings = await provider.inspect(stack.resources, making) if making else []
+    problems = [
+        problem_at(stack, it.address, it.text, *([it.field] if it.field else []), severity=it.severity)
+        for it in findings
+    ]
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise Invalid(errors)
+    return [*problems, *_twice(stack, making)]
+
+
+def problem_at(stack: Stack, address: str, text: str, *path: str, severity: str = "error") -> Problem:
+    """A problem of an address (of a field, if `path` says so), at its place in YAML if it is declared."""
+    file, line, column = stack.where(address, *path) if address in stack.resources else ("", 0, 0)
+    return Problem(file, line, column, address, text, severity)
+
+
+def _twice(stack: Stack, making: Collection[str]) -> Iterator[Problem]:
+    """The same bytes under two keys are two uploads, and that is said: one object cannot serve both."""
+    by_content: dict[str, list[str]] = {}
+    for address, resource in stack.resources.items():
+        if "file" in resource.fields:
+            by_content.setdefault(str(resource.fields.get("content")), []).append(address)
+    for address in making:
+        same = by_content.get(str(stack.resources[address].fields.get("content")), [])
+        if "file" in stack.resources[address].fields and len(same) > 1 and address != same[0]:
+            yield problem_at(
+                stack,
+                address,
+                f"has the same bytes as {same[0]} and is uploaded as well: one asset has one key, one filename and one "
+                f"metadata. If they need not differ, drop it and refer to {same[0]}",
+                severity="warning",
+            )

@@ -1,0 +1,133 @@
+"""New files against what TwelveLabs takes: sizes always, and what is in them where they can be looked into.
+
+All findings at once, before anything is sent. What the API is documented to refuse is an error; what it may well take
+is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from reconciler.model import Resource, parent_of
+from reconciler.providers.twelvelabs_limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
+from reconciler.rest import Finding
+from reconciler.upload import Files, Hashed, Probe, can_probe, media_type, probes
+
+__all__ = ["inspect"]
+
+DOCUMENTS = frozenset({"application/pdf", "text/plain", "text/markdown"})
+
+
+async def inspect(
+    resources: Mapping[str, Resource], making: Collection[str], files: Files, sizes: Mapping[str, Sizes]
+) -> list[Finding]:
+    """What is to be said of the files of the assets that are to be made."""
+    new = {
+        address: str(resources[address].fields["file"])
+        for address in making
+        if resources[address].kind == "Asset" and "file" in resources[address].fields
+    }
+    hashed, _ = await files.hashed(new.values())
+    found = [it for address, file in new.items() for it in _by_size(address, hashed[file].size_bytes, file, sizes)]
+    models, shown = _models(resources), _shown(resources)
+    used = {address: file for address, file in new.items() if address in models or address in shown}
+    if not used:
+        return found
+    if not can_probe():
+        text = f"{len(used)} new files were not inspected before their upload; pip install 'reconciler[media]'"
+        return [*found, Finding("", "", text, "note")]
+    wanted: dict[str, Hashed] = {file: hashed[file] for file in used.values() if hashed[file].size_bytes}
+    seen = await probes(files, wanted)
+    for address, file in used.items():
+        if file in seen:
+            found += _by_probe(address, seen[file], models.get(address, {}), shown.get(address))
+    return found
+
+
+def _models(resources: Mapping[str, Resource]) -> dict[str, dict[str, str]]:
+    """asset → model → an index with that model which it goes into"""
+    result: dict[str, dict[str, str]] = {}
+    for resource in resources.values():
+        index = resources.get(parent_of(resource.address) or "") if resource.kind == "IndexedAsset" else None
+        for model in index.fields.get("models", ()) if index else ():
+            assert index is not None
+            result.setdefault(resource.fields.get("asset", ""), {})[str(model.get("name"))] = index.address
+    return result
+
+
+def _shown(resources: Mapping[str, Resource]) -> dict[str, str]:
+    """asset → an entity that it shows"""
+    entities = (resource for resource in resources.values() if resource.kind == "Entity")
+    return {asset: entity.address for entity in entities for asset in entity.fields.get("assets", ())}
+
+
+def _by_size(address: str, size: int, file: str, sizes: Mapping[str, Sizes]) -> Iterator[Finding]:
+    mime = media_type(file)
+    kind = mime.partition("/")[0]
+    if size == 0:
+        yield Finding(address, "file", f"{file} is empty")
+    elif kind not in sizes and mime not in DOCUMENTS:
+        text = f"{file}: its name does not say whether it is video, audio or an image; the API may refuse it"
+        yield Finding(address, "file", text, "warning")
+    most = sizes.get(kind, sizes["video"]).chunks
+    if size > most:
+        noun = kind if kind in sizes else "file"
+        yield Finding(
+            address,
+            "file",
+            f"{file} has {_bytes(size)}; {noun if noun != 'file' else 'such'} files may have {_bytes(most)}",
+        )
+
+
+def _by_probe(address: str, probe: Probe, models: Mapping[str, str], entity: str | None) -> Iterator[Finding]:
+    if probe.broken:
+        text = f"cannot be read as media ({probe.broken}); the API may refuse it"
+        yield Finding(address, "file", text, "warning")
+        return
+    if entity and probe.kind != "image":
+        yield Finding(address, "file", f"is {_a(probe.kind)}; {entity} is to be shown by images", "warning")
+    elif entity and probe.codec not in IMAGE_CODECS:
+        yield Finding(address, "file", f"is {probe.codec}; images of entities are JPEG or PNG", "warning")
+    for model, index in models.items():
+        for text in _for_model(probe, model):
+            yield Finding(address, "file", f"{text} in {index} ({model})")
+
+
+def _for_model(probe: Probe, model: str) -> Iterator[str]:
+    if probe.kind == "image":
+        yield "is an image; only video and audio can be indexed"
+        return
+    length = next((it for name, it in LENGTHS.items() if model.startswith(name)), None)
+    if length and probe.duration_s is not None:
+        if probe.duration_s < length.least_s:
+            yield f"lasts {probe.duration_s:.1f} s, and must last {length.least_s:g} s at least"
+        if probe.duration_s > length.most_s:
+            yield f"lasts {probe.duration_s / 3600:.2f} h, and may last {length.most_s / 3600:g} h at most"
+    if probe.kind == "video":
+        yield from _frame(probe)
+
+
+def _frame(probe: Probe) -> Iterator[str]:
+    width, height = probe.width or 0, probe.height or 0
+    if not probe.codec or not width or not height:
+        yield f"has a picture that cannot be told (codec {probe.codec or 'unknown'}, {width}x{height})"
+        return
+    long, short = max(width, height), min(width, height)
+    if short < FRAMES.least_side:
+        yield f"has {width}x{height} pixels, and must have {FRAMES.least_side}x{FRAMES.least_side} at least"
+    if long > FRAMES.most_long_side or short > FRAMES.most_short_side:
+        most = f"{FRAMES.most_long_side}x{FRAMES.most_short_side}"
+        yield f"has {width}x{height} pixels, and may have {most} at most"
+    if long > FRAMES.most_aspect * short:
+        yield f"is {long / short:.2f}:1 ({width}x{height}), and may be {FRAMES.most_aspect}:1 at most"
+
+
+def _a(kind: str) -> str:
+    return {"audio": "sound", "video": "a video"}.get(kind, kind)
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}".replace(".0 ", " ")
+    return f"{count} bytes"
