@@ -22,11 +22,13 @@ from reconciler.apply import Finder, Journal, Ledger, Limits, Run, Walk, inspect
 from reconciler.apply.find import fits
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused
+from reconciler.estimate import Means, estimated
 from reconciler.fetch import Wanted, fetch
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
 from reconciler.kind import Kind, canonical
 from reconciler.model import (
+    Action,
     Event,
     Intent,
     Live,
@@ -117,9 +119,11 @@ class Session:
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot)
         fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
+        estimate, warnings = estimated(plan, stack, claims, snapshot, self.provider.tariff, self._means(plan))
+        notes += [*plan.diagnostics, *warnings]
         if inspect:
             notes += await inspected(self.provider, stack, plan)
-        plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints)
+        plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints, estimate=estimate)
         return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved))
 
     def refusals(self, survey: Survey) -> list[str]:
@@ -210,6 +214,26 @@ class Session:
         closed = [Close(intent.op) for intent in self.state.intents()]
         self.state.commit(*old, *closed, *(Put(row) for row in rows))
         return rows
+
+    def _means(self, plan: Plan) -> Means:
+        """What is known of files and of the pace, for the estimate."""
+        kinds = {kind.__name__: kind for kind in self.provider.kinds}
+        sizes: dict[str, int] = {}
+        chunks = 0
+        for change in plan.changes:
+            if change.action in (Action.CREATE, Action.REPLACE):
+                size = self.provider.size_of(kinds[change.kind], change.fields)
+                if size is not None:
+                    sizes[change.address] = size
+                    chunks += self.provider.chunk_requests(kinds[change.kind], change.fields, size)
+        return Means(
+            sizes=sizes,
+            chunk_requests=chunks,
+            poll_s=self.limits.poll_s,
+            poll_max_s=self.limits.poll_max_s,
+            page_size=self.provider.page_size,
+            rate_per_s=self.provider.http.rate_per_s,
+        )
 
     def _unmasked(self, row: Recorded) -> Recorded:
         return replace(row, fields=unmask(row.fields, self.resolve))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.kind import Field, Kind, Update, from_wire, to_wire
 from reconciler.model import Live, Resource, Stamp, Status
+from reconciler.tariff import Tariff
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -56,6 +57,7 @@ class Rest:
     name: ClassVar[str]
     kinds: ClassVar[tuple[type[Kind], ...]]
     page_size: ClassVar[int] = 50
+    tariff: ClassVar[Tariff] = Tariff()
     ready: ClassVar[frozenset[str]] = frozenset({"ready"})
     failed: ClassVar[frozenset[str]] = frozenset({"failed"})
     sending: Any = None
@@ -143,6 +145,10 @@ class Rest:
     async def inspect(self, resources: Mapping[str, Resource], making: Collection[str]) -> list[Finding]:
         """What the API would say of what is declared and shall be made, as far as it can be known beforehand."""
         return []
+
+    def chunk_requests(self, kind: type[Kind], fields: Mapping[str, Any], size_bytes: int) -> int:
+        """How many requests are expected besides the create until all bytes of a file are there."""
+        return 0
 
     # What is made in steps
 

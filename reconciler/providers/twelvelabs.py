@@ -33,9 +33,10 @@ from reconciler.kind import (
     WrongItems,
 )
 from reconciler.model import Live, Resource, Stamp, Status
-from reconciler.providers.twelvelabs_files import AssetFiles, moment, open_since, upload_status
+from reconciler.providers.twelvelabs_files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs_limits import SIZES
 from reconciler.providers.twelvelabs_media import inspect
+from reconciler.providers.twelvelabs_tariff import TARIFF
 from reconciler.rest import Finding, Made, Rest, made_of
 from reconciler.upload import Sending
 
@@ -247,6 +248,7 @@ class TwelveLabs(Rest):
     base_url = "https://api.twelvelabs.io/v1.3"
     url_variables = ("TWELVELABS_BASE_URL",)
     key_variables = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY")
+    tariff = TARIFF
     sending: Sending | None = None
     sizes = SIZES
 
@@ -264,6 +266,13 @@ class TwelveLabs(Rest):
 
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None
+
+    def chunk_requests(self, kind: type[Kind], fields: Mapping[str, Any], size_bytes: int) -> int:
+        """A PUT for each chunk, and what reports them. The server chooses how large they are."""
+        if size_bytes <= self.sizes[kind_of_file(fields["file"])].form:
+            return 0
+        chunks = -(-size_bytes // USUAL_CHUNK_BYTES)
+        return chunks + -(-chunks // REPORTED_AT_ONCE)
 
     async def create(
         self,
@@ -333,5 +342,6 @@ class TwelveLabs(Rest):
 
 
 FACTS = ("duration", "size", "created_at", "method", "video_count", "total_duration")
+USUAL_CHUNK_BYTES, REPORTED_AT_ONCE = 5 << 20, 50
 SAME_MOMENT_S = 5.0
 """One request makes an upload and its asset; their clocks are the server's."""
