@@ -114,7 +114,9 @@ def test_a_rebuilt_state_gives_the_plan_of_the_lost_one(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("state", ["kept", "lost"])
-def test_two_stacks_with_the_same_keys_and_files_leave_each_other_alone(bench: Bench, tmp_path: Path, state: str) -> None:
+def test_two_stacks_with_the_same_keys_and_files_leave_each_other_alone(
+    bench: Bench, tmp_path: Path, state: str
+) -> None:
     other = Bench(tmp_path / "other", emulator=bench.emulator)
     bench.write(V1)
     other.write(STRANGERS)
@@ -144,7 +146,14 @@ def test_an_index_name_of_another_stack_is_refused_by_name(bench: Bench, tmp_pat
 def test_a_failed_step_skips_what_waits_for_it_and_the_rest_goes_on(bench: Bench) -> None:
     bench.write(V1)
     bench.emulator.add_fault(
-        {"fault": "status", "method": "POST", "path": "/indexes", "status": 400, "body": {"code": "x", "message": "no"}, "count": 1}
+        {
+            "fault": "status",
+            "method": "POST",
+            "path": "/indexes",
+            "status": 400,
+            "body": {"code": "x", "message": "no"},
+            "count": 1,
+        }
     )
 
     report = bench.apply()

@@ -1,4 +1,4 @@
-"""A network that loses answers after the write was done, and an API that is busy: nothing is made twice, nothing lost."""
+"""A network that loses answers after the write was done, and an API that is busy: nothing twice, nothing lost."""
 
 from __future__ import annotations
 

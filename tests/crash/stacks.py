@@ -1,4 +1,4 @@
-"""Two versions of one stack: from nothing to V1 and from V1 to V2 every kind is made, changed, replaced, moved, deleted."""
+"""Two versions of one stack: from nothing to V1 and on to V2 every kind is made, changed, replaced, moved, deleted."""
 
 from __future__ import annotations
 

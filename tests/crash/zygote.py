@@ -3,8 +3,8 @@
 Reads one JSON line a run: {"argv": [...], "cwd": "...", "kill": N or 0, "env": {...}}; answers one line:
 {"code": exit code or null, "killed": bool, "points": ["before POST /assets", ...], "out": "..."}.
 
-The child is the real command line. Its HTTP transport and its state have a counter put around them; at the N-th point it
-kills itself with SIGKILL, as an out-of-memory killer or a power cut would: no handler runs, nothing is flushed.
+The child is the real command line. Its HTTP transport and its state have a counter put around them; at the N-th point
+it kills itself with SIGKILL, as an out-of-memory killer or a power cut would: no handler runs, nothing is flushed.
 """
 
 from __future__ import annotations
