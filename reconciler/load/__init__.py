@@ -28,6 +28,8 @@ from typing import Any
 from reconciler.errors import Invalid
 from reconciler.load import variables as vars_
 from reconciler.load.check import Checker
+from reconciler.load.contracts import WORD as CONTRACT
+from reconciler.load.contracts import Contracts
 from reconciler.load.documents import Documents
 from reconciler.load.entries import Entries, Origin
 from reconciler.load.generate import Generator
@@ -88,11 +90,13 @@ class _Load:
         entries = self._entries()
         closed, root = self._documents.closed, self._documents.root
         resources = Checker(entries, self._shapes, root, self._problems, closed=closed).resources()
+        contracts = Contracts(root, self._problems)
+        contracts.check(entries, resources, self._settings.given(CONTRACT))
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
         if self._problems:
             raise Invalid(list(self._problems.all(lambda path: address_of(path, self._shapes))))
-        sources = [*(document.source for document in self._documents), *self._generator.sources]
+        sources = [*(document.source for document in self._documents), *self._generator.sources, *contracts.sources]
         digest = _digest(sources, [values, entries.groups])
         return Stack(
             name=name,

@@ -79,7 +79,7 @@ class Checker:
                     options[name] = tuple(value) if name == "ignore" else True if name == "replace" else value
             elif name in entry.shape.kind.specs and name not in entry.shape.names:
                 self._say(entry, (name,), f"{name}: is found out, not declared; take it out", on_key=True)
-            elif name not in entry.shape.children and name not in entry.shape.makers:
+            elif name not in entry.shape.others:
                 fields[name] = value
         if options.get("external") is False:
             del options["external"]

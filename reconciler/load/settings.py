@@ -93,6 +93,11 @@ class Settings:
         value = self._single[key][1] if key in self._single else None
         return otherwise if value is None else value
 
+    def given(self, key: str) -> tuple[Place, Any] | None:
+        """Where and what, for a key that may be given once."""
+        place, value = self._single.get(key, (None, None))
+        return (place, value) if place is not None and value is not None else None
+
     def stack(self, blame: Place) -> str:
         """The stack's name; `blame` is the place to name when there is none."""
         name = self._required("stack", "`stack: NAME`", blame)

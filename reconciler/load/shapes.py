@@ -37,12 +37,14 @@ class Shape:
     children: dict[str, Shape] = field(default_factory=dict)
     makers: frozenset[str] = frozenset()
     """Words that make resources of files and tables: `files`, `metadata_from`, `entities_from`."""
+    others: tuple[str, ...] = ()
+    """All words that are neither fields nor options: its children's sections, what makes them, and their contract."""
     ref_prefix: str = ""
     """Of the addresses that its key refers to, if it does."""
 
     def words(self) -> tuple[str, ...]:
         """All that an entry may hold."""
-        return (*self.fields, *OPTIONS, *self.children, *self.makers)
+        return (*self.fields, *OPTIONS, *self.others)
 
 
 def _shape(kind: type[Kind]) -> Shape:
@@ -77,6 +79,8 @@ def _connect(shape: Shape, by_name: Mapping[str, Shape]) -> None:
     """Fill in what follows from the other kinds."""
     of_files = {"files", "metadata_from"} if shape.file is not None else set()
     shape.makers = frozenset(of_files | {f"{section}_from" for section in shape.children})
+    contract = ("metadata_schema",) if shape.children else ()
+    shape.others = (*shape.children, *sorted(shape.makers), *contract)
     if shape.from_key is not None and shape.from_key.ref is not None:
         shape.ref_prefix = by_name[shape.from_key.ref].prefix
 

@@ -1,0 +1,225 @@
+"""`metadata_schema:`: what the metadata of everything in a stack, an index or a collection must be like.
+
+The schema is written in place or in a JSON file, in draft 2020-12. `format` is asserted. References stay inside of the
+schema: nothing is fetched. What an `external:` resource has is not ours, and not asked about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.load.complaints import dotted
+from reconciler.load.entries import Entries, Entry
+from reconciler.load.marks import Path
+from reconciler.load.problems import Place, Problems
+from reconciler.load.sources import Outside, Root, Source
+from reconciler.load.tables import no_number, object_once
+from reconciler.load.wording import a, cut, did_you_mean, one_of, scrubbed, shown
+from reconciler.model import Resource, Secret, parent_of
+
+__all__ = ["WORD", "Contracts"]
+
+WORD: Final = "metadata_schema"
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A compiled schema and where it is asked for."""
+
+    place: Place
+    errors: Callable[[Any], Iterable[Any]]
+
+
+class Contracts:
+    """Checks the metadata of one stack. `sources` are the files of schemas that were read."""
+
+    def __init__(self, root: Root, problems: Problems) -> None:
+        self._root = root
+        self._problems = problems
+        self._of_files: dict[str, tuple[Source, Any] | None] = {}
+        self._broken: set[Place] = set()
+
+    @property
+    def sources(self) -> list[Source]:
+        """The files that were read."""
+        return [read[0] for read in self._of_files.values() if read is not None]
+
+    def check(self, entries: Entries, resources: Mapping[str, Resource], whole: tuple[Place, Any] | None) -> None:
+        """Hold the metadata of each resource against the schemas of what it is in; `whole` is that of the stack."""
+        for_all = self._compiled(*whole) if whole else None
+        of_parents = {
+            entry.address: self._compiled(entry.place((WORD,)), entry.raw[WORD])
+            for entry in entries.values()
+            if entry.shape.children and WORD in entry.raw
+        }
+        if for_all is None and not of_parents:
+            return
+        for entry in entries.values():
+            if entry.shape.metadata is not None and not resources[entry.address].external:
+                parent = parent_of(entry.address)
+                for contract in (for_all, of_parents.get(parent) if parent else None):
+                    if contract is not None:
+                        self._hold(entry, entry.shape.metadata.name, resources[entry.address], contract)
+
+    def _hold(self, entry: Entry, name: str, resource: Resource, contract: Contract) -> None:
+        metadata = resource.fields.get(name, {})
+        if not isinstance(metadata, dict) or contract.place in self._broken:
+            return
+        from referencing.exceptions import Unresolvable
+
+        try:
+            for error in contract.errors(metadata):
+                for path, on_key, summary in _explained(error):
+                    place = entry.place((name, *path), on_key=on_key)
+                    what = f"{dotted((name, *path)) if not on_key else name}: {summary} ({WORD} at {contract.place})"
+                    self._problems.add(place, what, address=entry.blamed((name, *path)))
+        except Unresolvable as error:
+            self._broken.add(contract.place)
+            self._problems.add(contract.place, f'{WORD}: no such part of it: "{cut(str(error.ref))}"')
+
+    # Schemas
+
+    def _compiled(self, place: Place, said: Any) -> Contract | None:
+        """The schema, ready for use; None and a problem if it is none."""
+        if isinstance(said, str) and not isinstance(said, Secret):
+            read = self._file(said, place)
+            if read is None:
+                return None
+            source, schema = read
+            within = Place(source)
+        else:
+            schema, within = said, place
+        if not isinstance(schema, dict):
+            self._problems.add(place, f"{WORD}: expected a JSON Schema, or the path of one, got {a(schema)}")
+            return None
+        problem = _schema_problem(schema)
+        if problem is not None:
+            path, summary = problem
+            inner = Place(within.source, (*within.path, *path))
+            self._problems.add(inner, f"{WORD}: {summary}", address="" if within is not place else None)
+            return None
+        from jsonschema import Draft202012Validator
+        from referencing import Registry
+
+        checker = Draft202012Validator.FORMAT_CHECKER
+        return Contract(place, Draft202012Validator(schema, registry=Registry(), format_checker=checker).iter_errors)
+
+    def _file(self, written: str, place: Place) -> tuple[Source, Any] | None:
+        if written not in self._of_files:
+            self._of_files[written] = self._read(written, place)
+        return self._of_files[written]
+
+    def _read(self, written: str, place: Place) -> tuple[Source, Any] | None:
+        try:
+            source = self._root.read(written)
+        except Outside as error:
+            self._problems.add(place, f'{WORD}: "{cut(written)}" {error}')
+            return None
+        try:
+            return source, json.loads(source.data or b"", object_pairs_hook=object_once, parse_constant=no_number)
+        except json.JSONDecodeError as error:
+            where = Place(source, line=error.lineno, column=error.colno)
+            self._problems.add(where, f"not JSON: {error.msg}", address="")
+        except (ValueError, RecursionError) as error:
+            self._problems.add(Place(source, line=1, column=1), f"not JSON: {error}", address="")
+        return None
+
+
+def _schema_problem(schema: Mapping[str, Any]) -> tuple[Path, str] | None:
+    """What is wrong with a schema: (path in it, summary)."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    if schema.get("$schema", DRAFT) not in (DRAFT, f"{DRAFT}#"):
+        return ("$schema",), f"is read as draft 2020-12; write {DRAFT}, or leave it out"
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        return tuple(error.absolute_path), f"is no JSON Schema: {cut(error.message)}"
+    outward = next(_outward(schema, ()), None)
+    return (outward, "may refer to its own parts only, as `#/$defs/…`") if outward is not None else None
+
+
+def _outward(schema: Any, path: Path) -> Iterator[Path]:
+    """References that lead out of a schema."""
+    if isinstance(schema, Mapping):
+        for key, value in schema.items():
+            if key in ("$ref", "$dynamicRef") and isinstance(value, str) and not value.startswith("#"):
+                yield (*path, key)
+            yield from _outward(value, (*path, key))
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from _outward(value, (*path, index))
+
+
+# What a violation is called
+
+_TYPES: Final = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+
+_LIMITS: Final[Mapping[str, str]] = {
+    "minimum": "must be at least {limit}, is {value}",
+    "maximum": "must be at most {limit}, is {value}",
+    "exclusiveMinimum": "must be more than {limit}, is {value}",
+    "exclusiveMaximum": "must be less than {limit}, is {value}",
+    "multipleOf": "must be a multiple of {limit}, is {value}",
+    "minLength": "must have at least {limit} characters, has {size}",
+    "maxLength": "must have at most {limit} characters, has {size}",
+    "minItems": "must have at least {limit} items, has {size}",
+    "maxItems": "must have at most {limit} items, has {size}",
+    "minProperties": "must have at least {limit} keys, has {size}",
+    "maxProperties": "must have at most {limit} keys, has {size}",
+    "pattern": "{value} does not fit the pattern {limit}",
+    "format": "{value} is no {limit}",
+    "const": "must be {shown_limit}, is {value}",
+}
+
+
+def _explained(error: Any) -> Iterator[tuple[Path, bool, str]]:
+    """(path in the metadata, whether the key is meant, summary) of one violation."""
+    path: Path = tuple(error.absolute_path)
+    value, limit = error.instance, error.validator_value
+    match error.validator:
+        case "required":
+            for name in limit:
+                if name not in value:
+                    yield path, True, f"needs `{name}`"
+        case "additionalProperties" if limit is False:
+            known = tuple(error.schema.get("properties", ()))
+            for name in _unknown(value, error.schema):
+                yield (*path, name), True, f'unknown key "{cut(name)}"{did_you_mean(name, known)}'
+        case "type":
+            expected = one_of(_TYPES[name] for name in ([limit] if isinstance(limit, str) else limit))
+            yield path, False, f"expected {expected}, got {a(value)}"
+        case "enum":
+            words = [item for item in limit if isinstance(item, str)]
+            hint = did_you_mean(value, words) if type(value) is str else ""
+            yield path, False, f"expected {one_of(map(shown, limit))}, got {a(value)}{hint}"
+        case keyword if keyword in _LIMITS:
+            size = len(value) if isinstance(value, (str, list, dict)) else 0
+            parts = {"limit": limit, "shown_limit": shown(limit), "value": shown(value), "size": size}
+            yield path, False, _LIMITS[keyword].format(**parts)
+        case _:
+            yield path, False, cut(scrubbed(error.message, value))
+
+
+def _unknown(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    from re import search
+
+    patterns = schema.get("patternProperties", {})
+    return [
+        name
+        for name in value
+        if name not in schema.get("properties", {}) and not any(search(pattern, name) for pattern in patterns)
+    ]
