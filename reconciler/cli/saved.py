@@ -43,7 +43,7 @@ def write_plan(
         variables=dict(chosen.variables or {}),
         var_file=chosen.var_file.as_posix() if chosen.var_file else None,
         options=dict(asked),
-        consent=asdict(consent) | {"replace": sorted(consent.replace)},
+        consent={name: sorted(it) if isinstance(it, frozenset) else it for name, it in asdict(consent).items()},
     )
     write_file(file, render(plan, origin))
 
@@ -73,14 +73,11 @@ def settings_of(saved: Saved, file: Path, chosen: Settings, options: Mapping[str
 
 def agreed_before(saved: Saved, now: Consent) -> Consent:
     """What was agreed to when the plan was made, and what is agreed to now."""
-    before = saved.origin.consent
-    return replace(
-        now,
-        adopt=now.adopt or before["adopt"],
-        replace=now.replace | frozenset(before["replace"]),
-        deletes=now.deletes or before["deletes"],
-        empty=now.empty or before["empty"],
-    )
+    both: dict[str, Any] = {}
+    for name, before in saved.origin.consent.items():
+        agreed = getattr(now, name)
+        both[name] = agreed | frozenset(before) if isinstance(agreed, frozenset) else agreed or before
+    return replace(now, **both)
 
 
 def write_file(file: Path, text: str) -> None:
