@@ -249,6 +249,39 @@ def filled_by_hand(account: Path, video: bytes) -> dict[str, str]:
     return asyncio.run(fill())
 
 
+SPECS = sorted(path.name for path in (CHECKOUT / "specs").iterdir())
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_init_makes_a_stack_that_works_and_that_editors_understand(name: str, tmp_path: Path) -> None:
+    made = reconciler("init", "here", f"--spec={name}", cwd=tmp_path)
+
+    assert made.code == 0
+    assert made.last_line == "Try it offline: reconciler plan here --emulator"
+    assert reconciler("plan", "here", "--emulator", cwd=tmp_path).last_line.startswith("Plan: ")
+    for file in (tmp_path / "here").rglob("*.yaml"):
+        header = file.read_text(encoding="utf-8").splitlines()[0]
+        schema = file.parent / header.removeprefix("# yaml-language-server: $schema=")
+        assert schema.read_bytes() == (CHECKOUT / "schemas/twelvelabs.json").read_bytes()
+
+
+def test_init_lists_what_there_is_in_a_line_each() -> None:
+    lines = reconciler("init", "--list").out.splitlines()
+
+    assert [line.split()[0] for line in lines] == SPECS
+    assert all(len(line.split()) > 5 for line in lines)
+
+
+def test_init_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text("mine", encoding="utf-8")
+
+    said = reconciler("init", tmp_path)
+
+    assert said.code == 1
+    assert "stack.yaml is there already; choose an empty directory" in said.err
+    assert [file.name for file in tmp_path.iterdir()] == ["stack.yaml"]
+
+
 MEDIA = sorted(
     file
     for top in ("specs", "examples")

@@ -4,8 +4,9 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-reconciler=${RECONCILER:-reconciler}
-python=$(dirname "$(command -v "$reconciler")")/python
+reconciler=$(command -v "${RECONCILER:-reconciler}") || { echo "demo: there is no ${RECONCILER:-reconciler}" >&2; exit 1; }
+case $reconciler in /*) ;; *) reconciler=$PWD/$reconciler ;; esac
+python=$(dirname "$reconciler")/python
 [ -x "$python" ] || python=python3
 
 work=$(mktemp -d)
@@ -48,7 +49,7 @@ unset TWELVELABS_BASE_URL RECONCILER_STATE || true
 emulator=$!
 until grep -q '^Serving on ' "$work/emulator.log"; do
     kill -0 "$emulator" 2>/dev/null || { cat "$work/emulator.log" >&2; emulator=; fail "the emulator did not start"; }
-    sleep 0.1
+    sleep 0.1 2>/dev/null || sleep 1
 done
 url=$(sed -n 's/^Serving on \([^ ]*\).*/\1/p' "$work/emulator.log")
 printf 'Serving on %s\n' "$url"
