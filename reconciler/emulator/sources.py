@@ -73,10 +73,12 @@ def from_file(file: SentFile, name: str) -> Source:
     return Source("file", filename, media.as_json(), filename)
 
 
-def from_base64(text: str, name: str, kind: str, most: int) -> Source:
+def from_base64(text: str, name: str, kind: str, most: int, *, too_large: int = 400) -> Source:
     """Bytes in the request; a data URL's head is left out. `most` is of the encoded text."""
     if len(text) > most:
-        raise Problem(413, "media_filesize_too_large", f"The {name} parameter may have {most} characters at most.")
+        raise Problem(
+            too_large, "media_filesize_too_large", f"The {name} parameter may have {most} characters at most."
+        )
     try:
         content = base64.b64decode(text.rsplit(",", 1)[-1].encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
@@ -96,7 +98,7 @@ def from_asset(call: Call, asset_id: str, *, status: int = 400) -> Source:
     return Source("asset_id", asset.name, asset.doc["media"], asset.id, asset.seq)
 
 
-def media_source(call: Call, part: Body, kind: str, *, most: int, status: int = 400) -> Source:
+def media_source(call: Call, part: Body, kind: str, *, most: int, status: int = 400, too_large: int = 400) -> Source:
     """Exactly one of `url`, `base64_string` and `asset_id`."""
     url, encoded, asset_id = part.maybe_text("url"), part.maybe_text("base64_string"), part.maybe_text("asset_id")
     if sum(1 for way in (url, encoded, asset_id) if way) > 1:
@@ -104,7 +106,7 @@ def media_source(call: Call, part: Body, kind: str, *, most: int, status: int = 
     if url:
         found = from_url(url, f"{part.where}.url", kind)
     elif encoded:
-        found = from_base64(encoded, f"{part.where}.base64_string", kind, most)
+        found = from_base64(encoded, f"{part.where}.base64_string", kind, most, too_large=too_large)
     elif asset_id:
         found = from_asset(call, asset_id, status=status)
     else:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from reconciler.emulator.call import Family
 from reconciler.emulator.families import (
+    analyze,
+    analyze_tasks,
     assets,
     entities,
     entity_collections,
@@ -33,4 +35,6 @@ FAMILIES: tuple[Family, ...] = (
     tasks.FAMILY,
     transfers.FAMILY,
     search.FAMILY,
+    analyze.FAMILY,
+    analyze_tasks.FAMILY,
 )
