@@ -18,7 +18,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from reconciler import guards
-from reconciler.apply import Finder, Journal, Ledger, Limits, Run, Walk, inspected, problem_at, unfinished, without
+from reconciler.apply import (
+    Finder,
+    Journal,
+    Ledger,
+    Limits,
+    Run,
+    Walk,
+    inspected,
+    lengths,
+    problem_at,
+    unfinished,
+    without,
+)
 from reconciler.apply.find import fits
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused
@@ -112,17 +124,19 @@ class Session:
         snapshot, recorded = begun.snapshot, _after(recorded, begun.writes)
         recovered, unresolved, notes = _recover(recorded, begun.intents, snapshot)
         recorded = _after(recorded, recovered)
-        recovered, notes = [*begun.writes, *recovered], [*begun.notes, *notes]
+        recovered, notes = [*begun.writes, *recovered], [*begun.notes, *notes, *self._warning()]
         claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot)
         fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
-        estimate, warnings = estimated(plan, stack, claims, snapshot, self.provider.tariff, self._means(plan))
-        notes += [*plan.diagnostics, *warnings]
+        notes += plan.diagnostics
         if inspect:
             notes += await inspected(self.provider, stack, plan)
+        means = self._means(plan, await lengths(self.provider, stack, plan) if inspect else {})
+        estimate, warnings = estimated(plan, stack, claims, snapshot, self.provider.tariff, means)
+        notes += warnings
         plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints, estimate=estimate)
         return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved))
 
@@ -140,14 +154,16 @@ class Session:
         here = Origin(account=self.account, stack_digest=self.stack.digest)
         return check(saved, survey.plan, here, by_others=others)
 
-    async def settle(self, survey: Survey) -> bool:
-        """Under the lock, before anything is written: record what an interrupted run made, and look up what is still
-        unclear. True when a new survey is needed because something turned up."""
+    async def settle(self, survey: Survey) -> None:
+        """Under the lock, before anything is planned for good: record what an interrupted run made, and look up what
+        is still unclear, so that no intent stays open. What was found counts at once: the next list may lag."""
         finder = Finder(self.provider, survey.snapshot, self.clock, self.limits)
         found = await asyncio.gather(*(finder.find(intent) for intent in survey.unresolved))
-        closes = [Close(intent.op) for intent, live in zip(survey.unresolved, found, strict=True) if live is None]
-        self.state.commit(*survey.recovered, *closes)
-        return any(live is not None for live in found)
+        rows = {row.address: row for row in survey.claims.rows.values()}
+        writes: list[Write] = list(survey.recovered)
+        for intent, live in zip(survey.unresolved, found, strict=True):
+            writes += _adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
+        self.state.commit(*writes)
 
     async def apply(
         self,
@@ -215,7 +231,7 @@ class Session:
         self.state.commit(*old, *closed, *(Put(row) for row in rows))
         return rows
 
-    def _means(self, plan: Plan) -> Means:
+    def _means(self, plan: Plan, durations: Mapping[str, float]) -> Means:
         """What is known of files and of the pace, for the estimate."""
         kinds = {kind.__name__: kind for kind in self.provider.kinds}
         sizes: dict[str, int] = {}
@@ -228,12 +244,20 @@ class Session:
                     chunks += self.provider.chunk_requests(kinds[change.kind], change.fields, size)
         return Means(
             sizes=sizes,
+            durations=durations,
             chunk_requests=chunks,
             poll_s=self.limits.poll_s,
             poll_max_s=self.limits.poll_max_s,
             page_size=self.provider.page_size,
             rate_per_s=self.provider.http.rate_per_s,
         )
+
+    def _warning(self) -> list[Problem]:
+        """Said to who does without stamps: then nothing but the state tells what is ours."""
+        if self.stack.stamps:
+            return []
+        risk = "nothing is known to be ours" if not self.state.exists else "keep the state safe: nothing replaces it"
+        return [Problem("", 0, 0, "", f"`stamps: false`, so only the state tells what is ours; {risk}", "note")]
 
     def _unmasked(self, row: Recorded) -> Recorded:
         return replace(row, fields=unmask(row.fields, self.resolve))

@@ -146,6 +146,10 @@ class Rest:
         """What the API would say of what is declared and shall be made, as far as it can be known beforehand."""
         return []
 
+    async def lengths(self, resources: Mapping[str, Resource], making: Collection[str]) -> dict[str, float]:
+        """address → seconds, of media that shall be made and can be looked into here."""
+        return {}
+
     def chunk_requests(self, kind: type[Kind], fields: Mapping[str, Any], size_bytes: int) -> int:
         """How many requests are expected besides the create until all bytes of a file are there."""
         return 0

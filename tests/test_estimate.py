@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.emulator import Emulator
 from reconciler.errors import Invalid
+from tests.commandline import CHECKOUT
 from tests.running import Bench
 
 HEAD = "stack: sports\nprovider: twelvelabs\n"
@@ -219,7 +220,8 @@ def test_wrong_prices_are_errors(tmp_path: Path, more: str, says: str) -> None:
 
 
 def warnings(bench: Bench) -> list[str]:
-    return [note.summary for note in bench.survey().plan.diagnostics if note.severity == "warning"]
+    notes = bench.survey().plan.diagnostics
+    return [note.summary for note in notes if note.severity == "warning" and not note.address]
 
 
 def test_quotas_of_the_named_plan_are_warned_of_before(tmp_path: Path) -> None:
@@ -271,3 +273,14 @@ def test_a_plan_that_is_not_known_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(Invalid, match=r"guards.plan: there is no plan 'gold'; known: free, developer"):
         bench.survey()
+
+
+def test_a_new_file_is_as_long_as_its_header_says(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    video = (CHECKOUT / "examples/quickstart/media/final.mp4").read_bytes()
+    bench.write(BASE | {"final.mp4": video})
+
+    estimate = bench.survey().plan.estimate
+
+    assert estimate["index_objects_of_unknown_length"] == 0
+    assert 0 < estimate["index_minutes"] < 5

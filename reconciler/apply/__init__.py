@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from reconciler.apply.before import inspected, problem_at
+from reconciler.apply.before import inspected, lengths, problem_at
 from reconciler.apply.find import Finder
 from reconciler.apply.run import Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
@@ -27,6 +27,7 @@ __all__ = [
     "Unfinished",
     "Walk",
     "inspected",
+    "lengths",
     "problem_at",
     "unfinished",
     "without",

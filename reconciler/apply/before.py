@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import Invalid, Problem
 from reconciler.model import Action, Plan, Stack
 from reconciler.rest import Rest
 
-__all__ = ["inspected", "problem_at"]
+__all__ = ["inspected", "lengths", "problem_at"]
 
 
 async def inspected(provider: Rest, stack: Stack, plan: Plan) -> list[Problem]:
     """Notes and warnings about what the plan makes. Raises Invalid with all that the API would refuse."""
-    making = [it.address for it in plan.changes if it.action in (Action.CREATE, Action.REPLACE)]
-    making = [address for address in making if address in stack.resources]
+    making = _making(stack, plan)
     findings = await provider.inspect(stack.resources, making) if making else []
     problems = [
         problem_at(stack, it.address, it.text, *([it.field] if it.field else []), severity=it.severity)
@@ -23,6 +22,17 @@ async def inspected(provider: Rest, stack: Stack, plan: Plan) -> list[Problem]:
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise Invalid(errors)
     return [*problems, *_twice(stack, making)]
+
+
+async def lengths(provider: Rest, stack: Stack, plan: Plan) -> Mapping[str, float]:
+    """address → seconds, of new media that can be looked into."""
+    making = _making(stack, plan)
+    return await provider.lengths(stack.resources, making) if making else {}
+
+
+def _making(stack: Stack, plan: Plan) -> list[str]:
+    made = (it.address for it in plan.changes if it.action in (Action.CREATE, Action.REPLACE))
+    return [address for address in made if address in stack.resources]
 
 
 def problem_at(stack: Stack, address: str, text: str, *path: str, severity: str = "error") -> Problem:

@@ -35,7 +35,7 @@ from reconciler.kind import (
 from reconciler.model import Live, Resource, Stamp, Status
 from reconciler.providers.twelvelabs_files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs_limits import SIZES
-from reconciler.providers.twelvelabs_media import inspect
+from reconciler.providers.twelvelabs_media import inspect, lengths
 from reconciler.providers.twelvelabs_tariff import TARIFF
 from reconciler.rest import Finding, Made, Rest, made_of
 from reconciler.upload import Sending
@@ -266,6 +266,10 @@ class TwelveLabs(Rest):
 
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None
+
+    async def lengths(self, resources: Mapping[str, Resource], making: Collection[str]) -> dict[str, float]:
+        assert self.sending is not None, "whoever plans has said how files are looked into"
+        return await lengths(resources, making, self.sending.files)
 
     def chunk_requests(self, kind: type[Kind], fields: Mapping[str, Any], size_bytes: int) -> int:
         """A PUT for each chunk, and what reports them. The server chooses how large they are."""

@@ -13,7 +13,7 @@ from reconciler.providers.twelvelabs_limits import FRAMES, IMAGE_CODECS, LENGTHS
 from reconciler.rest import Finding
 from reconciler.upload import Files, Hashed, Probe, can_probe, media_type, probes
 
-__all__ = ["inspect"]
+__all__ = ["inspect", "lengths"]
 
 DOCUMENTS = frozenset({"application/pdf", "text/plain", "text/markdown"})
 
@@ -42,6 +42,18 @@ async def inspect(
         if file in seen:
             found += _by_probe(address, seen[file], models.get(address, {}), shown.get(address))
     return found
+
+
+async def lengths(resources: Mapping[str, Resource], making: Collection[str], files: Files) -> dict[str, float]:
+    """address → seconds, of new files that are to be indexed; nothing of those that cannot be looked into."""
+    if not can_probe():
+        return {}
+    indexed = _models(resources).keys() & set(making)
+    new = {it: str(resources[it].fields["file"]) for it in sorted(indexed) if "file" in resources[it].fields}
+    hashed, _ = await files.hashed(new.values())
+    seen = await probes(files, {name: it for name, it in hashed.items() if it.size_bytes})
+    found = {address: seen[file].duration_s for address, file in new.items() if file in seen}
+    return {address: seconds for address, seconds in found.items() if seconds is not None}
 
 
 def _models(resources: Mapping[str, Resource]) -> dict[str, dict[str, str]]:
