@@ -14,7 +14,7 @@ emulator=
 finish() {
     status=$?
     trap - EXIT
-    if [ -n "$emulator" ]; then kill "$emulator" 2>/dev/null || true; fi
+    if [ -n "$emulator" ]; then kill "$emulator" 2>/dev/null && wait "$emulator" || true; fi
     rm -rf "$work"
     exit "$status"
 }
