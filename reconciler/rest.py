@@ -138,6 +138,10 @@ class Rest:
         """What is good to know and cannot be declared."""
         return {}
 
+    def name_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> str | None:
+        """The file name that an object of these fields will show, for kinds that have bytes."""
+        return None
+
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         """How many bytes an object of these fields will have, for kinds that have bytes of ours."""
         return None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.engine import Limits, Session
 from reconciler.errors import IncompleteListing, Invalid, ReconcilerError
 from reconciler.guards import Consent
-from reconciler.model import Action
+from reconciler.model import Action, Report
 from tests.crash.stacks import IN_V1, STRANGERS, V1, V2
-from tests.running import Bench
+from tests.running import AGREED, Bench
 
 
 def many(count: int) -> dict[str, str | bytes]:
@@ -214,4 +217,97 @@ def test_what_was_deleted_by_hand_is_drift_and_made_anew(bench: Bench) -> None:
     assert [(c.address, c.action) for c in plan.drift] == [("entity_collections/people/entities/ann", Action.DELETE)]
     assert [(c.address, c.action) for c in plan.changes] == [("entity_collections/people/entities/ann", Action.CREATE)]
     done(bench)
+    assert bench.survey().plan.changes == ()
+
+
+def without_stamps(files: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
+    return {**files, "stack.yaml": str(files["stack.yaml"]).replace("provider:", "stamps: false\nprovider:")}
+
+
+def test_without_stamps_the_plan_says_that_the_state_is_needed_and_nothing_is_marked(bench: Bench) -> None:
+    bench.write(without_stamps(V1))
+
+    done(bench)
+
+    survey = bench.survey()
+    assert survey.plan.changes == ()
+    assert [note.summary for note in survey.plan.diagnostics] == [
+        "`stamps: false`, so only the state tells what is ours; keep the state safe: nothing replaces it"
+    ]
+    assert all(live.stamp is None for live in survey.claims.live.values())
+
+
+def test_without_stamps_a_lost_answer_is_found_by_name_and_size(bench: Bench) -> None:
+    bench.write(without_stamps(V1))
+    bench.emulator.add_fault({"fault": "drop_after", "method": "POST", "path": "/**", "probability": 0.5, "seed": 3})
+
+    done(bench)
+
+    assert len(bench.names("asset")) == 5
+    assert bench.survey().plan.changes == ()
+
+
+def test_foreign_objects_are_counted_and_never_block(bench: Bench, tmp_path: Path) -> None:
+    other = Bench(tmp_path / "other", emulator=bench.emulator)
+    other.write(STRANGERS)
+    done(other)
+    bench.write(V1)
+
+    done(bench, replace(AGREED, adopt=False))
+
+    plan = bench.survey(everything=True).plan
+    assert plan.unmanaged == {"Asset": 2, "Entity": 1, "EntityCollection": 1, "Index": 1, "IndexedAsset": 1}
+    assert plan.changes == ()
+
+
+def test_an_object_changed_between_plan_and_delete_is_not_deleted(bench: Bench) -> None:
+    bench.write(V1)
+    done(bench)
+    bench.write(V2)
+    id = bench.survey().claims.orphans["assets/goes"].id
+
+    async def change_it_after_the_plan(session: Session) -> Report:
+        survey = await session.survey()
+        await session.provider.http.request(
+            "PATCH", f"/assets/{id}/user-metadata", json={"user_metadata": {"by": "hand"}}
+        )
+        return await session.apply(survey, command="test")
+
+    report = bench.run(change_it_after_the_plan)
+
+    (failed,) = [outcome for outcome in report.outcomes if outcome.result == "failed"]
+    assert failed.address == "assets/goes"
+    assert "was changed since the plan" in failed.message
+    assert "goes.mp4" in bench.names("asset")
+
+
+def test_what_is_already_gone_counts_as_deleted(bench: Bench) -> None:
+    bench.write(V1)
+    done(bench)
+    bench.write(V2)
+
+    async def delete_it_after_the_plan(session: Session) -> Report:
+        survey = await session.survey()
+        row = survey.claims.orphans["entity_collections/people/entities/leaves"]
+        await session.provider.http.request("DELETE", f"/entity-collections/{row.parent_id}/entities/{row.id}")
+        return await session.apply(survey, command="test")
+
+    assert not bench.run(delete_it_after_the_plan).failed
+    assert bench.survey().plan.changes == ()
+
+
+def test_an_answer_lost_and_then_a_kill_is_settled_though_lists_lag(bench: Bench) -> None:
+    """The create was done, its answer lost, the run gone; the next run's lists lag behind: still only one."""
+    bench.write(V1)
+    bench.limits = Limits(poll_s=0.01, settle=1, tries=1)
+    bench.emulator.add_fault({"fault": "drop_after", "method": "POST", "path": "/assets", "count": 5})
+    bench.emulator.add_fault({"fault": "lag", "method": "GET", "path": "/assets", "reads": 3})
+    assert bench.apply().failed
+    bench.limits = Limits(poll_s=0.01)
+
+    for _ in range(2):
+        bench.apply()
+
+    bench.emulator.clear_faults()
+    assert len(bench.names("asset")) == 5
     assert bench.survey().plan.changes == ()

@@ -31,18 +31,20 @@ def look_for(
     parent_id: str | None,
     stamp: Stamp | None,
     present: Mapping[str, Live],
+    name: str | None = None,
     size_bytes: int | None = None,
 ) -> dict[str, Any]:
     """How a new object can be told from all that was there before: kept in the intent, plain JSON.
 
-    `fields` have ids for references. `not` holds the ids of objects that look the same and are known already.
+    `fields` have ids for references. `not` holds the ids of objects that look the same and are known already. `name`
+    and `size_bytes` tell a file where neither a stamp nor a natural key does.
     """
     natural = {name: fields.get(name) for name in kind.natural_key}
-    if not natural and stamp is None:
-        natural = {name: fields[name] for name in ("filename",) if name in fields}
+    if not natural and stamp is None and name:
+        natural = {"filename": name}
     marks = None if stamp is None else {"stack": stamp.stack, "key": stamp.key, "content": stamp.content}
     marked = kind.field_with(lambda field: field.stamped)
-    sought = {
+    sought: dict[str, Any] = {
         "parent_id": parent_id,
         "natural": natural,
         "stamp": marks if marked else None,

@@ -329,7 +329,9 @@ class Writer:
     ) -> Intent:
         if verb is Verb.CREATE:
             present = self.run.snapshot.by_kind.get(kind.__name__, {})
-            sought = look_for(kind, fields, parent_id, stamp, present, self.run.provider.size_of(kind, fields))
+            provider = self.run.provider
+            name, size = provider.name_of(kind, fields), provider.size_of(kind, fields)
+            sought = look_for(kind, fields, parent_id, stamp, present, name, size)
         else:
             sought = {"fields": sorted(fields)}
         op = secrets.token_hex(8)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from annotated_types import MaxLen, MinLen
 from pydantic import BeforeValidator, StringConstraints
@@ -263,6 +265,12 @@ class TwelveLabs(Rest):
         if isinstance(error := raw.get("error"), Mapping):
             facts["error"] = error.get("message")
         return {name: value for name, value in facts.items() if value is not None}
+
+    def name_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> str | None:
+        if kind is not Asset:
+            return None
+        source = fields.get("file") or urlsplit(fields.get("url", "")).path
+        return fields.get("filename") or PurePosixPath(source).name
 
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None

@@ -82,7 +82,9 @@ def test_what_is_not_read_here_is_nothing() -> None:
     assert [probed(content) for content in (b"", b"film", b"GIF89a", b"\0\0\0\x18ftypheic0000")] == [None] * 4
 
 
-@pytest.mark.parametrize("content", [film(), picture("png", 20, 20), picture("mjpeg", 20, 20), song(1)], ids=repr)
+@pytest.mark.parametrize(
+    "content", [film(), picture("png", 20, 20), picture("mjpeg", 20, 20), song(1)], ids=["film", "png", "jpeg", "song"]
+)
 def test_a_file_that_ends_too_early_is_broken(content: bytes) -> None:
     with pytest.raises(Broken):
         probed(content[:18])
