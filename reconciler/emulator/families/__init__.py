@@ -10,6 +10,9 @@ from reconciler.emulator.families import (
     analyze,
     analyze_tasks,
     assets,
+    embed,
+    embed_tasks,
+    embed_v2,
     entities,
     entity_collections,
     indexed_assets,
@@ -37,4 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     search.FAMILY,
     analyze.FAMILY,
     analyze_tasks.FAMILY,
+    embed.FAMILY,
+    embed_tasks.FAMILY,
+    embed_v2.FAMILY,
 )

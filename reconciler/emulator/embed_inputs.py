@@ -1,0 +1,180 @@
+"""What the second version of embed is asked to embed: a text, pictures, or a span of sound or video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.emulator.call import Call
+from reconciler.emulator.embeddings import MODEL, Plan, check_image, check_length
+from reconciler.emulator.problems import invalid, missing
+from reconciler.emulator.reading import Body
+from reconciler.emulator.sources import Source, media_source
+from reconciler.emulator.synthetic import DIMENSIONS
+
+__all__ = ["Input", "Media", "read_input", "read_media"]
+
+NEWER_MODEL = "marengo3.5"
+OPTIONS = {"audio": ("audio", "transcription"), "video": ("visual", "audio", "transcription")}
+TYPES = ("separate_embedding", "fused_embedding")
+MOST_BASE64 = 36 * 1024 * 1024
+MOST_SOURCES, MOST_TOKENS = 10, 500
+SHORTEST_S, LONGEST_S, LONGEST_TASK_S = 4.0, 600.0, 4 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something without time: what its vector follows from, and what is said about it."""
+
+    parts: tuple[str, ...]
+    metadata: dict[str, Any] | None
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A span of sound or video."""
+
+    plan: Plan
+    metadata: dict[str, Any]
+
+
+def read_input(call: Call, fields: Body) -> Input | Media:
+    """The one part of the body that `input_type` names; for the immediate answer."""
+    kind = fields.one_of("input_type", ("text", "image", "text_image", "audio", "video", "multi_input"))
+    dimensions = _dimensions(call, fields)
+    if kind in OPTIONS:
+        return _span(call, fields, kind, LONGEST_S, dimensions)
+    part = fields.section(kind)
+    readers = {"text": _text, "image": _image, "text_image": _text_image, "multi_input": _several}
+    found = readers[kind](call, part)
+    part.done()
+    metadata = {"input_type": kind, **found[1]} if kind != "text" else None
+    return Input(found[0], metadata, dimensions)
+
+
+def read_media(call: Call, fields: Body) -> Media:
+    """Sound or video, for a task."""
+    kind = fields.one_of("input_type", tuple(OPTIONS))
+    return _span(call, fields, kind, LONGEST_TASK_S, _dimensions(call, fields))
+
+
+def _dimensions(call: Call, fields: Body) -> int:
+    """Of the model; the newer contract lets them be chosen for its newer model."""
+    newer = call.options.vintage != "2026-07"
+    model = fields.one_of("model_name", (MODEL, NEWER_MODEL) if newer else (MODEL,))
+    if newer and model == NEWER_MODEL:
+        fields.flag("auto_truncate", default=True)
+        fields.flag("embedding_uncertainty", default=False)
+        return fields.whole("embedding_dimension", least=1, most=4096) or DIMENSIONS
+    return DIMENSIONS
+
+
+def _source(call: Call, part: Body, kind: str) -> Source:
+    too_large = 400 if call.options.vintage == "2026-07" else 413
+    return media_source(call, part, kind, most=MOST_BASE64, too_large=too_large)
+
+
+def _media_source(call: Call, part: Body, kind: str) -> Source:
+    source = part.section("media_source")
+    found = _source(call, source, kind)
+    source.done()
+    return found
+
+
+def _where_from(source: Source) -> dict[str, Any]:
+    if source.how == "url":
+        return {"input_url": source.given}
+    return {"input_filename": source.name} if source.name else {}
+
+
+def _input_text(part: Body) -> str:
+    text = part.text("input_text")
+    if len(text.split()) > MOST_TOKENS:
+        raise invalid(f"The {part.where}.input_text parameter may have {MOST_TOKENS} tokens at most.")
+    return f"text:{text}"
+
+
+def _text(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return (_input_text(part),), {}
+
+
+def _image(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]]:
+    source = check_image(_media_source(call, part, "image"))
+    return (source.media["sha256"],), _where_from(source)
+
+
+def _text_image(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]]:
+    source = check_image(_media_source(call, part, "image"))
+    return (source.media["sha256"], _input_text(part)), _where_from(source)
+
+
+def _several(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Up to ten pictures in their order, and a text that may speak of them by name."""
+    parts = []
+    for source in part.sections("media_sources", least=1, most=MOST_SOURCES):
+        source.maybe_text("name")
+        source.one_of("media_type", ("image",))
+        parts.append(check_image(_source(call, source, "image")).media["sha256"])
+        source.done()
+    if "input_text" in part:
+        parts.append(_input_text(part))
+    return tuple(parts), {}
+
+
+def _span(call: Call, fields: Body, kind: str, longest: float, dimensions: int) -> Media:
+    part = fields.section(kind)
+    source = _media_source(call, part, kind)
+    check_length(source, SHORTEST_S, longest)
+    start, end = part.number("start_sec", least=0), part.number("end_sec", least=0)
+    first, last = start or 0.0, source.duration if end is None else end
+    if not first < last <= source.duration:
+        raise invalid(f"start_sec must be below end_sec, and both within the {source.duration:g} s of the {kind}.")
+    length, dynamic = _segmentation(part, kind)
+    kinds = part.choices("embedding_type", TYPES, TYPES[:1])
+    plan = Plan(
+        content=source.media["sha256"],
+        start=first,
+        end=last,
+        options=tuple(part.choices("embedding_option", OPTIONS[kind], OPTIONS[kind])),
+        scopes=tuple(part.choices("embedding_scope", ("clip", "asset"), ("clip", "asset"))),
+        length=length,
+        dynamic=dynamic,
+        separate=TYPES[0] in kinds,
+        fused=TYPES[1] in kinds,
+        dimensions=dimensions,
+    )
+    part.done()
+    return Media(plan, _about(source, kind, plan, offsets=(start, end)))
+
+
+def _segmentation(part: Body, kind: str) -> tuple[float, bool]:
+    """How long clips are, and whether they follow scenes, which only video has."""
+    segmentation = part.maybe_section("segmentation")
+    if segmentation is None:
+        return 6.0, False
+    strategy = segmentation.one_of("strategy", ("fixed", "dynamic") if kind == "video" else ("fixed",))
+    if strategy not in segmentation:
+        raise missing(f"{segmentation.where}.{strategy}")
+    inner = segmentation.section(strategy)
+    if strategy == "fixed":
+        length = inner.integer("duration_sec", least=2 if kind == "video" else 1, most=10)
+    else:
+        length = inner.integer("min_duration_sec", least=2, most=5)
+    inner.done()
+    segmentation.done()
+    return float(length), strategy == "dynamic"
+
+
+def _about(source: Source, kind: str, plan: Plan, *, offsets: tuple[float | None, float | None]) -> dict[str, Any]:
+    shown = {
+        "input_type": kind,
+        **_where_from(source),
+        "embedding_options": list(plan.options),
+        "embedding_scopes": list(plan.scopes),
+        "duration": source.duration,
+    }
+    if kind == "video" and not plan.dynamic:
+        shown["clip_length"] = int(plan.length)
+    names = ("start_offset_sec", "end_offset_sec")
+    return {**shown, **{name: value for name, value in zip(names, offsets, strict=True) if value is not None}}

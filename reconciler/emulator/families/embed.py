@@ -1,0 +1,87 @@
+"""Embed, the first version: vectors of a text, a picture or a sound, at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.emulator.call import Call, Family, Reply, Route
+from reconciler.emulator.embeddings import MODEL, Plan, check_image, content_vector
+from reconciler.emulator.problems import invalid, missing
+from reconciler.emulator.reading import form_number
+from reconciler.emulator.sources import Source, from_file, from_url
+from reconciler.emulator.wire import Form
+
+__all__ = ["FAMILY", "model_name", "source_of"]
+
+MOST_TOKENS = 500
+
+# -- wire
+
+
+def model_name(form: Form) -> str:
+    name = form.text("model_name")
+    if name != MODEL:
+        raise invalid(f"The model_name parameter must be {MODEL}.")
+    return name
+
+
+def source_of(form: Form, kind: str) -> Source | None:
+    """The URL wins over the file, as the documentation says."""
+    url, file = form.maybe_text(f"{kind}_url"), form.file(f"{kind}_file")
+    if url is not None:
+        found = from_url(url, f"{kind}_url", kind)
+    elif file is not None:
+        found = from_file(file, f"{kind}_file")
+    else:
+        return None
+    return found.must_be((kind,), f"{kind}_file" if url is None else f"{kind}_url")
+
+
+def _metadata(source: Source) -> dict[str, Any]:
+    return {"input_url" if source.how == "url" else "input_filename": source.given}
+
+
+def _text(text: str) -> dict[str, Any]:
+    if len(text.split()) > MOST_TOKENS:
+        raise invalid(f"The text parameter may have {MOST_TOKENS} tokens at most.")
+    return {"segments": [{"float": content_vector([f"text:{text}"])}]}
+
+
+def _image(source: Source) -> dict[str, Any]:
+    vector = content_vector([check_image(source).media["sha256"]])
+    return {"segments": [{"float": vector}], "metadata": _metadata(source)}
+
+
+def _audio(source: Source, start: float) -> dict[str, Any]:
+    if start and start >= source.duration:
+        raise invalid(f"The audio_start_offset_sec parameter must be below {source.duration:g}.")
+    plan = Plan(source.media["sha256"], start, source.duration, ("audio",), ("clip",))
+    segments = [
+        {"float": vector, "start_offset_sec": first, "end_offset_sec": last}
+        for _, _, first, last, vector in plan.parts()
+    ]
+    return {"segments": segments, "metadata": _metadata(source)}
+
+
+# -- routes
+
+
+def create(call: Call) -> Reply:
+    """What was sent, each with its own vectors; at least one of the three."""
+    form = call.form()
+    shown: dict[str, Any] = {"model_name": model_name(form)}
+    text, image, audio = form.maybe_text("text"), source_of(form, "image"), source_of(form, "audio")
+    start = form_number(form, "audio_start_offset_sec") or 0.0
+    form.done()
+    if text is None and image is None and audio is None:
+        raise missing("text")
+    if text is not None:
+        shown["text_embedding"] = _text(text)
+    if image is not None:
+        shown["image_embedding"] = _image(image)
+    if audio is not None:
+        shown["audio_embedding"] = _audio(audio, start)
+    return Reply(200, shown)
+
+
+FAMILY = Family(name="embed", routes=(Route("POST", "/embed", create, body="form", bucket="embed"),))
