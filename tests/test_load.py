@@ -319,3 +319,11 @@ def test_a_variable_that_is_a_list_takes_json(loaded: Loading) -> None:
     stack = loaded("variables: {v: {default: [a]}}\nguards: {a: '${v}'}", variables={"v": '["b", 1]'})
 
     assert stack.guards["a"] == ["b", 1]
+
+
+def test_a_secret_is_hidden_in_messages_of_others_as_well(loaded: Loading) -> None:
+    text = "metadata_schema: {not: {required: [x]}}\nassets: {a: {url: 'http://a', metadata: {x: '${env.T}'}}}"
+    with pytest.raises(Invalid) as caught:
+        loaded(text, environ={"T": "a'b\nc\"d"})
+
+    assert "{'x': '${env.T}'}" in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,19 @@ HEAD = "stack: archive\nprovider: twelvelabs\n"
 def loaded(tmp_path: Path) -> Loading:
     """Writes files into a directory and loads it."""
 
-    def write_and_load(text: str, files: Mapping[str, str | bytes]) -> Stack:
+    def write_and_load(text: str, files: Mapping[str, str | bytes], environ: Mapping[str, str] | None = None) -> Stack:
         for name, content in {"stack.yaml": HEAD + text, **files}.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return load(tmp_path, environ={}, display=Path())
+        return load(tmp_path, environ=environ or {}, display=Path())
 
     return write_and_load
 
 
-def problems_of(loaded: Loading, text: str, files: Mapping[str, str | bytes]) -> list[str]:
+def problems_of(loaded: Loading, text: str, *more: Mapping[str, str | bytes]) -> list[str]:
     """The lines of what is wrong."""
     with pytest.raises(Invalid) as caught:
-        loaded(text, files)
+        loaded(text, *more)
     return str(caught.value).splitlines()
 
 
@@ -395,3 +396,18 @@ def test_the_digest_is_of_side_files_and_tables_too(loaded: Loading) -> None:
     assert loaded(text, {"t.csv": "path,x\nmedia/a.mp4,2\n"}).digest != first
     assert loaded(text, {"t.csv": "path,x\nmedia/a.mp4,1\n", "media/b.mp4": ""}).digest != first
     assert loaded(text, {"media/a.mp4": "other bytes"}).digest != first
+
+
+def test_names_and_values_that_cannot_be_written_down_are_refused(loaded: Loading, tmp_path: Path) -> None:
+    table = '{"key": "a", "name": "\\ud83d"}\n{"key": "b", "name": "\\ud83d\\ude00", "id": "b"}\n'
+    text = (
+        "entity_collections: {c: {entities_from: r.jsonl}}\nassets: {m: {files: media/*}}\nguards: {a: '${env.HALF}'}"
+    )
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / os.fsdecode(b"a\xff.mp4")).touch()
+
+    assert problems_of(loaded, text, {"r.jsonl": table}, {"HALF": "\udcff"}) == [
+        "r.jsonl:1:1: not JSON: half of a character",
+        "stack.yaml:4:21: assets/m: files: \"media/*\" holds 'media/a\\udcff.mp4', a name that is not UTF-8; rename it",
+        'stack.yaml:5:13: "HALF" in the environment is not UTF-8',
+    ]

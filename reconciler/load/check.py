@@ -14,7 +14,7 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Problems
 from reconciler.load.shapes import OPTIONS, Shape
 from reconciler.load.sources import Outside, Root
-from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.load.wording import a, cut, did_you_mean, holds_secret
 from reconciler.model import Resource, Secret, parent_of
 
 __all__ = ["Checker"]
@@ -114,7 +114,7 @@ class Checker:
         for index, name in enumerate(value):
             path = (spec.name, index)
             for address in self._addresses_of(entry, spec, name, path):
-                if isinstance(address, str) and seen.setdefault(address, index) != index:
+                if type(address) is str and seen.setdefault(address, index) != index:
                     self._say(entry, path, f"{spec.name}: names {cut(address)} twice; keep one")
                 found.append(address)
         return found
@@ -222,7 +222,7 @@ def _all(shapes: Mapping[str, Shape]) -> Iterator[Shape]:
 
 def _option_problems(name: str, value: Any, shape: Shape) -> Iterator[tuple[Path, str]]:
     """What is wrong with an option: (path below it, summary)."""
-    if isinstance(value, Secret):
+    if holds_secret(value):
         yield (), "cannot come from the environment"
     elif name in ("protect", "external"):
         if not isinstance(value, bool):

@@ -6,9 +6,9 @@ schema: nothing is fetched. What an `external:` resource has is not ours, and no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Any, Final
 
 from reconciler.load.complaints import dotted
@@ -16,8 +16,8 @@ from reconciler.load.entries import Entries, Entry
 from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.tables import no_number, object_once
-from reconciler.load.wording import a, cut, did_you_mean, one_of, scrubbed, shown
+from reconciler.load.tables import from_json
+from reconciler.load.wording import a, cut, did_you_mean, holds_secret, one_of, scrubbed, shown
 from reconciler.model import Resource, Secret, parent_of
 
 __all__ = ["WORD", "Contracts"]
@@ -93,6 +93,9 @@ class Contracts:
             within = Place(source)
         else:
             schema, within = said, place
+        if holds_secret(schema):
+            self._problems.add(place, f"{WORD}: cannot come from the environment; it is shown in messages")
+            return None
         if not isinstance(schema, dict):
             self._problems.add(place, f"{WORD}: expected a JSON Schema, or the path of one, got {a(schema)}")
             return None
@@ -120,8 +123,8 @@ class Contracts:
             self._problems.add(place, f'{WORD}: "{cut(written)}" {error}')
             return None
         try:
-            return source, json.loads(source.data or b"", object_pairs_hook=object_once, parse_constant=no_number)
-        except json.JSONDecodeError as error:
+            return source, from_json((source.data or b"").decode())
+        except JSONDecodeError as error:
             where = Place(source, line=error.lineno, column=error.colno)
             self._problems.add(where, f"not JSON: {error.msg}", address="")
         except (ValueError, RecursionError) as error:

@@ -51,6 +51,8 @@ class Documents(list[Document]):
             names = self.root.own_files()
         except OSError as error:
             raise Invalid([Problem(str(self._display), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
+        except Outside as error:
+            raise Invalid([Problem(str(self._display), 0, 0, "", str(error))]) from error
         if not names:
             what = "holds no *.yaml or *.yml; name a directory that does, or a file"
             raise Invalid([Problem(str(self._display), 0, 0, "", what)])

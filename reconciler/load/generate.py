@@ -20,10 +20,10 @@ said; a list's items are parted by `;`. No variables are put into side files and
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from json import JSONDecodeError
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -33,8 +33,8 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import Shape
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.tables import Columns, Converter, Row, columns_of, no_number, object_once, table_of
-from reconciler.load.wording import a, cut
+from reconciler.load.tables import Columns, Converter, Row, columns_of, from_json, table_of
+from reconciler.load.wording import a, cut, holds_secret
 
 __all__ = ["Generator"]
 
@@ -60,6 +60,10 @@ class Generator:
 
     def expand(self, entry: Entry) -> Iterable[Entry]:
         """The entries that one stands for, and those that live in it."""
+        for word in entry.shape.makers & entry.raw.keys():
+            if holds_secret(entry.raw[word]):
+                self._say(entry, (word,), f"{word}: cannot come from the environment")
+                return () if "files" in entry.raw else (entry,)
         if "files" in entry.raw:
             return self._with_metadata(entry, list(self._group(entry)))
         if "metadata_from" in entry.raw:
@@ -181,8 +185,8 @@ class Generator:
             return value
         problem = Place(source, line=1, column=1)
         try:
-            value = json.loads(source.data or b"", object_pairs_hook=object_once, parse_constant=no_number)
-        except json.JSONDecodeError as error:
+            value = from_json((source.data or b"").decode())
+        except JSONDecodeError as error:
             place = Place(source, line=error.lineno, column=error.colno)
             self._problems.add(place, f"not JSON: {error.msg}", address="")
         except (ValueError, RecursionError) as error:

@@ -11,7 +11,7 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import Shape, address_of
 from reconciler.load.sources import Source
-from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.load.wording import a, cut, did_you_mean, holds_secret
 from reconciler.model import Secret
 
 __all__ = ["MAIN_ONLY", "Settings"]
@@ -66,7 +66,7 @@ class Settings:
         expected, words = _EXPECTED[key]
         if value is None:
             self._problems.add(Place(place.source, place.path, on_key=True), f"`{key}:` is empty; expected {words}")
-        elif isinstance(value, Secret):
+        elif isinstance(value, Secret) or (key not in LISTS and holds_secret(value)):
             self._problems.add(place, f"`{key}:` cannot come from the environment; it is shown in messages")
         elif not isinstance(value, expected):
             self._problems.add(place, f"`{key}:` expected {words}, got {a(value)}")

@@ -13,6 +13,7 @@ from typing import Final
 
 from reconciler.load.marks import Marks
 from reconciler.load.reader import MOST_BYTES
+from reconciler.load.wording import is_text
 
 __all__ = ["Outside", "Root", "Source"]
 
@@ -38,7 +39,10 @@ class Source:
     def marks(self) -> Marks:
         """Positions of its YAML, found when first asked for."""
         if self._marks is None:
-            data = self.path.read_bytes() if self.data is None else self.data
+            try:
+                data = self.path.read_bytes() if self.data is None else self.data
+            except OSError:
+                data = b""
             self._marks = Marks(data.decode(errors="replace"))
         return self._marks
 
@@ -138,13 +142,13 @@ class Root:
         return _fixed(self.normal(pattern))
 
     def own_files(self) -> list[str]:
-        """The YAML files of the directory itself, sorted; hidden ones and directories are none."""
+        """The YAML files of the directory itself, sorted; hidden ones and directories are none. Raises Outside."""
         with os.scandir(self._real) as entries:
-            return sorted(
-                entry.name
-                for entry in entries
-                if entry.name.endswith(YAML_SUFFIXES) and entry.name[0] != "." and not entry.is_dir()
-            )
+            found = [entry for entry in entries if entry.name.endswith(YAML_SUFFIXES) and entry.name[0] != "."]
+            names = sorted(entry.name for entry in found if not entry.is_dir())
+        for name in names:
+            _check_name(".", name)
+        return names
 
     def glob(self, pattern: str) -> list[str]:
         """Files that fit the pattern, sorted: `*`, `?` and `[…]` within a name, `**` for any directories.
@@ -164,8 +168,15 @@ class Root:
             inner[:] = [name for name in inner if name[0] != "."]
             prefix = os.path.relpath(directory, self._real).replace(os.sep, "/")
             for name in names:
+                _check_name(prefix, name)
                 if name[0] != ".":
                     yield name if prefix == "." else f"{prefix}/{name}"
+
+
+def _check_name(directory: str, name: str) -> None:
+    """Names that cannot be written down are refused, not passed over: what is in such a file would be missed."""
+    if not is_text(directory + name):
+        raise Outside(f"holds {directory + '/' + name!a}, a name that is not UTF-8; rename it")
 
 
 def _fixed(pattern: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any, Final
 from reconciler.load.problems import Place, Problems
 from reconciler.load.scalars import from_text
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.wording import a, cut, did_you_mean, one_of
+from reconciler.load.wording import a, cut, did_you_mean, is_text, one_of
 
-__all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "no_number", "object_once", "table_of"]
+__all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "from_json", "table_of"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
 TYPES: Final = ("text", "integer", "number", "boolean", "list")
@@ -134,7 +134,7 @@ def _read_json_lines(text: str, table: Table, problems: Problems) -> None:
             continue
         place = Place(table.source, line=number, column=1)
         try:
-            value = json.loads(line, object_pairs_hook=object_once, parse_constant=no_number)
+            value = from_json(line)
         except json.JSONDecodeError as error:
             problems.add(Place(table.source, line=number, column=error.colno), f"not JSON: {error.msg}", address="")
         except (ValueError, RecursionError) as error:
@@ -147,16 +147,22 @@ def _read_json_lines(text: str, table: Table, problems: Problems) -> None:
                 problems.add(place, f"expected an object on each line, got {a(value)}", address="")
 
 
-def object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; raises ValueError when a key is there twice."""
+def from_json(text: str) -> Any:
+    """The value of a JSON text, if it is the same for every reader; raises ValueError."""
+    value = json.loads(text, object_pairs_hook=_object_once, parse_constant=_no_number)
+    if "\\ud" in text.lower() and not is_text(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("half of a character")
+    return value
+
+
+def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a key is there twice")
     return value
 
 
-def no_number(name: str) -> Any:
-    """Refuse NaN and the infinities, which are no JSON."""
+def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
 

@@ -13,7 +13,7 @@ from reconciler.load.documents import Document, parsed
 from reconciler.load.problems import Place, Problems
 from reconciler.load.scalars import from_text
 from reconciler.load.sources import Source
-from reconciler.load.wording import a, cut, did_you_mean, shown
+from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
 from reconciler.model import Secret
 
 __all__ = ["KEYS_OF_APIS", "Scope", "declared", "expand", "fill", "fill_defaults", "from_file", "given"]
@@ -122,6 +122,8 @@ class _Taker:
             if self.closed:
                 hint = did_you_mean(name, self.known) or "; declare it under `variables:`"
                 self.problems.add(place, f'unknown variable "{cut(name)}"{hint}', address=address)
+        elif isinstance(value, str) and not is_text(value):
+            self.problems.add(place, f'the variable "{name}" is given a value that is not UTF-8', address=address)
         elif value is None:
             self.problems.add(place, f'the variable "{name}" is given no value', address=address)
         elif isinstance(self.known[name][1].get("default"), (list, dict)) and not isinstance(value, (list, dict)):
@@ -240,6 +242,8 @@ def _stands_for(name: str, scope: Scope) -> Any:
 def _from_environment(name: str, scope: Scope) -> _FromEnvironment:
     if name in KEYS_OF_APIS:
         raise Unresolved(f"`${{env.{name}}}` is the key to the account; a stack may not read it")
+    if not is_text(scope.environ.get(name, "")):
+        raise Unresolved(f'"{cut(name)}" in the environment is not UTF-8')
     if name not in scope.environ:
         raise Unresolved(f'the environment has no "{cut(name)}"; set it, or use a variable with a default')
     return _FromEnvironment(scope.environ[name])

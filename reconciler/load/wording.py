@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from reconciler.model import Secret
 
-__all__ = ["a", "cut", "did_you_mean", "one_of", "scrubbed", "shown"]
+__all__ = ["a", "cut", "did_you_mean", "holds_secret", "is_text", "one_of", "scrubbed", "shown"]
 
 _LONGEST = 60
 _MOST_COMPARED = 5_000
 """Comparing a name with more than this many others would take longer than reading the message."""
+
+
+def is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: file names, arguments and JSON may hold halves of characters."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def cut(text: str) -> str:
@@ -61,10 +67,20 @@ def one_of(words: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
+def holds_secret(value: Any) -> bool:
+    """Whether anything in the value comes from the environment."""
+    if isinstance(value, Mapping):
+        return any(map(holds_secret, value.values()))
+    return any(map(holds_secret, value)) if isinstance(value, list) else isinstance(value, Secret)
+
+
 def scrubbed(text: str, value: Any) -> str:
     """A message of somebody else's without the secrets that the value holds."""
     if isinstance(value, Secret):
-        return text.replace(value, value.template) if value else text
+        # As it is, and as Python and JSON write it between quotes.
+        for form in {str(value), repr(str(value))[1:-1], json.dumps(value)[1:-1]} - {""}:
+            text = text.replace(form, value.template)
+        return text
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
     for item in inner:
         text = scrubbed(text, item)
