@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.kind import Field, Kind, Update, canonical
 from reconciler.model import Action, Change, Delta, Live, Recorded, Resource, Source, Stack, Stamp, Status, parent_of
-from reconciler.ownership import Claims, addresses_of, aside_name, content_of, same
+from reconciler.ownership import Claims, addresses_of, aside_name, content_of, old_name, same
 
 __all__ = ["Difference", "diff", "field_deltas"]
 
@@ -312,11 +312,6 @@ def _leavers(claims: Claims, result: Difference) -> None:
     for row in sorted(claims.leftovers, key=lambda row: (row.address, row.id)):
         name = old_name(row)
         result.changes[name] = _leaver(name, row, Action.DELETE, "left over from a replacement")
-
-
-def old_name(row: Recorded) -> str:
-    """How the old object of a replacement is shown and recorded beside the new one at the same address."""
-    return f"{row.address}@{row.id}"
 
 
 def _leaver(address: str, row: Recorded, action: Action, reason: str) -> Change:

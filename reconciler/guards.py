@@ -8,21 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.errors import Problem
 from reconciler.model import Action, Change, Plan, Stack
 
-__all__ = ["DEFAULTS", "Consent", "refusals"]
+__all__ = ["DEFAULTS", "Consent", "problems", "refusals"]
 
-DEFAULTS: Mapping[str, float] = {
+DEFAULTS: Mapping[str, float | None] = {
     "max_deletes": 10,
     "max_delete_share": 0.3,
     "max_replaces": 10,
+    "max_index_minutes": None,
+    "max_upload_bytes": None,
+    "max_cost": None,
 }
-"""`max_delete_share` counts from 10 owned objects on: of three, one is a third."""
+"""None: no limit unless the stack gives one. `max_delete_share` counts from 10 owned objects on: of three, one is a
+third."""
+
+NO_LIMITS = ("plan",)
+"""Keys of `guards:` that are no limits of a plan: the account's plan, for its quotas."""
 
 SHARE_FROM = 10
+NAMED = 5
+"""So many addresses are listed of what trips a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,37 @@ class Consent:
     """Any number of deletes and replaces."""
     empty: bool = False
     """A stack that declares nothing may delete everything: `destroy`."""
+    foreign: frozenset[str] = field(default_factory=frozenset)
+    """Patterns of addresses that may go though somebody else's objects are in them."""
+    cost: bool = False
+    """Any number of minutes, bytes and money."""
+
+
+def problems(stack: Stack) -> list[Problem]:
+    """What is wrong with `guards:`, each with what to do; [] when it can be used."""
+    return [Problem(*stack.where("guards", name), "guards", text) for name, text in _wrong(stack.guards)]
+
+
+def _wrong(guards: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    known = (*DEFAULTS, *NO_LIMITS)
+    for name, value in guards.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else f"; there are {', '.join(known)}"
+            yield name, f'unknown guard "{name}"{hint}'
+        elif name in NO_LIMITS:
+            continue
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            yield name, f"{name}: expected a number, got {_told(value)}"
+        elif value < 0 or value != value:
+            yield name, f"{name}: expected 0 or more, got {value}"
+        elif name == "max_delete_share" and value > 1:
+            yield name, f"{name}: expected a share between 0 and 1, got {value}; 30 % is 0.3"
+
+
+def _told(value: Any) -> str:
+    words = {str: f'"{value}"', bool: str(value).lower(), type(None): "nothing"}
+    return words.get(type(value), "a mapping" if isinstance(value, Mapping) else "a list")
 
 
 def refusals(plan: Plan, stack: Stack, owned: int, consent: Consent) -> list[str]:
@@ -45,8 +87,11 @@ def refusals(plan: Plan, stack: Stack, owned: int, consent: Consent) -> list[str
         *_protected(plan),
         *_adoptions(plan, stack, consent),
         *_replacements(plan, stack, consent),
+        *_strangers(plan, consent),
+        *_inferred(plan, consent),
         *_emptied(plan, stack, owned, consent),
         *_too_many(plan, limits, owned, consent),
+        *_too_much(plan, limits, consent),
     ]
 
 
@@ -76,8 +121,7 @@ def _replacements(plan: Plan, stack: Stack, consent: Consent) -> Iterator[str]:
         if change.action is not Action.REPLACE or not _costs_an_index(change, plan):
             continue
         resource = stack.resources.get(change.address)
-        agreed = any(fnmatchcase(change.address, pattern) for pattern in consent.replace)
-        if not agreed and not (resource and resource.replace):
+        if not _agreed(change, consent.replace) and not (resource and resource.replace):
             below = sum(other.address.startswith(change.address + "/") for other in plan.changes)
             yield (
                 f"{change.address} would be replaced ({change.reason}), and {below} objects in it made anew; "
@@ -88,6 +132,35 @@ def _replacements(plan: Plan, stack: Stack, consent: Consent) -> Iterator[str]:
 def _costs_an_index(change: Change, plan: Plan) -> bool:
     """Whether all that lives in it has to be made again."""
     return "parent" not in change.replace_paths and change.kind in plan.containers
+
+
+def _agreed(change: Change, patterns: frozenset[str]) -> bool:
+    return any(fnmatchcase(change.address, pattern) for pattern in patterns)
+
+
+def _strangers(plan: Plan, consent: Consent) -> Iterator[str]:
+    """Containers that go with somebody else's objects in them."""
+    for change in plan.changes:
+        foreign, unseen = change.facts.get("foreign", ()), change.facts.get("unseen", 0)
+        if not (foreign or unseen) or _agreed(change, consent.foreign):
+            continue
+        count = len(foreign) or unseen
+        who = ", ".join(foreign[:NAMED]) + (" …" if len(foreign) > NAMED else "") if foreign else "not looked at"
+        yield (
+            f"{change.address} would be {change.action.value}d with {count} {_objects(count)} in it that "
+            f"{'is' if count == 1 else 'are'} not of this stack ({who}); move them away, "
+            f"or agree with --allow-foreign {change.address}"
+        )
+
+
+def _inferred(plan: Plan, consent: Consent) -> Iterator[str]:
+    """What has no stamp and no state could also be somebody else's that only holds things of ours."""
+    for change in plan.changes:
+        if change.facts.get("inferred") and change.action is Action.DELETE and not (consent.deletes or consent.empty):
+            yield (
+                f"{change.address}: the state is lost, and only what lives in {change.kind} {change.id} says that it "
+                "is of this stack; agree to delete it with --allow-deletes"
+            )
 
 
 def _emptied(plan: Plan, stack: Stack, owned: int, consent: Consent) -> Iterator[str]:
@@ -102,19 +175,50 @@ def _too_many(plan: Plan, limits: Mapping[str, Any], owned: int, consent: Consen
     if consent.deletes or consent.empty:
         return
     deletes, replaces = _unprompted(plan, Action.DELETE), _unprompted(plan, Action.REPLACE)
-    if deletes > limits["max_deletes"]:
-        yield f"{deletes} deletes, at most {limits['max_deletes']:g} (guards.max_deletes); agree with --allow-deletes"
-    elif owned >= SHARE_FROM and deletes > limits["max_delete_share"] * owned:
-        share = 100 * deletes / owned
+    if len(deletes) > limits["max_deletes"]:
+        most = f"{limits['max_deletes']:g}"
+        yield f"{len(deletes)} delete{'s' * (len(deletes) != 1)}, at most {most} (guards.max_deletes): {_some(deletes)}; {ALLOW_DELETES}"
+    elif owned >= SHARE_FROM and len(deletes) > limits["max_delete_share"] * owned:
+        share = 100 * len(deletes) / owned
         yield (
-            f"{deletes} of {owned} objects ({share:.0f} %) would be deleted, at most "
-            f"{100 * limits['max_delete_share']:g} % (guards.max_delete_share); agree with --allow-deletes"
+            f"{len(deletes)} of {owned} objects ({share:.0f} %) would be deleted, at most "
+            f"{100 * limits['max_delete_share']:g} % (guards.max_delete_share): {_some(deletes)}; {ALLOW_DELETES}"
         )
-    if replaces > limits["max_replaces"]:
+    if len(replaces) > limits["max_replaces"]:
         most = f"{limits['max_replaces']:g}"
-        yield f"{replaces} replaces, at most {most} (guards.max_replaces); agree with --allow-deletes"
+        yield f"{len(replaces)} replace{'s' * (len(replaces) != 1)}, at most {most} (guards.max_replaces): {_some(replaces)}; {ALLOW_DELETES}"
 
 
-def _unprompted(plan: Plan, action: Action) -> int:
-    """How many changes have this action for their own sake, not because of what they live in."""
-    return sum(change.action is action and "parent" not in change.replace_paths for change in plan.changes)
+ALLOW_DELETES = "agree with --allow-deletes"
+
+
+def _unprompted(plan: Plan, action: Action) -> list[str]:
+    """Addresses that have this action for their own sake: not for their parent's, nor to end what was begun."""
+    return [
+        change.address
+        for change in plan.changes
+        if change.action is action and "parent" not in change.replace_paths and "@" not in change.address
+    ]
+
+
+def _some(addresses: list[str]) -> str:
+    more = len(addresses) - NAMED
+    return ", ".join(addresses[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _too_much(plan: Plan, limits: Mapping[str, Any], consent: Consent) -> Iterator[str]:
+    """Minutes, bytes and money by the estimate; what it does not know counts as nothing."""
+    if consent.cost:
+        return
+    for name, unit in (("index_minutes", "minutes to index"), ("upload_bytes", "bytes to upload"), ("cost", "to pay")):
+        value, most = plan.estimate.get(name), limits[f"max_{name}"]
+        if most is not None and isinstance(value, int | float) and value > most:
+            yield f"{_number(value)} {unit}, at most {_number(most)} (guards.max_{name}); agree with --allow-cost"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _objects(count: int) -> str:
+    return "object" if count == 1 else "objects"

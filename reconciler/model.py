@@ -346,6 +346,8 @@ class Plan:
     """How many foreign objects of each kind were seen."""
     containers: frozenset[str] = frozenset()
     """Kinds that other kinds live in."""
+    left_out: int = 0
+    """How many changes are not in it, because only a part was asked for."""
 
     def count(self, action: Action) -> int:
         """How many changes have this action."""

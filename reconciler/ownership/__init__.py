@@ -13,11 +13,22 @@ from dataclasses import replace
 
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded, Snapshot, Stack
-from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, row_from
+from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
 from reconciler.ownership.compare import content_of, identity_field, same
 from reconciler.ownership.match import Match, Owners
 
-__all__ = ["Claims", "addresses_of", "aside_name", "claim", "content_of", "identity_field", "row_from", "same"]
+__all__ = [
+    "Claims",
+    "addresses_of",
+    "aside_name",
+    "claim",
+    "content_of",
+    "identity_field",
+    "old_name",
+    "row_from",
+    "same",
+    "was_put_aside",
+]
 
 
 def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded], snapshot: Snapshot) -> Claims:
@@ -29,7 +40,7 @@ def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded
     for row in recorded:
         if row.deposed:
             deposed.append(row)
-            claims.taken.add((row.kind, row.id))
+            claims.put_by(row)
         else:
             rows[row.address] = row
     _rename(rows, renames, claims)
@@ -102,7 +113,7 @@ class _Rest:
         if claimed is not None or (live is None and address in self.stack.resources):
             claims.rows[address] = row
             if live and claimed and claimed.id != live.id and (row.kind, row.id) not in claims.taken:
-                claims.taken.add((row.kind, row.id))
+                claims.put_by(row)
                 claims.leftovers.append(replace(row, parent_id=live.parent_id, deposed=True))
         elif live is None:
             claims.gone.append(row)
@@ -132,10 +143,10 @@ class _Rest:
         """Marked by us, in no row: of a run whose state is lost. A second one of an address is an old version."""
         claims = self.claims
         row = Recorded(address, live.kind, live.id, live.fields, live.parent_id)
-        if live.stamp is None:
+        if live.stamp is None and not was_put_aside(live):
             claims.inferred.add((live.kind, live.id))
         if address in self.stack.resources or address in claims.orphans:
-            claims.taken.add((live.kind, live.id))
+            claims.put_by(row)
             claims.leftovers.append(replace(row, deposed=True))
         else:
             self._leave(address, row, live)

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded
 
-__all__ = ["Claims", "Renames", "aside_name", "row_from"]
+__all__ = ["Claims", "Renames", "addresses_of", "aside_name", "old_name", "row_from", "was_put_aside"]
 
 
 @dataclass(slots=True)
@@ -50,6 +50,11 @@ class Claims:
         self.live[address] = live
         self.taken.add((live.kind, live.id))
         self.addresses[(live.kind, live.id)] = address
+
+    def put_by(self, row: Recorded) -> None:
+        """The object is the old one of a replacement: nobody else's, and shown under its own name."""
+        self.taken.add((row.kind, row.id))
+        self.addresses[(row.kind, row.id)] = old_name(row)
 
     def id_of(self, address: str) -> str | None:
         """The id of what an address means now, None when it is still to be made."""
@@ -100,6 +105,17 @@ def _ways_up(address: str) -> Iterator[str]:
 def aside_name(name: str, id: str) -> str:
     """What a replaced object with a unique name is called until it is deleted."""
     return f"{name}~replaced-{id[-6:]}"
+
+
+def was_put_aside(live: Live) -> bool:
+    """Whether we renamed it, to replace it."""
+    names = (value for value in live.fields.values() if isinstance(value, str) and "~" in value)
+    return any(name == aside_name(name.rpartition("~")[0], live.id) for name in names)
+
+
+def old_name(row: Recorded) -> str:
+    """How the old object of a replacement is shown and recorded beside the new one at the same address."""
+    return f"{row.address}@{row.id}"
 
 
 def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Recorded:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.kind import Field, Kind
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, parent_of
-from reconciler.ownership.claims import Claims, Renames, aside_name
+from reconciler.ownership.claims import Claims, Renames, was_put_aside
 from reconciler.ownership.compare import content_of
 
 __all__ = ["Match", "Owners"]
@@ -253,11 +253,7 @@ class Match:
 
     def _was_making(self, address: str) -> bool:
         """Whether a run was replacing it: then what has the name is ours, though nothing in it says so yet."""
-        for old in self.stamped.get(address, ()):
-            name = old.fields.get(self.kind.natural_key[0])
-            if isinstance(name, str) and name == aside_name(name.rpartition("~")[0], old.id):
-                return True
-        return False
+        return any(map(was_put_aside, self.stamped.get(address, ())))
 
     def _refuse_foreign(self, address: str, live: Live) -> None:
         owner = ", ".join(sorted(self.owners.of(live)))

@@ -52,6 +52,7 @@ def make_plan(
         diagnostics=(*notes, *_unready(claims, subset)),
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
         containers=frozenset(kind.parent.__name__ for kind in kinds if kind.parent),
+        left_out=len(difference.changes) - len(changes),
     )
 
 

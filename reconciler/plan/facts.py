@@ -51,5 +51,4 @@ def _foreign(claims: Claims) -> dict[tuple[str, str], list[str]]:
             inside.setdefault(live.parent_id, []).append(live.id)
     if not inside:
         return {}
-    ours = [*claims.addresses, *((row.kind, row.id) for row in claims.leftovers)]
-    return {(kind, id): inside[id] for kind, id in ours if id in inside}
+    return {(kind, id): inside[id] for kind, id in claims.addresses if id in inside}
