@@ -11,7 +11,9 @@ The grammar, where the design leaves a choice:
   most a hundred thousand values in a file.
 - `${name}` and `${env.NAME}` may stand in every value, not in keys; what the environment gives is a `Secret` and may
   stand in fields only. `$${` is a literal `${`.
-- A reference is a name, or a full address.
+- A reference is a name, or a full address; the name of a group of files stands for all of it (`generate`).
+- `files:`, `metadata_from:` and `…_from:` make resources of files and tables (`generate`); `metadata_schema:` says what
+  metadata must be like (`contracts`).
 - Nothing outside of the stack's directory is read, also not through a link.
 """
 
