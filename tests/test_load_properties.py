@@ -122,7 +122,8 @@ WORDS = r"""
 stack: s\n|provider: twelvelabs\n|assets:\n|indexes:|  a:| {|}|[|]|, |: |- |\n|url: https://x|file: ../x|? |>|
 models: [{name: m}]|entities:|entity_collections:|metadata: |${x}|"${env.TOKEN}"|${|&a |*a|<<: |!!str |---\n|null|yes|
 2024-01-01|0x|1_|-|include: [|'*.yaml'|variables: |x: {default: 1}|moved: |{from: assets/a, to: assets/b}|'|"|\t|\0|é|#|
-files: |'*'|metadata_from: |sidecar|entities_from: |a.yaml|metadata_schema: |{type: object}|id: |ignore: |external: true|~|  |    |%|@|guards: |removed:
+files: |'*'|metadata_from: |sidecar|entities_from: |a.yaml|metadata_schema: |{type: object}|
+id: |ignore: |external: true|~|  |    |%|@|guards: |removed:
 """
 words = st.sampled_from([word.encode().decode("unicode_escape") for word in WORDS.replace("\n", "").split("|")])
 yaml_like = st.lists(words, max_size=30).map("".join) | st.text(max_size=40)
