@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, drift_as, plan_as
 from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings
-from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_plan
+from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_file, write_plan
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
     from reconciler.apply import Walk
     from reconciler.engine import Session, Survey
     from reconciler.guards import Consent
-    from reconciler.model import Plan, Report, Stack
+    from reconciler.model import Report, Stack
     from reconciler.planfile import Saved
 
 __all__ = ["apply", "destroy", "drift", "plan", "show"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 OUT = click.option(
@@ -32,7 +35,13 @@ OUT = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Save the plan, for `apply FILE` and `show FILE`.",
 )
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+def _format(choices: list[str]) -> Callable[[F], F]:
+    return click.option("--format", "form", type=click.Choice(choices), default="text", show_default=True)
+
+
+FORMAT, PLAN_FORMAT, DRIFT_FORMAT = _format(["text", "json"]), _format(PLAN_FORMATS), _format(DRIFT_FORMATS)
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
 CONSENT = [
     click.option("--adopt", is_flag=True, help="Take over objects that are nobody's and have the right name."),
@@ -52,7 +61,7 @@ def consenting(function: Any) -> Any:
 @PATH
 @online
 @consenting
-@FORMAT
+@PLAN_FORMAT
 @VERBOSE
 @click.option("--whole", is_flag=True, help="Show long values uncut.")
 @click.option("--destroy", "destroying", is_flag=True, help="Plan to delete everything.")
@@ -90,7 +99,7 @@ def plan(
             state.close()
 
     survey, refused, account = asyncio.run(run())
-    click.echo(_shown(survey.plan, form, whole=whole, verbose=verbose))
+    click.echo(plan_as(form, survey.plan, whole=whole, verbose=verbose))
     if refused:
         raise Refused(refused)
     if out:
@@ -151,18 +160,23 @@ def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options:
 @click.command()
 @PATH
 @online
-@FORMAT
+@DRIFT_FORMAT
+@click.option(
+    "-o",
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report into FILE, and print its last line only.",
+)
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
-def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
+def drift(path: Path, form: str, unmanaged: bool, out: Path | None, **options: Any) -> int:
     """Show what was changed behind git's back: live against what was last applied. Exit with 2 if anything was.
 
     \b
     reconciler drift
     reconciler drift --unmanaged        also what is in the account and not of this stack
+    reconciler drift --format sarif -o drift.sarif
     """
-    from reconciler.reports import json as as_json
-    from reconciler.reports import text
-
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file)
 
@@ -176,16 +190,17 @@ def drift(path: Path, form: str, unmanaged: bool, **options: Any) -> int:
 
     survey = asyncio.run(run())
     foreign = _foreign(survey) if unmanaged else []
-    if form == "json":
-        click.echo(as_json.dumps(as_json.drift_json(stack.name, stack.provider, survey.plan.drift, foreign)))
-    else:
-        click.echo(text.drift_text(stack.name, survey.plan.drift, foreign))
+    said = drift_as(form, stack, survey, foreign)
+    if out:
+        write_file(out, said.rstrip("\n") + "\n")
+        said = drift_as("text", stack, survey, []).rsplit("\n", 1)[-1]
+    click.echo(said)
     return 2 if survey.plan.drift else 0
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@FORMAT
+@PLAN_FORMAT
 @VERBOSE
 @click.option("--whole", is_flag=True, help="Show long values uncut.")
 def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
@@ -195,18 +210,8 @@ def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
     reconciler plan -o plan.json
     reconciler show plan.json
     """
-    click.echo(_shown(read_plan(file).plan, form, whole=whole, verbose=verbose))
+    click.echo(plan_as(form, read_plan(file).plan, whole=whole, verbose=verbose))
     return 0
-
-
-def _shown(plan: Plan, form: str, *, whole: bool, verbose: bool) -> str:
-    """The plan in a format."""
-    from reconciler.reports import json as as_json
-    from reconciler.reports import text
-
-    if form == "json":
-        return as_json.dumps(as_json.plan_json(plan))
-    return text.plan_text(plan, whole=whole, verbose=verbose)
 
 
 def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from reconciler.model import Action, Change, Delta, Outcome, Plan, Report, Secret, Source, parent_of
+from reconciler.reports.estimate import cost_lines, effort_lines
 from reconciler.reports.json import hides_before
 
 __all__ = ["drift_text", "plan_text", "report_text", "shown", "summary_line"]
@@ -45,9 +46,11 @@ def plan_text(plan: Plan, *, whole: bool = False, verbose: bool = False) -> str:
     lines += _tree(plan.changes, whole)
     if plan.left_out and plan.changes:
         lines += [f"{plan.left_out} more outside of what was chosen.", ""]
+    if plan.changes and (costs := cost_lines(plan.estimate)):
+        lines += [*costs, ""]
     if verbose:
         lines += [*_unmanaged(plan), ""] if plan.unmanaged else []
-        lines += [_estimate(plan.estimate), ""] if plan.changes else []
+        lines += [*effort_lines(plan.estimate), ""] if plan.changes else []
         lines += [*_legend(plan), ""] if plan.changes else []
     return "\n".join([*lines, summary_line(plan)])
 
@@ -277,14 +280,6 @@ def _legend(plan: Plan) -> Iterator[str]:
 def _unmanaged(plan: Plan) -> Iterator[str]:
     counts = ", ".join(f"{count} {kind}" for kind, count in plan.unmanaged.items())
     yield f"Not managed by this stack, and not touched: {counts}."
-
-
-def _estimate(estimate: Mapping[str, Any]) -> str:
-    writes, reads = estimate["writes"], estimate["reads_spent"]
-    return (
-        f"{writes} write{'s' * (writes != 1)} to send; "
-        f"{reads} request{'s' * (reads != 1)} {'was' if reads == 1 else 'were'} sent to plan."
-    )
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -1,0 +1,38 @@
+"""Plans and drift as one page of HTML: no script, nothing from elsewhere, legible on paper and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.model import Action, Change, Plan
+from reconciler.reports.estimate import cost_lines, effort_lines
+from reconciler.reports.text import summary_line
+from reconciler.reports.view import entries, environment, is_destructive
+
+__all__ = ["drift_html", "plan_html"]
+
+
+def plan_html(plan: Plan) -> str:
+    """The whole plan; what is destroyed stands first."""
+    return (
+        environment()
+        .get_template("plan.html.j2")
+        .render(
+            stack=plan.stack,
+            provider=plan.provider,
+            summary=summary_line(plan),
+            counts=[(action.symbol, action.value, count) for action in Action if (count := plan.count(action))],
+            notes=[(note.severity, str(note)) for note in plan.diagnostics],
+            gone=entries([change for change in plan.changes if is_destructive(change)]),
+            rest=entries([change for change in plan.changes if not is_destructive(change)]),
+            drift=entries(plan.drift),
+            facts=[*cost_lines(plan.estimate), *effort_lines(plan.estimate)] if plan.changes else [],
+            unmanaged=dict(plan.unmanaged),
+        )
+    )
+
+
+def drift_html(stack: str, provider: str, drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = ()) -> str:
+    """What was changed behind git's back."""
+    template = environment().get_template("drift.html.j2")
+    return template.render(stack=stack, provider=provider, drift=entries(drift), foreign=foreign)

@@ -1,0 +1,129 @@
+"""Plans and drift as Markdown for a comment on a pull request: what is destroyed first, the rest folded away.
+
+A comment holds 65,536 characters. What does not fit is left out from the least to the most important: fields of what is
+not destroyed, then the middle of its list, then fields of what is. Of what is destroyed each address stays, if need
+be without anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from reconciler.model import Change, Plan
+from reconciler.reports.estimate import cost_lines
+from reconciler.reports.text import summary_line
+from reconciler.reports.view import Entry, entries, environment, is_destructive, plain
+
+__all__ = ["LIMIT", "drift_markdown", "plan_markdown"]
+
+LIMIT = 65_000
+"""Characters, with some to spare for what a bot puts around it."""
+FENCE = re.compile(r"`{3,}")
+MARKS = {"+": "+", "-": "-", "-/+": "-", "~": "!"}
+"""What makes GitHub colour a line of a `diff`; the others stay plain."""
+
+
+def plan_markdown(plan: Plan, *, limit: int = LIMIT) -> str:
+    """The plan; at most `limit` characters, unless the addresses of what is destroyed alone are more."""
+    gone = entries([change for change in plan.changes if is_destructive(change)])
+    rest = entries([change for change in plan.changes if not is_destructive(change)])
+    template = environment().get_template("plan.md.j2")
+    text = ""
+    for some_gone, some_rest, left_out in _smaller(gone, rest):
+        text = template.render(
+            stack=plan.stack,
+            summary=summary_line(plan),
+            notes=_fenced([plain(str(note)) for note in plan.diagnostics]),
+            gone=_fenced(_lines(some_gone), "diff"),
+            gone_count=len(gone),
+            rest=_fenced(_lines(some_rest, left_out), "diff"),
+            rest_count=len(rest),
+            costs=cost_lines(plan.estimate) if plan.changes else [],
+            cut=some_gone != gone or some_rest != rest,
+        )
+        if len(text) <= limit:
+            break
+    return text
+
+
+def drift_markdown(
+    stack: str, drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = (), *, limit: int = LIMIT
+) -> str:
+    """What was changed behind git's back; foreign objects if they were asked for."""
+    template = environment().get_template("drift.md.j2")
+    strangers = [plain(f"{kind} {id}  {name}") for kind, id, name in foreign]
+    changed, text = entries(drift), ""
+    for _, some, left_out in _smaller([], changed):
+        text = template.render(
+            stack=stack,
+            count=len(drift),
+            changed=_fenced(_lines(some, left_out), "diff"),
+            foreign=_fenced(strangers),
+            foreign_count=len(foreign),
+            cut=some != changed,
+        )
+        if len(text) <= limit:
+            break
+        strangers = _middle(strangers, 50)
+    return text
+
+
+def _smaller(gone: list[Entry], rest: list[Entry]) -> Iterator[tuple[list[Entry], list[Entry], int]]:
+    """(destroyed, others, how many of the others are left out), ever less."""
+    yield gone, rest, 0
+    short = [replace(entry, rows=()) for entry in rest]
+    yield gone, short, 0
+    for most in (1000, 300, 100, 30, 10):
+        yield gone, *_cut(short, most)
+    bare = [replace(entry, rows=()) for entry in gone]
+    for most in (300, 30, 10):
+        yield bare, *_cut(short, most)
+    yield [replace(entry, rows=(), reason="") for entry in gone], *_cut(short, 2)
+
+
+def _cut(some: list[Entry], most: int) -> tuple[list[Entry], int]:
+    """At most so many, of the beginning and the end, and how many that leaves out."""
+    if len(some) <= most:
+        return some, 0
+    half = most // 2
+    return [*some[:half], *some[-half:]], len(some) - 2 * half
+
+
+def _middle(lines: list[str], most: int) -> list[str]:
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most // 2], f"… {len(lines) - most} more …", *lines[-most // 2 :]]
+
+
+def _lines(some: Sequence[Entry], left_out: int = 0) -> list[str]:
+    """Lines of a `diff`, each marked with what happens to its address."""
+    blocks = [list(_block(entry)) for entry in some]
+    if left_out:
+        blocks.insert(len(blocks) // 2, [f"  … {left_out} more …"])
+    return [line for block in blocks for line in block]
+
+
+def _block(entry: Entry) -> Iterator[str]:
+    mark = MARKS.get(entry.symbol, " ")
+    why = f"  # {entry.reason}" if entry.reason else ""
+    word = "" if entry.symbol in ("+", "-") else f"{entry.action} "
+    yield f"{mark} {word}{entry.address}{why}"
+    for row in entry.rows:
+        note = f"  # {row.note}" if row.note else ""
+        yield (
+            f"{mark}     {row.path}: {row.before} → {row.after}{note}"
+            if row.before
+            else f"{mark}     {row.path}: {row.after}"
+        )
+
+
+def _fenced(lines: Sequence[str], language: str = "") -> str:
+    """The lines as code, which nothing in them can end; '' for none."""
+    if not lines:
+        return ""
+    text = "\n".join(lines)
+    longest = max((len(found) for found in FENCE.findall(text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

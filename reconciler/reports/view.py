@@ -1,0 +1,104 @@
+"""Changes as plain rows of text, for the formats that are pages: nothing in them is secret, nothing is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.model import Action, Change, Delta, Source
+from reconciler.reports.json import hides_before
+from reconciler.reports.text import shown
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["Entry", "Row", "entries", "environment", "is_destructive"]
+
+LONGEST = 400
+"""Characters of a value on a page; what is longer is cut in the middle."""
+DESTRUCTIVE = (Action.DELETE, Action.REPLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field."""
+
+    path: str
+    before: str
+    after: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One address."""
+
+    symbol: str
+    action: str
+    address: str
+    kind: str
+    reason: str
+    rows: tuple[Row, ...]
+
+
+def is_destructive(change: Change) -> bool:
+    """Whether an object goes."""
+    return change.action in DESTRUCTIVE
+
+
+def entries(changes: Sequence[Change]) -> list[Entry]:
+    """The changes, in their order."""
+    return [
+        Entry(
+            symbol=change.action.symbol,
+            action=change.action.value,
+            address=plain(change.address),
+            kind=change.kind,
+            reason="" if change.reason == "new" else plain(change.reason),
+            rows=tuple(_row(change, delta) for delta in change.deltas),
+        )
+        for change in changes
+    ]
+
+
+def plain(text: str) -> str:
+    """On one line: what others have written may hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+@cache
+def environment() -> Environment:
+    """The templates beside this module. What goes into a page of HTML is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _row(change: Change, delta: Delta) -> Row:
+    before = "(not shown)" if hides_before(delta) else _value(delta.before)
+    notes = ["forces replacement"] if delta.path in change.replace_paths else []
+    if delta.source is Source.DRIFT:
+        notes.append("drift")
+    elif delta.source is Source.BOTH:
+        notes.append(f"changed in git and behind its back; was {_value(delta.recorded)}")
+    return Row(
+        plain(delta.path), "" if change.action is Action.CREATE else before, _value(delta.after), "; ".join(notes)
+    )
+
+
+def _value(value: object) -> str:
+    text = plain(shown(value, whole=True))
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]} … {text[-half:]}"
