@@ -55,6 +55,7 @@ from reconciler.model import (
 )
 from reconciler.ownership import Claims, claim, row_from
 from reconciler.plan import make_plan
+from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Put, State, Write
@@ -94,6 +95,8 @@ class Session:
     """Fills a template of `${env.NAME}` in, for what was recorded masked."""
     account: str = ""
     """Which account this is, for saved plans; see `planfile.account_of`."""
+    subset: Subset = EVERYTHING
+    """What of the stack is planned."""
     sending: Sending | None = None
     """How files are hashed and sent; made when it is left out."""
 
@@ -106,7 +109,9 @@ class Session:
     async def survey(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Survey:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `inspect` looks into new
         files, and raises Invalid with all that the API would refuse."""
-        stack = replace(self.stack, resources={}, moved=(), removed=()) if destroy else self.stack
+        if problems := guards.problems(self.stack):
+            raise Invalid(problems)
+        stack = _bare(self.stack) if destroy else self.stack
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
         wanted = Wanted(
@@ -129,7 +134,7 @@ class Session:
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
         difference = diff(stack, self.provider.kinds, claims)
-        plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot)
+        plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot, self.subset)
         fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
         notes += plan.diagnostics
         if inspect:
@@ -272,6 +277,12 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _bare(stack: Stack) -> Stack:
+    """The stack without anything of its own. What is external stays known, so as not to be taken for ours."""
+    external = {address: resource for address, resource in stack.resources.items() if resource.external}
+    return replace(stack, resources=external, moved=(), removed=())
 
 
 async def identified(stack: Stack, files: Files) -> Stack:

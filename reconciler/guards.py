@@ -164,7 +164,8 @@ def _inferred(plan: Plan, consent: Consent) -> Iterator[str]:
 
 
 def _emptied(plan: Plan, stack: Stack, owned: int, consent: Consent) -> Iterator[str]:
-    if not stack.resources and owned and plan.count(Action.DELETE) and not consent.empty:
+    declared = any(not resource.external for resource in stack.resources.values())
+    if not declared and owned and plan.count(Action.DELETE) and not consent.empty:
         yield (
             f"the stack declares nothing, and all {owned} objects of it would be deleted; "
             "was a file emptied or moved? To delete everything use `reconciler destroy`"
@@ -176,8 +177,7 @@ def _too_many(plan: Plan, limits: Mapping[str, Any], owned: int, consent: Consen
         return
     deletes, replaces = _unprompted(plan, Action.DELETE), _unprompted(plan, Action.REPLACE)
     if len(deletes) > limits["max_deletes"]:
-        most = f"{limits['max_deletes']:g}"
-        yield f"{len(deletes)} delete{'s' * (len(deletes) != 1)}, at most {most} (guards.max_deletes): {_some(deletes)}; {ALLOW_DELETES}"
+        yield f"{_too(len(deletes), 'delete', limits['max_deletes'])}: {_some(deletes)}; {ALLOW_DELETES}"
     elif owned >= SHARE_FROM and len(deletes) > limits["max_delete_share"] * owned:
         share = 100 * len(deletes) / owned
         yield (
@@ -185,8 +185,11 @@ def _too_many(plan: Plan, limits: Mapping[str, Any], owned: int, consent: Consen
             f"{100 * limits['max_delete_share']:g} % (guards.max_delete_share): {_some(deletes)}; {ALLOW_DELETES}"
         )
     if len(replaces) > limits["max_replaces"]:
-        most = f"{limits['max_replaces']:g}"
-        yield f"{len(replaces)} replace{'s' * (len(replaces) != 1)}, at most {most} (guards.max_replaces): {_some(replaces)}; {ALLOW_DELETES}"
+        yield f"{_too(len(replaces), 'replace', limits['max_replaces'])}: {_some(replaces)}; {ALLOW_DELETES}"
+
+
+def _too(count: int, what: str, most: float) -> str:
+    return f"{count} {what}{'s' * (count != 1)}, at most {most:g} (guards.max_{what}s)"
 
 
 ALLOW_DELETES = "agree with --allow-deletes"

@@ -1,8 +1,8 @@
 """Planner cases: YAML that says what was applied, what is live, what the stack says now and what the plan is.
 
 `tests/cases/plan/schema.json` says what a case can hold. Live objects and recorded rows are derived from `applied:`,
-with ids that can be read (`id-final`, `id-catalog-final`); `live:` and `recorded:` change single things of them. No HTTP and
-no state are involved.
+with ids that can be read (`id-final`, `id-catalog-final`); `live:` and `recorded:` change single things of them. No
+HTTP and no state are involved.
 
     python -m tests.planning tests/cases/plan/moves.yaml      fills in `plan:` where a case has none, to be read
 """

@@ -42,6 +42,8 @@ class Settings:
     poll_interval: float | None = None
     variables: Mapping[str, str] | None = None
     var_file: Path | None = None
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 def variables(function: F) -> F:
@@ -107,6 +109,8 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
         poll_interval=options.get("poll_interval"),
         variables=parsed(options.get("var", ())),
         var_file=options.get("var_file"),
+        target=tuple(options.get("target", ())),
+        exclude=tuple(options.get("exclude", ())),
     )
 
 
@@ -150,6 +154,7 @@ async def open_session(
     from reconciler.engine import Limits, Session
     from reconciler.guards import Consent
     from reconciler.http import Http, SystemClock
+    from reconciler.plan.subset import Subset
     from reconciler.planfile import account_of
     from reconciler.providers import provider as provider_class
 
@@ -170,6 +175,7 @@ async def open_session(
             clock=clock,
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
+            subset=Subset(options.target, options.exclude),
             resolve=_resolve,
             account=account_of(f"emulator:{options.emulator}" if transport else base_url, key),
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, drift_as, plan_as
-from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings
+from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings, targets
 from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_file, write_plan
 from reconciler.errors import Refused
 
@@ -43,10 +43,18 @@ def _format(choices: list[str]) -> Callable[[F], F]:
 
 FORMAT, PLAN_FORMAT, DRIFT_FORMAT = _format(["text", "json"]), _format(PLAN_FORMATS), _format(DRIFT_FORMATS)
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
+FOREIGN = click.option(
+    "--allow-foreign",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Agree to this going though somebody else's objects are in it (globs).",
+)
 CONSENT = [
     click.option("--adopt", is_flag=True, help="Take over objects that are nobody's and have the right name."),
     click.option("--allow-replace", metavar="ADDRESS", multiple=True, help="Agree to replacing this (globs)."),
     click.option("--allow-deletes", is_flag=True, help="Agree to more deletes and replaces than the guards allow."),
+    click.option("--allow-cost", is_flag=True, help="Agree to more minutes, bytes and money than the guards allow."),
+    FOREIGN,
 ]
 
 
@@ -60,6 +68,7 @@ def consenting(function: Any) -> Any:
 @click.command()
 @PATH
 @online
+@targets
 @consenting
 @PLAN_FORMAT
 @VERBOSE
@@ -103,13 +112,15 @@ def plan(
     if refused:
         raise Refused(refused)
     if out:
-        write_plan(out, survey.plan, account, stack.digest, chosen, agreed, {"destroy": destroying})
+        asked = {"destroy": destroying, "target": chosen.target, "exclude": chosen.exclude}
+        write_plan(out, survey.plan, account, stack.digest, chosen, agreed, asked)
     return 2 if detailed_exitcode and survey.plan.changes else 0
 
 
 @click.command()
 @PATH
 @online
+@targets
 @consenting
 @FORMAT
 @VERBOSE
@@ -142,6 +153,8 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
 @click.command()
 @PATH
 @online
+@targets
+@FOREIGN
 @FORMAT
 @VERBOSE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
@@ -222,6 +235,8 @@ def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
         replace=frozenset(options.get("allow_replace") or ()),
         deletes=bool(options.get("allow_deletes")),
         empty=destroying,
+        foreign=frozenset(options.get("allow_foreign") or ()),
+        cost=bool(options.get("allow_cost")),
     )
 
 

@@ -68,7 +68,15 @@ def settings_of(saved: Saved, file: Path, chosen: Settings, options: Mapping[str
     if not path.exists():
         raise ReconcilerError(f"{path}: the stack of the plan is not there; run where it was planned")
     var_file = Path(saved.origin.var_file) if saved.origin.var_file else None
-    return replace(chosen, path=path, variables=saved.origin.variables, var_file=var_file)
+    asked = saved.origin.options
+    return replace(
+        chosen,
+        path=path,
+        variables=saved.origin.variables,
+        var_file=var_file,
+        target=tuple(asked.get("target", ())),
+        exclude=tuple(asked.get("exclude", ())),
+    )
 
 
 def agreed_before(saved: Saved, now: Consent) -> Consent:

@@ -81,6 +81,8 @@ class Match:
             open_ = self._by_move(open_)
         if open_:
             self._by_nature(open_)
+        if all(resource.external for resource in self.stack.resources.values()):
+            return  # nothing is to be made that could need one of them
         for address in open_:
             if self.wanted[address].external and address not in self.claims.live:
                 what = f"there is no such {self.name} in the account"
