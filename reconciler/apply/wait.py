@@ -42,11 +42,17 @@ class Waiting:
 
     async def _rounds(self) -> None:
         pause_s = self._run.limits.poll_s
-        while any(self._waiting.values()):
-            progress = await self._round()
-            pause_s = self._run.limits.poll_s if progress else min(pause_s * 1.5, self._run.limits.poll_max_s)
-            if any(self._waiting.values()):
-                await self._run.clock.sleep(pause_s)
+        try:
+            while any(self._waiting.values()):
+                progress = await self._round()
+                pause_s = self._run.limits.poll_s if progress else min(pause_s * 1.5, self._run.limits.poll_max_s)
+                if any(self._waiting.values()):
+                    await self._run.clock.sleep(pause_s)
+        except BaseException as error:  # nobody awaits this task: whoever waits has to hear of it, or waits for ever
+            for (name, parent_id), waits in self._waiting.items():
+                self._fail_all(name, parent_id, list(waits), error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     async def _round(self) -> bool:
         groups = [(key, list(waits)) for key, waits in self._waiting.items() if waits]
@@ -70,7 +76,7 @@ class Waiting:
                 return len(ids)
         return sum([self._settle(name, parent_id, id, lives.get(id)) for id in ids])
 
-    def _fail_all(self, name: str, parent_id: str | None, ids: list[str], error: Exception) -> None:
+    def _fail_all(self, name: str, parent_id: str | None, ids: list[str], error: BaseException) -> None:
         for id in ids:
             if (wait := self._waiting[name, parent_id].get(id)) and not wait.future.done():
                 wait.future.set_exception(error)
