@@ -105,7 +105,7 @@ class _Load:
             provider=provider,
             root=root.path,
             resources=resources,
-            where=_where(entries, sources),
+            where=_where(entries, sources, self._settings),
             stamps=self._settings.get("stamps", True),
             guards=self._settings.get("guards", {}),
             prices=self._settings.get("prices", {}),
@@ -158,7 +158,7 @@ class _Load:
         return entries
 
 
-def _where(entries: Entries, sources: list[Source]) -> Where:
+def _where(entries: Entries, sources: list[Source], settings: Settings) -> Where:
     """Positions on demand. Neither the text nor what was read of it is kept for that."""
     origins = {address: entry.origin or entry.source for address, entry in entries.items()}
     for source in sources:
@@ -169,7 +169,8 @@ def _where(entries: Entries, sources: list[Source]) -> Where:
         if isinstance(origin, Origin):
             return origin.place(path, on_key=False).find()
         if address not in origins:
-            return origin.name, 0, 0
+            setting = settings.place(address)
+            return Place(setting.source, (*setting.path, *path)).find() if setting else (origin.name, 0, 0)
         return Place(origin, (*address.split("/"), *path), on_key=not path).find()
 
     return where

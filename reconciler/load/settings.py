@@ -98,6 +98,10 @@ class Settings:
         place, value = self._single.get(key, (None, None))
         return (place, value) if place is not None and value is not None else None
 
+    def place(self, key: str) -> Place | None:
+        """Where the value of such a key stands."""
+        return self._single[key][0] if key in self._single else None
+
     def stack(self, blame: Place) -> str:
         """The stack's name; `blame` is the place to name when there is none."""
         name = self._required("stack", "`stack: NAME`", blame)
