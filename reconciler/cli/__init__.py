@@ -21,6 +21,7 @@ COMMANDS = {
     "destroy": ("runs", "Delete everything that a stack has made."),
     "show": ("runs", "Show a saved plan again."),
     "state": ("states", "Look into the state, and mend it."),
+    "graph": ("graphs", "Draw what a stack declares, and what refers to what."),
     "explain": ("stacks", "Say what can be declared, and what a change of it does."),
     "schema": ("stacks", "Print the JSON Schema of a stack, for editors."),
     "emulate": ("emulate", "Serve a fake of the API, to try everything offline."),

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from reconciler.cli.options import load_stack, parsed, variables
-from reconciler.errors import ReconcilerError
+from reconciler.errors import Invalid, ReconcilerError
 
 __all__ = ["explain", "init", "schema", "validate"]
 
@@ -94,7 +94,11 @@ def validate(path: Path, var: tuple[str, ...], var_file: Path | None) -> int:
     reconciler validate
     reconciler validate my-archive --var season=2025
     """
+    from reconciler import guards
+
     stack = load_stack(path, parsed(var), var_file)
+    if problems := guards.problems(stack):
+        raise Invalid(problems)
     counts: dict[str, int] = {}
     for resource in stack.resources.values():
         counts[resource.kind] = counts.get(resource.kind, 0) + 1

@@ -1,0 +1,85 @@
+"""What a stack declares, and what refers to what, as a graph: Mermaid for Markdown, dot for Graphviz.
+
+An arrow points to what something needs: dotted to what it lives in, plain to what it refers to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from reconciler.kind import Kind
+from reconciler.model import Resource, Stack, key_of, parent_of
+
+__all__ = ["FORMATS", "graph"]
+
+Edge = tuple[str, str, str]
+"""From, to, and how: `in` or `ref`."""
+
+
+def graph(stack: Stack, kinds: Sequence[type[Kind]], form: str) -> str:
+    """The graph of the declared resources, the same for the same stack whatever the order of its files and keys."""
+    resources = dict(sorted(stack.resources.items(), key=lambda item: item[0].split("/")))
+    by_name = {kind.__name__: kind for kind in kinds}
+    edges = [edge for resource in resources.values() for edge in _edges(by_name[resource.kind], resource)]
+    return "\n".join(FORMATS[form](stack.name, resources, edges))
+
+
+def _edges(kind: type[Kind], resource: Resource) -> Iterator[Edge]:
+    if parent := parent_of(resource.address):
+        yield resource.address, parent, "in"
+    for field in kind.refs():
+        value = resource.fields.get(field.name)
+        used = value if isinstance(value, list | tuple) else [value] if value else []
+        yield from ((resource.address, address, "ref") for address in sorted(used))
+
+
+def _mermaid(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) -> Iterator[str]:
+    ids = {address: f"n{number}" for number, address in enumerate(resources)}
+    yield "flowchart LR"
+    for kind, group in _groups(resources):
+        yield f"  subgraph {kind}"
+        for resource in group:
+            text = _label(resource).replace('"', "#quot;")
+            yield f'    {ids[resource.address]}["{text}"]' + (":::external" if resource.external else "")
+        yield "  end"
+    for source, target, how in edges:
+        yield f"  {ids[source]} {'-.->' if how == 'in' else '-->'} {ids[target]}"
+    if any(resource.external for resource in resources.values()):
+        yield "  classDef external stroke-dasharray: 4 3"
+
+
+def _dot(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) -> Iterator[str]:
+    yield f"digraph {json.dumps(name)} {{"
+    yield "  rankdir=LR"
+    yield "  node [shape=box]"
+    for kind, group in _groups(resources):
+        yield f"  subgraph cluster_{kind} {{"
+        yield f"    label={json.dumps(kind)}"
+        for resource in group:
+            style = ", style=dashed" if resource.external else ""
+            yield f"    {json.dumps(resource.address)} [label={json.dumps(_label(resource))}{style}]"
+        yield "  }"
+    for source, target, how in edges:
+        yield f"  {json.dumps(source)} -> {json.dumps(target)}" + (" [style=dotted]" if how == "in" else "")
+    yield "}"
+
+
+def _groups(resources: Mapping[str, Resource]) -> Iterator[tuple[str, list[Resource]]]:
+    """Kind by kind, in the order in which they first come."""
+    groups: dict[str, list[Resource]] = {}
+    for resource in resources.values():
+        groups.setdefault(resource.kind, []).append(resource)
+    yield from groups.items()
+
+
+def _label(resource: Resource) -> str:
+    """What is read in the box: the key, after that of what it lives in."""
+    parent = parent_of(resource.address)
+    return f"{key_of(parent)} / {key_of(resource.address)}" if parent else key_of(resource.address)
+
+
+FORMATS: Mapping[str, Callable[[str, Mapping[str, Resource], Sequence[Edge]], Iterator[str]]] = {
+    "mermaid": _mermaid,
+    "dot": _dot,
+}
