@@ -21,10 +21,13 @@ class Waiting:
         self._run = run
         self._waiting: dict[tuple[str, str | None], dict[str, _Wait]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self.polls = 0
 
     async def ready(self, kind: str, parent_id: str | None, id: str, address: str) -> Live:
         """The object when it is ready. Raises BecameFailed, NotReady after the limit, or what the API says."""
+        if self._closed:  # a step that was started before the run was told to stop, and comes here after it
+            raise asyncio.CancelledError
         wait = _Wait(address, asyncio.get_running_loop().create_future(), self._run.clock.now())
         self._waiting.setdefault((kind, parent_id), {})[id] = wait
         if self._task is None or self._task.done():
@@ -36,6 +39,7 @@ class Waiting:
 
     def cancel(self) -> None:
         """Stop waiting for anything; what is not ready now is left as it is."""
+        self._closed = True
         for waits in self._waiting.values():
             for wait in waits.values():
                 wait.future.cancel()
