@@ -66,7 +66,7 @@ def test_the_first_stack_by_hand_goes_as_told(tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stderr
     shown = [line.strip() for block in blocks(told, "text") for line in block.splitlines()]
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert set(shown) <= {line.strip() for line in ran.stdout.splitlines()}
 
 
