@@ -75,6 +75,7 @@ def render(plan: Plan, origin: Origin) -> str:
         "changes": [_change(change) for change in plan.changes],
         "steps": [_step(step) for step in plan.steps],
         "containers": sorted(plan.containers),
+        "left_out": plan.left_out,
         "tool_version": __version__,
         "origin": asdict(origin),
     }
@@ -211,6 +212,7 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         diagnostics=tuple(_problem_from(item) for item in document["diagnostics"]),
         unmanaged=document["unmanaged"],
         containers=frozenset(document["containers"]),
+        left_out=document["left_out"],
     )
 
 

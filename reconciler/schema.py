@@ -39,6 +39,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {f"{name}.json": stack_schema(name) for name in names()} | {
         "plan.json": _plan_schema(),
         "report.json": _report_schema(),
+        "event.json": _event_schema(),
     }
 
 
@@ -202,7 +203,9 @@ def _plan_schema() -> dict[str, Any]:
             "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
             **_saved_plan(),
         },
-        "dependentRequired": {"digest": ["steps", "containers", "origin", "tool_version", "unmanaged", "diagnostics"]},
+        "dependentRequired": {
+            "digest": ["steps", "containers", "left_out", "origin", "tool_version", "unmanaged", "diagnostics"]
+        },
         "$defs": {"change": change, "diagnostic": _diagnostic()},
     }
 
@@ -271,6 +274,7 @@ def _saved_plan() -> dict[str, Any]:
     return {
         "steps": {"type": "array", "items": step, "description": "What apply does, in an order that can be done."},
         "containers": texts,
+        "left_out": {"type": "integer", "minimum": 0, "description": "Changes outside of what was chosen."},
         "origin": origin,
         "tool_version": {"type": "string", "description": "Only this version applies it."},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of all the rest: do not edit."},
@@ -289,6 +293,41 @@ def _diagnostic() -> dict[str, Any]:
             "line": {"type": "integer"},
             "column": {"type": "integer"},
         },
+    }
+
+
+def _event_schema() -> dict[str, Any]:
+    """One line of `apply --json-events`."""
+    count = {"type": "integer", "minimum": 0}
+    text = {"type": "string"}
+    types: dict[str, dict[str, Any]] = {
+        "began": {"stack": text, "provider": text, "command": text, "steps": count, "upload_bytes": count},
+        "start": {"address": text, "verb": text},
+        "done": {"address": text, "verb": text},
+        "failed": {"address": text, "message": text},
+        "skipped": {"address": text, "message": text},
+        "waiting": {"ready": count, "waiting": count},
+        "upload": {"address": text, "bytes_done": count, "bytes_total": count, "bytes_per_s": count},
+        "heartbeat": {"steps_done": count, "steps": count, "bytes_done": count, "bytes_total": count},
+        "ended": {"report": {"type": "object", "description": "As in report.json."}},
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "reconciler apply event",
+        "description": "One object a line. Readers ignore keys and types that they do not know.",
+        "type": "object",
+        "required": ["format_version", "n", "time", "type"],
+        "properties": {
+            "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+            "n": {"type": "integer", "minimum": 1, "description": "Counts from 1 without a gap."},
+            "time": {"type": "string", "format": "date-time"},
+            "type": {"enum": list(types)},
+            "seconds_left": count,
+        },
+        "allOf": [
+            {"if": {"properties": {"type": {"const": name}}}, "then": {"required": list(more), "properties": more}}
+            for name, more in types.items()
+        ],
     }
 
 

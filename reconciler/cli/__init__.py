@@ -20,6 +20,8 @@ COMMANDS = {
     "drift": ("runs", "Show what was changed behind git's back."),
     "destroy": ("runs", "Delete everything that a stack has made."),
     "show": ("runs", "Show a saved plan again."),
+    "import": ("account", "Take over one object that is in the account."),
+    "export": ("account", "Write the account as a new stack, and change nothing."),
     "state": ("states", "Look into the state, and mend it."),
     "graph": ("graphs", "Draw what a stack declares, and what refers to what."),
     "explain": ("stacks", "Say what can be declared, and what a change of it does."),
@@ -27,6 +29,8 @@ COMMANDS = {
     "emulate": ("emulate", "Serve a fake of the API, to try everything offline."),
 }
 """command → (its module, what help says): help imports none of the modules."""
+FUNCTIONS = {"import": "import_"}
+"""Where the function cannot have the command's name."""
 
 
 class _Lazy(click.Group):
@@ -37,7 +41,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(f"reconciler.cli.{module}"), cmd_name)
+        command: click.Command = getattr(import_module(f"reconciler.cli.{module}"), FUNCTIONS.get(cmd_name, cmd_name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

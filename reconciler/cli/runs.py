@@ -14,16 +14,17 @@ import click
 from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, drift_as, plan_as
 from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings, targets
 from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_file, write_plan
+from reconciler.cli.uploads import STDOUT, events_to, uploading
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
     from reconciler.apply import Walk
     from reconciler.engine import Session, Survey
     from reconciler.guards import Consent
-    from reconciler.model import Report, Stack
+    from reconciler.model import Event, Report, Stack
     from reconciler.planfile import Saved
 
-__all__ = ["apply", "destroy", "drift", "plan", "show"]
+__all__ = ["apply", "confirmed", "destroy", "drift", "plan", "result", "settled", "show"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -121,6 +122,7 @@ def plan(
 @PATH
 @online
 @targets
+@uploading
 @consenting
 @FORMAT
 @VERBOSE
@@ -139,6 +141,10 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
     reconciler apply plan.json          exactly what was planned
     """
     chosen = settings(path, options)
+    if chosen.json_events == STDOUT:
+        if not auto_approve and not is_plan(path):
+            raise click.UsageError("events on standard output leave no place to ask: give --auto-approve, or a FILE")
+        form = "events"
     if is_plan(path):
         saved = read_plan(path)
         chosen = settings_of(saved, path, chosen, options)
@@ -270,17 +276,18 @@ def _apply(
 
             async def run() -> tuple[Survey, Report | None]:
                 async with open_session(stack, state, chosen, consent) as session:
-                    survey = await _settled(session, destroying)
+                    survey = await settled(session, destroying=destroying)
                     if saved and _already_done(session, saved, survey, form):
                         return survey, None
-                    return survey, await _confirmed(session, survey, form, verbose, auto_approve, command)
+                    events = chosen.json_events
+                    return survey, await confirmed(session, survey, form, verbose, auto_approve, command, events)
 
             survey, report = asyncio.run(run())
     finally:
         state.close()
     if saved and report is None:
         return 0
-    return _result(stack, survey, report, form)
+    return result(stack, survey, report, form)
 
 
 def _already_done(session: Session, saved: Saved, survey: Survey, form: str) -> bool:
@@ -294,12 +301,12 @@ def _already_done(session: Session, saved: Saved, survey: Survey, form: str) -> 
         return False
     if form == "json":
         click.echo(as_json.dumps(as_json.nothing_json(saved.plan.stack)))
-    else:
+    elif form == "text":
         click.echo(f"Nothing to do: {saved.plan.stack} is as this plan makes it.")
     return True
 
 
-async def _settled(session: Session, destroying: bool) -> Survey:
+async def settled(session: Session, *, destroying: bool) -> Survey:
     """A survey on which nothing is open any more of an interrupted run."""
     survey = await session.survey(destroy=destroying)
     if survey.recovered or survey.unresolved:
@@ -308,8 +315,14 @@ async def _settled(session: Session, destroying: bool) -> Survey:
     return survey
 
 
-async def _confirmed(
-    session: Session, survey: Survey, form: str, verbose: bool, auto_approve: bool, command: str
+async def confirmed(
+    session: Session,
+    survey: Survey,
+    form: str,
+    verbose: bool,
+    auto_approve: bool,
+    command: str,
+    json_events: str | None = None,
 ) -> Report | None:
     """Show, check, ask, do. None when the answer was no."""
     from reconciler.reports import text
@@ -321,8 +334,19 @@ async def _confirmed(
         raise Refused(reasons)
     if survey.plan.changes and not auto_approve and not click.confirm("\nDo this?", default=False):
         return None
-    with progress(len(survey.plan.steps), quiet=form != "text") as show_event:
-        return await session.apply(survey, command=command, on_event=show_event, on_start=_stop_on_ctrl_c)
+    plan, size = survey.plan, int(survey.plan.estimate.get("upload_bytes") or 0)
+    with progress(len(plan.steps), upload_bytes=size, quiet=form != "text") as show:
+        async with events_to(json_events, plan, command, session.clock) as told:
+
+            def on_event(event: Event) -> None:
+                show(event)
+                if told:
+                    told.happened(event)
+
+            report = await session.apply(survey, command=command, on_event=on_event, on_start=_stop_on_ctrl_c)
+            if told:
+                told.ended(report)
+            return report
 
 
 def _stop_on_ctrl_c(walk: Walk) -> None:
@@ -341,7 +365,7 @@ def _stop_on_ctrl_c(walk: Walk) -> None:
         loop.add_signal_handler(number, interrupt)
 
 
-def _result(stack: Stack, survey: Survey, report: Report | None, form: str) -> int:
+def result(stack: Stack, survey: Survey, report: Report | None, form: str) -> int:
     from reconciler.reports import json as as_json
     from reconciler.reports import text
 
@@ -350,7 +374,7 @@ def _result(stack: Stack, survey: Survey, report: Report | None, form: str) -> i
         return 1
     if form == "json":
         click.echo(as_json.dumps(as_json.report_json(stack.name, report)))
-    elif survey.plan.changes or report.failed:
+    elif form == "text" and (survey.plan.changes or report.failed):
         click.echo("\n" + text.report_text(report))
     if report.interrupted:
         return 130

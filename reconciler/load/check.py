@@ -58,7 +58,7 @@ class Checker:
                     fields[spec.name] = self._addresses(entry, spec, fields[spec.name])
         if shape.file is not None and shape.file.name in fields:
             fields[shape.file.name] = self._file(entry, shape.file.name, fields[shape.file.name])
-        if shape.alone:
+        if shape.alone and "id" not in options:
             self._check_alone(entry, fields)
         self._check_enough(entry, fields, options)
         return Resource(entry.address, shape.kind.__name__, fields, **options)

@@ -1,0 +1,107 @@
+"""YAML as a person would write it, in a form that every reader of YAML takes for the same. Pure: names and texts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler import __version__
+from reconciler.export.pick import Declared, Picked
+from reconciler.kind import Kind
+from reconciler.model import Stack, parent_of
+
+__all__ = ["SCHEMAS", "files_of", "scalar"]
+
+SCHEMAS = ".schemas"
+"""The directory that the header line for editors names."""
+PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./ -]*[A-Za-z0-9])?")
+WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+COLUMNS = 110
+NO_STAMPS = """# Nothing in the account was marked as this stack's, nor will be while this line is here: keep the state.
+# Take it out, and the next plan shows which objects get the marks from which a lost state can be rebuilt.
+stamps: false
+"""
+
+
+def files_of(stack: Stack, kinds: Sequence[type[Kind]], picked: Picked) -> dict[str, str]:
+    """name → text: the stack itself, and a file for each section that has anything in it."""
+    header = f"# yaml-language-server: $schema={SCHEMAS}/{stack.provider}.json\n"
+    head = f"{header}# Exported from the account by reconciler {__version__}.\n"
+    main = f"{head}stack: {scalar(stack.name)}\nprovider: {stack.provider}\n"
+    files = {"stack.yaml": main if picked.marked else f"{main}\n{NO_STAMPS}"}
+    children: dict[str, list[Declared]] = {}
+    for it in picked.declared:
+        children.setdefault(parent_of(it.address) or "", []).append(it)
+    by_name = {kind.__name__: kind for kind in kinds}
+    for kind in kinds:
+        if kind.parent is None and (own := [it for it in children.get("", []) if it.live.kind == kind.__name__]):
+            lines = [f"{kind.section}:"]
+            for it in own:
+                lines += [*_entry(it, by_name, children, 1), ""]
+            files[f"{kind.section}.yaml"] = header + "\n".join(lines[:-1]) + "\n"
+    return files
+
+
+def _entry(
+    it: Declared, kinds: Mapping[str, type[Kind]], children: Mapping[str, Sequence[Declared]], depth: int
+) -> Iterator[str]:
+    """One resource, and what lives in it."""
+    space, inner = "  " * depth, "  " * (depth + 1)
+    yield f"{space}{scalar(it.address.rpartition('/')[2])}:"
+    yield f"{inner}id: {quoted(it.live.id)}"
+    if it.external:
+        yield f"{inner}external: true"
+    for name, value in it.fields.items():
+        yield from _value(name, value, inner)
+    if it.ignore:
+        yield from _value("ignore", list(it.ignore), inner)
+    for kind in kinds.values():
+        below = [child for child in children.get(it.address, ()) if child.live.kind == kind.__name__]
+        if below:
+            yield f"{inner}{kind.section}:"
+            for child in below:
+                yield from _entry(child, kinds, children, depth + 2)
+
+
+def _value(name: str, value: Any, space: str) -> Iterator[str]:
+    """A field on one line if it fits, else an item a line."""
+    line = f"{space}{scalar(name)}: {_flow(value)}"
+    if len(line) <= COLUMNS or not isinstance(value, Mapping | list):
+        yield line
+        return
+    yield f"{space}{scalar(name)}:"
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield f"{space}  {scalar(key)}: {_flow(item)}"
+    else:
+        yield from (f"{space}  - {_flow(item)}" for item in value)
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: Any) -> str:
+    """A string in quotes unless no reader can take it for anything else; `${` is written so that it stays."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if PLAIN.fullmatch(value) and value.lower() not in WORDS:
+        return value
+    return quoted(value)
+
+
+def quoted(value: str) -> str:
+    """In double quotes."""
+    text = json.dumps(value.replace("${", "$${"), ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    number = ord(letter)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
