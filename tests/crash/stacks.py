@@ -45,6 +45,7 @@ entity_collections:
 V2: Mapping[str, str | bytes] = {
     "changes.mp4": b"two, and longer",
     "face.jpg": b"face two",
+    "large.mp4": bytes(range(200)),
     "stack.yaml": """\
 stack: crash
 provider: twelvelabs
@@ -54,6 +55,7 @@ assets:
   face: {file: face.jpg}
   new-name: {file: same.mp4}
   added: {url: "https://example.com/added.mp4"}
+  large: {file: large.mp4, metadata: {size: large}}
 indexes:
   first:
     name: renamed
@@ -62,6 +64,7 @@ indexes:
       stays: {metadata: {rating: 2}}
       changes: {}
       added: {}
+      large: {}
   remodelled:
     models: [{name: marengo3.0, options: [visual, audio]}]
     assets: {stays: {}}
@@ -112,12 +115,14 @@ IN_V2: Account = Counter(
         ("asset", "face.jpg"): 1,
         ("asset", "same.mp4"): 1,
         ("asset", "added.mp4"): 1,
+        ("asset", "large.mp4"): 1,
         ("index", "renamed"): 1,
         ("index", "remodelled"): 1,
         ("index", "fresh"): 1,
         ("indexed_asset", "stays.mp4"): 2,
         ("indexed_asset", "changes.mp4"): 1,
         ("indexed_asset", "added.mp4"): 2,
+        ("indexed_asset", "large.mp4"): 1,
         ("entity_collection", "people"): 1,
         ("entity_collection", "things"): 1,
         ("entity", "ann"): 1,

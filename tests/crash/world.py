@@ -76,6 +76,7 @@ class World:
     def account(self) -> Counter[tuple[str, str]]:
         """(kind, name) of everything in the account, as often as it is there."""
         counts = self.steer("GET", "/objects")["counts"]
+        counts.pop("upload", None)  # a session is no object of the account, and cannot be deleted
         found: Counter[tuple[str, str]] = Counter()
         for kind, count in counts.items():
             if count:
@@ -91,7 +92,7 @@ def world(zygote: Zygote, directory: Path, start: Path | None = None) -> Iterato
         shutil.copytree(start, directory)
     else:
         directory.mkdir(parents=True)
-    emulator = Emulator(directory / "account.db")
+    emulator = Emulator(directory / "account.db", chunk_size=40, initial_urls=2)
     try:
         with ServedEmulator(emulator) as served:
             yield World(zygote, directory / "stack", served)
