@@ -44,6 +44,10 @@ class Settings:
     var_file: Path | None = None
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    upload_parallelism: int = 8
+    bandwidth: float | None = None
+    """Bytes per second."""
+    json_events: str | None = None
 
 
 def variables(function: F) -> F:
@@ -111,6 +115,9 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
         var_file=options.get("var_file"),
         target=tuple(options.get("target", ())),
         exclude=tuple(options.get("exclude", ())),
+        upload_parallelism=options.get("upload_parallelism", 8),
+        bandwidth=options.get("bandwidth"),
+        json_events=options.get("json_events"),
     )
 
 
@@ -157,6 +164,7 @@ async def open_session(
     from reconciler.plan.subset import Subset
     from reconciler.planfile import account_of
     from reconciler.providers import provider as provider_class
+    from reconciler.upload import Files, Sending
 
     chosen = provider_class(stack.provider)
     transport = _in_process(stack, options.emulator) if options.emulator is not None else None
@@ -173,6 +181,12 @@ async def open_session(
             provider=chosen(http, root=stack.root),
             state=state,
             clock=clock,
+            sending=Sending(
+                Files(stack.root),
+                clock=clock,
+                parallelism=options.upload_parallelism,
+                bytes_per_s=options.bandwidth,
+            ),
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
             subset=Subset(options.target, options.exclude),

@@ -1,69 +1,124 @@
-"""Progress of long work: a bar on a terminal, a plain line for each thing done elsewhere."""
+"""Progress of long work: bars on a terminal; elsewhere a line for each thing done, and now and then one for uploads."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
 from reconciler.model import Event
+from reconciler.reports.traffic import Traffic, amount, duration
 
-__all__ = ["progress"]
+__all__ = ["lines", "progress"]
+
+LINE_EVERY_S = 30.0
+"""How often a log that nobody watches is told about uploads."""
 
 
 @contextmanager
-def progress(steps: int, *, quiet: bool = False) -> Iterator[Callable[[Event], None]]:
+def progress(
+    steps: int, *, upload_bytes: int = 0, quiet: bool = False, now: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Event], None]]:
     """Give what is to be called with each event; all of it goes to standard error."""
     if quiet or not steps:
         yield lambda _: None
     elif sys.stderr.isatty() and not os.environ.get("CI"):
-        with _bar(steps) as show:
+        with _bars(steps, upload_bytes) as show:
             yield show
     else:
-        yield _lines(steps)
+        yield lines(steps, upload_bytes, now, lambda text: click.echo(text, err=True))
 
 
-def _lines(steps: int) -> Callable[[Event], None]:
-    done = 0
+def lines(
+    steps: int, upload_bytes: int, now: Callable[[], float], write: Callable[[str], None]
+) -> Callable[[Event], None]:
+    """What a log gets: no more than a line in 30 seconds about bytes."""
+    done, last_s = 0, now()
+    traffic = Traffic(upload_bytes, now)
 
     def show(event: Event) -> None:
-        nonlocal done
+        nonlocal done, last_s
         if event.kind == "done":
             done += 1
-            click.echo(f"[{done}/{steps}] {event.verb} {event.address}", err=True)
+            write(f"[{done}/{steps}] {event.verb} {event.address}")
         elif event.kind in ("failed", "skipped"):
-            click.echo(f"{event.kind}: {event.address}: {event.message}", err=True)
+            write(f"{event.kind}: {event.address}: {event.message}")
+        elif event.kind == "upload":
+            traffic.see(event.address, event.done, event.total)
+            if now() - last_s >= LINE_EVERY_S:
+                last_s = now()
+                write(_line(traffic))
 
     return show
 
 
+def _line(traffic: Traffic) -> str:
+    whole = traffic.all
+    share = 100 * whole.done // whole.total if whole.total else 100
+    return (
+        f"[{share:3} %] {amount(whole.done)} of {amount(whole.total)} sent, {amount(whole.bytes_per_s)}/s, "
+        f"{duration(whole.left_s)} left, {traffic.under_way} files under way"
+    )
+
+
 @contextmanager
-def _bar(steps: int) -> Iterator[Callable[[Event], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def _bars(steps: int, upload_bytes: int) -> Iterator[Callable[[Event], None]]:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     console = Console(stderr=True)
-    columns = (
-        SpinnerColumn(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=steps)
+    text = TextColumn("{task.description}", markup=False)
+    work = Progress(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text, console=console)
+    bytes_columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), text)
+    uploads = Progress(*bytes_columns, console=console)
+    with Live(Group(work, uploads), console=console, transient=True, refresh_per_second=5):
+        yield _Bars(console, work, uploads, steps, upload_bytes).show
 
-        def show(event: Event) -> None:
-            if event.kind == "start" and event.verb != "wait":
-                bar.update(task, description=f"{event.verb} {event.address}")
-            elif event.kind == "waiting" and event.total:
-                bar.update(task, description=f"waiting until {event.total} are ready")
-            elif event.kind == "done":
-                bar.advance(task)
-            elif event.kind in ("failed", "skipped"):
-                bar.console.print(f"{event.kind}: {event.address}: {event.message}", highlight=False, markup=False)
 
-        yield show
+class _Bars:
+    """One bar for the steps, one for each file that is being sent, one for all of them."""
+
+    def __init__(self, console: Any, work: Any, uploads: Any, steps: int, upload_bytes: int) -> None:
+        self.console, self.work, self.uploads = console, work, uploads
+        self.steps = work.add_task("", total=steps)
+        self.traffic = Traffic(upload_bytes, time.monotonic)
+        self.tasks: dict[str, Any] = {}
+
+    def show(self, event: Event) -> None:
+        if event.kind == "start" and event.verb != "wait":
+            self.work.update(self.steps, description=f"{event.verb} {event.address}")
+        elif event.kind == "waiting" and event.total:
+            self.work.update(self.steps, description=f"waiting until {event.total} are ready")
+        elif event.kind == "upload":
+            self._upload(event)
+        elif event.kind == "done":
+            self.work.advance(self.steps)
+        elif event.kind in ("failed", "skipped"):
+            self.console.print(f"{event.kind}: {event.address}: {event.message}", highlight=False, markup=False)
+
+    def _upload(self, event: Event) -> None:
+        self.traffic.see(event.address, event.done, event.total)
+        if "" not in self.tasks:
+            self.tasks[""] = self.uploads.add_task("all files", total=self.traffic.all.total)
+        if event.address not in self.tasks:
+            self.tasks[event.address] = self.uploads.add_task(event.address, total=event.total)
+        self.uploads.update(self.tasks[event.address], completed=event.done)
+        if event.done >= event.total:
+            self.uploads.update(self.tasks[event.address], visible=False)
+        self.uploads.update(self.tasks[""], completed=self.traffic.all.done, total=self.traffic.all.total)

@@ -1,0 +1,79 @@
+"""Options of commands that send files: how many at once, how fast, and which machine is told of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from reconciler.http import Clock
+    from reconciler.model import Plan
+    from reconciler.reports.events import Events
+
+__all__ = ["STDOUT", "events_to", "uploading"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STDOUT = "-"
+
+
+class _Rate(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions of click only
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from reconciler.upload import parse_rate
+
+        try:
+            return value if isinstance(value, float) else parse_rate(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def uploading(function: F) -> F:
+    """--upload-parallelism, --bandwidth and --json-events."""
+    function = click.option(
+        "--json-events",
+        metavar="[FILE]",
+        is_flag=False,
+        flag_value=STDOUT,
+        help="Write what happens as JSON, an object a line, to FILE [standard output, which then has nothing else].",
+    )(function)
+    function = click.option(
+        "--bandwidth", type=_Rate(), metavar="RATE", help="Most bytes per second for all uploads, such as 50M."
+    )(function)
+    return click.option(
+        "--upload-parallelism",
+        type=click.IntRange(1, 64),
+        default=8,
+        show_default=True,
+        help="Files, or chunks of files, sent side by side.",
+    )(function)
+
+
+@asynccontextmanager
+async def events_to(target: str | None, plan: Plan, command: str, clock: Clock) -> AsyncIterator[Events | None]:
+    """Where events go while the block runs; None where nobody asked for them."""
+    if target is None:
+        yield None
+        return
+    from reconciler.reports.events import Events, telling
+
+    try:
+        stream = sys.stdout if target == STDOUT else open(target, "w", encoding="utf-8", buffering=1)  # noqa: SIM115, PTH123, ASYNC230
+    except OSError as error:
+        raise click.UsageError(f"--json-events {target}: cannot be written ({error.strerror})") from error
+
+    def write(line: str) -> None:
+        stream.write(line)
+        stream.flush()
+
+    try:
+        async with telling(Events(write, plan, clock), command, clock) as events:
+            yield events
+    finally:
+        if target != STDOUT:
+            stream.close()
