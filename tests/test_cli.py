@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -327,3 +329,19 @@ def test_colour(stack: Path, more: list[str], env: dict[str, str], terminal: boo
 
     assert ("\x1b[" in planned.out) is coloured
     assert ("\x1b[" in refused.err) is coloured
+
+
+def test_with_json_asked_for_an_error_is_json_too(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text("stack: x\nprovider: twelvelabs\nasets: {}\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "plan", "--format", "json", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    said = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert said["errored"] is True
+    assert [(d["line"], d["column"], d["severity"]) for d in said["diagnostics"]] == [(3, 1, "error")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 
 import click
 
@@ -94,6 +95,8 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(1)
     except ReconcilerError as error:
+        if _wants_json(sys.argv):
+            _tell_in_json(error)
         _tell(error)
         sys.exit(error.exit_code)
     sys.exit(result if isinstance(result, int) else 0)
@@ -104,6 +107,21 @@ def _tell(error: Exception) -> None:
     label = click.style("Error: ", fg="red", bold=True)
     for line in str(error).splitlines() or [type(error).__name__]:
         click.echo(label + line, err=True, color=_colour())
+
+
+def _wants_json(argv: list[str]) -> bool:
+    return "--format=json" in argv or ("--format", "json") in pairwise(argv)
+
+
+def _tell_in_json(error: Exception) -> None:
+    """Programs get what went wrong as JSON, unless their JSON is out already: a plan that is refused is still one."""
+    from reconciler.errors import Invalid, Problem, Refused
+    from reconciler.reports.json import dumps, errors_json
+
+    if isinstance(error, Refused):
+        return
+    problems = error.problems if isinstance(error, Invalid) else (Problem("", 0, 0, "", str(error)),)
+    click.echo(dumps(errors_json(problems)))
 
 
 def _colour() -> bool | None:

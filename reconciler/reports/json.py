@@ -17,6 +17,7 @@ __all__ = [
     "change_json",
     "drift_json",
     "dumps",
+    "errors_json",
     "hides_before",
     "nothing_json",
     "plan_json",
@@ -120,6 +121,15 @@ def nothing_json(stack: str) -> dict[str, Any]:
     """The report of an apply that found all done."""
     empty = {"outcomes": [], "requests": 0, "writes": 0}
     return {"format_version": FORMAT_VERSION, "stack": stack, "run": "", "result": "done", **empty}
+
+
+def errors_json(problems: Sequence[Problem]) -> dict[str, Any]:
+    """What is printed in place of a result when there is none."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "errored": True,
+        "diagnostics": [problem_json(problem) for problem in problems],
+    }
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
