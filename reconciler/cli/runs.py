@@ -331,6 +331,8 @@ async def confirmed(
     if form == "text":
         click.echo(text.plan_text(survey.plan, verbose=verbose))
     if reasons := session.refusals(survey):
+        if form == "json":
+            click.echo(plan_as(form, survey.plan, whole=True, verbose=True))
         raise Refused(reasons)
     if survey.plan.changes and not auto_approve and not click.confirm("\nDo this?", default=False):
         return None
