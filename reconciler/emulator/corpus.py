@@ -16,15 +16,16 @@ from reconciler.emulator.synthetic import transcript
 __all__ = ["Asked", "asked", "candidates", "shown_on"]
 
 MENTION = re.compile(r"<@([^<>@\s]*)>")
+# CROSS JOIN is SQLite's way to be told the order: ids first, so that each step is a look-up.
 ASSETS = (
-    "SELECT links.source, links.target, json_extract(objects.doc, '$.user_metadata') "
-    "FROM links JOIN objects ON objects.seq = links.target "
-    "WHERE objects.kind = 'asset' AND links.source IN (SELECT value FROM json_each(?))"
+    "SELECT links.source, links.target, json_extract(objects.doc, '$.user_metadata') FROM json_each(?) AS wanted "
+    "CROSS JOIN links ON links.source = wanted.value "
+    "CROSS JOIN objects ON objects.seq = links.target WHERE objects.kind = 'asset'"
 )
 ENTITIES = (
-    "SELECT links.target, objects.name, json_extract(objects.doc, '$.metadata') "
-    "FROM links JOIN objects ON objects.seq = links.source "
-    "WHERE links.kind = 'entity' AND links.target IN (SELECT value FROM json_each(?))"
+    "SELECT links.target, objects.name, json_extract(objects.doc, '$.metadata') FROM json_each(?) AS wanted "
+    "CROSS JOIN links ON links.target = wanted.value AND links.kind = 'entity' "
+    "CROSS JOIN objects ON objects.seq = links.source"
 )
 SAME_IMAGE = "type = 'image' AND json_extract(doc, '$.media.sha256') = ?"
 

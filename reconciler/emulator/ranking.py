@@ -75,8 +75,10 @@ class _Known:
 
 def words(text: str) -> list[str]:
     """The words of a text without case, accents and plural; `LeBron_Dunks.mp4` is `lebron`, `dunk`, `mp4`."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = text.lower()
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text).casefold()
+        plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return [_stem(word) for word in re.findall(r"[^\W_]+", plain)]
 
 
