@@ -120,10 +120,7 @@ def _for_model(probe: Probe, model: str) -> Iterator[str]:
 
 
 def _frame(probe: Probe) -> Iterator[str]:
-    width, height = probe.width or 0, probe.height or 0
-    if not probe.codec or not width or not height:
-        yield f"has a picture that cannot be told (codec {probe.codec or 'unknown'}, {width}x{height})"
-        return
+    width, height = probe.width or 1, probe.height or 1
     long, short = max(width, height), min(width, height)
     if short < FRAMES.least_side:
         yield f"has {width}x{height} pixels, and must have {FRAMES.least_side}x{FRAMES.least_side} at least"

@@ -91,6 +91,8 @@ def _probe(container: Any, length_s: float | None) -> Probe:
     if pictures:
         context, name = pictures[0].codec_context, container.format.name
         still = name.startswith(STILL[0]) or name.endswith(STILL[1])
+        if not context.width or not context.height:
+            return Probe(broken="its picture has no size")  # FFmpeg takes a picture's type from the file's name
         length_s = None if still else length_s
         return Probe("image" if still else "video", context.width, context.height, length_s, context.name)
     if container.streams.audio:
