@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.engine import Survey
     from reconciler.export import Exported
     from reconciler.model import Report, Stack
+    from reconciler.state import State
 
 __all__ = ["export", "import_"]
 
@@ -93,14 +95,13 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
     new = _new_stack(name or out.resolve().name, provider, out)
 
     async def read() -> Exported:
-        from reconciler.state import State
-
-        nothing = State.open("sqlite://", new.name, create=True)
+        state = open_state(new, chosen.state, create=False)
         try:
-            async with open_session(_beside(new), nothing, chosen) as session:
+            _is_new(state, new)
+            async with open_session(_beside(new), state, chosen) as session:
                 return await read_account(session, target)
         finally:
-            nothing.close()
+            state.close()
 
     exported = asyncio.run(read())
     left = _write(out, new, exported, chosen.state)
@@ -125,14 +126,16 @@ def _new_stack(name: str, provider: str, out: Path) -> Stack:
 
 def _beside(new: Stack) -> Stack:
     """The stack as if it were here: the emulator without a file is the one of the working directory."""
-    from dataclasses import replace
-
     return replace(new, root=Path())
+
+
+def _is_new(state: State, stack: Stack) -> None:
+    if state.recorded():
+        raise ReconcilerError(f"the state has a stack {stack.name!r} already; export under another --name")
 
 
 def _write(out: Path, new: Stack, exported: Exported, state_url: str | None) -> list[str]:
     """The files, then the state of what they say; what planning would change even so."""
-    from reconciler.cli.options import load_stack
     from reconciler.export import SCHEMAS, rows_of
     from reconciler.providers import kinds_of
     from reconciler.schema import render, stack_schema
@@ -148,8 +151,7 @@ def _write(out: Path, new: Stack, exported: Exported, state_url: str | None) -> 
     state = open_state(stack, state_url, create=True)
     try:
         with state.lock("reconciler export"):
-            if state.recorded():
-                raise ReconcilerError(f"the state has a stack {stack.name!r} already; export under another --name")
+            _is_new(state, stack)
             state.commit(*(Put(row) for row in rows))
     finally:
         state.close()

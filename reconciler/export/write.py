@@ -49,7 +49,7 @@ def _entry(
 ) -> Iterator[str]:
     """One resource, and what lives in it."""
     space, inner = "  " * depth, "  " * (depth + 1)
-    yield f"{space}{scalar(it.address.rpartition('/')[2])}:"
+    yield f"{space}{key(it.address.rpartition('/')[2])}:"
     yield f"{inner}id: {quoted(it.live.id)}"
     if it.external:
         yield f"{inner}external: true"
@@ -67,28 +67,28 @@ def _entry(
 
 def _value(name: str, value: Any, space: str) -> Iterator[str]:
     """A field on one line if it fits, else an item a line."""
-    line = f"{space}{scalar(name)}: {_flow(value)}"
+    line = f"{space}{key(name)}: {_flow(value)}"
     if len(line) <= COLUMNS or not isinstance(value, Mapping | list):
         yield line
         return
-    yield f"{space}{scalar(name)}:"
+    yield f"{space}{key(name)}:"
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield f"{space}  {scalar(key)}: {_flow(item)}"
+        for word, item in value.items():
+            yield f"{space}  {key(word)}: {_flow(item)}"
     else:
         yield from (f"{space}  - {_flow(item)}" for item in value)
 
 
 def _flow(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key(word)}: {_flow(item)}" for word, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_flow, value)) + "]"
     return scalar(value)
 
 
 def scalar(value: Any) -> str:
-    """A string in quotes unless no reader can take it for anything else; `${` is written so that it stays."""
+    """A string in quotes unless no reader can take it for anything else."""
     if not isinstance(value, str):
         return json.dumps(value)
     if PLAIN.fullmatch(value) and value.lower() not in WORDS:
@@ -96,9 +96,18 @@ def scalar(value: Any) -> str:
     return quoted(value)
 
 
+def key(name: str) -> str:
+    """A key: nothing in it stands for a variable."""
+    return name if PLAIN.fullmatch(name) and name.lower() not in WORDS else _in_quotes(name)
+
+
 def quoted(value: str) -> str:
-    """In double quotes."""
-    text = json.dumps(value.replace("${", "$${"), ensure_ascii=False)
+    """A string in double quotes; `${` is written so that it stays."""
+    return _in_quotes(value.replace("${", "$${"))
+
+
+def _in_quotes(value: str) -> str:
+    text = json.dumps(value, ensure_ascii=False)
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 
