@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,14 +31,14 @@ def here(tmp_path: Path) -> Iterator[Place]:
         yield made
 
 
-def made(here: Place, path: str, body: dict[str, object]) -> str:
+def made(here: Place, path: str, body: Mapping[str, object]) -> str:
     """The id of what somebody made by hand."""
     return str(here.api.post(path, json=body).json()["_id"])
 
 
 def uploaded(here: Place) -> str:
-    form = {"method": (None, "direct"), "file": ("face.jpg", b"j" * 40)}
-    id = str(here.api.post("/assets", files=form).json()["_id"])
+    answer = here.api.post("/assets", files={"method": (None, "direct"), "file": ("face.jpg", b"j" * 40)})
+    id = str(answer.json()["_id"])
     for _ in range(2):
         here.objects("/assets")
     return id
