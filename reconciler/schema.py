@@ -98,6 +98,23 @@ def _metadata_schema() -> dict[str, Any]:
     return {"type": ["object", "string"], "description": "JSON Schema that all metadata below must satisfy."}
 
 
+_GLOBS: Mapping[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+    "description": "Globs: an asset for each file that fits, named after its path.",
+}
+
+
+def _table(what: str) -> dict[str, Any]:
+    """A CSV, TSV or JSONL file, by its path or with how its columns are to be read."""
+    mapping = {
+        "type": "object",
+        "properties": {"file": {"type": "string"}, "key": {"type": "string"}, "fields": {"type": "object"}},
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [{"type": "string"}, mapping], "description": f"A CSV, TSV or JSONL table: {what}."}
+
+
 def _section(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]:
     return {
         "type": "object",
@@ -116,7 +133,10 @@ def _resource(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]
         if not field.identity
     }
     below = {child.section: _section(child, kinds) for child in kinds if child.parent is kind}
-    extra = {"metadata_schema": _metadata_schema()} if below else {}
+    extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}
+    extra |= {f"{section}_from": _table("one for each row") for section in below}
+    if "file" in kind.specs:
+        extra |= {"files": _GLOBS, "metadata_from": _table("metadata of each file, or `sidecar`")}
     return {"type": "object", "properties": {**fields, **COMMON, **extra, **below}, "additionalProperties": False}
 
 
