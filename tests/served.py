@@ -46,7 +46,9 @@ class Place:
     def writes(self) -> list[str]:
         """Requests so far that were to change something, as `METHOD path`."""
         log = self.served.emulator.journal.entries
-        return [f"{entry.method} {entry.path.removeprefix('/v1.3')}" for entry in log if entry.method not in ("GET", "HEAD")]
+        return [
+            f"{entry.method} {entry.path.removeprefix('/v1.3')}" for entry in log if entry.method not in ("GET", "HEAD")
+        ]
 
     def objects(self, path: str) -> list[dict[str, Any]]:
         """What a list of the API says, oldest first."""
