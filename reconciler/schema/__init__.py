@@ -1,0 +1,31 @@
+"""JSON Schemas out of the kinds, for editors and for whoever writes stacks by program; and the texts of `explain`.
+
+The loader does not use them: its checks come from the same classes and say more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.providers import names
+from reconciler.schema.explain import effect, explain, fields_table
+from reconciler.schema.results import event_schema, plan_schema, report_schema
+from reconciler.schema.stack import COMMON, stack_schema
+
+__all__ = ["COMMON", "effect", "explain", "fields_table", "render", "schemas", "stack_schema"]
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """file name → schema, of all that is kept under `schemas/`."""
+    return {f"{name}.json": stack_schema(name) for name in names()} | {
+        "plan.json": plan_schema(),
+        "report.json": report_schema(),
+        "event.json": event_schema(),
+    }
+
+
+def render(schema: Mapping[str, Any]) -> str:
+    """As it stands in its file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,75 @@
+"""What a change of each field does, for `explain` and for README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.kind import Field, Kind, Update
+from reconciler.providers import kinds_of
+from reconciler.schema.stack import COMMON
+
+__all__ = ["effect", "explain", "fields_table"]
+
+
+def effect(field: Field) -> str:
+    """What a change of the field does to the object, in a few words."""
+    match field.update:
+        case Update.REPLACE:
+            return "replaces the object"
+        case Update.MERGE:
+            return "in place, key by key"
+        case Update.MEMBERS:
+            return "in place: adds, then removes"
+        case Update.NEVER:
+            return "another content replaces the object; the same content changes nothing"
+        case Update.WHOLE:
+            return "in place"
+
+
+def fields_table(provider: str) -> str:
+    """The table of README: kinds, their fields, and what a change of each does."""
+    lines = ["| kind | in YAML | field | what a change does |", "| --- | --- | --- | --- |"]
+    for kind in kinds_of(provider):
+        where = "/NAME/".join(kind.section_path())
+        for number, field in enumerate(field for field in kind.specs.values() if not field.identity):
+            first = number == 0
+            name = kind.__name__ if first else ""
+            place = f"`{where}/NAME`" if first else ""
+            lines.append(f"| {name} | {place} | `{field.name}`{'*' if field.required else ''} | {effect(field)} |")
+    return "\n".join(lines)
+
+
+def explain(kind: type[Kind], word: str | None = None) -> Iterator[str]:
+    """The text of `explain KIND` or `explain KIND.FIELD`. Raises KeyError for an unknown field."""
+    if word is not None:
+        field = kind.specs[word]
+        if field.identity:
+            raise KeyError(word)
+        yield f"{kind.__name__}.{field.name}{' (required)' if field.required else ''}"
+        yield f"  {field.doc}"
+        yield f"  A change: {effect(field)}."
+        yield from (f"  {note}." for note in _notes(field))
+        return
+    yield f"{kind.__name__}: {(kind.__doc__ or '').strip()}"
+    yield f"  In YAML under: {'/NAME/'.join(kind.section_path())}/NAME"
+    yield ""
+    fields = [field for field in kind.specs.values() if not field.identity]
+    width = max(len(field.name) for field in fields)
+    for field in fields:
+        yield f"  {field.name:<{width}}  {field.doc}"
+        yield f"  {'':<{width}}  A change: {effect(field)}."
+    yield ""
+    yield "  Every resource also takes: " + ", ".join(COMMON) + "."
+
+
+def _notes(field: Field) -> Iterator[str]:
+    if field.ref:
+        yield f"Names {field.ref} resources of this stack"
+    if field.unordered:
+        yield "Order does not matter"
+    if field.from_key:
+        yield "The key, when it is left out"
+    if field.detail:
+        yield "Lists leave it out: declaring it costs one request an object in each plan"
+    if field.members and field.members.at_least:
+        yield f"Never fewer than {field.members.at_least}"

@@ -1,0 +1,153 @@
+"""What a stack of a provider may say, as JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from reconciler.kind import Kind
+from reconciler.providers import kinds_of
+
+__all__ = ["COMMON", "DIALECT", "stack_schema"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+KEY = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
+VARIABLE = r"\$\{[^}]+\}"
+
+COMMON: Mapping[str, Any] = {
+    "protect": {"type": "boolean", "description": "Refuse every plan that would delete or replace it."},
+    "ignore": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Field paths whose differences are left alone, such as `metadata.rating`.",
+    },
+    "id": {"type": "string", "description": "Adopt exactly this object of the account."},
+    "external": {"type": "boolean", "description": "Look it up, refer to it, never change it."},
+    "replace": {"const": "allow", "description": "Agree to its being replaced."},
+}
+
+
+def stack_schema(provider: str) -> dict[str, Any]:
+    """What a stack of a provider may say."""
+    kinds = kinds_of(provider)
+    sections = {kind.section: _section(kind, kinds) for kind in kinds if kind.parent is None}
+    return {
+        "$schema": DIALECT,
+        "title": f"reconciler stack for {provider}",
+        "type": "object",
+        "properties": {**_frame(provider), **sections},
+        "additionalProperties": False,
+    }
+
+
+def _frame(provider: str) -> dict[str, Any]:
+    address = {"type": "string", "pattern": "^[a-z_]+/"}
+    return {
+        "stack": {"type": "string", "pattern": KEY, "description": "Name of the stack; stamped on what it makes."},
+        "provider": {"const": provider},
+        "variables": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {"default": {}, "description": {"type": "string"}},
+                "additionalProperties": False,
+            },
+            "description": "Values to use as `${name}`; their types are kept.",
+        },
+        "include": {"type": "array", "items": {"type": "string"}, "description": "Globs of more files."},
+        "stamps": {"type": "boolean", "description": "false: no marks in metadata; then the state must not be lost."},
+        "guards": {"type": "object", "description": "What a plan may do without being asked."},
+        "prices": {"type": "object", "description": "Prices that override the built-in table."},
+        "moved": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"from": address, "to": address},
+                "required": ["from", "to"],
+                "additionalProperties": False,
+            },
+            "description": "New addresses of what exists.",
+        },
+        "removed": {"type": "array", "items": address, "description": "Addresses to stop managing, and keep."},
+        "metadata_schema": _metadata_schema(),
+    }
+
+
+def _metadata_schema() -> dict[str, Any]:
+    return {"type": ["object", "string"], "description": "JSON Schema that all metadata below must satisfy."}
+
+
+_GLOBS: Mapping[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+    "description": "Globs: an asset for each file that fits, named after its path.",
+}
+
+
+def _table(what: str) -> dict[str, Any]:
+    """A CSV, TSV or JSONL file, by its path or with how its columns are to be read."""
+    mapping = {
+        "type": "object",
+        "properties": {"file": {"type": "string"}, "key": {"type": "string"}, "fields": {"type": "object"}},
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [{"type": "string"}, mapping], "description": f"A CSV, TSV or JSONL table: {what}."}
+
+
+def _section(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": kind.__doc__ or "",
+        "propertyNames": {"pattern": KEY},
+        "additionalProperties": _resource(kind, kinds),
+    }
+
+
+def _resource(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]:
+    made = kind.model_json_schema(schema_generator=_Generator)
+    definitions = made.get("$defs", {})
+    fields = {
+        name: _or_variable(_inlined(made["properties"][name], definitions))
+        for name, field in kind.specs.items()
+        if not field.identity
+    }
+    below = {child.section: _section(child, kinds) for child in kinds if child.parent is kind}
+    extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}
+    extra |= {f"{section}_from": _table("one for each row") for section in below}
+    if "file" in kind.specs:
+        extra |= {"files": _GLOBS, "metadata_from": _table("metadata of each file, or `sidecar`")}
+    return {"type": "object", "properties": {**fields, **COMMON, **extra, **below}, "additionalProperties": False}
+
+
+class _Generator(GenerateJsonSchema):
+    """Without the titles that pydantic makes up, and without defaults that only mean "not declared"."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> Any:
+        return self.generate_inner(schema["schema"])
+
+
+def _inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(value, Mapping):
+        if "$ref" in value:
+            return _inlined(definitions[value["$ref"].rsplit("/", 1)[1]], definitions)
+        return {key: _inlined(item, definitions) for key, item in value.items() if key != "title"}
+    return [_inlined(item, definitions) for item in value] if isinstance(value, list) else value
+
+
+def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
+    """Any value may be written as `${name}`; null never means anything."""
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    said = {key: value for key, value in schema.items() if key == "description"}
+    inner = {key: value for key, value in schema.items() if key not in ("anyOf", "description")}
+    if options:
+        inner = options[0] if len(options) == 1 else {"anyOf": options}
+    if inner.get("type") == "string" and "pattern" not in inner:
+        return {**inner, **said}
+    # A variable may stand anywhere in a text, but must be all there is where something else is wanted.
+    pattern = VARIABLE if inner.get("type") == "string" else f"^{VARIABLE}$"
+    return {"anyOf": [inner, {"type": "string", "pattern": pattern}], **said}
