@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.apply.find import Finder, look_for
 from reconciler.apply.run import Run, digest
 from reconciler.apply.wait import Waiting
-from reconciler.errors import ApiError, Conflict, RateLimited, ReconcilerError, Rejected, StalePlan, Unclear
+from reconciler.errors import ApiError, Conflict, MediaError, RateLimited, ReconcilerError, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import Action, Change, Intent, Live, Recorded, Stamp, Step, Verb, parent_of
 from reconciler.rest import Made
@@ -88,6 +88,9 @@ class Writer:
                 return str(await send())
             except (Unclear, RateLimited) as error:
                 last: ApiError = error
+            except MediaError:  # a file that is not sent to its end makes nothing
+                await self.run.journal.write(Close(intent.op))
+                raise
             except ApiError as error:
                 if not (sent_before and isinstance(error, Rejected | Conflict)):
                     await self.run.journal.write(Close(intent.op))
