@@ -231,12 +231,9 @@ class Session:
             if not stack.resources[address].external and address not in claims.adopted
         ]
         rows += [*claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers]
-        partial = {
-            id for lives in snapshot.by_kind.values() for id, it in lives.items() if self.provider.is_partial(it)
-        }
-        rows = [
-            row for row in rows if row.id not in partial
-        ]  # not made yet: the next survey sees what is to become of it
+        # What is not made to its end is no row: the next survey sees what is to become of it.
+        objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
+        rows = [row for row in rows if not (row.id in objects and self.provider.is_partial(objects[row.id]))]
         old = [Drop(row.address, row.id) for row in self.state.recorded()]
         closed = [Close(intent.op) for intent in self.state.intents()]
         self.state.commit(*old, *closed, *(Put(row) for row in rows))
