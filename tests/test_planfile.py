@@ -219,6 +219,17 @@ def test_consent_stands_in_it(here: Place) -> None:
     assert here.run("apply", "plan.json").code == 0
 
 
+def test_a_plan_of_a_part_does_that_part(here: Place) -> None:
+    said = here.run("plan", "stack", "-o", "plan.json", "--target", "assets/final")
+    assert said.last_line == "Plan: 1 to create, 0 to update, 0 to replace, 0 to delete."
+    assert "6 more outside of what was chosen." in here.offline("show", "plan.json", "--format", "markdown").out
+
+    assert here.run("apply", "plan.json").code == 0
+
+    assert [asset["filename"] for asset in here.objects("/assets")] == ["final.mp4"]
+    assert here.run("apply", "plan.json").out == "Nothing to do: sports is as this plan makes it.\n"
+
+
 def test_a_plan_to_destroy_destroys(here: Place) -> None:
     here.apply("stack")
     here.run("plan", "stack", "--destroy", "-o", "plan.json")

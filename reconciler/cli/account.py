@@ -56,7 +56,8 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
 
             async def run() -> tuple[Survey, Report | None]:
                 async with open_session(stack, state, chosen, Consent(adopt=True)) as session:
-                    await settled(session, destroying=False)
+                    if state.intents() or state.uploads():  # of an interrupted run
+                        await settled(session, destroying=False)
                     survey = await taken_over(session, address, id)
                     return survey, await confirmed(session, survey, form, verbose, auto_approve, command)
 

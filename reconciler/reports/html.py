@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reconciler.model import Action, Change, Plan
 from reconciler.reports.estimate import cost_lines, effort_lines
 from reconciler.reports.text import summary_line
-from reconciler.reports.view import entries, environment, is_destructive
+from reconciler.reports.view import entries, environment, is_destructive, left_out
 
 __all__ = ["drift_html", "plan_html"]
 
@@ -26,7 +26,7 @@ def plan_html(plan: Plan) -> str:
             gone=entries([change for change in plan.changes if is_destructive(change)]),
             rest=entries([change for change in plan.changes if not is_destructive(change)]),
             drift=entries(plan.drift),
-            facts=[*cost_lines(plan.estimate), *effort_lines(plan.estimate)] if plan.changes else [],
+            facts=[*cost_lines(plan.estimate), *effort_lines(plan.estimate), *left_out(plan)] if plan.changes else [],
             unmanaged=dict(plan.unmanaged),
         )
     )

@@ -14,7 +14,7 @@ from dataclasses import replace
 from reconciler.model import Change, Plan
 from reconciler.reports.estimate import cost_lines
 from reconciler.reports.text import summary_line
-from reconciler.reports.view import Entry, entries, environment, is_destructive, plain
+from reconciler.reports.view import Entry, entries, environment, is_destructive, left_out, plain
 
 __all__ = ["LIMIT", "drift_markdown", "plan_markdown"]
 
@@ -31,16 +31,16 @@ def plan_markdown(plan: Plan, *, limit: int = LIMIT) -> str:
     rest = entries([change for change in plan.changes if not is_destructive(change)])
     template = environment().get_template("plan.md.j2")
     text = ""
-    for some_gone, some_rest, left_out in _smaller(gone, rest):
+    for some_gone, some_rest, dropped in _smaller(gone, rest):
         text = template.render(
             stack=plan.stack,
             summary=summary_line(plan),
             notes=_fenced([plain(str(note)) for note in plan.diagnostics]),
             gone=_fenced(_lines(some_gone), "diff"),
             gone_count=len(gone),
-            rest=_fenced(_lines(some_rest, left_out), "diff"),
+            rest=_fenced(_lines(some_rest, dropped), "diff"),
             rest_count=len(rest),
-            costs=cost_lines(plan.estimate) if plan.changes else [],
+            costs=[*cost_lines(plan.estimate), *left_out(plan)] if plan.changes else [],
             cut=some_gone != gone or some_rest != rest,
         )
         if len(text) <= limit:
@@ -55,11 +55,11 @@ def drift_markdown(
     template = environment().get_template("drift.md.j2")
     strangers = [plain(f"{kind} {id}  {name}") for kind, id, name in foreign]
     changed, text = entries(drift), ""
-    for _, some, left_out in _smaller([], changed):
+    for _, some, dropped in _smaller([], changed):
         text = template.render(
             stack=stack,
             count=len(drift),
-            changed=_fenced(_lines(some, left_out), "diff"),
+            changed=_fenced(_lines(some, dropped), "diff"),
             foreign=_fenced(strangers),
             foreign_count=len(foreign),
             cut=some != changed,
@@ -97,11 +97,11 @@ def _middle(lines: list[str], most: int) -> list[str]:
     return [*lines[: most // 2], f"… {len(lines) - most} more …", *lines[-most // 2 :]]
 
 
-def _lines(some: Sequence[Entry], left_out: int = 0) -> list[str]:
+def _lines(some: Sequence[Entry], dropped: int = 0) -> list[str]:
     """Lines of a `diff`, each marked with what happens to its address."""
     blocks = [list(_block(entry)) for entry in some]
-    if left_out:
-        blocks.insert(len(blocks) // 2, [f"  … {left_out} more …"])
+    if dropped:
+        blocks.insert(len(blocks) // 2, [f"  … {dropped} more …"])
     return [line for block in blocks for line in block]
 
 

@@ -8,14 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.model import Action, Change, Delta, Source
+from reconciler.model import Action, Change, Delta, Plan, Source
 from reconciler.reports.json import hides_before
 from reconciler.reports.text import shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Entry", "Row", "entries", "environment", "is_destructive"]
+__all__ = ["Entry", "Row", "entries", "environment", "is_destructive", "left_out", "plain"]
 
 LONGEST = 400
 """Characters of a value on a page; what is longer is cut in the middle."""
@@ -62,6 +62,11 @@ def entries(changes: Sequence[Change]) -> list[Entry]:
         )
         for change in changes
     ]
+
+
+def left_out(plan: Plan) -> list[str]:
+    """What a reader must know of a plan of a part: that there is more."""
+    return [f"{plan.left_out} more outside of what was chosen."] if plan.left_out else []
 
 
 def plain(text: str) -> str:
