@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from reconciler.emulator.problems import Problem
+
 __all__ = ["DIMENSIONS", "segments", "transcript", "vector"]
 
 DIMENSIONS = 512
@@ -33,12 +35,18 @@ def segments(start: float, end: float, length: float = SEGMENT_S) -> Iterator[tu
 
 
 def transcript(folder: str | None, filename: str) -> list[dict[str, Any]]:
-    """What is said in a file, from `<folder>/<filename>.json`: a list of `{start, end, value}`; nothing without one."""
+    """What is said in a file, from `<folder>/<filename>.json`: a list of `{start, end, value}`; nothing without one.
+
+    A side-file that cannot be read so is the user's mistake, and is said to be in the answer.
+    """
     if folder is None or Path(filename).name != filename or "\0" in filename:
         return []
     side_file = Path(folder) / f"{filename}.json"
     try:
-        spoken = json.loads(side_file.read_text())
+        spoken = json.loads(side_file.read_text(encoding="utf-8"))
+        return [{"start": float(s["start"]), "end": float(s["end"]), "value": str(s["value"])} for s in spoken]
     except OSError:
         return []
-    return [{"start": float(s["start"]), "end": float(s["end"]), "value": str(s["value"])} for s in spoken]
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"The emulator's transcript {side_file.name} is no list of start, end and value: {error!r}"
+        raise Problem(400, "parameter_invalid", message) from error

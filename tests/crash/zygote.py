@@ -15,7 +15,6 @@ import signal
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +25,8 @@ import reconciler.engine
 import reconciler.http
 import reconciler.load
 import reconciler.providers.twelvelabs
+import reconciler.reports.progress
+import reconciler.reports.text
 import reconciler.state
 
 
@@ -131,5 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert Path(reconciler.apply.__file__).exists()
     main()
