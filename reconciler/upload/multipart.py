@@ -124,8 +124,11 @@ class Multipart:
         self._tell(0)
         todo = iter(sorted(self._missing))
         workers = min(self._sending.parallelism, len(self._missing))
-        await _all(self._work(todo) for _ in range(workers))
-        await self._report(at_least=1)
+        try:
+            await _all(self._work(todo) for _ in range(workers))
+            await self._report(at_least=1)
+        except NotUploaded as error:
+            raise NotUploaded(self._left_off(str(error))) from error
         if self._completed != self.upload.total_chunks:
             raise SessionLost(f"{self._completed} of {self.upload.total_chunks} chunks are known to the API")
 
@@ -135,7 +138,7 @@ class Multipart:
                 if self._failed:
                     return
                 if self._sending.stopped:
-                    raise NotUploaded(self._left_off("it was stopped"))
+                    raise NotUploaded("it was stopped")
                 try:
                     await self._chunk(index)
                 except Exception:
@@ -170,7 +173,7 @@ class Multipart:
     async def _after_failure(self, error: ApiError, attempt: int, index: int) -> None:
         """Pause before the next try, unless there shall be none."""
         if attempt == TRIES:
-            raise NotUploaded(self._left_off(f"chunk {index} did not get through in {TRIES} tries: {error}")) from error
+            raise NotUploaded(f"chunk {index} did not get through in {TRIES} tries: {error}") from error
         if isinstance(error, Rejected | NotFound) and await self._status() != "active":
             raise SessionLost(str(error)) from error
         pause_s = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
@@ -194,7 +197,7 @@ class Multipart:
                         raise SessionLost(str(error)) from error
                     self._completed, self._unreported = self.upload.total_chunks, []
                 except ApiError as error:
-                    raise NotUploaded(self._left_off(f"what arrived could not be reported: {error}")) from error
+                    raise NotUploaded(f"what arrived could not be reported: {error}") from error
 
     def _size(self, index: int) -> int:
         return min(self.upload.chunk_size, self.upload.size_bytes - (index - 1) * self.upload.chunk_size)
