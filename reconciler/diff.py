@@ -144,10 +144,9 @@ class _Diff:
         return row is not None and row.protect
 
     def _initial(self, resource: Resource) -> Iterator[Delta]:
-        for name, value in resource.fields.items():
-            if name not in self.kind.specs or self.kind.specs[name].identity:
-                continue
-            yield Delta(name, None, value)
+        for name, field in self.kind.specs.items():
+            if name in resource.fields and not field.identity:
+                yield Delta(name, None, _steady(field, resource.fields[name]))
 
     def _deltas(self, address: str, resource: Resource, live: Live, row: Recorded | None) -> Iterator[Delta]:
         recorded = row.fields if row and row.id == live.id else {}
@@ -262,7 +261,19 @@ def field_deltas(field: Field, recorded: Any, want: Any, have: Any, *, known: bo
     if field.part and isinstance(want, list) and isinstance(have, list):
         yield from _part_deltas(field, want, have, _source(pending, drift), recorded)
         return
-    yield Delta(field.name, have, want, _source(pending, drift), recorded)
+    yield Delta(field.name, _steady(field, have), _steady(field, want), _source(pending, drift), recorded)
+
+
+def _steady(field: Field, value: Any) -> Any:
+    """The value as it is shown: the same whatever the order of keys, and of items where order does not matter."""
+    if isinstance(value, Mapping):
+        parts = field.part.parts if field.part else {}
+        names = list(parts) if parts else sorted(value)
+        return {name: _steady(parts.get(name, field), value[name]) for name in names if name in value}
+    if isinstance(value, list | tuple):
+        items = [_steady(field, item) if isinstance(item, Mapping) else item for item in value]
+        return sorted(items, key=repr) if field.unordered else items
+    return value
 
 
 def _map_deltas(
@@ -290,7 +301,7 @@ def _part_deltas(field: Field, want: list[Any], have: list[Any], source: Source,
     found = DeepDiff(left, right, ignore_numeric_type_changes=True, ignore_order=field.unordered, view="tree")
     changed = list(found.get("values_changed", []))
     if set(found) != {"values_changed"}:
-        yield Delta(field.name, have, want, source, recorded)
+        yield Delta(field.name, _steady(field, have), _steady(field, want), source, recorded)
         return
     for item in changed:
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in item.path(output_format="list"))
