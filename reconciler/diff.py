@@ -41,7 +41,7 @@ def diff(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> Differenc
                 result.changes[address] = change
     by_name = {kind.__name__: kind for kind in kinds}
     _leavers(claims, result)
-    result.drift = list(_drift(by_name, stack, claims))
+    result.drift = list(_drift(by_name, stack, claims, result.changes))
     result.refreshed = dict(_refreshed(stack, claims, result.changes))
     return result
 
@@ -338,13 +338,17 @@ def _leaver(address: str, row: Recorded, action: Action, reason: str) -> Change:
     )
 
 
-def _drift(kinds: Mapping[str, type[Kind]], stack: Stack, claims: Claims) -> Iterator[Change]:
+def _drift(
+    kinds: Mapping[str, type[Kind]], stack: Stack, claims: Claims, changes: Mapping[str, Change]
+) -> Iterator[Change]:
     """Live against what was last applied, whatever git says by now."""
     for address, row in sorted(claims.rows.items()):
         live = claims.live.get(address)
         resource = stack.resources.get(address)
         if live is None:
             yield Change(address, row.kind, Action.DELETE, GONE, id=row.id)
+        elif resource and address not in changes and row.fields == resource.fields:
+            continue  # as desired, and that is what was applied
         elif row.id == live.id and not (resource and resource.external):
             deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource.ignore if resource else ()))
             if deltas:

@@ -47,7 +47,12 @@ def make_plan(
         provider=stack.provider,
         changes=tuple(sorted(changes.values(), key=lambda change: by_path(change.address))),
         steps=order(steps),
-        drift=tuple(change for change in difference.drift if subset.has(change.address)),
+        drift=tuple(
+            sorted(
+                (change for change in difference.drift if subset.has(change.address)),
+                key=lambda change: by_path(change.address),
+            )
+        ),
         estimate=_estimate(steps, changes.values(), snapshot),
         diagnostics=(*notes, *_unready(claims, subset)),
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
