@@ -311,3 +311,22 @@ def test_an_answer_lost_and_then_a_kill_is_settled_though_lists_lag(bench: Bench
     bench.emulator.clear_faults()
     assert len(bench.names("asset")) == 5
     assert bench.survey().plan.changes == ()
+
+
+def test_an_index_into_which_a_stranger_came_after_the_plan_is_not_deleted(bench: Bench) -> None:
+    bench.write(many(60))
+    done(bench)
+    live = bench.survey().claims.live
+    bench.write({"stack.yaml": "stack: many\nprovider: twelvelabs\n"})
+
+    async def index_by_hand_after_the_plan(session: Session) -> Report:
+        survey = await session.survey(destroy=True)
+        index, asset = live["indexes/one"].id, live["assets/a7"].id
+        await session.provider.http.request("POST", f"/indexes/{index}/indexed-assets", json={"asset_id": asset})
+        return await session.apply(survey, command="test")
+
+    report = bench.run(index_by_hand_after_the_plan, replace(AGREED, empty=True))
+
+    failed = {outcome.address: outcome.message for outcome in report.outcomes if outcome.result == "failed"}
+    assert "came into it; not deleted" in failed["indexes/one"]
+    assert bench.names("index") == ["one"]

@@ -303,7 +303,7 @@ class Writer:
         for child in self.run.provider.kinds:
             if child.parent is not kind:
                 continue
-            page = await self.run.provider.page(child, id, 1)
+            page = await self.run.provider.page(child, id, 1, child.newest)
             before = self.run.snapshot.by_kind.get(child.__name__, {})
             strangers = [live.id for live in page.objects if live.id not in known and live.id not in before]
             if strangers:
