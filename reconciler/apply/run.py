@@ -60,7 +60,7 @@ class Journal:
         self.transactions += 1
         try:
             self._state.commit(*(write for writes, _ in batch for write in writes))
-        except Exception as error:
+        except BaseException as error:  # in a callback nobody would see it, and who writes would wait for ever
             for _, future in batch:
                 future.set_exception(error)
         else:
