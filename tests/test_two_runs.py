@@ -125,3 +125,22 @@ def test_ctrl_c_ends_what_is_in_flight_records_it_and_exits_with_130(
         check=True,
     ).stdout.splitlines()
     assert len(listed) == made
+
+
+def test_ctrl_c_twice_stops_at_once_and_the_next_run_goes_on(tmp_path: Path, served: ServedEmulator) -> None:
+    served.emulator.add_fault({"fault": "delay", "method": "POST", "path": "/indexes", "delay_s": 600})
+    run = start(tmp_path / "stack", served)
+    until(run, "create assets/stays")
+
+    run.send_signal(signal.SIGINT)
+    until(run, "Ctrl-C again stops at once")
+    run.send_signal(signal.SIGINT)
+    code, said = end(run)
+
+    assert code == 130, said
+    assert "Traceback" not in said
+    served.emulator.clear_faults()
+    code, said = end(start(tmp_path / "stack", served))
+    assert code == 0, said
+    counts = dict(served.emulator.store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind").fetchall())
+    assert counts == {"asset": 5, "index": 3, "indexed_asset": 4, "entity_collection": 1, "entity": 3}

@@ -345,7 +345,10 @@ async def confirmed(
                 if told:
                     told.happened(event)
 
-            report = await session.apply(survey, command=command, on_event=on_event, on_start=_stop_on_ctrl_c)
+            try:
+                report = await session.apply(survey, command=command, on_event=on_event, on_start=_stop_on_ctrl_c)
+            except asyncio.CancelledError:  # the second Ctrl-C
+                raise KeyboardInterrupt from None
             if told:
                 told.ended(report)
             return report
