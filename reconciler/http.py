@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from reconciler import __version__
 from reconciler.errors import (
     ApiError,
     Conflict,
@@ -123,7 +124,7 @@ class Http:
         try:
             self._client = httpx.AsyncClient(
                 base_url=base_url,
-                headers=dict(headers),
+                headers={"User-Agent": f"reconciler/{__version__}", **headers},
                 transport=transport,
                 timeout=httpx.Timeout(timeout_s, pool=None),
                 limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),

@@ -196,6 +196,7 @@ class Emulator:
         """The handler, as one transaction. A list that lags is read for real, and then shown as it was earlier."""
         with self.store.transaction():
             reply = route.handle(call)
+            call.query.done()
         if lag is None or route.method != "GET":
             return reply
         snapshots = self._lagging[lag.id]
@@ -240,6 +241,7 @@ class _Recorded:
             "query": request.scope["query_string"].decode("latin-1"),
             "route": match.name(request.method),
             "faults": tuple(verdict.fired),
+            "client": request.headers.get("user-agent", ""),
             "request_type": request.headers.get("content-type", "").split(";")[0],
         }
 

@@ -24,6 +24,8 @@ class Exchange:
     route: str
     status: int | None
     faults: tuple[str, ...] = ()
+    client: str = ""
+    """Who asked, as User-Agent has it."""
     request_type: str = ""
     request_body: bytes = field(default=b"", repr=False)
     response_body: bytes = field(default=b"", repr=False)

@@ -20,8 +20,8 @@ BUCKETS: Mapping[str, str] = {
     "analyze": "POST /analyze, and of analyze tasks",
     "embed": "POST of embeddings and embedding tasks",
 }
-"""What shares a limit; the names are those of `Route.bucket` and of `Options.requests_per_minute`."""
-WINDOW_S = 60.0
+"""What shares a limit; the names are those of `Route.bucket`, and of `requests_per_minute` and `requests_per_day`."""
+WINDOWS: Mapping[str, float] = {"minute": 60.0, "day": 86400.0}
 SHORTEST_S, LONGEST_S = 4.0, 4 * 3600.0
 LEAST_SIDE, MOST_WIDTH, MOST_HEIGHT, MOST_ASPECT = 360, 5184, 2160, 2.4
 
@@ -50,37 +50,38 @@ def _check_frame(width: int, height: int) -> None:
 
 
 class Limiter:
-    """Counts requests by bucket in windows of a minute that begin with the first request in them."""
+    """Counts requests by bucket, in windows of a minute and of a day that begin with the first request in them."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._windows: dict[str, tuple[float, int]] = {}
+        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
 
     def take(self, bucket: str | None, options: Options, envelope: Envelope) -> dict[str, str]:
         """The headers that say what is left, if the bucket has a limit. Raises the 429 when nothing is."""
         headers: dict[str, str] = {}
-        for name in ("*", bucket):
-            most = options.requests_per_minute.get(name or "")
-            if name and most is not None:
-                headers = self._take(name, most, options, envelope)
+        for window, limits in (("day", options.requests_per_day), ("minute", options.requests_per_minute)):
+            for name in ("*", bucket):
+                if name is not None and name in limits:
+                    headers = self._take((name, window), limits[name], options, envelope)
         return headers
 
-    def _take(self, bucket: str, most: int, options: Options, envelope: Envelope) -> dict[str, str]:
-        start, used = self._windows.get(bucket, (-math.inf, 0))
-        if self._now() >= start + WINDOW_S:
+    def _take(self, key: tuple[str, str], most: int, options: Options, envelope: Envelope) -> dict[str, str]:
+        start, used = self._windows.get(key, (-math.inf, 0))
+        length = WINDOWS[key[1]]
+        if self._now() >= start + length:
             start, used = self._now(), 0
-        wait = max(math.ceil(start + WINDOW_S - self._now()), 1)
+        wait = max(math.ceil(start + length - self._now()), 1)
         taken = min(used + 1, most)
-        self._windows[bucket] = (start, taken)
+        self._windows[key] = (start, taken)
         headers = {
             "X-Ratelimit-Limit": str(most),
             "X-Ratelimit-Remaining": str(most - taken),
             "X-Ratelimit-Used": str(taken),
-            "X-Ratelimit-Reset": str(math.ceil(start + WINDOW_S)),
+            "X-Ratelimit-Reset": str(math.ceil(start + length)),
         }
         if used >= most:
             again = {"Retry-After": str(wait)} if options.retry_after else {}
-            message = f"You have exceeded {most} requests a minute. Try again in {wait} seconds."
+            message = f"You have exceeded {most} requests a {key[1]}. Try again in {wait} seconds."
             raise Problem(429, "too_many_requests", message, envelope=envelope, headers={**headers, **again})
         return headers
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args, get_origin, get_type_hints
 
-__all__ = ["Options", "Speed", "Vintage"]
+__all__ = ["OLDEST", "Options", "Speed", "Vintage"]
 
 Speed = Literal["instant", "real"]
 Vintage = Literal["2026-07", "sdk-1.3.6"]
+OLDEST: Vintage = "2026-07"
 MIB = 1024 * 1024
 
 
@@ -18,8 +19,9 @@ MIB = 1024 * 1024
 class Options:
     """Sizes in bytes, times in seconds; `None` for a limit means that it is off."""
 
-    vintage: Vintage = "2026-07"
-    """Which contract to follow where the two known ones differ (defaults of HLS and thumbnails, models on offer)."""
+    vintage: Vintage = OLDEST
+    """Which contract to follow where the two known ones differ (defaults of HLS and thumbnails, models on offer,
+    statuses, the transcription of an asset)."""
     reads: Mapping[str, int] = field(default_factory=dict)
     """Reads that see a status before it moves on, by `kind.status` or `status`; instant speed only."""
     default_reads: int = 1
@@ -42,6 +44,8 @@ class Options:
     max_entities: int | None = None
     requests_per_minute: Mapping[str, int] = field(default_factory=dict)
     """Rate limits by bucket; a bucket that is not named has none. See `limits.BUCKETS`."""
+    requests_per_day: Mapping[str, int] = field(default_factory=dict)
+    """The same by the day. The headers of an answer are those of the minute, where both are set."""
     retry_after: bool = True
     """Whether a 429 of the rate limiter says how long to wait."""
 

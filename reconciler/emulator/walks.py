@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.emulator.options import Options, Speed
+from reconciler.emulator.options import OLDEST, Options, Speed
 from reconciler.emulator.store import Obj, Store
 
 __all__ = ["Walk", "Walker"]
@@ -18,6 +18,8 @@ class Walk:
     end: str = "ready"
     failed: str | None = "failed"
     """None where the vendor knows no failure; what should fail is then stuck in its last step."""
+    newer: tuple[str, ...] = ()
+    """The steps by the newer of the two contracts, where they differ."""
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class Walker:
 
     def start(self, kind: str) -> str:
         """The status that a new object of this kind has."""
-        return self.walks[kind].steps[0]
+        return self._steps(kind)[0]
 
     def look(self, store: Store, obj: Obj) -> Obj:
         """A read that shows `obj`: it moves on once its present status has been seen often enough."""
@@ -63,19 +65,26 @@ class Walker:
             obj, **{"status": self.start(obj.kind), "walking": True, "reads": 0, "since": store.now(), **changes}
         )
 
+    def _steps(self, kind: str, status: str = "") -> tuple[str, ...]:
+        """By the contract that is followed; by the newer one too for what is in a step that only it has."""
+        walk = self.walks[kind]
+        newer = self.options.vintage != OLDEST or (status not in walk.steps and status in walk.newer)
+        return walk.newer if walk.newer and newer else walk.steps
+
     def _moves(self, obj: Obj) -> bool:
         if not obj.walking or obj.fate == "held":
             return False
         walk = self.walks[obj.kind]
         stays = obj.fate == "stuck" or (obj.fate == "failed" and walk.failed is None)
-        return not (stays and obj.status == walk.steps[-1])
+        return not (stays and obj.status == self._steps(obj.kind, obj.status)[-1])
 
     def _step(self, obj: Obj, when: float) -> Obj:
         walk = self.walks[obj.kind]
-        position = walk.steps.index(obj.status) + 1
+        steps = self._steps(obj.kind, obj.status)
+        position = steps.index(obj.status) + 1
         ending = walk.failed if obj.fate == "failed" and walk.failed else walk.end
-        status = walk.steps[position] if position < len(walk.steps) else ending
-        return replace(obj, status=status, walking=position < len(walk.steps), reads=0, since=when, updated_at=when)
+        status = steps[position] if position < len(steps) else ending
+        return replace(obj, status=status, walking=position < len(steps), reads=0, since=when, updated_at=when)
 
     def _reads(self, obj: Obj) -> int:
         table = self.options.reads

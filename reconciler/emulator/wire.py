@@ -172,6 +172,8 @@ class Form:
     def file(self, name: str) -> SentFile | None:
         self._read.add(name)
         value = self.form.get(name)
+        if isinstance(value, str) and value:
+            raise invalid(f"The {name} parameter must be a file, not text.")
         return SentFile(value) if isinstance(value, UploadFile) else None
 
     def done(self) -> None:

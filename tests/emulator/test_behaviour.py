@@ -124,6 +124,25 @@ def test_a_limit_is_over_after_a_minute() -> None:
     limited.close()
 
 
+def test_a_limit_by_the_day_outlasts_the_minute() -> None:
+    clock = ManualClock()
+    limited = InProcess(Emulator(clock=clock, requests_per_day={"assets": 2}, requests_per_minute={"assets": 1}))
+    statuses = []
+
+    for pause_s in (0, 60, 60, 86_400 - 120):
+        clock.advance(pause_s)
+        statuses.append(upload_status(limited))
+
+    assert statuses == [(201, "0"), (201, "0"), (429, str(86_400 - 120)), (201, "0")]
+    limited.close()
+
+
+def upload_status(api: Api) -> tuple[int, str]:
+    """The status, and how long to wait or how much is left."""
+    reply = api("POST", "/assets", data={"method": "url", "url": "https://a.org/b.mp4"})
+    return reply.status_code, reply.headers.get("retry-after") or reply.headers["x-ratelimit-remaining"]
+
+
 def test_state_survives_a_restart(tmp_path: Path) -> None:
     def opened() -> InProcess:
         return InProcess(Emulator(tmp_path / "kept" / "emulator.db", seed=3))

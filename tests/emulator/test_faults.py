@@ -235,7 +235,7 @@ def test_the_log_counts_by_route(api: Api) -> None:
     assert [(entry["status"], entry["faults"]) for entry in log["log"]] == [
         (201, []),
         (200, []),
-        (200, []),
+        (400, []),
         (404, []),
         (None, ["drop_before"]),
     ]

@@ -19,7 +19,8 @@ from reconciler.emulator.wire import Query
 __all__ = ["FAMILY", "STATUSES", "add", "detail", "drop", "extras", "filters", "metadata_filters", "summary"]
 
 KIND = "indexed_asset"
-STATUSES = ("pending", "queued", "indexing", "ready", "failed")
+WALK = Walk(("pending", "queued", "indexing"), newer=("pending", "validating", "queued", "indexing"))
+STATUSES = (*WALK.newer, "ready", "failed")
 EMBEDDINGS = ("visual", "audio", "transcription", "visual-text")
 MEASURES = ("duration", "fps", "width", "height", "size")
 HAS_METADATA = (
@@ -222,7 +223,7 @@ MANY = "/indexes/{index_id}/indexed-assets"
 ONE = f"{MANY}/{{indexed_asset_id}}"
 FAMILY = Family(
     name="indexed assets",
-    walks={KIND: Walk(("pending", "queued", "indexing"))},
+    walks={KIND: WALK},
     routes=(
         Route("POST", MANY, create, body="json", bucket="indexing"),
         Route("GET", MANY, index),

@@ -1,0 +1,74 @@
+"""The transcription of an asset: what its side-file says, cut in three ways. Only the newer contract has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from reconciler.emulator.call import Call, Family, Reply, Route
+from reconciler.emulator.options import OLDEST
+from reconciler.emulator.problems import Problem, gone, invalid
+from reconciler.emulator.synthetic import transcript
+
+__all__ = ["FAMILY"]
+
+Spoken = list[dict[str, Any]]
+STATUSES = {"ready": "ready", "failed": "failed"}
+
+# -- wire
+
+
+def _words(spoken: Spoken) -> Iterator[dict[str, Any]]:
+    """Each as long as the others of its entry."""
+    for entry in spoken:
+        words = entry["value"].split()
+        step = (entry["end"] - entry["start"]) / max(len(words), 1)
+        for number, word in enumerate(words):
+            start = entry["start"] + number * step
+            yield {"start": round(start, 3), "end": round(start + step, 3), "value": word}
+
+
+def _sentences(spoken: Spoken) -> Iterator[dict[str, Any]]:
+    """As the side-file has them."""
+    yield from spoken
+
+
+def _utterances(spoken: Spoken) -> Iterator[dict[str, Any]]:
+    """One: nothing says who speaks."""
+    value = " ".join(entry["value"] for entry in spoken)
+    yield {"start": spoken[0]["start"], "end": spoken[-1]["end"], "value": value}
+
+
+CUTS: Mapping[str, Callable[[Spoken], Iterator[dict[str, Any]]]] = {
+    "words": _words,
+    "sentences": _sentences,
+    "utterances": _utterances,
+}
+
+# -- routes
+
+
+def retrieve(call: Call) -> Reply:
+    """404 if the asset has none: an image, or nothing is said about it. It is done when the asset is."""
+    if call.options.vintage == OLDEST:
+        raise Problem(404, "endpoint_not_exists", "There is no such endpoint.")
+    include = call.query.texts("include") or ["words"]
+    if not set(include) <= set(CUTS):
+        raise invalid(f"The include parameter must be among {', '.join(CUTS)}.")
+    asset = call.find("asset", call.path["asset_id"], status=404)
+    spoken = transcript(call.options.transcripts, asset.name)
+    if asset.type not in ("video", "audio") or not spoken:
+        raise gone("transcription", asset.id, 404)
+    asset = call.look(asset)
+    shown: dict[str, Any] = {"status": STATUSES.get(asset.status, "processing")}
+    if asset.status == "ready":
+        shown.update({name: list(CUTS[name](spoken)) for name in include})
+    elif asset.status == "failed":
+        shown["error"] = {"message": "The file could not be processed."}
+    return Reply(200, shown)
+
+
+FAMILY = Family(
+    name="transcriptions",
+    routes=(Route("GET", "/assets/{asset_id}/transcription", retrieve),),
+)
