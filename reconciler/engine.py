@@ -29,9 +29,8 @@ from reconciler.apply import (
     lengths,
     problem_at,
     unfinished,
-    without,
 )
-from reconciler.apply.find import fits
+from reconciler.apply.recover import adopting, after, recover
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.estimate import Means, estimated
@@ -50,7 +49,6 @@ from reconciler.model import (
     Resource,
     Snapshot,
     Stack,
-    Verb,
     unmask,
 )
 from reconciler.ownership import Claims, claim, row_from
@@ -126,9 +124,9 @@ class Session:
             snapshot = await fetch(self.provider, wanted)
             stack = await hashing
         begun = await unfinished(self.provider, stack, snapshot, recorded, intents, self.state.uploads())
-        snapshot, recorded = begun.snapshot, _after(recorded, begun.writes)
-        recovered, unresolved, notes = _recover(recorded, begun.intents, snapshot)
-        recorded = _after(recorded, recovered)
+        snapshot, recorded = begun.snapshot, after(recorded, begun.writes)
+        recovered, unresolved, notes = recover(recorded, begun.intents, snapshot)
+        recorded = after(recorded, recovered)
         recovered, notes = [*begun.writes, *recovered], [*begun.notes, *notes, *self._warning()]
         claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if claims.problems:
@@ -167,7 +165,7 @@ class Session:
         rows = {row.address: row for row in survey.claims.rows.values()}
         writes: list[Write] = list(survey.recovered)
         for intent, live in zip(survey.unresolved, found, strict=True):
-            writes += _adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
+            writes += adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
         self.state.commit(*writes)
 
     async def apply(
@@ -315,62 +313,6 @@ def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
 
 def _sent(address: str, done: int, total: int) -> Event:
     return Event("upload", address, "create", done=done, total=total)
-
-
-def _recover(
-    recorded: Sequence[Recorded], intents: Sequence[Intent], snapshot: Snapshot
-) -> tuple[list[Write], list[Intent], list[Problem]]:
-    """What open intents came to, as far as the snapshot shows it."""
-    writes: list[Write] = []
-    unresolved: list[Intent] = []
-    notes: list[Problem] = []
-    rows = {row.address: row for row in recorded if not row.deposed}
-    for intent in intents:
-        if intent.verb != Verb.CREATE:
-            row = rows.get(intent.address)
-            if row:
-                writes.append(Put(without(row, intent.look_for.get("fields", ()))))
-            writes.append(Close(intent.op))
-            continue
-        found = [live for live in snapshot.by_kind.get(intent.kind, {}).values() if fits(intent.look_for, live)]
-        if len(found) == 1:
-            writes += _adopting(intent, found[0], rows.get(intent.address))
-            notes.append(_note(intent, f"an interrupted run made it ({found[0].id}); it is taken up"))
-        elif found:
-            ids = " and ".join(sorted(live.id for live in found))
-            raise Invalid(
-                [Problem("", 0, 0, intent.address, f"{len(found)} were made for it ({ids}); delete all but one")]
-            )
-        else:
-            unresolved.append(intent)
-            notes.append(
-                _note(intent, "an interrupted run was about to make it; apply looks for it before it makes it")
-            )
-    return writes, unresolved, notes
-
-
-def _note(intent: Intent, text: str) -> Problem:
-    return Problem("", 0, 0, intent.address, text, "note")
-
-
-def _adopting(intent: Intent, live: Live, old: Recorded | None) -> list[Write]:
-    writes: list[Write] = [Close(intent.op)]
-    if old and old.id == live.id:
-        return writes
-    if old:
-        writes += [Put(replace(old, deposed=True))]
-    content = live.stamp.content if live.stamp else None
-    fields = {"content": content} if content else {}
-    return [*writes, Put(Recorded(intent.address, intent.kind, live.id, fields, live.parent_id))]
-
-
-def _after(recorded: Sequence[Recorded], writes: Sequence[Write]) -> list[Recorded]:
-    """The rows as they will be when these writes are committed."""
-    rows = {(row.address, row.id): row for row in recorded}
-    for write in writes:
-        if isinstance(write, Put):
-            rows[write.recorded.address, write.recorded.id] = write.recorded
-    return list(rows.values())
 
 
 def _housekeeping(survey: Survey) -> list[Write]:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+# Every exchange with an emulator is held against the vendor's contract.
+from tests.contracts.watch import (  # noqa: F401
+    contract_holds,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

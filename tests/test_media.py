@@ -171,7 +171,7 @@ def test_what_the_api_may_take_is_a_warning(bench: Bench, what: str, said: str) 
 def test_without_the_extra_sizes_still_count_and_the_plan_says_what_was_not_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.providers.twelvelabs_media.can_probe", lambda: False)
+    monkeypatch.setattr("reconciler.providers.twelvelabs.media.can_probe", lambda: False)
 
     with pytest.raises(Invalid) as refused:
         bench.survey()
@@ -192,8 +192,8 @@ def test_a_name_that_says_nothing_is_warned_of(bench: Bench) -> None:
 
 @pytest.mark.parametrize("name", ["ten.mp4", "ten.wav"])
 def test_more_than_ten_gigabytes_are_refused_without_being_sent(tmp_path: Path, name: str) -> None:
-    from reconciler.providers.twelvelabs_limits import SIZES
-    from reconciler.providers.twelvelabs_media import _by_size
+    from reconciler.providers.twelvelabs.limits import SIZES
+    from reconciler.providers.twelvelabs.media import _by_size
 
     (finding,) = _by_size("assets/a", 10 * 10**9 + 1, name, SIZES)
 

@@ -16,7 +16,7 @@ from reconciler.emulator.journal import Exchange
 from reconciler.engine import Session
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
-from reconciler.providers.twelvelabs_limits import Sizes
+from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.upload import Files, Sending
 from tests.running import AGREED, Bench
 from tests.test_upload import opens, write

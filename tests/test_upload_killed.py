@@ -24,7 +24,7 @@ STACK = "stack: s\nprovider: twelvelabs\nassets: {big: {file: big.mp4}}\n"
 RUN = """
 import sys
 from reconciler.providers.twelvelabs import TwelveLabs
-from reconciler.providers.twelvelabs_limits import Sizes
+from reconciler.providers.twelvelabs.limits import Sizes
 TwelveLabs.sizes = {"video": Sizes(10_000, 10**9)}
 from reconciler.cli import main
 sys.argv = ["reconciler", *sys.argv[1:]]

@@ -17,8 +17,8 @@ from reconciler.emulator.journal import Exchange
 from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
 from reconciler.http import Http
 from reconciler.model import Upload
-from reconciler.providers.twelvelabs_files import AssetFiles
-from reconciler.providers.twelvelabs_limits import Sizes
+from reconciler.providers.twelvelabs.files import AssetFiles
+from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.rest import Made
 from reconciler.upload import Files, Sending
 from tests.running import NoTime

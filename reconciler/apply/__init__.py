@@ -14,7 +14,7 @@ from reconciler.apply.before import inspected, lengths, problem_at
 from reconciler.apply.find import Finder
 from reconciler.apply.run import Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
-from reconciler.apply.write import Failures, Writer, without
+from reconciler.apply.write import Failures, Writer
 from reconciler.errors import ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 
@@ -30,7 +30,6 @@ __all__ = [
     "lengths",
     "problem_at",
     "unfinished",
-    "without",
 ]
 
 

@@ -35,10 +35,10 @@ from reconciler.kind import (
     WrongItems,
 )
 from reconciler.model import Live, Resource, Stamp, Status
-from reconciler.providers.twelvelabs_files import AssetFiles, kind_of_file, moment, open_since, upload_status
-from reconciler.providers.twelvelabs_limits import SIZES
-from reconciler.providers.twelvelabs_media import inspect, lengths
-from reconciler.providers.twelvelabs_tariff import TARIFF
+from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
+from reconciler.providers.twelvelabs.limits import SIZES
+from reconciler.providers.twelvelabs.media import inspect, lengths
+from reconciler.providers.twelvelabs.tariff import TARIFF
 from reconciler.rest import Finding, Made, Rest, made_of
 from reconciler.upload import Sending
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.model import Upload
-from reconciler.providers.twelvelabs_limits import SIZES, Sizes
+from reconciler.providers.twelvelabs.limits import SIZES, Sizes
 from reconciler.rest import Made, made_of
 from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, media_type
 

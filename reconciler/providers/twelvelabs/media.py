@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.model import Resource, parent_of
-from reconciler.providers.twelvelabs_limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
+from reconciler.providers.twelvelabs.limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
 from reconciler.rest import Finding
 from reconciler.upload import Files, Hashed, Probe, can_probe, media_type, probes
 
