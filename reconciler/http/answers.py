@@ -1,0 +1,211 @@
+"""What came back, as the error that it means; and what of it may be shown.
+
+A 404 is `NotFound`, and so taken for "provably gone", only when the API itself says it: a page of HTML or a line of
+text comes from something else that stands at the address. A create that was answered by anything but a clear success
+or a clear refusal is `Unclear`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import httpx
+
+from reconciler.errors import (
+    ApiError,
+    Conflict,
+    NotFound,
+    RateLimited,
+    Rejected,
+    Unauthorised,
+    Unclear,
+    Unreachable,
+)
+from reconciler.model import Secret
+
+__all__ = ["Veil", "broken_off", "decoded", "is_html", "left_s", "refused", "retry_after_s", "secrets_in"]
+
+GONE_CODES = frozenset({"resource_not_exist", "resource_not_exists", "endpoint_not_exists"})
+SHOWN_CHARACTERS, CODE_CHARACTERS = 256, 64
+SHORTEST_SECRET, SHORTEST_SIGNATURE = 4, 12
+NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+MAY_HAVE_BEEN_DONE = frozenset({303, 408})
+WRONG_ADDRESS = "an HTML page from {host}; is this the API's address?"
+
+
+class Veil:
+    """Takes secrets out of what is shown, whole, without `Bearer` before them, and decoded."""
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        values = {part for value in secrets for part in (value, value.removeprefix("Bearer "), unquote(value))}
+        long_enough = (value for value in values if len(value) >= SHORTEST_SECRET)
+        self._secrets = tuple(sorted(long_enough, key=len, reverse=True))
+
+    def and_also(self, secrets: Iterable[str]) -> Veil:
+        """One that hides these too."""
+        return Veil((*self._secrets, *secrets))
+
+    def __call__(self, text: str, most: int = SHOWN_CHARACTERS) -> str:
+        """The text in one line, without secrets, and only then cut: half a key is a secret too."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+        return line if len(line) <= most else line[: most - 1] + "…"
+
+    def bare(self, error: Exception) -> Exception:
+        """The same error for a chain of causes: without its request, its frames, and the text that it was found in."""
+        text = self(str(error))
+        return type(error)(text) if isinstance(error, httpx.HTTPError) else ValueError(text)
+
+
+def secrets_in(*values: Any) -> Iterator[str]:
+    """What is sent and may not be shown: values from the environment, and the signature in a URL of storage."""
+    for value in values:
+        if isinstance(value, Secret):
+            yield str(value)
+        elif isinstance(value, Mapping):
+            yield from secrets_in(*value.values())
+        elif isinstance(value, list | tuple):
+            yield from secrets_in(*value)
+        elif isinstance(value, str) and "://" in value:
+            yield from _secrets_in_url(value)
+
+
+def _secrets_in_url(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that is not closed: then it leads nowhere either
+        return
+    yield from (part for part in (parts.username, parts.password) if part)
+    yield from (text for _, text in parse_qsl(parts.query) if len(text) >= SHORTEST_SIGNATURE)
+
+
+def broken_off(what: str, host: str, error: Exception, veil: Veil) -> ApiError:
+    """The error for a request that brought no whole answer."""
+    why = veil(str(error)) or type(error).__name__
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return Rejected(f"{what}: the address cannot be used ({why}); it begins with https://")
+    if isinstance(error, NOTHING_SENT):
+        trust = "CERTIFICATE_VERIFY_FAILED" in why
+        todo = "set SSL_CERT_FILE if its authority is your own" if trust else "is it up?"
+        return Unreachable(f"{what}: {host} cannot be reached ({why}); {todo}")
+    return Unclear(f"{what}: no whole answer came from {host} ({why})")
+
+
+def decoded(what: str, host: str, response: httpx.Response, veil: Veil) -> Any:
+    """The JSON of a success, None when it is empty. The ApiError, as a value, for a body that is no JSON."""
+    if not response.content.strip():
+        return None
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        if is_html(response):
+            return Unclear(f"{what}: {response.status_code}, but {WRONG_ADDRESS.format(host=host)}")
+        return Unclear(f"{what}: the answer is cut short or no JSON ({veil(str(error))})")
+
+
+def refused(what: str, host: str, response: httpx.Response, veil: Veil, hint: str, *, again: bool) -> ApiError:
+    """The error that a status means, with what the API says about it. `again`: the request may be repeated."""
+    status = response.status_code
+    raw_code, said, from_api = _said(response)
+    code = veil(raw_code, CODE_CHARACTERS)
+    said = WRONG_ADDRESS.format(host=host) if is_html(response) else veil(said)
+    words = ": ".join(word for word in (code, said) if word)
+    text = f"{what}: {status}{' ' + words if words else ''}"
+    if 300 <= status < 400:
+        text += f"; {_redirect(response)} is not followed: give the API's own address"
+    kind = _kind(status, raw_code, from_api=from_api, again=again)
+    if kind is Unauthorised:
+        text += f"; {hint or 'check the API key'}"
+    return kind(text, status=status, code=code, retry_after_s=retry_after_s(response))
+
+
+def _kind(status: int, code: str, *, from_api: bool, again: bool) -> type[ApiError]:
+    if status in (401, 403):
+        return Unauthorised
+    if from_api and (status == 404 or (status == 400 and code in GONE_CODES)):
+        return NotFound
+    if status >= 500 or (status in MAY_HAVE_BEEN_DONE and not again):
+        return Unclear
+    return {409: Conflict, 429: RateLimited}.get(status, Rejected)
+
+
+def _redirect(response: httpx.Response) -> str:
+    """Where it leads, without what may be secret in an address."""
+    parts = urlsplit(response.headers.get("location", ""))
+    where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.scheme else parts.path
+    return f"the redirect to {where}" if where else "the redirect"
+
+
+def is_html(response: httpx.Response) -> bool:
+    """Whether a page for people came."""
+    start = response.content[:64].lstrip().lower()
+    return "html" in response.headers.get("content-type", "") or start.startswith((b"<!doctype", b"<html"))
+
+
+def _said(response: httpx.Response) -> tuple[str, str, bool]:
+    """(code, message, whether the API itself speaks) out of any of its envelopes: flat, nested, `error_code`, `detail`;
+    an empty body is the API's too, any other text is not."""
+    if not response.content.strip():
+        return "", "", True
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return "", response.text, False
+    if not isinstance(body, Mapping):
+        return "", str(body), True
+    inner = body.get("error")
+    body = inner if isinstance(inner, Mapping) else body
+    code = body.get("code", body.get("error_code", ""))
+    message = body.get("message", body.get("detail", inner if isinstance(inner, str) else ""))
+    return str(code), _words(message), True
+
+
+def _words(message: Any) -> str:
+    """A message, or FastAPI's list of what is wrong where: `body.name: field required; …`."""
+    if not isinstance(message, list) or not all(isinstance(item, Mapping) for item in message):
+        return str(message)
+    places = (".".join(map(str, item.get("loc", ()))) for item in message)
+    return "; ".join(
+        f"{place}: {item.get('msg', item)}" if place else str(item.get("msg", item))
+        for place, item in zip(places, message, strict=True)
+    )
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """`Retry-After` in seconds from now: it comes as a number or as a date, which is read by the server's clock."""
+    value = response.headers.get("retry-after", "")
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        then = _epoch_s(value)
+        return None if then is None else max(then - _server_s(response), 0.0)
+
+
+def left_s(response: httpx.Response) -> float | None:
+    """How long until requests like this one are allowed again, when the answer says that none is left."""
+    if response.headers.get("x-ratelimit-remaining") != "0":
+        return None
+    try:
+        return max(float(response.headers["x-ratelimit-reset"]) - _server_s(response), 0.0)
+    except (KeyError, ValueError):
+        return None
+
+
+def _server_s(response: httpx.Response) -> float:
+    now = _epoch_s(response.headers.get("date", ""))
+    return time.time() if now is None else now
+
+
+def _epoch_s(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return None
