@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.engine import Limits, Session
-from reconciler.errors import IncompleteListing, Invalid, ReconcilerError
+from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refused
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
 from tests.crash.stacks import IN_V1, STRANGERS, V1, V2
@@ -330,3 +330,34 @@ def test_an_index_into_which_a_stranger_came_after_the_plan_is_not_deleted(bench
     failed = {outcome.address: outcome.message for outcome in report.outcomes if outcome.result == "failed"}
     assert "came into it; not deleted" in failed["indexes/one"]
     assert bench.names("index") == ["one"]
+
+
+def test_an_index_with_other_models_is_refused_and_with_consent_replaced_in_the_order_on_paper(bench: Bench) -> None:
+    bench.write(many(3))
+    done(bench)
+    old = bench.survey().claims.live["indexes/one"].id
+    text = str(many(3)["stack.yaml"]).replace("{name: marengo3.0}", "{name: marengo3.0, options: [visual]}")
+    bench.write({"stack.yaml": text})
+    bench.limits = Limits(parallelism=1, poll_s=0.01)
+    bench.emulator.journal.clear()
+
+    with pytest.raises(Refused, match=r"indexes/one would be replaced .* agree with --allow-replace indexes/one"):
+        bench.apply(replace(AGREED, replace=frozenset()))
+    assert not any(entry.method != "GET" for entry in bench.emulator.journal.entries)
+    done(bench)
+
+    new = bench.survey().claims.live["indexes/one"].id
+    writes = [
+        f"{entry.method} {entry.path.removeprefix('/v1.3')}"
+        for entry in bench.emulator.journal.entries
+        if entry.method != "GET"
+    ]
+    assert writes == [
+        f"PUT /indexes/{old}",  # renamed aside
+        "POST /indexes",
+        f"POST /indexes/{new}/indexed-assets",
+        f"POST /indexes/{new}/indexed-assets",
+        f"POST /indexes/{new}/indexed-assets",
+        f"DELETE /indexes/{old}",
+    ]
+    assert bench.survey().plan.changes == ()
