@@ -17,16 +17,16 @@ from reconciler.model import Action, Change, Plan, Stack
 
 __all__ = ["DEFAULTS", "Consent", "problems", "refusals"]
 
-DEFAULTS: Mapping[str, float | None] = {
+DEFAULTS: Mapping[str, float] = {
     "max_deletes": 10,
     "max_delete_share": 0.3,
     "max_replaces": 10,
-    "max_index_minutes": None,
-    "max_upload_bytes": None,
-    "max_cost": None,
+    "max_index_minutes": 6_000,
+    "max_upload_bytes": 1_000_000_000_000,
+    "max_cost": 250,
 }
-"""None: no limit unless the stack gives one. `max_delete_share` counts from 10 owned objects on: of three, one is a
-third."""
+"""What one plan may do unasked: 100 hours to index, a terabyte to send, money in the currency of the price table.
+`max_delete_share` counts from 10 owned objects on: of three, one is a third."""
 
 NO_LIMITS = ("plan",)
 """Keys of `guards:` that are no limits of a plan: the account's plan, for its quotas."""
@@ -215,7 +215,7 @@ def _too_much(plan: Plan, limits: Mapping[str, Any], consent: Consent) -> Iterat
         return
     for name, unit in (("index_minutes", "minutes to index"), ("upload_bytes", "bytes to upload"), ("cost", "to pay")):
         value, most = plan.estimate.get(name), limits[f"max_{name}"]
-        if most is not None and isinstance(value, int | float) and value > most:
+        if isinstance(value, int | float) and value > most:
             yield f"{_number(value)} {unit}, at most {_number(most)} (guards.max_{name}); agree with --allow-cost"
 
 

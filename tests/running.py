@@ -20,7 +20,7 @@ from reconciler.state import State
 
 T = TypeVar("T")
 
-AGREED = Consent(adopt=True, replace=frozenset({"*"}), deletes=True)
+AGREED = Consent(adopt=True, replace=frozenset({"*"}), deletes=True, cost=True)
 
 
 class NoTime:

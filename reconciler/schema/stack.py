@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from reconciler.guards import DEFAULTS, NO_LIMITS
 from reconciler.kind import Kind
 from reconciler.providers import kinds_of
 
@@ -58,7 +59,7 @@ def _frame(provider: str) -> dict[str, Any]:
         },
         "include": {"type": "array", "items": {"type": "string"}, "description": "Globs of more files."},
         "stamps": {"type": "boolean", "description": "false: no marks in metadata; then the state must not be lost."},
-        "guards": {"type": "object", "description": "What a plan may do without being asked."},
+        "guards": _guards(),
         "prices": {"type": "object", "description": "Prices that override the built-in table."},
         "moved": {
             "type": "array",
@@ -72,6 +73,16 @@ def _frame(provider: str) -> dict[str, Any]:
         },
         "removed": {"type": "array", "items": address, "description": "Addresses to stop managing, and keep."},
         "metadata_schema": _metadata_schema(),
+    }
+
+
+def _guards() -> dict[str, Any]:
+    limits = {name: {"type": "number", "minimum": 0, "default": most} for name, most in DEFAULTS.items()}
+    return {
+        "type": "object",
+        "properties": {**limits, **{name: {"type": "string"} for name in NO_LIMITS}},
+        "additionalProperties": False,
+        "description": "What a plan may do without being asked.",
     }
 
 
