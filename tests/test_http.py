@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+import traceback
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.http import Http
+from reconciler.model import Secret
 from tests.running import NoTime
 
 KEY = "tlk_very_secret_key"
@@ -174,15 +176,6 @@ def test_the_key_is_in_no_message_even_when_the_server_echoes_it(status: int) ->
 
     assert KEY not in str(raised)
     assert KEY not in repr(raised)
-    assert raised.__cause__ is None
-
-
-def test_retry_after_is_waited_for() -> None:
-    clock = NoTime()
-
-    ask(json(429, None, **{"retry-after": "11"}), OK, clock=clock)
-
-    assert clock.slept_s >= 11
 
 
 def test_after_a_429_requests_leave_more_slowly_and_faster_again_with_success() -> None:
@@ -232,3 +225,307 @@ def test_a_key_that_no_header_can_carry_is_an_error_without_it(key: str) -> None
         Http("https://api.example.com", headers={"x-api-key": key}, clock=NoTime())
 
     assert key.strip() not in str(raised.value)
+
+
+def told(error: BaseException) -> str:
+    """All that an error lets out: its text, its attributes, its chain, and the traceback as it is printed."""
+    parts = traceback.format_exception(error)
+    link: BaseException | None = error
+    while link is not None:
+        parts += [repr(link), repr(vars(link)), repr(getattr(link, "_request", None))]
+        link = link.__cause__ or link.__context__
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.ConnectError(f"no {KEY}"),
+        httpx.ReadError(f"no {KEY}"),
+        httpx.DecodingError(f"no {KEY}"),
+        httpx.LocalProtocolError(f"Illegal header value b'{KEY}'"),
+        httpx.Response(200, text=f'{{"echo": "{KEY}'),
+        json(400, {"code": KEY, "message": "x"}),
+        json(400, {"code": KEY * 9, "message": "x" * 250 + KEY}),
+        json(422, {"detail": [{"loc": ["header", KEY], "msg": KEY}]}),
+        httpx.Response(500, text=KEY),
+        httpx.Response(302, headers={"location": f"https://me:{KEY}@elsewhere.example/x?key={KEY}"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_key_is_nowhere_in_an_error_or_its_chain(trouble: Answer, method: str) -> None:
+    raised, _ = ask(trouble, method=method, json={} if method == "POST" else None)
+
+    assert isinstance(raised, ApiError)
+    assert KEY not in told(raised)
+    assert KEY[:8] not in str(raised)
+
+
+def test_an_error_is_chained_to_what_caused_it() -> None:
+    raised, _ = ask(httpx.ReadTimeout("slow"), method="POST")
+
+    assert type(raised.__cause__) is httpx.ReadTimeout
+    assert str(raised.__cause__) == "slow"
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": f"Bearer {KEY}"}, {"x-api-key": KEY}])
+def test_a_token_is_hidden_without_its_scheme_too(headers: dict[str, str]) -> None:
+    client = Http("https://me:pass%20word@api.example.com", headers=headers, clock=NoTime())
+
+    assert client._veil(f"{KEY} pass word pass%20word me") == "*** *** *** me"
+    assert KEY not in repr(client)
+
+
+def test_values_from_the_environment_are_hidden_when_the_server_echoes_them() -> None:
+    secret = Secret("hunter2hunter2", "${env.TOKEN}")
+    echo = json(400, {"message": "what is hunter2hunter2?"})
+
+    for sent in ({"json": {"list": [{"token": secret}]}}, {"form": {"token": secret}}, {"query": {"token": secret}}):
+        raised, _ = ask(echo, method="POST", **sent)
+        assert str(raised) == "POST /things: 400 what is ***?"
+
+
+def test_an_address_of_storage_is_shown_without_its_signature() -> None:
+    url = "https://storage.example/bucket/1?X-Signature=0123456789abcdef"
+    answer = httpx.Response(403, text="<Error>0123456789abcdef is too old</Error>")
+
+    async def go() -> ApiError:
+        transport = httpx.MockTransport(lambda _: answer)
+        async with Http(
+            "https://api.example.com", headers={"x-api-key": KEY}, transport=transport, clock=NoTime()
+        ) as it:
+            with pytest.raises(ApiError) as raised:
+                await it.elsewhere.request("PUT", url, content=b"x", repeatable=False)
+            return raised.value
+
+    assert str(asyncio.run(go())) == (
+        "PUT /bucket/1: 403 <Error>*** is too old</Error>; the URL may have been used, or be too old"
+    )
+
+
+def test_storage_never_sees_the_key_and_counts_as_ours() -> None:
+    seen: list[httpx.Headers] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return OK
+
+    async def go() -> tuple[int, int]:
+        transport = httpx.MockTransport(handle)
+        async with Http(
+            "https://api.example.com", headers={"x-api-key": KEY}, transport=transport, clock=NoTime()
+        ) as it:
+            await it.elsewhere.request("PUT", "https://storage.example/1", content=b"x")
+            await it.request("GET", "/things")
+            return it.sent, it.sent_writes
+
+    assert asyncio.run(go()) == (2, 1)
+    assert ["x-api-key" in headers for headers in seen] == [False, True]
+
+
+def test_a_message_of_the_server_is_one_line_of_at_most_256_characters() -> None:
+    raised, _ = ask(json(400, {"message": "a\n\x1b[31mb\x00" + "c" * 500}))
+
+    assert str(raised).startswith("GET /things: 400 a [31mb c")
+    assert str(raised).isprintable()
+    assert len(str(raised)) == len("GET /things: 400 ") + 256
+
+
+def test_what_is_wrong_where_is_read_out_of_a_list() -> None:
+    detail = [{"loc": ["body", "name"], "msg": "field required", "type": "x"}, {"msg": "no"}]
+
+    raised, _ = ask(json(422, {"detail": detail}))
+
+    assert str(raised) == "GET /things: 422 body.name: field required; no"
+
+
+@pytest.mark.parametrize(
+    ("answer", "repeatable", "error", "sent"),
+    [
+        (json(408), False, Unclear, 1),
+        (json(408), True, Rejected, 6),
+        (httpx.Response(303, headers={"location": "/x"}), False, Unclear, 1),
+        (httpx.DecodingError("cut"), False, Unclear, 1),
+        (httpx.Response(200, text="<html>"), False, Unclear, 1),
+        (httpx.Response(200, text="<html>"), True, Unclear, 1),
+        (httpx.Response(200, text="[" * 100_000), False, Unclear, 1),
+        (json(501), True, Unclear, 1),
+        (json(503), True, Unclear, 6),
+        (httpx.UnsupportedProtocol("no http"), True, Rejected, 1),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), True, Unreachable, 1),
+    ],
+    ids=[
+        "408 of a create",
+        "408 of a read",
+        "303 of a create",
+        "a broken archive",
+        "HTML after a create",
+        "HTML is not asked for again",
+        "JSON that is too deep",
+        "501 will not change",
+        "503",
+        "no address",
+        "a certificate will not change",
+    ],
+)
+def test_only_what_may_help_is_repeated(answer: Answer, repeatable: bool, error: type[ApiError], sent: int) -> None:
+    raised, requests = ask(answer, method="POST", repeatable=repeatable)
+
+    assert (type(raised), requests) == (error, sent)
+    assert ("(tried 6 times)" in str(raised)) == (sent == 6)
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "waited_s"),
+    [
+        ("11", None, 11),
+        ("2.5", None, 2.5),
+        ("Sat, 21 Nov 2026 04:00:30 GMT", "Sat, 21 Nov 2026 04:00:00 GMT", 30),
+        ("Sat, 21 Nov 2026 03:00:00 GMT", "Sat, 21 Nov 2026 04:00:00 GMT", 0),
+        ("soon", None, 0),
+        ("-5", None, 0),
+    ],
+    ids=["seconds", "a fraction", "a date by the server's clock", "a date that is over", "a word", "a negative number"],
+)
+def test_retry_after_is_waited_for(header: str, date: str | None, waited_s: float) -> None:
+    clock = NoTime()
+    dated = {"date": date} if date else {}
+
+    ask(json(503, None, **{"retry-after": header}, **dated), OK, clock=clock)
+
+    assert waited_s <= clock.slept_s <= waited_s + 0.5
+
+
+def test_a_limit_that_opens_in_an_hour_is_not_waited_for() -> None:
+    clock = NoTime()
+
+    raised, sent = ask(json(429, None, **{"retry-after": "3600"}), clock=clock)
+
+    assert type(raised) is RateLimited
+    assert str(raised).endswith("429; it takes no requests for 120 s or more: run again later")
+    assert (sent, clock.slept_s, raised.retry_after_s) == (1, 0.0, 120.0)
+
+
+def together(*answers: httpx.Response, count: int, clock: NoTime, connections: int = 12) -> tuple[Http, list[float]]:
+    """Send `count` reads at once; when each arrived."""
+    given = list(answers)
+    arrived: list[float] = []
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        arrived.append(clock.now())
+        answer = given.pop(0) if len(given) > 1 else given[0]
+        await asyncio.sleep(0)
+        return answer
+
+    async def go() -> Http:
+        async with Http(
+            "https://api.example.com",
+            headers={},
+            transport=httpx.MockTransport(handle),
+            clock=clock,
+            connections=connections,
+            chance=random.Random(1),
+        ) as client:
+            await asyncio.gather(*(client.request("GET", f"/things/{number}") for number in range(count)))
+            return client
+
+    return asyncio.run(go()), arrived
+
+
+def test_requests_that_are_refused_together_halve_the_pace_once() -> None:
+    client, arrived = together(*[json(429) for _ in range(12)], OK, count=12, clock=NoTime())
+
+    assert len(arrived) == 24
+    assert client.rate_per_s is not None
+    assert client.rate_per_s >= 5.0  # half of the assumed ten, and not 10 / 2¹²
+
+
+def test_after_retry_after_nobody_leaves_before_it_is_over() -> None:
+    refusal = json(429, None, **{"retry-after": "20"})
+
+    _, arrived = together(refusal, OK, count=30, clock=NoTime(), connections=3)
+
+    assert sum(moment < 20 for moment in arrived) <= 3  # what was under way with it
+
+
+def test_when_the_api_says_that_none_is_left_only_such_requests_wait() -> None:
+    clock = NoTime()
+    date, reset = "Sat, 21 Nov 2026 04:00:00 GMT", str(1_795_233_600 + 45)
+    none_left = json(200, {}, **{"x-ratelimit-remaining": "0", "x-ratelimit-reset": reset, "date": date})
+    arrived: list[tuple[str, float]] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        arrived.append((request.method + request.url.path, clock.now()))
+        return none_left if len(arrived) == 1 else OK
+
+    async def go() -> None:
+        transport = httpx.MockTransport(handle)
+        async with Http("https://api.example.com", headers={}, transport=transport, clock=clock) as client:
+            await client.request("POST", "/indexes/6a/indexed-assets")
+            await client.request("GET", "/indexes/6a/indexed-assets")
+            await client.request("POST", "/indexes/7b/indexed-assets")
+
+    asyncio.run(go())
+    assert [moment for _, moment in arrived] == [0.0, 0.0, 45.0]
+
+
+def test_no_more_requests_are_under_way_than_connections() -> None:
+    under_way, most = 0, 0
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return OK
+
+    async def go() -> None:
+        transport = httpx.MockTransport(handle)
+        async with Http("https://a.example", headers={}, transport=transport, clock=NoTime(), connections=5) as client:
+            await asyncio.gather(*(client.request("GET", "/things") for _ in range(40)))
+
+    asyncio.run(go())
+    assert most == 5
+
+
+def test_a_list_in_a_query_becomes_a_repeated_key() -> None:
+    seen: list[str] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.query.decode())
+        return OK
+
+    ask(keep, query={"asset_ids": ["a", "b"], "page": 1, "force": True})
+
+    assert seen == ["asset_ids=a&asset_ids=b&page=1&force=true"]
+
+
+def test_streamed_content_is_sent_whole_again() -> None:
+    class Twice:
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"all "
+            yield b"of it"
+
+    seen: list[bytes] = []
+
+    async def keep(request: httpx.Request) -> httpx.Response:
+        seen.append(await request.aread())
+        return json(503) if len(seen) == 1 else OK
+
+    async def go() -> None:
+        async with Http(
+            "https://api.example.com", headers={}, transport=httpx.MockTransport(keep), clock=NoTime()
+        ) as client:
+            await client.request("PUT", "/things", content=Twice())
+
+    asyncio.run(go())
+    assert seen == [b"all of it", b"all of it"]
+
+
+@pytest.mark.parametrize("address", ["https://host:port", "https://[::1", "https://me:s3cret@host:port"])
+def test_an_address_that_cannot_be_read_is_told_without_its_password(address: str) -> None:
+    with pytest.raises(Unreachable, match="the address of the API cannot be used") as raised:
+        Http(address, headers={}, clock=NoTime())
+
+    assert "s3cret" not in str(raised.value)

@@ -140,7 +140,7 @@ def _kind(status: int, code: str, *, from_api: bool, again: bool) -> type[ApiErr
 def _redirect(response: httpx.Response) -> str:
     """Where it leads, without what may be secret in an address."""
     parts = urlsplit(response.headers.get("location", ""))
-    where = f"{parts.scheme}://{parts.hostname or ''}{parts.path}" if parts.scheme else parts.path
+    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
     return f"the redirect to {where}" if where else "the redirect"
 
 
