@@ -1,0 +1,126 @@
+"""Every exchange of every emulator in this process is held against the contract, and the test it was in fails.
+
+`tests/conftest.py` takes the fixture and the hooks from here. After a whole run, whatever divergence was not needed by
+any exchange is reported, and the run fails: what is listed and never occurs is not known, it is believed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.emulator import Emulator
+from reconciler.emulator.journal import Exchange
+from tests.contracts.contract import Contract, Violation
+
+__all__ = ["WATCH", "Watch", "contract_holds", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
+
+SHOWN = 20
+TESTS = Path(__file__).parent.parent
+
+
+class Watch:
+    """What was seen in this process; with workers, what all of them saw."""
+
+    def __init__(self) -> None:
+        self.contract = Contract.read()
+        self.violations: Counter[Violation] = Counter()
+        self.used: Counter[int] = Counter()
+        self.clients: Counter[str] = Counter()
+        self.cost_ns = 0
+
+    def see(self, exchange: Exchange, vintage: str) -> None:
+        """A listener of the journal: it must not raise, for the emulator would answer otherwise."""
+        start = time.perf_counter_ns()
+        try:
+            found = self.contract.judge(exchange, vintage)
+        except Exception as error:
+            found = [Violation(exchange.route, "check", repr(error))]
+        self.violations.update(found)
+        self.clients[exchange.client.partition("/")[0]] += 1
+        self.cost_ns += time.perf_counter_ns() - start
+
+    def take(self) -> list[str]:
+        """The violations so far, once."""
+        found = [f"{violation} ({count}x)" for violation, count in self.violations.most_common(SHOWN)]
+        self.violations.clear()
+        return found
+
+    def as_output(self) -> dict[str, Any]:
+        return {"used": dict(self.contract.used), "clients": dict(self.clients), "cost_ns": self.cost_ns}
+
+    def merge(self, output: dict[str, Any]) -> None:
+        self.used.update(output["used"])
+        self.clients.update(output["clients"])
+        self.cost_ns += output["cost_ns"]
+
+    def idle(self) -> list[str]:
+        """The divergences that nothing needed."""
+        return [str(each) for position, each in enumerate(self.contract.divergences) if not self.used[position]]
+
+
+WATCH = Watch()
+
+
+def _watched(make: Callable[..., None]) -> Callable[..., None]:
+    @wraps(make)
+    def init(self: Emulator, *args: Any, **more: Any) -> None:
+        make(self, *args, **more)
+        self.journal.listeners.append(lambda exchange: WATCH.see(exchange, self.options.vintage))
+
+    return init
+
+
+Emulator.__init__ = _watched(Emulator.__init__)  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def contract_holds() -> Iterator[None]:
+    """What the emulator answered while a test ran, and what we sent it, is as the contract has it."""
+    yield
+    if found := WATCH.take():
+        pytest.fail("against the contract (tests/contracts):\n" + "\n".join(found), pytrace=False)
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether this run has all tests, so that what did not occur in it does not occur."""
+    paths = {Path(config.invocation_params.dir, arg.split("::")[0]).resolve() for arg in config.args}
+    narrowed = any(config.getoption(name, None) for name in ("keyword", "markexpr", "lf", "deselect", "ignore"))
+    return TESTS in paths and not narrowed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """A worker has ended."""
+    if output := getattr(node, "workeroutput", {}).get("contract"):
+        WATCH.merge(output)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A worker hands over what it saw; whoever started the workers, or ran alone, looks at all of it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["contract"] = WATCH.as_output()
+        return
+    WATCH.merge({"used": WATCH.contract.used, "clients": {}, "cost_ns": 0})
+    if exitstatus == pytest.ExitCode.OK and _is_whole(session.config) and (WATCH.idle() or WATCH.violations):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How much was held against the contract, and what of the divergences nobody needed."""
+    seen = sum(WATCH.clients.values())
+    if not _is_whole(config) or not seen:
+        return
+    ours = WATCH.clients["reconciler"]
+    each = WATCH.cost_ns / seen / 1000
+    terminalreporter.write_line(f"contract: {seen} exchanges held against it, {ours} of them ours, {each:.0f} µs each")
+    for line in WATCH.idle():
+        terminalreporter.write_line(f"contract: a divergence that never occurs: {line}", red=True)
+    for line in WATCH.take():
+        terminalreporter.write_line(f"contract: {line}", red=True)
