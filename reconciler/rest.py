@@ -203,7 +203,7 @@ class Rest:
 
     def made_of_bulk(self, kind: type[Kind], bodies: Sequence[Mapping[str, Any]], answer: Any) -> list[Made]:
         """Match what a bulk create answered to what was sent: an API's own shape."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say what the answer to a bulk create of {kind.__name__} means")
 
     async def update(
         self, kind: type[Kind], id: str, parent_id: str | None, fields: Mapping[str, Any], stamp: Stamp | None

@@ -27,7 +27,6 @@ from reconciler.errors import Locked, StateError
 from reconciler.model import Intent, Recorded, Secret
 from reconciler.state import (
     Close,
-    Depose,
     Drop,
     DropUpload,
     Open,
@@ -113,7 +112,7 @@ def test_a_second_put_overwrites_and_a_drop_forgets(state: State) -> None:
 def test_a_replaced_object_stays_recorded_until_it_is_dropped(state: State) -> None:
     state.commit(Put(ASSET))
 
-    state.commit(Depose(ASSET.address, "a1"), Put(replace(ASSET, id="a2")))
+    state.commit(Put(replace(ASSET, id="a2")))
 
     assert {(row.id, row.deposed) for row in state.recorded()} == {("a1", True), ("a2", False)}
     state.commit(Drop(ASSET.address, "a1"))
@@ -238,7 +237,6 @@ writes: st.SearchStrategy[Write] = st.one_of(
         ),
     ),
     st.builds(Drop, addresses, ids),
-    st.builds(Depose, addresses, ids),
     st.builds(
         Rename, st.sampled_from(["assets/a", "indexes/a"]), st.sampled_from(["assets/b", "indexes/ä", "indexes/z"])
     ),
@@ -257,8 +255,6 @@ def after(model: Model, write: Write) -> Model:
             return {**model, (row.address, row.id): row}
         case Drop(address, id):
             return {key: row for key, row in model.items() if key != (address, id)}
-        case Depose(address, id) if (address, id) in model:
-            return {**model, (address, id): replace(model[address, id], deposed=True)}
         case Rename(old, new):
             moved = [replace(row, address=renamed(row.address, old, new)) for row in model.values()]
             made = {(row.address, row.id): row for row in moved}

@@ -14,7 +14,7 @@ from dataclasses import replace
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
-from reconciler.ownership.compare import content_of, identity_field, same
+from reconciler.ownership.compare import content_of, same
 from reconciler.ownership.match import Match, Owners
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "aside_name",
     "claim",
     "content_of",
-    "identity_field",
     "old_name",
     "row_from",
     "same",

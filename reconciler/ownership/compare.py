@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.kind import Field, Kind, canonical
+from reconciler.kind import Field, canonical
 from reconciler.model import Live, Recorded
 
-__all__ = ["content_of", "identity_field", "same"]
-
-
-def identity_field(kind: type[Kind]) -> Field | None:
-    """The field that says what the bytes are, for kinds that have bytes."""
-    return kind.field_with(lambda field: field.identity)
+__all__ = ["content_of", "same"]
 
 
 def content_of(live: Live, row: Recorded | None) -> str | None:

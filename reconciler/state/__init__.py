@@ -32,7 +32,6 @@ from reconciler.state.store import Store, connect
 from reconciler.state.tables import intents, locks, resources, runs, uploads
 from reconciler.state.writes import (
     Close,
-    Depose,
     Drop,
     DropUpload,
     Open,
@@ -48,7 +47,6 @@ from reconciler.state.writes import (
 
 __all__ = [
     "Close",
-    "Depose",
     "Drop",
     "DropUpload",
     "Holder",

@@ -18,7 +18,6 @@ from reconciler.state.tables import intents, resources, uploads
 
 __all__ = [
     "Close",
-    "Depose",
     "Drop",
     "DropUpload",
     "Open",
@@ -43,14 +42,6 @@ class Put:
 @dataclass(frozen=True, slots=True)
 class Drop:
     """Forget one object, current or deposed."""
-
-    address: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Depose:
-    """The object is about to be replaced: it stays recorded until it is deleted."""
 
     address: str
     id: str
@@ -92,7 +83,7 @@ class DropUpload:
     upload_id: str
 
 
-Write = Put | Drop | Depose | Rename | Open | Close | PutUpload | DropUpload
+Write = Put | Drop | Rename | Open | Close | PutUpload | DropUpload
 
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
@@ -134,7 +125,6 @@ def upsert(dialect: str, table: sa.Table, key: tuple[str, ...]) -> sa.Insert:
 _this = (resources.c.stack == sa.bindparam("of"), resources.c.address == sa.bindparam("at"))
 _its = resources.c.id == sa.bindparam("its")
 _DEPOSE_OTHERS = resources.update().where(*_this, sa.not_(_its), ~resources.c.deposed).values(deposed=True)
-_DEPOSE = resources.update().where(*_this, _its).values(deposed=True)
 _DROP = resources.delete().where(*_this, _its)
 _CLOSE = intents.delete().where(intents.c.stack == sa.bindparam("of"), intents.c.op == sa.bindparam("its"))
 _DROP_UPLOAD = uploads.delete().where(uploads.c.stack == sa.bindparam("of"), uploads.c.upload_id == sa.bindparam("its"))
@@ -178,10 +168,6 @@ def _put(connection: sa.Connection, stack: str, group: list[Put]) -> None:
 
 def _drop(connection: sa.Connection, stack: str, group: list[Drop]) -> None:
     connection.execute(_DROP, [{"of": stack, "at": drop.address, "its": drop.id} for drop in group])
-
-
-def _depose(connection: sa.Connection, stack: str, group: list[Depose]) -> None:
-    connection.execute(_DEPOSE, [{"of": stack, "at": depose.address, "its": depose.id} for depose in group])
 
 
 def _rename(connection: sa.Connection, stack: str, group: list[Rename]) -> None:
@@ -251,7 +237,6 @@ def _drop_upload(connection: sa.Connection, stack: str, group: list[DropUpload])
 _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
     Put: _put,
     Drop: _drop,
-    Depose: _depose,
     Rename: _rename,
     Open: _open,
     Close: _close,
