@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 # Every exchange with an emulator is held against the vendor's contract.
 from tests.contracts.watch import (  # noqa: F401
@@ -11,6 +14,11 @@ from tests.contracts.watch import (  # noqa: F401
     pytest_terminal_summary,
     pytest_testnodedown,
 )
+
+# The same examples in each run, so that a red run is about the change; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
 """Every exchange of every emulator in this process is held against the contract, and the test it was in fails.
 
 `tests/conftest.py` takes the fixture and the hooks from here. After a whole run, whatever divergence was not needed by
-any exchange is reported, and the run fails: what is listed and never occurs is not known, it is believed.
+any exchange is reported: what is listed and never occurs is not known, it is believed. It does not fail the run, for
+some occur only in what hypothesis thinks of.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.config.workeroutput["contract"] = WATCH.as_output()
         return
     WATCH.merge({"used": WATCH.contract.used, "clients": {}, "cost_ns": 0})
-    if exitstatus == pytest.ExitCode.OK and _is_whole(session.config) and (WATCH.idle() or WATCH.violations):
+    if exitstatus == pytest.ExitCode.OK and _is_whole(session.config) and WATCH.violations:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -121,6 +122,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     each = WATCH.cost_ns / seen / 1000
     terminalreporter.write_line(f"contract: {seen} exchanges held against it, {ours} of them ours, {each:.0f} µs each")
     for line in WATCH.idle():
-        terminalreporter.write_line(f"contract: a divergence that never occurs: {line}", red=True)
+        terminalreporter.write_line(f"contract: a divergence that did not occur: {line}", yellow=True)
     for line in WATCH.take():
         terminalreporter.write_line(f"contract: {line}", red=True)
