@@ -44,7 +44,12 @@ def collection(api: Api, in_store: str, name: str = "finals", **fields: Any) -> 
 
 def test_a_store_from_create_to_delete(api: Api) -> None:
     config = {"enrichment_config": {"type": "json_schema", "json_schema": SCHEMA}}
-    body = {"name": "games", "description": "All", "metadata": {"a": 1, "b": ["x"], "f": 1.5}, "ingestion_config": config}
+    body = {
+        "name": "games",
+        "description": "All",
+        "metadata": {"a": 1, "b": ["x"], "f": 1.5},
+        "ingestion_config": config,
+    }
     reply = api("POST", "/knowledge-stores", json=body)
 
     shown = reply.json()
