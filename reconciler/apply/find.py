@@ -7,7 +7,7 @@ behind writes) means that nothing was made. The next run resolves what this one 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
@@ -19,10 +19,40 @@ from reconciler.rest import Rest
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Finder", "fits", "look_for"]
+__all__ = ["Finder", "Present", "fits", "look_for"]
 
 PAUSES = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
 """Before each look, in units of `Limits.poll_s`."""
+
+
+class Present:
+    """The objects of one kind that were there before, by what they can be told by: so that no create reads them all."""
+
+    def __init__(self, lives: Iterable[Live]) -> None:
+        self._lives = list(lives)
+        self._by_stamp: dict[Stamp, list[Live]] = {}
+        self._by_nature: dict[tuple[str, ...], dict[Any, list[Live]]] = {}
+        for live in self._lives:
+            if live.stamp:
+                self._by_stamp.setdefault(live.stamp, []).append(live)
+
+    def like(self, sought: Mapping[str, Any]) -> list[Live]:
+        """All that may fit, and some that do not: `fits` has the last word."""
+        marks, natural = sought["stamp"], sought["natural"]
+        stamped = self._by_stamp.get(Stamp(marks["stack"], marks["key"], marks["content"]), []) if marks else []
+        return [*stamped, *self._named(tuple(natural)).get(_nature(sought["parent_id"], natural.values()), [])]
+
+    def _named(self, names: tuple[str, ...]) -> dict[Any, list[Live]]:
+        if names not in self._by_nature:
+            found = self._by_nature[names] = {}
+            for live in self._lives if names else ():
+                key = _nature(live.parent_id, (live.fields.get(name) for name in names))
+                found.setdefault(key, []).append(live)
+        return self._by_nature[names]
+
+
+def _nature(parent_id: str | None, values: Iterable[Any]) -> tuple[Any, ...]:
+    return (parent_id, *map(repr, values))
 
 
 def look_for(
@@ -30,7 +60,7 @@ def look_for(
     fields: Mapping[str, Any],
     parent_id: str | None,
     stamp: Stamp | None,
-    present: Mapping[str, Live],
+    present: Present,
     name: str | None = None,
     size_bytes: int | None = None,
 ) -> dict[str, Any]:
@@ -52,7 +82,7 @@ def look_for(
         "size": size_bytes,
         "not": [],
     }
-    return sought | {"not": sorted(live.id for live in present.values() if fits(sought, live))}
+    return sought | {"not": sorted({live.id for live in present.like(sought) if fits(sought, live)})}
 
 
 def fits(sought: Mapping[str, Any], live: Live) -> bool:

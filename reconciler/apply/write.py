@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.apply.find import Finder, look_for
+from reconciler.apply.find import Finder, Present, look_for
 from reconciler.apply.run import Run, digest
 from reconciler.apply.wait import Waiting
 from reconciler.errors import ApiError, Conflict, MediaError, RateLimited, ReconcilerError, Rejected, StalePlan, Unclear
@@ -39,6 +39,7 @@ class Writer:
         self.run = run
         self.waiting = Waiting(run)
         self.finder = Finder(run.provider, run.snapshot, run.clock, run.limits)
+        self.present: dict[str, Present] = {}
         self.members_left: dict[str, set[str]] = {}
         for step in run.plan.steps:
             if step.verb in (Verb.LINK, Verb.UNLINK):
@@ -270,15 +271,17 @@ class Writer:
     async def _delete(self, kind: type[Kind], step: Step) -> None:
         """Look once more whether it is still what was planned to go; then delete it and drop its rows."""
         address, id = step.addresses[0], step.object_id or ""
+        inside = [child for child in self.run.provider.kinds if child.parent is kind]
         live = await self.run.provider.get(kind, id, step.parent_id)
         if live is not None:
             self._still_ours(address, live)
-            await self._nobody_moved_in(kind, address, id)
+            if inside:
+                await self._nobody_moved_in(inside, address, id)
             try:
                 await self.run.provider.delete(kind, id, step.parent_id)
             except Conflict as error:
                 raise Conflict(f"{error}. Something that is not in this stack still uses it", status=409) from error
-        below = [row for row in self._all_rows() if row.parent_id == id]
+        below = [row for row in self._all_rows() if row.parent_id == id] if inside else []
         drops = [Drop(address.partition("@")[0], id), *(Drop(row.address, row.id) for row in below)]
         await self.run.journal.write(*drops)
         if (row := self.run.rows.get(address)) and row.id == id:
@@ -297,12 +300,10 @@ class Writer:
         if dict(planned.fields) != dict(live.fields):
             raise StalePlan([f"{address}: {live.id} was changed since the plan; not deleted, plan again"])
 
-    async def _nobody_moved_in(self, kind: type[Kind], address: str, id: str) -> None:
+    async def _nobody_moved_in(self, inside: Sequence[type[Kind]], address: str, id: str) -> None:
         """What lives in it and is not ours would be lost: refuse."""
         known = {row.id for row in self._all_rows()}
-        for child in self.run.provider.kinds:
-            if child.parent is not kind:
-                continue
+        for child in inside:
             page = await self.run.provider.page(child, id, 1, child.newest)
             before = self.run.snapshot.by_kind.get(child.__name__, {})
             strangers = [live.id for live in page.objects if live.id not in known and live.id not in before]
@@ -321,6 +322,12 @@ class Writer:
         parent = parent_of(address)
         return self.run.ids[parent] if parent else None
 
+    def _present(self, kind: type[Kind]) -> Present:
+        name = kind.__name__
+        if name not in self.present:
+            self.present[name] = Present(self.run.snapshot.by_kind.get(name, {}).values())
+        return self.present[name]
+
     def _intent(
         self,
         kind: type[Kind],
@@ -331,7 +338,7 @@ class Writer:
         verb: Verb = Verb.CREATE,
     ) -> Intent:
         if verb is Verb.CREATE:
-            present = self.run.snapshot.by_kind.get(kind.__name__, {})
+            present = self._present(kind)
             provider = self.run.provider
             name, size = provider.name_of(kind, fields), provider.size_of(kind, fields)
             sought = look_for(kind, fields, parent_id, stamp, present, name, size)
