@@ -14,7 +14,7 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reconciler.errors import IncompleteListing
+from reconciler.errors import IncompleteListing, NotFound
 from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, parent_of
 from reconciler.rest import Page, Rest
@@ -51,9 +51,13 @@ async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
     parents: dict[str, frozenset[str]] = {}
     for kind in (kind for kind in kinds if kind.parent is not None):
         ids = _parents_to_list(kind, wanted, found)
-        parents[kind.__name__] = frozenset(ids)
-        lists = await _together(listing(provider, kind, id) for id in ids)
-        found[kind.__name__] = {id: live for objects in lists for id, live in objects.items()}
+        lists = await _together(_children(provider, kind, id) for id in ids)
+        there = {id: objects for id, objects in zip(ids, lists, strict=True) if objects is not None}
+        for id in set(ids) - there.keys():  # the list of parents lagged behind a delete
+            assert kind.parent is not None
+            del found[kind.parent.__name__][id]
+        parents[kind.__name__] = frozenset(there)
+        found[kind.__name__] = {id: live for objects in there.values() for id, live in objects.items()}
     await _read_details(provider, kinds, wanted, found)
     await _confirm_missing(provider, kinds, wanted, found, parents)
     return Snapshot(by_kind=found, parents=parents, requests=provider.http.sent)
@@ -74,6 +78,20 @@ async def listing(provider: Rest, kind: type[Kind], parent_id: str | None) -> di
         f"the list of {kind.__name__} objects{where} could not be proven whole in {READS} reads: {trouble}. "
         "Nothing is concluded from it and nothing was changed; run again when the account is quieter"
     )
+
+
+async def _children(provider: Rest, kind: type[Kind], parent_id: str) -> dict[str, Live] | None:
+    """What lives in a parent, proven whole; None when the parent itself is provably not there any more."""
+    assert kind.parent is not None
+    for attempt in range(1, READS + 1):
+        try:
+            return await listing(provider, kind, parent_id)
+        except NotFound:
+            if await provider.get(kind.parent, parent_id, None) is None:
+                return None
+            if attempt == READS:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
