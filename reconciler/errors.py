@@ -52,7 +52,13 @@ __all__ = [
     "Unauthorised",
     "Unclear",
     "Unreachable",
+    "how_to_install",
 ]
+
+
+def how_to_install(extra: str) -> str:
+    """What to type for an optional dependency: never a bare name, for on PyPI `reconciler` is somebody else's."""
+    return f"pip install '.[{extra}]' in a checkout of reconciler"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -113,6 +113,29 @@ def test_every_command_that_is_shown_can_be_typed(line: str) -> None:
     command.make_parser(click.Context(command)).parse_args(list(arguments))
 
 
+def test_nothing_is_installed_by_a_name_that_is_somebody_elses() -> None:
+    """On PyPI `reconciler` is another project: what would install it runs a stranger's code beside the key."""
+    by_name = re.compile(r"""(?:\binstall(?: +-\S+)*|\buvx|\buv tool run) +['"]?reconciler\b(?![-\w/])""")
+    told = [CHECKOUT / "Makefile", *PAGES, *WORKFLOWS]
+    for top in ("reconciler", "examples", "docs"):
+        told += [file for file in (CHECKOUT / top).rglob("*") if file.suffix in {".py", ".sh", ".j2"}]
+
+    assert by_name.search("pip install 'reconciler[media]'")
+    assert by_name.search("pip install --upgrade reconciler")
+    assert [file.name for file in told if by_name.search(file.read_text(encoding="utf-8"))] == []
+
+
+def test_secrets_of_a_workflow_are_seen_only_by_the_step_that_needs_them() -> None:
+    for workflow in WORKFLOWS:
+        flow = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+        for scope in (flow, *flow["jobs"].values()):
+            assert "secrets." not in str(scope.get("env"))
+        for step in (step for job in flow["jobs"].values() for step in job["steps"]):
+            assert ("secrets." in str(step)) == step.get("run", "").startswith(
+                ("reconciler plan", "reconciler apply", "reconciler drift")
+            )
+
+
 def test_every_workflow_runs_the_command() -> None:
     assert [len(steps_of(workflow)) for workflow in WORKFLOWS] == [1, 1, 2]
 

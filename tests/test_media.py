@@ -179,7 +179,9 @@ def test_without_the_extra_sizes_still_count_and_the_plan_says_what_was_not_done
     (note,) = bench.survey().plan.diagnostics
 
     assert [problem.address for problem in refused.value.problems] == ["assets/empty", "assets/large"]
-    assert str(note) == ("note: 2 new files were not inspected before their upload; pip install 'reconciler[media]'")
+    assert str(note) == (
+        "note: 2 new files were not inspected before their upload; pip install '.[media]' in a checkout of reconciler"
+    )
 
 
 def test_a_name_that_says_nothing_is_warned_of(bench: Bench) -> None:

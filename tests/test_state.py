@@ -500,7 +500,9 @@ def test_a_state_of_a_newer_reconciler_is_refused(url: str) -> None:
     store.close()
 
     for create in (True, False):
-        with pytest.raises(StateError, match=r"made by a newer reconciler \(schema 3, this one knows 1\): upgrade"):
+        with pytest.raises(
+            StateError, match=r"made by a newer reconciler \(schema 3, this one knows 1\): take a newer version"
+        ):
             State.open(url, "sports", create=create)
 
 

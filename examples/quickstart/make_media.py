@@ -1,6 +1,6 @@
 """Make the media of the examples and specs: nothing in them but what is computed here, so nobody's rights are touched.
 
-    pip install 'reconciler[media]'
+    pip install '.[media]'       (in a checkout of reconciler)
     python examples/quickstart/make_media.py DIRECTORY
 
 The same version of PyAV makes the same bytes every time. Sizes are legal for an index: at least 360 x 360 pixels and

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, how_to_install
 
 __all__ = ["emulate"]
 
@@ -28,7 +28,7 @@ def emulate(host: str, port: int, db: Path | None, speed: str, key: str | None, 
     try:
         from reconciler.emulator import Emulator, serve
     except ImportError as error:
-        raise ReconcilerError("the emulator is an extra: pip install 'reconciler[emulator]'") from error
+        raise ReconcilerError(f"the emulator is an extra: {how_to_install('emulator')}") from error
 
     emulator = Emulator(db, key=key, speed="real" if speed == "real" else "instant", seed=seed)
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.errors import ReconcilerError, Unauthorised
+from reconciler.errors import ReconcilerError, Unauthorised, how_to_install
 
 if TYPE_CHECKING:
     import httpx
@@ -201,7 +201,7 @@ def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
     try:
         from reconciler.emulator import Emulator, transport
     except ImportError as error:
-        raise ReconcilerError("the emulator is an extra: pip install 'reconciler[emulator]'") from error
+        raise ReconcilerError(f"the emulator is an extra: {how_to_install('emulator')}") from error
     path = Path(file) if file else stack.root / ".reconciler" / "emulator.db"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def data_dir(name: str) -> Path:
     for path in (package / "_data" / name, package.parent / name):
         if path.is_dir():
             return path
-    raise ReconcilerError(f"this installation lacks its {name}; install reconciler anew")
+    raise ReconcilerError(f"this installation lacks its {name}; install it anew")
 
 
 def _first_line(spec: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import filelock
 import sqlalchemy as sa
 
-from reconciler.errors import StateError
+from reconciler.errors import StateError, how_to_install
 from reconciler.state.tables import CURRENT, prepare, refuse_newer, version_of
 
 __all__ = ["Store", "connect"]
@@ -304,7 +304,7 @@ class PostgresStore(Store):
                 url, isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool, hide_parameters=True
             )
         except ModuleNotFoundError as error:
-            raise StateError(f"{error}: PostgreSQL needs `pip install 'reconciler[postgres]'`") from error
+            raise StateError(f"{error}: PostgreSQL is an extra: {how_to_install('postgres')}") from error
 
     def _open(self, *, create: bool) -> None:
         super()._open(create=create)

@@ -133,5 +133,5 @@ def refuse_newer(found: int, newest: int = CURRENT) -> None:
     if found > newest:
         raise StateError(
             f"the state was made by a newer reconciler (schema {found}, this one knows {newest}): "
-            "upgrade with `pip install --upgrade reconciler`"
+            "take a newer version of reconciler"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from reconciler.errors import how_to_install
 from reconciler.model import Resource, parent_of
 from reconciler.providers.twelvelabs.limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
 from reconciler.rest import Finding
@@ -34,7 +35,7 @@ async def inspect(
     if not used:
         return found
     if not can_probe():
-        text = f"{len(used)} new files were not inspected before their upload; pip install 'reconciler[media]'"
+        text = f"{len(used)} new files were not inspected before their upload; {how_to_install('media')}"
         return [*found, Finding("", "", text, "note")]
     wanted: dict[str, Hashed] = {file: hashed[file] for file in used.values() if hashed[file].size_bytes}
     seen = await probes(files, wanted)
