@@ -18,7 +18,7 @@ from reconciler.cli import main
 __all__ = ["CHECKOUT", "Said", "reconciler"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-FROM_OUTSIDE = {"CI", "NO_COLOR", "RECONCILER_STATE"}
+FROM_OUTSIDE = {"CI", "NO_COLOR"}
 """With all of the providers' own, such as TWELVELABS_API_KEY: what would change what a command does."""
 
 
@@ -75,7 +75,7 @@ def _environment(env: Mapping[str, str]) -> Iterator[None]:
     rest = {
         name: value
         for name, value in os.environ.items()
-        if name not in FROM_OUTSIDE and not name.startswith(("TWELVELABS_", "TWELVE_LABS_", "MIXPEEK_"))
+        if name not in FROM_OUTSIDE and not name.startswith(("RECONCILER_", "TWELVELABS_", "TWELVE_LABS_", "MIXPEEK_"))
     }
     with mock.patch.dict(os.environ, {**rest, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **env}, clear=True):
         yield

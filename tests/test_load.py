@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Invalid
-from reconciler.load import expand, load
+from reconciler.load import Environment, expand, load
 from reconciler.model import Secret, Stack
 
 Loading = Callable[..., Stack]
@@ -25,7 +25,7 @@ def loaded(tmp_path: Path) -> Loading:
         for name, text in ({"stack.yaml": HEAD + files} if isinstance(files, str) else files).items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
-        return load(tmp_path, **{"environ": {}, "display": Path(), **options})
+        return load(tmp_path, **{"environ": {}, "allow_env": ["T*"], "display": Path(), **options})
 
     return write_and_load
 
@@ -149,9 +149,11 @@ indexes:
 
 
 def test_what_the_environment_gives_is_found_again_by_its_template() -> None:
-    assert expand("a $${b} ${env.TOKEN}", {"TOKEN": "hush"}) == "a ${b} hush"
-    with pytest.raises(KeyError):
-        expand("${env.TOKEN}", {})
+    assert expand("a $${b} ${env.TOKEN}", Environment({"TOKEN": "hush"}, ["TOKEN"])) == "a ${b} hush"
+    with pytest.raises(KeyError, match="has no"):
+        expand("${env.TOKEN}", Environment({}, ["TOKEN"]))
+    with pytest.raises(KeyError, match="--allow-env TOKEN"):
+        expand("${env.TOKEN}", Environment({"TOKEN": "hush"}))
 
 
 def test_files_of_the_directory_add_up_and_others_are_passed_over(loaded: Loading) -> None:

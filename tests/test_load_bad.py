@@ -38,6 +38,11 @@ def test_a_bad_stack_says_all_that_is_wrong_with_it_and_where(
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(Invalid) as caught:
-        load(Path(case["path"]), environ=case.get("environ", {}), variables=case.get("variables", {}))
+        load(
+            Path(case["path"]),
+            environ=case.get("environ", {}),
+            allow_env=case.get("allow_env", ()),
+            variables=case.get("variables", {}),
+        )
 
     assert f"{caught.value}\n" == case["expected"]

@@ -25,7 +25,7 @@ def loaded(tmp_path: Path) -> Loading:
         for name, content in {"stack.yaml": HEAD + text, **files}.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(content)
-        return load(tmp_path, environ=environ, display=Path())
+        return load(tmp_path, environ=environ, allow_env=["*"], display=Path())
 
     return write_and_load
 

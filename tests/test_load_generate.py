@@ -26,7 +26,7 @@ def loaded(tmp_path: Path) -> Loading:
         for name, content in {"stack.yaml": HEAD + text, **files}.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return load(tmp_path, environ=environ or {}, display=Path())
+        return load(tmp_path, environ=environ or {}, allow_env=["*"], display=Path())
 
     return write_and_load
 

@@ -48,7 +48,7 @@ def loaded(files: Mapping[str, str | bytes]) -> Stack:
     with tempfile.TemporaryDirectory() as directory:
         for name, text in files.items():
             (Path(directory) / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        return load(Path(directory), environ={"TOKEN": "hush"}, display=Path())
+        return load(Path(directory), environ={"TOKEN": "hush"}, allow_env=["TOKEN"], display=Path())
 
 
 def shuffled(value: Any, random: Random) -> Any:

@@ -311,23 +311,23 @@ def test_a_plan_of_another_stack_is_refused(here: Place) -> None:
 
 
 def test_secrets_are_not_in_it_and_come_from_the_environment_when_it_is_applied(here: Place) -> None:
-    changed(here, "league: nba", 'league: nba, token: "${env.TOKEN}"')
-    here.run("plan", "stack", "-o", "plan.json", env={"TOKEN": "s3cret-value"})
+    changed(here, "league: nba", 'league: nba, token: "${env.RECONCILER_VAR_TOKEN}"')
+    here.run("plan", "stack", "-o", "plan.json", env={"RECONCILER_VAR_TOKEN": "s3cret-value"})
     assert "s3cret" not in (here.directory / "plan.json").read_text()
 
-    said = here.run("apply", "plan.json", env={"TOKEN": "s3cret-value"})
+    said = here.run("apply", "plan.json", env={"RECONCILER_VAR_TOKEN": "s3cret-value"})
 
     assert said.code == 0
     assert [asset["user_metadata"].get("token") for asset in here.objects("/assets")].count("s3cret-value") == 1
 
 
 def test_a_secret_that_leaves_the_stack_is_not_shown_either(here: Place) -> None:
-    changed(here, "league: nba", 'league: nba, token: "${env.TOKEN}"')
-    here.apply("stack", env={"TOKEN": "s3cret-value"})
-    changed(here, ', token: "${env.TOKEN}"', "")
+    changed(here, "league: nba", 'league: nba, token: "${env.RECONCILER_VAR_TOKEN}"')
+    here.apply("stack", env={"RECONCILER_VAR_TOKEN": "s3cret-value"})
+    changed(here, ', token: "${env.RECONCILER_VAR_TOKEN}"', "")
 
-    said = here.run("plan", "stack", "-o", "plan.json", env={"TOKEN": "s3cret-value"})
-    as_json = here.run("plan", "stack", "--format", "json", env={"TOKEN": "s3cret-value"})
+    said = here.run("plan", "stack", "-o", "plan.json", env={"RECONCILER_VAR_TOKEN": "s3cret-value"})
+    as_json = here.run("plan", "stack", "--format", "json", env={"RECONCILER_VAR_TOKEN": "s3cret-value"})
 
     assert (said.code, "metadata.token" in said.out) == (0, True)
     assert "s3cret" not in as_json.out

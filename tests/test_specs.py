@@ -38,7 +38,7 @@ SHIPPED = [
     Shipped("specs/two-index-library", "two-index-library", creates=13),
     Shipped("specs/roster", "roster", creates=14),
     Shipped("examples/quickstart", "quickstart", creates=13),
-    Shipped("examples/variables", "season", creates=3, env={"CHECKED_BY": "ines"}),
+    Shipped("examples/variables", "season", creates=3, env={"RECONCILER_VAR_CHECKED_BY": "ines"}),
     Shipped("examples/many-files", "many-files", creates=6),
     Shipped("examples/rename-and-move/before.yaml", "rename-and-move", creates=6),
     Shipped("examples/rename-and-move/after.yaml", "rename-and-move", creates=6),
@@ -189,7 +189,7 @@ def test_variables_keep_their_types_and_hide_what_is_secret(tmp_path: Path) -> N
         "archived": False,
         "teams": ["Harbour", "Lake"],
         "title": "Final 2025, southern league",
-        "checked_by": {"$env": "${env.CHECKED_BY}"},
+        "checked_by": {"$env": "${env.RECONCILER_VAR_CHECKED_BY}"},
         "price": "${5}",
     }
     assert "ines" not in said.out + said.err

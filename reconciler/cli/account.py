@@ -48,7 +48,7 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
     from reconciler.takeover import taken_over
 
     chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     state = open_state(stack, chosen.state, create=True)
     command = f"reconciler import {address} {id}"
     try:

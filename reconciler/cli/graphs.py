@@ -15,7 +15,7 @@ __all__ = ["graph"]
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
 @click.option("--format", "form", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True)
-def graph(path: Path, var: tuple[str, ...], var_file: Path | None, form: str) -> int:
+def graph(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env: tuple[str, ...], form: str) -> int:
     """Draw what a stack declares, and what refers to what; offline.
 
     \b
@@ -25,6 +25,6 @@ def graph(path: Path, var: tuple[str, ...], var_file: Path | None, form: str) ->
     from reconciler.providers import kinds_of
     from reconciler.reports.graph import graph as drawn
 
-    stack = load_stack(path, parsed(var), var_file)
+    stack = load_stack(path, parsed(var), var_file, allow_env)
     click.echo(drawn(stack, kinds_of(stack.provider), form))
     return 0

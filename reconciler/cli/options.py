@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reconciler.engine import Session
     from reconciler.guards import Consent
+    from reconciler.load import Environment
     from reconciler.model import Stack
     from reconciler.state import State
 
@@ -42,6 +43,7 @@ class Settings:
     poll_interval: float | None = None
     variables: Mapping[str, str] | None = None
     var_file: Path | None = None
+    allow_env: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     upload_parallelism: int = 8
@@ -51,7 +53,13 @@ class Settings:
 
 
 def variables(function: F) -> F:
-    """--var and --var-file."""
+    """--var and --var-file, and --allow-env."""
+    function = click.option(
+        "--allow-env",
+        metavar="NAME",
+        multiple=True,
+        help="Let the stack read this variable as ${env.NAME} (globs; also: RECONCILER_ALLOW_ENV).",
+    )(function)
     function = click.option("--var", "var", metavar="NAME=VALUE", multiple=True, help="Give a variable its value.")(
         function
     )
@@ -113,6 +121,7 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
         poll_interval=options.get("poll_interval"),
         variables=parsed(options.get("var", ())),
         var_file=options.get("var_file"),
+        allow_env=tuple(options.get("allow_env", ())),
         target=tuple(options.get("target", ())),
         exclude=tuple(options.get("exclude", ())),
         upload_parallelism=options.get("upload_parallelism", 8),
@@ -132,11 +141,21 @@ def parsed(pairs: tuple[str, ...]) -> dict[str, str]:
     return result
 
 
-def load_stack(path: Path, given: Mapping[str, str] | None = None, var_file: Path | None = None) -> Stack:
+def load_stack(
+    path: Path, given: Mapping[str, str] | None = None, var_file: Path | None = None, allow_env: Sequence[str] = ()
+) -> Stack:
     """The stack at a path, or every problem of it."""
     from reconciler.load import load
 
-    return load(path, variables=given or {}, var_file=var_file, environ=os.environ)
+    allowed = _environment(allow_env).allowed
+    return load(path, variables=given or {}, var_file=var_file, environ=os.environ, allow_env=allowed)
+
+
+def _environment(allow_env: Sequence[str]) -> Environment:
+    """What a stack may read of the environment: what this command and the environment itself say."""
+    from reconciler.load.environment import ALLOW, Environment, globs_in
+
+    return Environment(os.environ, globs_in(*allow_env, os.environ.get(ALLOW, "")))
 
 
 def state_url(stack: Stack, given: str | None) -> str:
@@ -161,6 +180,7 @@ async def open_session(
     from reconciler.engine import Limits, Session
     from reconciler.guards import Consent
     from reconciler.http import Http, SystemClock
+    from reconciler.load import expand
     from reconciler.plan.subset import Subset
     from reconciler.planfile import account_of
     from reconciler.providers import provider as provider_class
@@ -190,7 +210,7 @@ async def open_session(
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
             subset=Subset(options.target, options.exclude),
-            resolve=_resolve,
+            resolve=partial(expand, environment=_environment(options.allow_env)),
             account=account_of(f"emulator:{options.emulator}" if transport else base_url, key),
         )
 
@@ -219,7 +239,3 @@ def _key(names: tuple[str, ...]) -> str:
     if not key:
         raise Unauthorised(f"no API key: set {names[0]} in the environment, or try it offline with --emulator")
     return key
-
-
-def _resolve(template: str) -> str:
-    return re.sub(r"\$\{env\.(\w+)\}", lambda match: os.environ.get(match[1], ""), template)

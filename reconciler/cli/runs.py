@@ -96,7 +96,7 @@ def plan(
     reconciler plan -o plan.json        to be applied as it is: reconciler apply plan.json
     """
     chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     agreed = _consent(options, destroying)
 
     async def run() -> tuple[Survey, list[str], str]:
@@ -149,10 +149,10 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
         saved = read_plan(path)
         chosen = settings_of(saved, path, chosen, options)
         consent = agreed_before(saved, _consent(options))
-        stack = load_stack(chosen.path, chosen.variables, chosen.var_file)
+        stack = load_stack(chosen.path, chosen.variables, chosen.var_file, chosen.allow_env)
         destroying = bool(saved.origin.options.get("destroy"))
         return _apply(stack, chosen, consent, form, verbose, True, destroying=destroying, saved=saved, name=path)
-    stack = load_stack(path, chosen.variables, chosen.var_file)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     return _apply(stack, chosen, _consent(options), form, verbose, auto_approve, destroying=False)
 
 
@@ -172,7 +172,7 @@ def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options:
     reconciler destroy
     """
     chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     return _apply(stack, chosen, _consent(options, True), form, verbose, auto_approve, destroying=True)
 
 
@@ -197,7 +197,7 @@ def drift(path: Path, form: str, unmanaged: bool, out: Path | None, **options: A
     reconciler drift --format sarif -o drift.sarif
     """
     chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
 
     async def run() -> Survey:
         state = open_state(stack, chosen.state, create=False)

@@ -87,7 +87,7 @@ def _first_line(spec: Path) -> str:
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
-def validate(path: Path, var: tuple[str, ...], var_file: Path | None) -> int:
+def validate(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env: tuple[str, ...]) -> int:
     """Check a stack's YAML, offline: every problem at once, each with its place.
 
     \b
@@ -96,7 +96,7 @@ def validate(path: Path, var: tuple[str, ...], var_file: Path | None) -> int:
     """
     from reconciler import guards
 
-    stack = load_stack(path, parsed(var), var_file)
+    stack = load_stack(path, parsed(var), var_file, allow_env)
     if problems := guards.problems(stack):
         raise Invalid(problems)
     counts: dict[str, int] = {}

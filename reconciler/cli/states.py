@@ -42,7 +42,7 @@ def state() -> None:
 def _opened(path: Path, options: dict[str, Any], command: str = "") -> Iterator[tuple[Stack, State]]:
     """The stack and its state; locked when `command` says what for."""
     chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     opened = open_state(stack, chosen.state, create=bool(command))
     try:
         if command:

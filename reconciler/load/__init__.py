@@ -10,7 +10,7 @@ The grammar, where the design leaves a choice:
   are duplicate keys, tags, merge keys, a second document, and keys that are no strings. Aliases are allowed, for at
   most a hundred thousand values in a file.
 - `${name}` and `${env.NAME}` may stand in every value, not in keys; what the environment gives is a `Secret` and may
-  stand in fields only. `$${` is a literal `${`.
+  stand in fields only, and only names that whoever runs this allows (`environment`). `$${` is a literal `${`.
 - A reference is a name, or a full address; the name of a group of files stands for all of it (`generate`).
 - `files:`, `metadata_from:` and `…_from:` make resources of files and tables (`generate`); `metadata_schema:` says what
   metadata must be like (`contracts`).
@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +34,7 @@ from reconciler.load.contracts import WORD as CONTRACT
 from reconciler.load.contracts import Contracts
 from reconciler.load.documents import Documents
 from reconciler.load.entries import Entries, Origin
+from reconciler.load.environment import Environment
 from reconciler.load.generate import Generator
 from reconciler.load.problems import Place, Problems
 from reconciler.load.settings import Settings
@@ -43,7 +44,7 @@ from reconciler.load.variables import expand
 from reconciler.model import Stack, Where
 from reconciler.providers import kinds_of, names
 
-__all__ = ["expand", "load"]
+__all__ = ["Environment", "expand", "load"]
 
 
 def load(
@@ -52,14 +53,16 @@ def load(
     variables: Mapping[str, str] | None = None,
     var_file: Path | None = None,
     environ: Mapping[str, str],
+    allow_env: Collection[str] = (),
     display: Path | None = None,
 ) -> Stack:
     """The stack in a directory or a file; raises Invalid with all that is wrong.
 
-    `variables` are the arguments of --var, `display` is the path as messages are to show it.
+    `variables` are the arguments of --var, `allow_env` are those of --allow-env (globs of names in `environ` that the
+    stack may read), `display` is the path as messages are to show it.
     """
     with _no_garbage():
-        return _Load(path, display or path, environ).run(variables or {}, var_file)
+        return _Load(path, display or path, Environment(environ, allow_env)).run(variables or {}, var_file)
 
 
 @contextmanager
@@ -77,13 +80,13 @@ def _no_garbage() -> Iterator[None]:
 class _Load:
     """One run."""
 
-    def __init__(self, path: Path, display: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, display: Path, environment: Environment) -> None:
         self._problems = Problems()
         self._documents = Documents(path, display, self._problems)
         self._generator = Generator(self._documents.root, self._problems)
         self._settings = Settings(self._problems)
         self._shapes: dict[str, Shape] = {}
-        self._environ = environ
+        self._environment = environment
 
     def run(self, arguments: Mapping[str, str], var_file: Path | None) -> Stack:
         """All of it, in order; each stage goes on with what the one before could make sense of."""
@@ -123,7 +126,7 @@ class _Load:
         known = vars_.declared(documents, problems)
         file = vars_.from_file(var_file, problems) if var_file else None
         values = vars_.given(known, arguments, file, problems, closed=documents.closed)
-        scope = vars_.Scope(values, self._environ, known.keys() - values.keys(), documents.closed)
+        scope = vars_.Scope(values, self._environment, known.keys() - values.keys(), documents.closed)
         for document in documents:
             vars_.fill(document, scope, problems)
         documents.include(lambda document: vars_.fill(document, scope, problems))

@@ -7,19 +7,17 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from reconciler.load.documents import Document, parsed
+from reconciler.load.environment import Environment, FromEnvironment, Unreadable
 from reconciler.load.problems import Place, Problems
 from reconciler.load.scalars import from_text
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
 from reconciler.model import Secret
 
-__all__ = ["KEYS_OF_APIS", "Scope", "declared", "expand", "fill", "fill_defaults", "from_file", "given"]
-
-KEYS_OF_APIS: Final = frozenset({"TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "MIXPEEK_API_KEY"})
-"""A stack that could read these could send them anywhere, for instance as metadata."""
+__all__ = ["Scope", "declared", "expand", "fill", "fill_defaults", "from_file", "given"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ALONE = re.compile(r"\$\{([^}]*)\}")
@@ -34,7 +32,7 @@ class Scope:
     """
 
     values: Mapping[str, Any]
-    environ: Mapping[str, str]
+    environment: Environment
     wrong: Collection[str] = ()
     closed: bool = True
 
@@ -191,7 +189,7 @@ def resolved(text: str, scope: Scope) -> Any:
     """The text with its variables put in; raises Unresolved. A text that is one variable takes the variable's type."""
     if alone := _ALONE.fullmatch(text):
         value = _stands_for(alone.group(1), scope)
-        return Secret(value, text) if isinstance(value, _FromEnvironment) else value
+        return Secret(value, text) if isinstance(value, FromEnvironment) else value
     parts: list[str] = []
     template: list[str] = []
     secret, end = False, 0
@@ -212,7 +210,7 @@ def _piece(match: re.Match[str], scope: Scope) -> tuple[str, str, bool]:
     if not match.group(2):
         raise Unresolved("`${` has no `}`; write `$${` if the characters are meant")
     value = _stands_for(match.group(1), scope)
-    if isinstance(value, _FromEnvironment):
+    if isinstance(value, FromEnvironment):
         return value, match.group(), True
     if isinstance(value, (list, dict)):
         raise Unresolved(f"`{match.group()}` is {a(value)}; it can only stand alone, not in a longer text")
@@ -220,15 +218,12 @@ def _piece(match: re.Match[str], scope: Scope) -> tuple[str, str, bool]:
     return text, text.replace("${", "$${"), False
 
 
-class _FromEnvironment(str):
-    """A value that must not be shown."""
-
-    __slots__ = ()
-
-
 def _stands_for(name: str, scope: Scope) -> Any:
     if name.startswith("env."):
-        return _from_environment(name[4:], scope)
+        try:
+            return scope.environment.read(name[4:])
+        except Unreadable as error:
+            raise Unresolved(str(error)) from None
     if name in scope.values:
         return scope.values[name]
     if name in scope.wrong or not scope.closed:
@@ -239,19 +234,9 @@ def _stands_for(name: str, scope: Scope) -> Any:
     raise Unresolved(f'unknown variable "{cut(name)}"{hint or "; declare it under `variables:`"}')
 
 
-def _from_environment(name: str, scope: Scope) -> _FromEnvironment:
-    if name in KEYS_OF_APIS:
-        raise Unresolved(f"`${{env.{name}}}` is the key to the account; a stack may not read it")
-    if not is_text(scope.environ.get(name, "")):
-        raise Unresolved(f'"{cut(name)}" in the environment is not UTF-8')
-    if name not in scope.environ:
-        raise Unresolved(f'the environment has no "{cut(name)}"; set it, or use a variable with a default')
-    return _FromEnvironment(scope.environ[name])
-
-
-def expand(template: str, environ: Mapping[str, str]) -> str:
-    """The text of a `Secret`'s template; raises KeyError for what the environment lacks."""
+def expand(template: str, environment: Environment) -> str:
+    """The text of a `Secret`'s template; raises KeyError for what may not be read, or is not there."""
     try:
-        return str(resolved(template, Scope({}, environ)))
+        return str(resolved(template, Scope({}, environment)))
     except Unresolved as error:
         raise KeyError(str(error)) from None
