@@ -12,8 +12,10 @@ ReconcilerError                     1
 ├── Ambiguous                       1   two objects where there must be one; names both
 ├── MediaError                      1   a file that cannot be read, or that the API would refuse
 └── ApiError                        1
-    ├── Unauthorised                5   no key, a wrong key, or a key without the right
-    ├── NotFound                    1
+    ├── Unauthorised                5   no key, or a wrong one: nothing can be done with it
+    ├── Forbidden                   5   the key is good, but not for this one thing
+    │   └── FamilyForbidden         5   the key lacks a whole family of endpoints; says nothing of any object
+    ├── NotFound                    1   the API itself says that the object does not exist
     ├── Conflict                    1
     ├── Rejected                    1   the API says that the request is wrong
     ├── RateLimited                 1   nothing was done; comes with how long to wait
@@ -28,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 __all__ = [
@@ -35,6 +38,8 @@ __all__ = [
     "ApiError",
     "BecameFailed",
     "Conflict",
+    "FamilyForbidden",
+    "Forbidden",
     "IncompleteListing",
     "Invalid",
     "Locked",
@@ -156,13 +161,23 @@ class ApiError(ReconcilerError):
 
 
 class Unauthorised(ApiError):
-    """401 or 403, or no key at all."""
+    """401, or no key at all: whatever else is asked would be answered alike."""
 
     exit_code = 5
 
 
+class Forbidden(ApiError):
+    """403: about the one thing that was asked for. What else the key may do, other requests tell."""
+
+    exit_code = 5
+
+
+class FamilyForbidden(Forbidden):
+    """The API says that there is no such endpoint: the key lacks that family. No object is gone by that."""
+
+
 class NotFound(ApiError):
-    """404, or a 400 that says that the object does not exist."""
+    """404 or 400 with the API's own word for what does not exist, or a 404 without any: provably gone."""
 
 
 class Conflict(ApiError):
@@ -174,7 +189,12 @@ class Rejected(ApiError):
 
 
 class RateLimited(ApiError):
-    """429; `retry_after_s` when the server said so."""
+    """429; `retry_after_s` when the server said so.
+
+    `resumes` is set when that is too long to be waited for (a day's budget is spent): when it may go on, in UTC.
+    """
+
+    resumes: datetime | None = None
 
 
 class Unreachable(ApiError):

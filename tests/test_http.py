@@ -14,9 +14,12 @@ import pytest
 from reconciler.errors import (
     ApiError,
     Conflict,
+    FamilyForbidden,
+    Forbidden,
     NotFound,
     RateLimited,
     Rejected,
+    StateError,
     Unauthorised,
     Unclear,
     Unreachable,
@@ -126,7 +129,7 @@ def test_a_server_that_is_not_there_is_given_up_with_its_name() -> None:
             "api_key_invalid",
             "TWELVELABS_API_KEY",
         ),
-        (json(403, {"error": {"code": "api_not_allowed", "message": "no"}}), Unauthorised, "api_not_allowed", "no"),
+        (json(403, {"error": {"code": "api_not_allowed", "message": "no"}}), Forbidden, "api_not_allowed", "no"),
         (json(404, {"code": "resource_not_exists", "message": "gone"}), NotFound, "resource_not_exists", "gone"),
         (json(400, {"code": "resource_not_exist", "message": "gone"}), NotFound, "resource_not_exist", "gone"),
         (json(400, {"error_code": 7, "message": "token"}), Rejected, "7", "token"),
@@ -162,6 +165,123 @@ def test_every_envelope_becomes_the_error_that_its_status_means(
     assert raised.code == code
     assert words in str(raised)
     assert sent == 1
+
+
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("code", ["resource_not_exist", "resource_not_exists"])
+def test_only_the_apis_own_word_for_what_does_not_exist_means_gone(status: int, code: str) -> None:
+    assert type(ask(json(status, {"code": code, "message": "x"}))[0]) is NotFound
+    assert type(ask(json(status, {"error": {"code": code, "message": "x"}}))[0]) is NotFound
+
+
+@pytest.mark.parametrize("code", ["endpoint_not_exists", "parameter_invalid", "anything_else", "7"])
+def test_a_404_with_another_word_says_nothing_of_the_object(code: str) -> None:
+    raised, sent = ask(json(404, {"code": code, "message": "x"}))
+
+    assert not isinstance(raised, NotFound)
+    assert sent == 1
+
+
+def test_a_family_of_endpoints_that_the_key_lacks_is_named_and_nothing_is_gone() -> None:
+    answer = json(404, {"code": "endpoint_not_exists", "message": "no such endpoint"})
+
+    async def go() -> ApiError:
+        transport = httpx.MockTransport(lambda _: answer)
+        async with Http("https://a.example/v1.3", headers={}, transport=transport, clock=NoTime()) as client:
+            with pytest.raises(FamilyForbidden) as raised:
+                await client.request("DELETE", "/indexes/6a0f/indexed-assets/6b1e")
+            return raised.value
+
+    error = asyncio.run(go())
+    assert str(error).endswith(
+        "404 endpoint_not_exists: no such endpoint; this key may not use /indexes/*/indexed-assets/*, "
+        "which says nothing of what is there: use a key that may"
+    )
+    assert error.exit_code == 5
+
+
+def test_an_object_that_may_not_be_read_is_another_accounts_or_gone_and_the_key_is_not_blamed() -> None:
+    raised, sent = ask(json(403, {"code": "read_not_allowed", "message": "not authorized to read entity 6a"}))
+
+    assert type(raised) is Forbidden
+    assert "it is another account's, or gone" in str(raised)
+    assert "check TWELVELABS_API_KEY" not in str(raised)
+    assert sent == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "internal_error", "message": "try later"},
+        {"code": "internal_error", "message": "try later", "docs_url": "https://x", "request_id": "7"},
+        {"error": {"code": "internal_error", "message": "try later"}},
+        {"error": "try later"},
+        {"error_code": 7, "message": "try later"},
+        {"detail": "try later"},
+        {"detail": [{"loc": ["body"], "msg": "try later"}]},
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_success_that_carries_an_error_is_none(body: Any, status: int) -> None:
+    raised, sent = ask(json(status, body), method="POST", json={})
+    assert (type(raised), raised.status, sent) == (Unclear, 0, 1)
+    assert f"POST /things: {status}, but the answer is an error (" in str(raised)
+    assert "try later" in str(raised)
+
+    assert ask(json(status, body), OK, method="PUT", json={}) == ({"ok": True}, 2)
+
+
+def test_a_failed_object_is_no_error_envelope() -> None:
+    failed = {"_id": "6a", "status": "failed", "error": {"message": "broken file"}}
+
+    assert ask(json(200, failed)) == (failed, 1)
+
+
+@pytest.mark.parametrize("body", ["text", ["list"], 5, None, {"code": None, "message": None}])
+def test_an_error_of_any_shape_is_an_error_and_no_traceback(body: Any) -> None:
+    assert isinstance(ask(json(400, body))[0], ApiError)
+    assert isinstance(ask(json(500, body), method="POST")[0], ApiError)
+
+
+def test_before_each_request_that_writes_somebody_is_asked() -> None:
+    asked: list[int] = []
+
+    async def go() -> tuple[int, int]:
+        transport = httpx.MockTransport(lambda _: json(503) if len(asked) == 1 else OK)
+        async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as client:
+            client.before_write = lambda: asked.append(client.sent)
+            await client.request("GET", "/things")
+            await client.request("PUT", "/things/1", json={})  # is repeated once
+            await client.elsewhere.request("PUT", "https://storage.example/1", content=b"x")
+            return client.sent, client.sent_writes
+
+    assert asyncio.run(go()) == (4, 3)
+    assert asked == [1, 2, 3]
+
+
+def test_nothing_is_sent_when_a_write_is_forbidden_by_us() -> None:
+    seen: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request.method)
+        return OK
+
+    def lost() -> None:
+        raise StateError("the lock is lost")
+
+    async def go() -> int:
+        transport = httpx.MockTransport(handle)
+        async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as client:
+            client.before_write = lost
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                with pytest.raises(StateError, match="the lock is lost"):
+                    await client.request(method, "/things/1", json={})
+            with pytest.raises(StateError, match="the lock is lost"):
+                await client.elsewhere.request("PUT", "https://storage.example/1", content=b"x")
+            return client.sent
+
+    assert asyncio.run(go()) == 0
+    assert seen == []
 
 
 def test_a_page_of_html_where_json_is_due_says_so() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,6 +79,10 @@ class Http:
     to do when the key is refused.
     """
 
+    before_write: Callable[[], None] | None = None
+    """Called right before each request that may change something is sent, repetitions and other hosts included; what
+    it raises is raised by the request, of which then nothing was sent."""
+
     def __init__(
         self,
         base_url: str,
@@ -93,7 +97,8 @@ class Http:
         chance: random.Random | None = None,
     ) -> None:
         self.sent = self.sent_writes = 0
-        self._clock, self._attempts, self._hint = clock, attempts, key_hint
+        self._clock, self._attempts = clock, attempts
+        self._hints = {401: key_hint or "check the API key"}
         self._veil = Veil((*headers.values(), *secrets_in(base_url)))
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._pace = Pace(clock)
@@ -155,8 +160,8 @@ class Http:
                 timeout_s=self._timeout_s,
                 connections=self._connections,
                 attempts=self._attempts,
-                key_hint="the URL may have been used, or be too old",
             )
+            self._other._hints = dict.fromkeys((401, 403), "the URL may have been used, or be too old")
             self._other._asked_by = self
         return self._other
 
@@ -207,7 +212,7 @@ class Http:
         and so to the request with the key."""
         async with self._slots:
             turn = await self._pace.turn(call.what)
-            self._count(call.method)
+            self._before(call.method)
             try:
                 response = await self._client.request(call.method, call.path, **call.parts)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -231,7 +236,7 @@ class Http:
 
     def _refused(self, call: _Call, response: httpx.Response, turn: int) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
-        error = refused(call.what, call.host, response, veil, self._hint, again=call.again)
+        error = refused(call.what, call.host, response, veil, self._hints, again=call.again)
         asked_s = error.retry_after_s
         if asked_s is not None:
             error.retry_after_s = min(asked_s, LONGEST_RETRY_AFTER_S)
@@ -240,11 +245,15 @@ class Http:
         again = call.again and error.status in WORTH_REPEATING and (asked_s or 0.0) <= LONGEST_RETRY_AFTER_S
         return _Failed(error, again=again, wait_s=asked_s)
 
-    def _count(self, method: str) -> None:
-        self.sent += 1
-        self.sent_writes += method not in ("GET", "HEAD")
+    def _before(self, method: str) -> None:
+        """Ask whether it may be sent, and count it."""
+        writes = method not in ("GET", "HEAD")
+        if writes and self.before_write is not None:
+            self.before_write()
         if self._asked_by is not None:
-            self._asked_by._count(method)
+            self._asked_by._before(method)
+        self.sent += 1
+        self.sent_writes += writes
 
 
 def _told(error: ApiError, attempts: int) -> ApiError:

@@ -1,13 +1,15 @@
 """What came back, as the error that it means; and what of it may be shown.
 
-A 404 is `NotFound`, and so taken for "provably gone", only when the API itself says it: a page of HTML or a line of
-text comes from something else that stands at the address. A create that was answered by anything but a clear success
-or a clear refusal is `Unclear`.
+Only `NotFound` is taken for "provably gone": the API's own word for what does not exist, or a 404 without any word. A
+page of HTML or a line of text comes from something else that stands at the address; `endpoint_not_exists` is about the
+key. A success that carries an error is none. A create that was answered by anything but a clear success or a clear
+refusal is `Unclear`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -19,6 +21,8 @@ import httpx
 from reconciler.errors import (
     ApiError,
     Conflict,
+    FamilyForbidden,
+    Forbidden,
     NotFound,
     RateLimited,
     Rejected,
@@ -28,9 +32,12 @@ from reconciler.errors import (
 )
 from reconciler.model import Secret
 
-__all__ = ["Veil", "broken_off", "decoded", "is_html", "left_s", "refused", "retry_after_s", "secrets_in"]
+__all__ = ["Veil", "broken_off", "decoded", "family", "is_html", "left_s", "refused", "retry_after_s", "secrets_in"]
 
-GONE_CODES = frozenset({"resource_not_exist", "resource_not_exists", "endpoint_not_exists"})
+GONE_CODES = frozenset({"resource_not_exist", "resource_not_exists"})
+FAMILY_CODE, UNREADABLE_CODE = "endpoint_not_exists", "read_not_allowed"
+ERROR_WORDS = ("error", "error_code", "detail")
+NOT_ITS_OWN_ID = frozenset({"request_id", "trace_id"})
 SHOWN_CHARACTERS, CODE_CHARACTERS = 256, 64
 SHORTEST_SECRET, SHORTEST_SIGNATURE = 4, 12
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -104,15 +111,31 @@ def decoded(what: str, host: str, response: httpx.Response, veil: Veil) -> Any:
     if not response.content.strip():
         return None
     try:
-        return json.loads(response.content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError) as error:
         if is_html(response):
             return Unclear(f"{what}: {response.status_code}, but {WRONG_ADDRESS.format(host=host)}")
         return Unclear(f"{what}: the answer is cut short or no JSON ({veil(str(error))})")
+    if isinstance(body, Mapping) and _is_an_error(body):
+        code, message = _envelope(body)
+        words = ": ".join(word for word in (veil(code, CODE_CHARACTERS), veil(message)) if word)
+        return Unclear(f"{what}: {response.status_code}, but the answer is an error ({words})")
+    return body
 
 
-def refused(what: str, host: str, response: httpx.Response, veil: Veil, hint: str, *, again: bool) -> ApiError:
-    """The error that a status means, with what the API says about it. `again`: the request may be repeated."""
+def _is_an_error(body: Mapping[str, Any]) -> bool:
+    """Whether a body is one of the API's error envelopes. An object that names itself is none: a failed one has an
+    `error` too."""
+    if any((key == "id" or key.endswith("_id")) and key not in NOT_ITS_OWN_ID for key in body):
+        return False
+    return bool(any(map(body.get, ERROR_WORDS)) or (body.get("code") and body.get("message")))
+
+
+def refused(
+    what: str, host: str, response: httpx.Response, veil: Veil, hints: Mapping[int, str], *, again: bool
+) -> ApiError:
+    """The error that a status means, with what the API says about it. `hints`: what to do about a status;
+    `again`: the request may be repeated."""
     status = response.status_code
     raw_code, said, from_api = _said(response)
     code = veil(raw_code, CODE_CHARACTERS)
@@ -122,19 +145,35 @@ def refused(what: str, host: str, response: httpx.Response, veil: Veil, hint: st
     if 300 <= status < 400:
         text += f"; {_redirect(response)} is not followed: give the API's own address"
     kind = _kind(status, raw_code, from_api=from_api, again=again)
-    if kind is Unauthorised:
-        text += f"; {hint or 'check the API key'}"
+    if todo := _todo(what, kind, raw_code) or hints.get(status, ""):
+        text += f"; {todo}"
     return kind(text, status=status, code=code, retry_after_s=retry_after_s(response))
 
 
 def _kind(status: int, code: str, *, from_api: bool, again: bool) -> type[ApiError]:
     if status in (401, 403):
-        return Unauthorised
-    if from_api and (status == 404 or (status == 400 and code in GONE_CODES)):
+        return Unauthorised if status == 401 else Forbidden
+    if status == 404 and code == FAMILY_CODE:
+        return FamilyForbidden
+    if from_api and ((status == 404 and not code) or (status in (400, 404) and code in GONE_CODES)):
         return NotFound
     if status >= 500 or (status in MAY_HAVE_BEEN_DONE and not again):
         return Unclear
     return {409: Conflict, 429: RateLimited}.get(status, Rejected)
+
+
+def _todo(what: str, kind: type[ApiError], code: str) -> str:
+    """What an error means that does not say it itself, and what to do."""
+    if kind is FamilyForbidden:
+        return f"this key may not use {family(what)}, which says nothing of what is there: use a key that may"
+    if kind is Forbidden and code == UNREADABLE_CODE:
+        return "it is another account's, or gone: is the key of the account that it was made in?"
+    return ""
+
+
+def family(what: str) -> str:
+    """The endpoints that a request belongs to: its path, whatever ids stand in it."""
+    return re.sub(r"/[^/]*\d[^/]*", "/*", what.partition(" ")[2])
 
 
 def _redirect(response: httpx.Response) -> str:
@@ -160,12 +199,17 @@ def _said(response: httpx.Response) -> tuple[str, str, bool]:
     except (ValueError, RecursionError):
         return "", response.text, False
     if not isinstance(body, Mapping):
-        return "", str(body), True
+        return "", str(body), False
+    return *_envelope(body), True
+
+
+def _envelope(body: Mapping[str, Any]) -> tuple[str, str]:
+    """(code, message)."""
     inner = body.get("error")
     body = inner if isinstance(inner, Mapping) else body
     code = body.get("code", body.get("error_code", ""))
     message = body.get("message", body.get("detail", inner if isinstance(inner, str) else ""))
-    return str(code), _words(message), True
+    return "" if code is None else str(code), "" if message is None else _words(message)
 
 
 def _words(message: Any) -> str:
