@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test bench schemas docs clean
+.PHONY: demo test test-long bench schemas docs clean
 
 demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy: offline, against the emulator
 	@RECONCILER=$(abspath $(BIN))/reconciler sh examples/quickstart/demo.sh
 
 test: $(VENV)/.dev             ## ruff, mypy, import-linter, schemas, docs and the whole suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long'
+
+test-long: $(VENV)/.dev        ## what takes minutes: every point at which a run can be killed, and the like
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per resource
 	$(BIN)/python -m tests.benchmarks

@@ -1,6 +1,7 @@
 """Killed with SIGKILL at every point at which a run can die; the next run ends it: no duplicate, no orphan, no hand.
 
 All points are tried: before and after each request on the wire, before and after each durable write to the state.
+`make test` takes a sample of them, `make test-long` the rest.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from tests.crash.world import World, Zygote, world
 
 PARTS = 8
 """The points are dealt to so many tests, so that they can run side by side."""
+SAMPLE = 3
+"""So many of the parts are run each time; their points lie evenly over the run."""
 MARGIN = 8
 """Polls and grouped commits make a run a few points longer or shorter than the last."""
 
@@ -60,7 +63,9 @@ def killed_then_finished(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[pytest.mark.long] if part >= SAMPLE else []) for part in range(PARTS)]
+)
 @pytest.mark.parametrize(
     ("start", "files", "expected"), [("empty", V1, IN_V1), ("v1", V2, IN_V2)], ids=["nothing to V1", "V1 to V2"]
 )
