@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-long bench schemas docs clean
+.PHONY: demo test test-long fuzz bench schemas docs clean
 
 demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy: offline, against the emulator
 	@RECONCILER=$(abspath $(BIN))/reconciler sh examples/quickstart/demo.sh
@@ -13,6 +13,9 @@ test: $(VENV)/.dev             ## ruff, mypy, import-linter, schemas, docs and t
 
 test-long: $(VENV)/.dev        ## what takes minutes: every point at which a run can be killed, and the like
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+
+fuzz: $(VENV)/.dev             ## the fuzzers of tests/fuzz, FUZZ_RUNS times as long as in the suite
+	FUZZ_RUNS=$${FUZZ_RUNS:-150} $(BIN)/python -m pytest -q -p no:cacheprovider tests/fuzz
 
 bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per resource
 	$(BIN)/python -m tests.benchmarks
