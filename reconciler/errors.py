@@ -33,6 +33,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from reconciler.redact import plain
+
 __all__ = [
     "Ambiguous",
     "ApiError",
@@ -83,13 +85,16 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
         what = f"{self.address}: {self.summary}" if self.address else self.summary
-        return f"{place}{'' if self.severity == 'error' else self.severity + ': '}{what}"
+        return plain(f"{place}{'' if self.severity == 'error' else self.severity + ': '}{what}")
 
 
 class ReconcilerError(Exception):
-    """Base of all; its text is for people and holds no secret."""
+    """Base of all; its text is for people: a line for each thing, neutral and without secrets."""
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(map(plain, lines)))
 
 
 class Invalid(ReconcilerError):
@@ -97,7 +102,7 @@ class Invalid(ReconcilerError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__(*map(str, self.problems))
 
 
 class Refused(ReconcilerError):
@@ -107,7 +112,7 @@ class Refused(ReconcilerError):
 
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
-        super().__init__("\n".join(self.reasons))
+        super().__init__(*self.reasons)
 
 
 class Locked(ReconcilerError):
@@ -123,7 +128,7 @@ class StalePlan(ReconcilerError):
 
     def __init__(self, moved: Sequence[str]) -> None:
         self.moved = tuple(moved)
-        super().__init__("\n".join(self.moved))
+        super().__init__(*self.moved)
 
 
 class StateError(ReconcilerError):

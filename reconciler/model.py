@@ -9,12 +9,13 @@ and an id in `Live`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
+
+from reconciler.redact import Secret, mask, unmask
 
 __all__ = [
     "Action",
@@ -97,67 +98,6 @@ class Resource:
     external: bool = False
     replace: bool = False
     """`replace: allow`: consent to being replaced."""
-
-
-class Secret(str):
-    """A string that holds a value from the environment; `template` is what the YAML said, and all that may be shown.
-
-    It is a `str`, so it is sent as it is; whatever prints or keeps a value passes it through `mask` first.
-    """
-
-    __slots__ = ("template",)
-    template: str
-
-    def __new__(cls, value: str, template: str) -> Secret:
-        made = super().__new__(cls, value)
-        made.template = template
-        return made
-
-
-_MARK = "$env"
-"""The key of a masked `Secret`. A mapping of the user's with such a key, and no other, gets one `$` more."""
-
-
-def mask(value: Any) -> Any:
-    """The same JSON value with each `Secret` as `{"$env": template}`: fit for plans, state, logs and errors."""
-    if isinstance(value, Secret):
-        return {_MARK: value.template}
-    if isinstance(value, Mapping):
-        extra = "$" if _is_mark(value) else ""
-        return {f"{extra}{key}" if extra else key: mask(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [mask(item) for item in value]
-    return value
-
-
-def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
-    """The inverse of `mask`; `resolve` gives a template's text with the environment filled in.
-
-    Where it raises KeyError, because a variable is gone or closed by now, the template stands for the value.
-    """
-    if isinstance(value, Mapping):
-        if _is_mark(value):
-            (key, item), *_ = value.items()
-            if key != _MARK:
-                return {key[1:]: unmask(item, resolve)}
-            # What an earlier version kept of a user's own `$env` is no template.
-            if isinstance(item, str) and "${env." in item:
-                return _resolved(item, resolve)
-        return {key: unmask(item, resolve) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unmask(item, resolve) for item in value]
-    return value
-
-
-def _is_mark(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and re.fullmatch(r"\$+env", str(next(iter(value)))) is not None
-
-
-def _resolved(template: str, resolve: Callable[[str], str]) -> Secret:
-    try:
-        return Secret(resolve(template), template)
-    except KeyError:
-        return Secret(template, template)
 
 
 Where = Callable[..., tuple[str, int, int]]

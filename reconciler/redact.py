@@ -1,0 +1,329 @@
+"""What may not be shown and what may not act, in one place: every text that leaves for people passes here.
+
+Two things are taken care of. **Secrets**: a value that came from the environment is a `Secret`, which `mask` writes as
+its template; and what is known to be secret (`learn`) is found again in whatever others send back, in any usual
+spelling. **Neutral text**: `plain` shows what would act on a terminal, a page, or the machine that runs a pipeline, or
+what nobody could see, as escapes.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+__all__ = [
+    "HIDDEN",
+    "Redactor",
+    "Secret",
+    "escaped_json",
+    "forget",
+    "hidden",
+    "holds_secret",
+    "learn",
+    "mask",
+    "plain",
+    "redacted",
+    "unmask",
+]
+
+HIDDEN = "(not shown)"
+STANDS_IN = "***"
+SHORTEST = 4
+"""A shorter secret is in too many words to be looked for."""
+SHORTEST_KNOWN = 8
+"""The same for what is looked for in everything: hiding `true` or `2024` everywhere would hide what changes."""
+
+
+class Secret(str):
+    """A string that holds a value from the environment; `template` is what the YAML said, and all that may be shown.
+
+    It is a `str`, so it is sent as it is; whatever prints or keeps a value passes it through `mask` first.
+    """
+
+    __slots__ = ("template",)
+    template: str
+
+    def __new__(cls, value: str, template: str) -> Secret:
+        made = super().__new__(cls, value)
+        made.template = template
+        return made
+
+
+def hidden(value: Any) -> Secret:
+    """A value that may be an older secret, so that it is compared as it is and never shown."""
+    return Secret(value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str), HIDDEN)
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether anything in a JSON value comes from the environment."""
+    if isinstance(value, Mapping):
+        return any(map(holds_secret, value.values()))
+    return any(map(holds_secret, value)) if isinstance(value, list | tuple) else isinstance(value, Secret)
+
+
+_MARK = "$env"
+"""The key of a masked `Secret`. A mapping of the user's with such a key, and no other, gets one `$` more."""
+
+
+def mask(value: Any) -> Any:
+    """The same JSON value with each `Secret` as `{"$env": template}`: fit for plans, state, logs and errors."""
+    if isinstance(value, Secret):
+        return {_MARK: value.template}
+    if isinstance(value, Mapping):
+        extra = "$" if _is_mark(value) else ""
+        return {f"{extra}{key}" if extra else key: mask(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [mask(item) for item in value]
+    return value
+
+
+def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
+    """The inverse of `mask`; `resolve` gives a template's text with the environment filled in.
+
+    Where it raises KeyError, because a variable is gone or closed by now, the template stands for the value.
+    """
+    if isinstance(value, Mapping):
+        if _is_mark(value):
+            (key, item), *_ = value.items()
+            if key != _MARK:
+                return {key[1:]: unmask(item, resolve)}
+            # What an earlier version kept of a user's own `$env` is no template.
+            if isinstance(item, str) and ("${env." in item or item == HIDDEN):
+                return _resolved(item, resolve)
+        return {key: unmask(item, resolve) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unmask(item, resolve) for item in value]
+    return value
+
+
+def _is_mark(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and re.fullmatch(r"\$+env", str(next(iter(value)))) is not None
+
+
+def _resolved(template: str, resolve: Callable[[str], str]) -> Secret:
+    try:
+        return Secret(resolve(template), template)
+    except KeyError:
+        return Secret(template, template)
+
+
+# Secrets in what others say
+
+
+class Redactor:
+    """Takes secrets out of a text: as they are, in any case, and as JSON, URLs, HTML, hex and base64 write them.
+
+    A secret that was cut off is found by its first or last half. A text in which one still stands in some other
+    spelling is not shown at all.
+    """
+
+    __slots__ = ("_forms", "_parts", "_secrets", "_shortest")
+
+    def __init__(self, secrets: Iterable[str] = (), shortest: int = SHORTEST) -> None:
+        self._shortest = shortest
+        self._secrets = {str(it) for it in secrets if len(_squeezed(it)) >= shortest}
+        self._forms: list[str] | None = None
+        self._parts: list[str] | None = None
+
+    def and_also(self, secrets: Iterable[str]) -> Redactor:
+        """One that hides these too."""
+        return Redactor((*self._secrets, *secrets), self._shortest)
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        if not self.finds(text):
+            return text
+        text = self._replaced(text)
+        if not self._stands_in(text, whole=True) and not self.finds(text := self._without_halves(text)):
+            return text
+        return f"({STANDS_IN}: not shown, it holds a secret)"
+
+    def literally(self, text: str) -> str:
+        """The text without the usual spellings: for a long one, of which all else has to stay."""
+        return self._without_halves(self._replaced(text)) if self.finds(text) else text
+
+    def finds(self, text: str) -> bool:
+        """Whether a secret, or half of one, stands in it in any spelling."""
+        return bool(self._secrets) and len(text) >= self._shortest and self._stands_in(text, whole=False)
+
+    def _replaced(self, text: str) -> str:
+        for form in self._spellings():
+            if _low(form) in _low(text):
+                text = re.sub(re.escape(form), STANDS_IN, text, flags=re.IGNORECASE)
+        return text
+
+    def _without_halves(self, text: str) -> str:
+        for form in self._spellings():
+            text = _without_rest(text, form)
+        return text
+
+    def _stands_in(self, text: str, *, whole: bool) -> bool:
+        sought = map(_squeezed, self._spellings()) if whole else self._sought()
+        here = [*_readings(text)]
+        return any(part in reading for part in sought for reading in here)
+
+    def _spellings(self) -> list[str]:
+        if self._forms is None:
+            self._forms = sorted({form for it in self._secrets for form in _spelled(it)}, key=len, reverse=True)
+        return self._forms
+
+    def _sought(self) -> list[str]:
+        if self._parts is None:
+            self._parts = sorted({_squeezed(half) for form in self._spellings() for half in _halves(form)} - {""})
+        return self._parts
+
+
+def _spelled(secret: str) -> Iterator[str]:
+    yield from {secret, secret.strip(), secret.removeprefix("Bearer ")}
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
+    yield from (quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret))
+    data = secret.encode(errors="surrogatepass")
+    if len(data) >= 8:
+        yield data.hex()
+        yield from _base64(data)
+
+
+def _base64(data: bytes) -> Iterator[str]:
+    """What base64 of any text with these bytes in it must contain, wherever in a group of three they begin."""
+    for before, unsure in ((0, 0), (1, 2), (2, 3)):
+        padded = bytes(before) + data
+        sure = slice(unsure, len(padded) * 8 // 6)
+        yield base64.b64encode(padded).decode()[sure]
+        yield base64.urlsafe_b64encode(padded).decode()[sure]
+
+
+def _halves(form: str) -> tuple[str, ...]:
+    half = max(8, (len(form) + 1) // 2)
+    low = _low(form)
+    return (low,) if half >= len(form) else (low[:half], low[-half:])
+
+
+def _readings(text: str) -> Iterator[str]:
+    """The text as it is, and as whoever undoes escapes would read it."""
+    yield _squeezed(text)
+    if "%" in text or "\\" in text or "&" in text:
+        yield _squeezed(_unescaped(html.unescape(unquote(text, errors="replace"))))
+
+
+def _squeezed(text: str) -> str:
+    """In small letters and without blanks, line breaks, and the `+` that is a blank in a form."""
+    return "".join(_low(text).replace("+", " ").split())
+
+
+def _low(text: str) -> str:
+    """In small letters, each where it was."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(it if len(it := char.lower()) == 1 else char for char in text)
+
+
+_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_NAMED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+def _unescaped(text: str) -> str:
+    def char(match: re.Match[str]) -> str:
+        code = match[1] or match[2]
+        return chr(int(code, 16)) if code else _NAMED.get(match[3], match[3])
+
+    return _ESCAPE.sub(char, text)
+
+
+def _without_rest(text: str, form: str) -> str:
+    """The text without what is left of a spelling that was cut off at its end, or at its beginning."""
+    low, halves = _low(form), _halves(form)
+    if len(halves) == 1:
+        return text
+    start, end = halves
+    while (at := _low(text).find(start)) >= 0:
+        size = next((n for n in range(len(low), len(start), -1) if _low(text[at : at + n]) == low[:n]), len(start))
+        text = text[:at] + STANDS_IN + text[at + size :]
+    while (at := _low(text).find(end)) >= 0:
+        to = at + len(end)
+        size = next((n for n in range(len(low), len(end), -1) if _low(text[max(to - n, 0) : to]) == low[-n:]), len(end))
+        text = text[: to - size] + STANDS_IN + text[to:]
+    return text
+
+
+_known = Redactor(shortest=SHORTEST_KNOWN)
+
+
+def learn(*secrets: str | None) -> None:
+    """From now on these are hidden in all that this process says: keys, passwords, values from the environment.
+
+    Kept for the process, as a pipeline masks what it was told: whoever prints cannot know what was read long before.
+    """
+    global _known
+    if new := {it for it in secrets if it and it not in _known._secrets}:
+        _known = _known.and_also(new)
+
+
+def forget() -> None:
+    """Begin anew: what was learned belongs to one command."""
+    global _known
+    _known = Redactor(shortest=SHORTEST_KNOWN)
+
+
+def redacted(text: str) -> str:
+    """A long text without what is known to be secret."""
+    return _known.literally(text)
+
+
+# Neutral text
+
+_FILLERS = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
+_UNSEEN = frozenset(map(chr, (*_FILLERS, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))))
+"""Printable by their category, and nothing to be seen: fillers, joiners, variation selectors."""
+_COMMAND = re.compile(r"##(\w*)\[")
+_COMMAND_AT_START = re.compile(r"(^|\s):(?=:)")
+_NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def plain(text: str) -> str:
+    """A text of others on one line, without secrets, that does nothing and hides nothing.
+
+    Shown as escapes: control characters and line breaks, what turns the direction of writing, what has no width, halves
+    of characters, blanks that are none, and letters composed in an unusual way, which look like others. Broken up: what
+    runners of pipelines take for commands, `##[…` anywhere in a line and `::` at its start.
+    """
+    if _known:
+        text = _known(text)
+    if text.isascii() and text.isprintable():
+        return text if "##" not in text and "::" not in text else _without_commands(text)
+    composed = unicodedata.is_normalized("NFC", text)
+    return _without_commands("".join(_escaped(char, composed) for char in text))
+
+
+def _without_commands(text: str) -> str:
+    return _COMMAND_AT_START.sub(r"\1\\u003a", _COMMAND.sub(r"##\1\\u005b", text))
+
+
+def _escaped(char: str, composed: bool) -> str:
+    if _is_seen(char) and (composed or not _composes(char)):
+        return char
+    return _NAMES.get(char) or (f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}")
+
+
+def _composes(char: str) -> bool:
+    """Whether it is part of a letter that is usually one character, or looks like one that is."""
+    jamo = "\u1100" <= char <= "\u11ff"
+    return jamo or unicodedata.combining(char) > 0 or unicodedata.normalize("NFC", char) != char
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and char not in _UNSEEN and not "\U000e0100" <= char <= "\U000e01ef"
+
+
+def escaped_json(text: str) -> str:
+    """JSON that means the same, safe to be printed: what `plain` would escape is escaped as JSON has it."""
+    if not (text.isascii() or text.isprintable()):
+        text = "".join(char if char == "\n" or _is_seen(char) else json.dumps(char)[1:-1] for char in text)
+    return _COMMAND.sub(r"##\1\\u005b", text)
