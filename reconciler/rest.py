@@ -216,16 +216,14 @@ class Rest:
             wire[marked.wire] = {**fields[marked.name], **stamp_to_wire(stamp)}
         await self.http.request(method, path.replace("{path}", self._object(kind, id, parent_id)), json=wire)
 
-    async def unstamp(self, kind: type[Kind], id: str, parent_id: str | None) -> None:
-        """Take our marks off an object that is no longer ours to manage; its other metadata stays."""
+    async def unstamp(self, kind: type[Kind], live: Live) -> None:
+        """Take our marks off an object that is no longer ours to manage, as it was just read; the rest stays."""
         marked = kind.field_with(lambda field: field.stamped)
-        live = await self.get(kind, id, parent_id) if marked else None
-        if marked is None or live is None or live.stamp is None:
-            return
+        assert marked is not None, f"{kind.__name__} has no place for marks"
         rest = live.fields.get(marked.name) or {}
         value = dict.fromkeys(STAMP_KEYS) if marked.update is Update.MERGE else rest
         method, _, path = kind.update.partition(" ")
-        where = path.replace("{path}", self._object(kind, id, parent_id))
+        where = path.replace("{path}", self._object(kind, live.id, live.parent_id))
         await self.http.request(method, where, json={marked.wire: value})
 
     async def link(self, kind: type[Kind], id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:

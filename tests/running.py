@@ -47,6 +47,9 @@ class Bench:
     limits: Limits = field(default_factory=lambda: Limits(poll_s=0.01))
     endpoint: str | None = None
     """Served: over a socket. None: in process."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    state_url: str | None = None
+    """Where the state is, if not in a file beside the stack."""
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():
@@ -56,8 +59,9 @@ class Bench:
 
     @asynccontextmanager
     async def session(self, consent: Consent = AGREED) -> AsyncIterator[Session]:
-        stack = load(self.directory, environ={})
-        state = State.open(f"sqlite:///{self.directory}/.reconciler/{self.state_name}", stack.name)
+        stack = load(self.directory, environ=self.environ)
+        beside = f"sqlite:///{self.directory}/.reconciler/{self.state_name}"
+        state = State.open(self.state_url or beside, stack.name)
         chosen = provider(stack.provider)
         clock = NoTime()
         inner = None if self.endpoint else transport(self.emulator)

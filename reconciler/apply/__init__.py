@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from reconciler.apply.before import inspected, lengths, problem_at
 from reconciler.apply.find import Finder
-from reconciler.apply.run import Journal, Ledger, Limits, Run
+from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
-from reconciler.apply.write import Failures, Writer
+from reconciler.apply.write import Writer
 from reconciler.errors import ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 

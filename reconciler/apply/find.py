@@ -7,13 +7,15 @@ behind writes) means that nothing was made. The next run resolves what this one 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
 from reconciler.kind import Kind
-from reconciler.model import Intent, Live, Snapshot, Stamp
+from reconciler.model import Intent, Live, Secret, Snapshot, Stamp
 from reconciler.rest import Rest
 
 if TYPE_CHECKING:
@@ -82,7 +84,28 @@ def look_for(
         "size": size_bytes,
         "not": [],
     }
-    return sought | {"not": sorted({live.id for live in present.like(sought) if fits(sought, live)})}
+    known = sorted({live.id for live in present.like(sought) if fits(sought, live)})
+    return sought | {"natural": {name: _unread(value) for name, value in natural.items()}, "not": known}
+
+
+def _unread(value: Any) -> Any:
+    """The value of a natural key as it may be kept. One from the environment only as a digest: it may be another by
+    the time that the object is looked for, and it is nobody's to read."""
+    if not isinstance(value, Secret):
+        return value
+    salt = secrets.token_hex(8)
+    return {"$salt": salt, "$sha256": _digest(salt, value)}
+
+
+def _digest(salt: str, value: Any) -> str:
+    return hashlib.sha256(f"{salt}{value}".encode()).hexdigest()
+
+
+def _is(kept: Any, value: Any) -> bool:
+    """Whether a live value is the one that was kept."""
+    if isinstance(kept, Mapping) and "$sha256" in kept:
+        return bool(kept["$sha256"] == _digest(kept["$salt"], value))
+    return bool(value == kept)
 
 
 def fits(sought: Mapping[str, Any], live: Live) -> bool:
@@ -97,7 +120,7 @@ def fits(sought: Mapping[str, Any], live: Live) -> bool:
     if sought["size"] is not None and live.facts.get("size") not in (None, sought["size"]):
         return False
     natural = sought["natural"]
-    return bool(natural) and all(live.fields.get(name) == value for name, value in natural.items())
+    return bool(natural) and all(_is(value, live.fields.get(name)) for name, value in natural.items())
 
 
 class Finder:

@@ -1,7 +1,8 @@
 """What an interrupted run had announced and not concluded, taken up by the next.
 
 A create is looked for in what was read; what it made is adopted. Of a change only this is known: the fields that it was
-about are no longer as recorded, so they are taken as unknown and compared with git alone.
+about are no longer as recorded, so they are taken as unknown and compared with git alone. A delete, or letting go of
+something, is planned again as far as it was not done: what is there decides, no row has to be mended.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def recover(
     rows = {row.address: row for row in recorded if not row.deposed}
     for intent in intents:
         if intent.verb != Verb.CREATE:
-            if row := rows.get(intent.address):
-                rows[intent.address] = without(row, intent.look_for.get("fields", ()))
+            fields = intent.look_for.get("fields", ())
+            if fields and (row := rows.get(intent.address)):
+                rows[intent.address] = without(row, fields)
                 writes.append(Put(rows[intent.address]))
             writes.append(Close(intent.op))
             continue

@@ -5,20 +5,35 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kind import Kind
-from reconciler.model import Change, Event, Plan, Recorded, Snapshot, Stack, Stamp, Upload, mask
+from reconciler.model import (
+    Change,
+    Event,
+    Intent,
+    Plan,
+    Recorded,
+    Snapshot,
+    Stack,
+    Stamp,
+    Upload,
+    Verb,
+    mask,
+    parent_of,
+)
 from reconciler.ownership import Claims
 from reconciler.rest import Rest
-from reconciler.state import DropUpload, PutUpload, State, Write
+from reconciler.state import Close, DropUpload, PutUpload, State, Write
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Journal", "Ledger", "Limits", "Run", "digest"]
+__all__ = ["Failures", "Journal", "Ledger", "Limits", "Run", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,14 @@ class Journal:
         else:
             for _, future in batch:
                 future.set_result(None)
+
+
+class Failures(ReconcilerError):
+    """Some addresses of a step failed, the others are done."""
+
+    def __init__(self, by_address: Mapping[str, str]) -> None:
+        self.by_address = dict(by_address)
+        super().__init__("; ".join(f"{address}: {why}" for address, why in by_address.items()))
 
 
 class Ledger:
@@ -152,6 +175,32 @@ class Run:
                 value = result[ref.name]
                 result[ref.name] = [self.ids.get(a, a) for a in value] if ref.many else self.ids.get(value, value)
         return result
+
+    def parent_id(self, address: str) -> str | None:
+        """The id of what an address lives in."""
+        parent = parent_of(address)
+        return self.ids[parent] if parent else None
+
+    def all_rows(self) -> list[Recorded]:
+        """What is known to be ours."""
+        claims = self.claims
+        return [*claims.rows.values(), *claims.orphans.values(), *claims.leftovers, *self.rows.values()]
+
+    def intent(
+        self, verb: Verb, kind: type[Kind], address: str, fields: Mapping[str, Any], look_for: Mapping[str, Any]
+    ) -> Intent:
+        """What is about to be sent: to be opened in the journal right before."""
+        name = kind.__name__
+        return Intent(secrets.token_hex(8), self.id, address, name, verb, digest(verb, name, fields), look_for)
+
+    async def sent(self, intent: Intent, call: Awaitable[None]) -> None:
+        """Await an announced write that may be repeated; a clear refusal closes its intent."""
+        try:
+            await call
+        except ApiError as error:
+            if error.status and error.status < 500:
+                await self.journal.write(Close(intent.op))
+            raise
 
     def say(self, kind: str, address: str, verb: str = "", message: str = "") -> None:
         """Tell whoever shows progress."""

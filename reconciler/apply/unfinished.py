@@ -1,4 +1,5 @@
-"""Uploads that an earlier run has left: which go on, which are done after all, which nobody can finish any more.
+"""Uploads and deletes that an earlier run has left: which uploads go on, which are done after all, which nobody can
+finish any more; and what was deleted though lists still show it.
 
 What goes on is taken out of the snapshot: to the plan it is still to be made, and making it continues. What nobody can
 finish becomes an old object of its address, which the plan deletes like any other.
@@ -54,8 +55,11 @@ async def unfinished(
     intents: Sequence[Intent],
     uploads: Sequence[Upload],
 ) -> Unfinished:
-    """Look at each upload that was begun, and at each partial object of ours of which no upload is known."""
+    """Look at each upload that was begun, at each partial object of ours of which no upload is known, and at what was
+    about to be deleted."""
     result = Unfinished(snapshot, list(intents))
+    await _deletes(provider, result)
+    snapshot = result.snapshot
     statuses = await asyncio.gather(*(provider.upload_status(upload.upload_id) for upload in uploads))
     rows = {row.address: row for row in recorded if not row.deposed}
     taken: set[str] = set()
@@ -71,6 +75,20 @@ async def unfinished(
     known = {row.id for row in recorded} | {upload.asset_id for upload in uploads}
     await _strays(provider, stack, result, known)
     return result
+
+
+async def _deletes(provider: Rest, result: Unfinished) -> None:
+    """What an announced delete took away, with all that lived in it, is not there whatever a late list says. As long
+    as one does say so, the intent stays open: or the next list would bring it back."""
+    kinds = {kind.__name__: kind for kind in provider.kinds}
+    asked = [intent for intent in result.intents if intent.verb == Verb.DELETE and "id" in intent.look_for]
+    shown = [live for it in asked if (live := result.snapshot.get(it.kind, it.look_for["id"]))]
+    found = await asyncio.gather(*(provider.get(kinds[live.kind], live.id, live.parent_id) for live in shown))
+    for gone in (live for live, now in zip(shown, found, strict=True) if now is None):
+        below = [live for objects in result.snapshot.by_kind.values() for live in objects.values()]
+        for live in (gone, *(live for live in below if live.parent_id == gone.id)):
+            result.hide(live)
+        result.intents = [it for it in result.intents if it not in asked or it.look_for["id"] != gone.id]
 
 
 def _object(snapshot: Snapshot, id: str) -> Live | None:

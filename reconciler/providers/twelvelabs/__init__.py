@@ -34,7 +34,7 @@ from reconciler.kind import (
     Wire,
     WrongItems,
 )
-from reconciler.model import Live, Resource, Stamp, Status
+from reconciler.model import Live, Resource, Secret, Stamp, Status
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs.limits import SIZES
 from reconciler.providers.twelvelabs.media import inspect, lengths
@@ -269,8 +269,11 @@ class TwelveLabs(Rest):
     def name_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> str | None:
         if kind is not Asset:
             return None
-        source = fields.get("file") or urlsplit(fields.get("url", "")).path
-        return fields.get("filename") or PurePosixPath(source).name
+        if given := fields.get("filename"):
+            return given if isinstance(given, str) else str(given)
+        url = fields.get("url", "")
+        name = PurePosixPath(fields.get("file") or urlsplit(url).path).name
+        return Secret(name, url.template) if isinstance(url, Secret) else name
 
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
         return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None

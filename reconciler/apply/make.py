@@ -1,0 +1,185 @@
+"""Making objects: intent, call, record; one or many in a call, and never one twice.
+
+An intent is durable before the call; the id is recorded in the transaction that closes it. What stays unclear stays
+open: the next run looks it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.apply.find import Finder, Present, look_for
+from reconciler.apply.remove import Remover
+from reconciler.apply.run import Failures, Run
+from reconciler.errors import ApiError, Conflict, MediaError, RateLimited, Rejected, Unclear
+from reconciler.kind import Kind
+from reconciler.model import Action, Change, Intent, Live, Recorded, Stamp, Step, Verb
+from reconciler.rest import Made
+from reconciler.state import Close, Drop, Open, Put, Write
+
+__all__ = ["Maker", "leaving"]
+
+
+class Maker:
+    """Creates, alone and in bulk."""
+
+    def __init__(self, run: Run, remover: Remover) -> None:
+        self.run, self.remover = run, remover
+        self.finder = Finder(run.provider, run.snapshot, run.clock, run.limits)
+        self._present_by_kind: dict[str, Present] = {}
+
+    async def create(self, kind: type[Kind], step: Step) -> None:
+        """Make one."""
+        address = step.addresses[0]
+        wanted = self.run.resolved(kind, self.run.changes[address].fields)
+        parent_id, stamp = self.run.parent_id(address), self.run.stamp(address)
+        intent = self._intent(kind, address, wanted, parent_id, stamp)
+        await self.run.journal.write(Open(intent))
+
+        async def send() -> str:
+            made = await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)
+            return made.id
+
+        await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)
+
+    async def _exactly_once(self, intent: Intent, send: Any) -> str:
+        """Send until the object is known to exist, looking before each repetition."""
+        sent_before = False
+        for _ in range(self.run.limits.tries):
+            try:
+                return str(await send())
+            except (Unclear, RateLimited) as error:
+                last: ApiError = error
+            except MediaError:  # a file that is not sent to its end makes nothing
+                await self.run.journal.write(Close(intent.op))
+                raise
+            except ApiError as error:
+                if not (sent_before and isinstance(error, Rejected | Conflict)):
+                    await self.run.journal.write(Close(intent.op))
+                    raise
+                last = error  # refused for what an unclear attempt has made, perhaps: look
+            sent_before = True
+            if found := await self._look(intent, last):
+                return found.id
+            if isinstance(last, Rejected | Conflict):
+                await self.run.journal.write(Close(intent.op))
+                raise last
+        raise last
+
+    async def _look(self, intent: Intent, error: ApiError) -> Live | None:
+        if error.retry_after_s:
+            await self.run.clock.sleep(error.retry_after_s)
+        found = await self.finder.find(intent)
+        if found is None or not self.run.provider.is_partial(found):
+            return found
+        if self.run.ledger.making(found.id) is None:
+            # Begun, and the answer that says how to go on is lost: nobody can finish it. Another is made.
+            kind = self.run.kinds[intent.kind]
+            closed = await self.remover.send_delete(kind, intent.address, found.id, found.parent_id)
+            await self.run.journal.write(*closed)
+        return None
+
+    async def _made(self, address: str, id: str, parent_id: str | None, op: str) -> None:
+        """The object exists: one transaction records it, deposes the old one and closes the intent."""
+        change = self.run.changes[address]
+        row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect)
+        done = self.run.ledger.made(id)
+        await self.run.journal.write(*self._deposing(change), Put(row), Close(op), *done)
+        self.run.ids[address] = id
+        self.run.rows[address] = row
+        self.run.touched.add(id)
+
+    def _deposing(self, change: Change) -> list[Write]:
+        """What becomes of the row of the old object when the new one takes its place."""
+        old = self.run.rows.get(change.address)
+        if change.action is Action.REPLACE and change.id:
+            row = old or Recorded(change.address, change.kind, change.id, {}, change.parent_id)
+            return [*leaving(change, row), Put(replace(row, address=change.address, deposed=True))]
+        return leaving(change, old) if old else []
+
+    async def bulk(self, kind: type[Kind], step: Step) -> None:
+        """Many in one call. Each has an intent of its own; those whose answer is unclear are looked up one by one."""
+        todo = [address for address in step.addresses if address not in self.run.bad]
+        parent_id = self.run.parent_id(step.addresses[0])
+        wanted = {address: self.run.resolved(kind, self.run.changes[address].fields) for address in todo}
+        intents = {
+            address: self._intent(kind, address, wanted[address], parent_id, self.run.stamp(address))
+            for address in todo
+        }
+        await self.run.journal.write(*(Open(intent) for intent in intents.values()))
+        refused: dict[str, str] = {}
+        for _ in range(self.run.limits.tries):
+            many = [(wanted[address], self.run.stamp(address)) for address in todo]
+            try:
+                answers = await self.run.provider.create_many(kind, parent_id, many)
+            except (Unclear, RateLimited) as error:
+                last: ApiError = error
+                todo = await self._look_up_all(kind, todo, parent_id, intents, error)
+            except ApiError:
+                await self.run.journal.write(*(Close(intents[address].op) for address in todo))
+                raise
+            else:
+                refused |= await self._made_many(todo, answers, parent_id, intents)
+                todo = []
+            if not todo:
+                break
+        else:
+            refused |= dict.fromkeys(todo, str(last))
+        if refused:
+            raise Failures(refused)
+
+    async def _made_many(
+        self, todo: Sequence[str], answers: Sequence[Made], parent_id: str | None, intents: Mapping[str, Intent]
+    ) -> dict[str, str]:
+        """Record what a bulk call made, all in one transaction; why it refused the others."""
+        writes, refused = [], {}
+        for address, made in zip(todo, answers, strict=True):
+            if made.id:
+                writes.append(self._made(address, made.id, parent_id, intents[address].op))
+            else:
+                refused[address] = made.refused
+        closes = [Close(intents[address].op) for address in refused]
+        await asyncio.gather(*writes, self.run.journal.write(*closes))
+        return refused
+
+    async def _look_up_all(
+        self,
+        kind: type[Kind],
+        todo: Sequence[str],
+        parent_id: str | None,
+        intents: Mapping[str, Intent],
+        error: ApiError,
+    ) -> list[str]:
+        """After an unclear bulk call: record those that exist; the addresses of those that do not."""
+        if error.retry_after_s:
+            await self.run.clock.sleep(error.retry_after_s)
+        found = await asyncio.gather(*(self.finder.find(intents[address]) for address in todo))
+        missing = []
+        for address, live in zip(todo, found, strict=True):
+            if live is None:
+                missing.append(address)
+            else:
+                await self._made(address, live.id, parent_id, intents[address].op)
+        return missing
+
+    def _present(self, kind: type[Kind]) -> Present:
+        name = kind.__name__
+        if name not in self._present_by_kind:
+            self._present_by_kind[name] = Present(self.run.snapshot.by_kind.get(name, {}).values())
+        return self._present_by_kind[name]
+
+    def _intent(
+        self, kind: type[Kind], address: str, fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
+    ) -> Intent:
+        provider = self.run.provider
+        name, size = provider.name_of(kind, fields), provider.size_of(kind, fields)
+        sought = look_for(kind, fields, parent_id, stamp, self._present(kind), name, size)
+        return self.run.intent(Verb.CREATE, kind, address, fields, sought)
+
+
+def leaving(change: Change, row: Recorded) -> list[Write]:
+    """The row goes from where it stands: from the old address, when the resource was moved."""
+    return [Drop(change.previous_address or change.address, row.id)]

@@ -1,0 +1,84 @@
+"""Taking away: deletes, and letting go of what stays.
+
+Like every write these are announced: the intent is durable right before the request, so a run that has lost the stack
+to another cannot delete what that one has declared meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.apply.run import Run
+from reconciler.errors import Conflict, StalePlan
+from reconciler.kind import Kind
+from reconciler.model import Live, Step, Verb
+from reconciler.state import Close, Drop, Open, Write
+
+__all__ = ["Remover"]
+
+
+class Remover:
+    """Deletes and unstamps."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    async def delete(self, kind: type[Kind], step: Step) -> None:
+        """Look once more whether it is still what was planned to go; then delete it and drop its rows."""
+        address, id = step.addresses[0], step.object_id or ""
+        inside = [child for child in self.run.provider.kinds if child.parent is kind]
+        live = await self.run.provider.get(kind, id, step.parent_id)
+        if live is not None:
+            self._still_ours(address, live)
+            if inside:
+                await self._nobody_moved_in(inside, address, id)
+            closed = await self.send_delete(kind, address, id, step.parent_id)
+        else:
+            closed = []
+        below = [row for row in self.run.all_rows() if row.parent_id == id] if inside else []
+        drops = [Drop(address.partition("@")[0], id), *(Drop(row.address, row.id) for row in below)]
+        await self.run.journal.write(*drops, *closed)
+        if (row := self.run.rows.get(address)) and row.id == id:
+            del self.run.rows[address]
+
+    async def send_delete(self, kind: type[Kind], address: str, id: str, parent_id: str | None) -> list[Write]:
+        """Announce it and send it. Gives what is to be written together with what follows from it."""
+        intent = self.run.intent(Verb.DELETE, kind, address, {}, {"id": id, "parent_id": parent_id})
+        await self.run.journal.write(Open(intent))
+        try:
+            await self.run.sent(intent, self.run.provider.delete(kind, id, parent_id))
+        except Conflict as error:
+            raise Conflict(f"{error}. Something that is not in this stack still uses it", status=409) from error
+        return [Close(intent.op)]
+
+    def _still_ours(self, address: str, live: Live) -> None:
+        planned = self.run.snapshot.get(live.kind, live.id)
+        if live.stamp and live.stamp.stack != self.run.stack.name:
+            raise StalePlan([f"{address}: {live.id} now belongs to the stack {live.stamp.stack!r}; not deleted"])
+        if planned is None or live.id in self.run.touched or not planned.detailed:
+            return
+        if dict(planned.fields) != dict(live.fields):
+            raise StalePlan([f"{address}: {live.id} was changed since the plan; not deleted, plan again"])
+
+    async def _nobody_moved_in(self, inside: Sequence[type[Kind]], address: str, id: str) -> None:
+        """What lives in it and is not ours would be lost: refuse."""
+        known = {row.id for row in self.run.all_rows()}
+        for child in inside:
+            page = await self.run.provider.page(child, id, 1, child.newest)
+            before = self.run.snapshot.by_kind.get(child.__name__, {})
+            strangers = [live.id for live in page.objects if live.id not in known and live.id not in before]
+            if strangers:
+                raise StalePlan([f"{address}: since the plan {', '.join(strangers)} came into it; not deleted"])
+
+    async def forget(self, kind: type[Kind], step: Step) -> None:
+        """Let go: take our marks off and drop the row."""
+        address, id = step.addresses[0], step.object_id or ""
+        closed: list[Write] = []
+        if self.run.stack.stamps and id and kind.field_with(lambda field: field.stamped):
+            live = await self.run.provider.get(kind, id, step.parent_id)
+            if live is not None and live.stamp is not None:
+                intent = self.run.intent(Verb.FORGET, kind, address, {}, {"id": id, "parent_id": step.parent_id})
+                await self.run.journal.write(Open(intent))
+                await self.run.sent(intent, self.run.provider.unstamp(kind, live))
+                closed = [Close(intent.op)]
+        await self.run.journal.write(Drop(address, id), *closed)
