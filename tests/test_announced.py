@@ -138,20 +138,20 @@ def test_what_a_run_deleted_before_it_died_is_gone_though_lists_still_show_it(be
 NAMED = """\
 stack: s
 provider: twelvelabs
-indexes: {i: {name: "${env.NAME}", models: [{name: marengo3.0}]}}
-entity_collections: {c: {name: "${env.NAME}"}}
+indexes: {i: {name: "${env.RECONCILER_VAR_NAME}", models: [{name: marengo3.0}]}}
+entity_collections: {c: {name: "${env.RECONCILER_VAR_NAME}"}}
 """
 
 
 @pytest.mark.parametrize("now", ["name-of-yesterday", "rotated-meanwhile"])
 @pytest.mark.parametrize("route", ["/indexes", "/entity-collections"])
 def test_what_is_named_by_the_environment_is_known_again_after_a_kill(bench: Bench, route: str, now: str) -> None:
-    bench.environ = {"NAME": "name-of-yesterday"}
+    bench.environ = {"RECONCILER_VAR_NAME": "name-of-yesterday"}
     bench.write({"s.yaml": NAMED})
     die(bench, "POST", route)
     assert b"name-of-yesterday" not in bytes_of_state(bench)
 
-    bench.environ = {"NAME": now}
+    bench.environ = {"RECONCILER_VAR_NAME": now}
     report = bench.apply()
 
     assert not report.failed
@@ -159,12 +159,20 @@ def test_what_is_named_by_the_environment_is_known_again_after_a_kill(bench: Ben
 
 
 @pytest.mark.parametrize(
-    "url", ["https://example.com/${env.PART}", "https://example.com/${env.PART}.mp4", "${env.URL}"]
+    "url",
+    [
+        "https://example.com/${env.RECONCILER_VAR_PART}",
+        "https://example.com/${env.RECONCILER_VAR_PART}.mp4",
+        "${env.RECONCILER_VAR_URL}",
+    ],
 )
 def test_without_stamps_a_name_out_of_a_secret_url_is_in_no_byte_of_the_state_and_is_found(
     bench: Bench, url: str
 ) -> None:
-    bench.environ = {"PART": "S3cr3t-Name", "URL": "https://example.com/S3cr3t-Name.mp4?sig=S3cr3t-Name-too"}
+    bench.environ = {
+        "RECONCILER_VAR_PART": "S3cr3t-Name",
+        "RECONCILER_VAR_URL": "https://example.com/S3cr3t-Name.mp4?sig=S3cr3t-Name-too",
+    }
     bench.write({"s.yaml": f'stack: s\nprovider: twelvelabs\nstamps: false\nassets: {{a: {{url: "{url}"}}}}\n'})
 
     die(bench, "POST", "/assets")
