@@ -7,7 +7,7 @@ a replaced object knows it: a reference to it is a difference even though its ad
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as default
 from typing import Any
 
@@ -203,17 +203,28 @@ class _Diff:
         if not self.stack.stamps or self.stamped is None or not live.detailed:
             return
         want = stamp_for(self.stack, address, content_of(live, self.claims.rows.get(address)))
-        if live.stamp != want:
+        if not _same_marks(live.stamp, want):
             yield Delta("stamp", _shown(live.stamp), _shown(want), Source.DRIFT)
 
 
 def stamp_for(stack: Stack, address: str, content: str | None) -> Stamp | None:
     """The marks that the object of an address carries; None when the stack wants no stamps."""
-    return Stamp(stack.name, address, content) if stack.stamps else None
+    return Stamp(stack.name, address, content, stack.id) if stack.stamps else None
+
+
+def _same_marks(have: Stamp | None, want: Stamp | None) -> bool:
+    """Whether a stamp says what it should. One without an id, of an older version, gets it with the next write."""
+    if have and want and not (have.stack_id and want.stack_id):
+        have, want = replace(have, stack_id=None), replace(want, stack_id=None)
+    return have == want
 
 
 def _shown(stamp: Stamp | None) -> str | None:
-    return f"{stamp.stack}:{stamp.key}" + (f" {stamp.content[:12]}" if stamp.content else "") if stamp else None
+    """As people read it: whose, where, and what."""
+    if stamp is None:
+        return None
+    whose = f"{stamp.stack}#{stamp.stack_id}" if stamp.stack_id else stamp.stack
+    return f"{whose}:{stamp.key}" + (f" {stamp.content[:12]}" if stamp.content else "")
 
 
 def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:

@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, TypeVar
 
 from reconciler import guards
@@ -109,7 +109,7 @@ class Session:
         files, and raises Invalid with all that the API would refuse."""
         if problems := guards.problems(self.stack):
             raise Invalid(problems)
-        stack = _bare(self.stack) if destroy else self.stack
+        stack = self._known(_bare(self.stack) if destroy else self.stack)
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
         wanted = Wanted(
@@ -180,6 +180,8 @@ class Session:
         if reasons := self.refusals(survey):
             raise Refused(reasons)
         run_id = self.state.start_run(command)
+        identity = self.state.identify(account=self.account, id=survey.stack.id)
+        stack = replace(survey.stack, id=identity.id)
         result = "failed"
         try:
             self.state.commit(*_housekeeping(survey))
@@ -189,7 +191,7 @@ class Session:
                 self.sending.begin(ledger, lambda address, done, total: on_event(_sent(address, done, total)))
             run = Run(
                 id=run_id,
-                stack=survey.stack,
+                stack=stack,
                 provider=self.provider,
                 journal=journal,
                 plan=survey.plan,
@@ -236,6 +238,11 @@ class Session:
         closed = [Close(intent.op) for intent in self.state.intents()]
         self.state.commit(*old, *closed, *(Put(row) for row in rows))
         return rows
+
+    def _known(self, stack: Stack) -> Stack:
+        """The stack with what its state knows of it."""
+        identity = self.state.identity()
+        return replace(stack, id=identity.id, former=identity.former) if identity else stack
 
     def _means(self, plan: Plan, durations: Mapping[str, float]) -> Means:
         """What is known of files and of the pace, for the estimate."""
@@ -339,7 +346,7 @@ def _fingerprints(plan: Plan, snapshot: Snapshot, kinds: Sequence[type[Kind]]) -
 
 def fingerprint(kind: type[Kind], live: Live) -> str:
     """A digest of what an object is, as far as it can be declared. That it becomes ready is no change."""
-    stamp = [live.stamp.stack, live.stamp.key, live.stamp.content] if live.stamp else None
+    stamp = astuple(live.stamp) if live.stamp else None
     fields = {name: canonical(kind.specs[name], value) for name, value in live.fields.items()}
     text = json.dumps([live.id, live.parent_id, fields, stamp], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

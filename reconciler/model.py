@@ -121,6 +121,10 @@ class Stack:
     """(from, to) addresses."""
     removed: tuple[str, ...] = ()
     """Addresses to stop managing and keep."""
+    id: str | None = None
+    """Its random id, as the state knows it: no YAML says it, the session fills it in."""
+    former: tuple[str, ...] = ()
+    """Names that it had before, as the state knows them."""
     files: tuple[str, ...] = ()
     digest: str = ""
     """sha256 over the names and bytes of its files and the values of its variables."""
@@ -133,6 +137,8 @@ class Stamp:
     stack: str
     key: str
     content: str | None = None
+    stack_id: str | None = None
+    """Tells two stacks of one name apart; None in marks of older versions."""
 
 
 class Status(StrEnum):
@@ -171,6 +177,11 @@ class Snapshot:
     def get(self, kind: str, id: str | None) -> Live | None:
         """The object, or None when the account has none such."""
         return self.by_kind.get(kind, {}).get(id) if id else None
+
+    def stack_ids(self, stack: str) -> frozenset[str]:
+        """The ids in the stamps of a stack of this name: of several stacks, if there are several of the name."""
+        stamps = (live.stamp for objects in self.by_kind.values() for live in objects.values() if live.stamp)
+        return frozenset(stamp.stack_id for stamp in stamps if stamp.stack == stack and stamp.stack_id)
 
 
 @dataclass(frozen=True, slots=True)

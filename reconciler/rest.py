@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STAMP_KEYS", "Finding", "Made", "Page", "Rest", "made_of", "stamp_to_wire"]
 
-STAMP_KEYS = ("reconciler_stack", "reconciler_key", "reconciler_sha256")
+STAMP_KEYS = ("reconciler_stack", "reconciler_id", "reconciler_key", "reconciler_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +280,8 @@ def stamp_to_wire(stamp: Stamp | None) -> dict[str, str]:
     """Our marks as metadata keys; {} without a stamp."""
     if stamp is None:
         return {}
-    marks = {"reconciler_stack": stamp.stack, "reconciler_key": stamp.key}
-    return marks | ({"reconciler_sha256": stamp.content} if stamp.content else {})
+    values = (stamp.stack, stamp.stack_id, stamp.key, stamp.content)
+    return {key: value for key, value in zip(STAMP_KEYS, values, strict=True) if value}
 
 
 def _unstamped(name: str, fields: dict[str, Any]) -> tuple[Stamp | None, dict[str, Any]]:
@@ -294,6 +294,7 @@ def _unstamped(name: str, fields: dict[str, Any]) -> tuple[Stamp | None, dict[st
         stack=str(metadata["reconciler_stack"]),
         key=str(metadata.get("reconciler_key", "")),
         content=metadata.get("reconciler_sha256"),
+        stack_id=str(metadata["reconciler_id"]) if metadata.get("reconciler_id") else None,
     )
     rest = {key: value for key, value in metadata.items() if key not in STAMP_KEYS}
     return stamp, {**fields, name: rest}

@@ -38,7 +38,7 @@ from reconciler.state import (
     Write,
 )
 from reconciler.state.store import connect
-from reconciler.state.tables import prepare, version_of
+from reconciler.state.tables import CURRENT, MIGRATIONS, prepare, version_of
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
@@ -496,12 +496,13 @@ def test_a_state_of_a_newer_reconciler_is_refused(url: str) -> None:
         pass
     store = connect(url, create=False)
     with store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE reconciler_schema SET version = 3")
+        connection.exec_driver_sql("UPDATE reconciler_schema SET version = 99")
     store.close()
 
     for create in (True, False):
         with pytest.raises(
-            StateError, match=r"made by a newer reconciler \(schema 3, this one knows 1\): take a newer version"
+            StateError,
+            match=rf"made by a newer reconciler \(schema 99, this one knows {CURRENT}\): take a newer version",
         ):
             State.open(url, "sports", create=create)
 
@@ -513,19 +514,19 @@ def test_an_older_schema_is_brought_forward_step_by_step_and_keeps_its_rows(url:
     ran: list[str] = []
 
     def add_a_column(connection: sa.Connection) -> None:
-        ran.append("to 2")
+        ran.append("one on")
         connection.exec_driver_sql("ALTER TABLE reconciler_resources ADD COLUMN note TEXT")
 
     def fill_it(connection: sa.Connection) -> None:
-        ran.append("to 3")
+        ran.append("two on")
         connection.exec_driver_sql("UPDATE reconciler_resources SET note = 'old'")
 
     for steps in ((add_a_column,), (add_a_column, fill_it), (add_a_column, fill_it)):
         with store.transaction() as connection:
-            prepare(connection, steps)
+            prepare(connection, (*MIGRATIONS, *steps))
 
-    assert ran == ["to 2", "to 3"]
-    assert version_of(store.connection) == 3
+    assert ran == ["one on", "two on"]
+    assert version_of(store.connection) == CURRENT + 2
     rows = store.connection.exec_driver_sql("SELECT address, note FROM reconciler_resources").all()
     assert [tuple(row) for row in rows] == [("assets/final", "old")]
     store.close()
@@ -541,9 +542,9 @@ def test_a_migration_that_fails_changes_nothing(url: str) -> None:
         connection.exec_driver_sql("UPDATE reconciler_nowhere SET x = 1")
 
     with pytest.raises(StateError, match="cannot write the state"), store.transaction() as connection:
-        prepare(connection, (fails,))
+        prepare(connection, (*MIGRATIONS, fails))
 
-    assert version_of(store.connection) == 1
+    assert version_of(store.connection) == CURRENT
     assert "note" not in {column["name"] for column in sa.inspect(store.connection).get_columns("reconciler_resources")}
     store.close()
 

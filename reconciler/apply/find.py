@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
@@ -41,7 +42,7 @@ class Present:
     def like(self, sought: Mapping[str, Any]) -> list[Live]:
         """All that may fit, and some that do not: `fits` has the last word."""
         marks, natural = sought["stamp"], sought["natural"]
-        stamped = self._by_stamp.get(Stamp(marks["stack"], marks["key"], marks["content"]), []) if marks else []
+        stamped = self._by_stamp.get(_stamp(marks), []) if marks else []
         return [*stamped, *self._named(tuple(natural)).get(_nature(sought["parent_id"], natural.values()), [])]
 
     def _named(self, names: tuple[str, ...]) -> dict[Any, list[Live]]:
@@ -74,7 +75,7 @@ def look_for(
     natural = {name: fields.get(name) for name in kind.natural_key}
     if not natural and stamp is None and name:
         natural = {"filename": name}
-    marks = None if stamp is None else {"stack": stamp.stack, "key": stamp.key, "content": stamp.content}
+    marks = None if stamp is None else asdict(stamp)
     marked = kind.field_with(lambda field: field.stamped)
     sought: dict[str, Any] = {
         "parent_id": parent_id,
@@ -114,13 +115,18 @@ def fits(sought: Mapping[str, Any], live: Live) -> bool:
         return False
     if (marks := sought["stamp"]) is not None:
         if live.stamp is not None:
-            return live.stamp == Stamp(marks["stack"], marks["key"], marks["content"])
+            return live.stamp == _stamp(marks)
         if sought["listed"]:
             return False
     if sought["size"] is not None and live.facts.get("size") not in (None, sought["size"]):
         return False
     natural = sought["natural"]
     return bool(natural) and all(_is(value, live.fields.get(name)) for name, value in natural.items())
+
+
+def _stamp(marks: Mapping[str, Any]) -> Stamp:
+    """The stamp that an intent was opened with; older ones had no id of the stack."""
+    return Stamp(marks["stack"], marks["key"], marks["content"], marks.get("stack_id"))
 
 
 class Finder:

@@ -165,7 +165,7 @@ class Run:
         live = self.claims.live.get(address)
         if content is None and live and live.stamp:
             content = live.stamp.content
-        return Stamp(self.stack.name, address, content)
+        return Stamp(self.stack.name, address, content, self.stack.id)
 
     def resolved(self, kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
         """The fields with ids for addresses; ids of live objects (to be unlinked) stay."""

@@ -154,6 +154,8 @@ def _write(out: Path, new: Stack, exported: Exported, state_url: str | None) -> 
         with state.lock("reconciler export"):
             _is_new(state, stack)
             state.commit(*(Put(row) for row in rows))
+            if len(ids := exported.snapshot.stack_ids(stack.name)) == 1:  # the stack is marked already: it goes on
+                state.identify(id=next(iter(ids)))
     finally:
         state.close()
     return left

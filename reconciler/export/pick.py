@@ -145,8 +145,8 @@ class _Pick:
     def _carries_stamp(self, it: Declared) -> bool:
         if self.by_name[it.live.kind].field_with(lambda spec: spec.stamped) is None:
             return True
-        content = it.live.stamp.content if it.live.stamp else None
-        return it.live.stamp == Stamp(self.stack, it.address, content)
+        stamp = it.live.stamp
+        return stamp is not None and stamp == Stamp(self.stack, it.address, stamp.content, stamp.stack_id)
 
     def _declared(self, address: str, *, external: bool) -> Declared:
         live = self.lives[address]

@@ -28,8 +28,9 @@ import sqlalchemy as sa
 
 from reconciler.errors import Locked, StateError
 from reconciler.model import Intent, Recorded
+from reconciler.state.identity import Identity, change, ensure, identity_from, rename
 from reconciler.state.store import Store, connect
-from reconciler.state.tables import intents, locks, resources, runs, uploads
+from reconciler.state.tables import intents, locks, resources, runs, stacks, uploads
 from reconciler.state.writes import (
     Close,
     Drop,
@@ -50,6 +51,7 @@ __all__ = [
     "Drop",
     "DropUpload",
     "Holder",
+    "Identity",
     "Open",
     "Put",
     "PutUpload",
@@ -96,6 +98,7 @@ class State:
         self._now = now
         self._mutex = threading.RLock()
         self._locked = False
+        self._identified = False
 
     @classmethod
     def open(cls, url: str, stack: str, *, create: bool = True, now: Callable[[], datetime] = _now) -> State:
@@ -110,6 +113,45 @@ class State:
     def exists(self) -> bool:
         """Whether this stack was ever applied with this state."""
         return any(self._rows(sa.select(table.c.stack).limit(1), table) for table in (runs, resources))
+
+    def identity(self) -> Identity | None:
+        """Who the stack is; None when nothing was ever written of it."""
+        rows = self._rows(sa.select(stacks), stacks)
+        return identity_from(rows[0]) if rows else None
+
+    def identify(self, *, account: str | None = None, id: str | None = None) -> Identity:
+        """Who the stack is, noting the account, and the id when the stack goes on under one that is known already."""
+        given = {name: value for name, value in (("account", account), ("id", id)) if value}
+        with self._writing() as connection:
+            change(connection, self._stack, **given)
+        found = self.identity()
+        assert found is not None
+        return found
+
+    def complete(self, *, whole: bool = True) -> None:
+        """All that is ours is recorded, says who calls: nothing else is looked for any more; `whole=False`: it is."""
+        with self._writing() as connection:
+            change(connection, self._stack, rebuild=not whole)
+
+    def others(self) -> dict[str, int]:
+        """Other stacks in the same state → how many objects of them are recorded."""
+        c = resources.c
+        query = (
+            sa.select(c.stack, sa.func.count().label("objects"))
+            .where(c.stack != self._stack)
+            .group_by(c.stack)
+            .order_by(c.stack)
+        )
+        with self._mutex:
+            return {row.stack: row.objects for row in self._store.read(query)}
+
+    def rename(self, new: str) -> None:
+        """Keep all of this stack under a new name, and remember the old one.
+
+        StateError when the new name has objects of its own. The caller holds the lock.
+        """
+        with self._mutex, self._store.transaction() as connection:
+            rename(connection, self._stack, new)
 
     def recorded(self) -> list[Recorded]:
         """All that we own, by address, deposed ones included."""
@@ -136,7 +178,7 @@ class State:
         """Do all the writes, in order, in one transaction that is on disk when this returns; or none of them."""
         if not writes:
             return
-        with self._mutex, self._store.transaction() as connection:
+        with self._writing() as connection:
             write(connection, self._stack, writes)
 
     def start_run(self, command: str) -> str:
@@ -144,7 +186,7 @@ class State:
         now = self._now()
         run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         row = {"stack": self._stack, "run": run, "command": command, "started": _stamp(now), **_who()}
-        with self._mutex, self._store.transaction() as connection:
+        with self._writing() as connection:
             connection.execute(runs.insert(), row)
         return run
 
@@ -191,6 +233,15 @@ class State:
     def close(self) -> None:
         """Let go of the database, and of the lock if it is held."""
         self._store.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A transaction that writes something of the stack: the first of all gives it its id."""
+        with self._mutex, self._store.transaction() as connection:
+            if not self._identified:
+                ensure(connection, self._stack)
+            yield connection
+        self._identified = True
 
     def _rows(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table) -> Sequence[Any]:
         with self._mutex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,11 +16,14 @@ __all__ = [
     "Migration",
     "intents",
     "locks",
+    "new_id",
     "prepare",
     "refuse_newer",
     "resources",
     "runs",
     "schema",
+    "stacks",
+    "unseen",
     "uploads",
     "version_of",
 ]
@@ -98,8 +102,49 @@ locks = sa.Table(
     *_columns("since command"),
 )
 
+stacks = sa.Table(
+    "reconciler_stacks",
+    _metadata,
+    _column("stack", key=True),
+    _column("id"),
+    _column("account", null=True),
+    _column("former"),
+    _column("rebuild", sa.Boolean),
+)
+"""Who a stack is beyond its name: see `state.identity`."""
+
+unseen = sa.Table(
+    "reconciler_unseen",
+    _metadata,
+    _column("stack", key=True),
+    _column("id", key=True),
+    _column("since"),
+)
+"""Objects that were made and that no read has shown yet."""
+
+
+def new_id() -> str:
+    """A stack's random id."""
+    return secrets.token_hex(8)
+
+
+def _identities(connection: sa.Connection) -> None:
+    """2: each stack has an id and an account. Of which account an older state is, the next apply finds out.
+
+    A stack of which no run ended whole may own more than is recorded.
+    """
+    _metadata.create_all(connection, tables=[stacks, unseen])
+    known = {row.stack for table in (resources, runs) for row in connection.execute(sa.select(table.c.stack))}
+    ran = {row.stack for row in connection.execute(sa.select(runs.c.stack))}
+    whole = {row.stack for row in connection.execute(sa.select(runs.c.stack).where(runs.c.result == "done"))}
+    for stack in sorted(known):
+        pending = stack in ran - whole
+        row = {"stack": stack, "id": new_id(), "account": None, "former": "[]", "rebuild": pending}
+        connection.execute(stacks.insert(), row)
+
+
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = ()
+MIGRATIONS: tuple[Migration, ...] = (_identities,)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

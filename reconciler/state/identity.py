@@ -1,0 +1,60 @@
+"""Who a stack is beyond its name: its random id, the account that it is of, and the names that it had before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from reconciler.errors import StateError
+from reconciler.state.tables import intents, locks, new_id, resources, runs, stacks, unseen, uploads
+
+__all__ = ["Identity", "change", "ensure", "identity_from", "rename"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A stack as its state knows it."""
+
+    id: str
+    """Random, made at the first write: it tells this stack from another of the same name."""
+    account: str | None = None
+    """See `planfile.account_of`; None until something was applied."""
+    former: tuple[str, ...] = ()
+    """Names that the stack had before it was renamed, the latest last."""
+    rebuild: bool = False
+    """Whether there may be more of ours than is recorded: true until a run has ended whole."""
+
+
+def identity_from(row: sa.Row[Any]) -> Identity:
+    return Identity(row.id, row.account, tuple(json.loads(row.former)), row.rebuild)
+
+
+def ensure(connection: sa.Connection, stack: str) -> None:
+    """Give the stack an id unless it has one: part of the first transaction that writes anything of it."""
+    if connection.scalar(sa.select(stacks.c.id).where(stacks.c.stack == stack)) is None:
+        row = {"stack": stack, "id": new_id(), "account": None, "former": "[]", "rebuild": True}
+        connection.execute(stacks.insert(), row)
+
+
+def change(connection: sa.Connection, stack: str, **values: Any) -> None:
+    """Set some of what is known of the stack, which has an id by now."""
+    if values:
+        connection.execute(stacks.update().where(stacks.c.stack == stack).values(**values))
+
+
+def rename(connection: sa.Connection, old: str, new: str) -> None:
+    """All that is kept of a stack is kept under another name. StateError when something is kept under that already."""
+    for table in (resources, intents, uploads):
+        if connection.scalar(sa.select(table.c.stack).where(table.c.stack == new).limit(1)):
+            raise StateError(f"the state has a stack {new!r} already, with objects of its own; choose another name")
+    ensure(connection, old)
+    for table in (stacks, runs, unseen, locks):  # of the new name there is nothing but what an empty run has left
+        connection.execute(table.delete().where(table.c.stack == new))
+    before = connection.scalar(sa.select(stacks.c.former).where(stacks.c.stack == old))
+    names = [name for name in (*json.loads(before or "[]"), old) if name != new]
+    for table in (stacks, resources, intents, uploads, runs, unseen):
+        connection.execute(table.update().where(table.c.stack == old).values(stack=new))
+    change(connection, new, former=json.dumps(names))
