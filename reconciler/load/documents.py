@@ -42,7 +42,7 @@ class Documents(list[Document]):
     @property
     def top(self) -> Place:
         """What to blame for what is missing: the one file, or the directory."""
-        source = Source(str(self._display), "", Path(), b"")
+        source = Source(str(self._display))
         return Place(source, line=1, column=1) if self._alone else Place(source)
 
     def _own(self) -> list[str]:
@@ -62,7 +62,7 @@ class Documents(list[Document]):
         try:
             source = self.root.read(relative)
         except Outside as error:
-            source = Source(self.root.name(relative), relative, Path(), b"")
+            source = Source(self.root.name(relative), relative)
             self._problems.add(Place(source), str(error), address="")
             self.closed = False
             return

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from fnmatch import translate
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from reconciler.inside import Outside, is_hidden, read_inside, where_it_leads
 from reconciler.load.marks import Marks
 from reconciler.load.reader import MOST_BYTES
 from reconciler.load.wording import is_text
@@ -20,28 +22,26 @@ __all__ = ["Outside", "Root", "Source"]
 YAML_SUFFIXES: Final = (".yaml", ".yml")
 
 
-class Outside(Exception):
-    """A file that may not be used; the text says why and what to do."""
-
-
 class Source:
     """One file of text: its name as the user would type it, its path under the root, its bytes for a while."""
 
-    __slots__ = ("_marks", "data", "name", "path", "relative")
+    __slots__ = ("_again", "_marks", "data", "name", "relative")
 
-    def __init__(self, name: str, relative: str, path: Path, data: bytes) -> None:
+    def __init__(
+        self, name: str, relative: str = "", data: bytes = b"", again: Callable[[], bytes] = lambda: b""
+    ) -> None:
         self.name = name
         self.relative = relative
-        self.path = path
         self.data: bytes | None = data
+        self._again = again
         self._marks: Marks | None = None
 
     def marks(self) -> Marks:
         """Positions of its YAML, found when first asked for."""
         if self._marks is None:
             try:
-                data = self.path.read_bytes() if self.data is None else self.data
-            except OSError:
+                data = self._again() if self.data is None else self.data
+            except (OSError, Outside):
                 data = b""
             self._marks = Marks(data.decode(errors="replace"))
         return self._marks
@@ -80,8 +80,13 @@ class Root:
         return normal
 
     def file(self, written: str) -> str:
-        """The normal path of a regular file inside the root; raises Outside for any other."""
+        """The normal path of a regular file inside the root; raises Outside for any other.
+
+        That it is one is true now; who reads it later opens it by `open_inside`, which asks again.
+        """
         relative = self.normal(written)
+        if is_hidden(relative):
+            raise Outside("is hidden, or in a hidden directory; copy the file out of it")
         if not self._directory_inside(relative.rpartition("/")[0]):
             raise Outside("leads out of the directory of the stack through a link; copy the file into it")
         try:
@@ -96,21 +101,25 @@ class Root:
 
     def _directory_inside(self, directory: str) -> bool:
         if directory not in self._inside:
-            self._inside[directory] = self._contains(os.path.realpath(f"{self._real}/{directory}"))
+            self._inside[directory] = self._leads_inside(directory)
         return self._inside[directory]
 
-    def _contains(self, real: str) -> bool:
-        return real == self._real or real.startswith(self._real.rstrip("/") + "/")
+    def _leads_inside(self, directory: str) -> bool:
+        real = os.path.realpath(f"{self._real}/{directory}")
+        below = real.removeprefix(self._real.rstrip("/") + "/")
+        if below != real and is_hidden(below):
+            raise Outside("is in a hidden directory, through a link; copy the file out of it")
+        return below != real or real == self._real
 
     def _followed(self, relative: str) -> int:
         """The mode of what a link leads to."""
-        real = os.path.realpath(f"{self._real}/{relative}")
-        if not self._contains(real):
-            raise Outside("is a link that leads out of the directory of the stack; copy the file into it")
+        real = where_it_leads(self._real, relative)
+        if is_hidden(real):
+            raise Outside("is a link to a hidden file, or into a hidden directory; copy the file out of it")
         try:
-            return Path(real).stat().st_mode
+            return os.lstat(f"{self._real}/{real}").st_mode
         except OSError:
-            raise Outside("is a link to a file that does not exist") from None
+            raise Outside("is being changed; run again when it is whole") from None
 
     def _near(self, relative: str) -> str:
         """A file in the same directory whose name is almost the same."""
@@ -125,13 +134,8 @@ class Root:
     def read(self, relative: str) -> Source:
         """The bytes of a file inside; raises Outside."""
         relative = self.file(relative)
-        path = Path(self._real) / relative
-        try:
-            if path.stat().st_size > MOST_BYTES:
-                raise Outside(f"is bigger than {MOST_BYTES // 2**20} MB; split it")
-            return Source(self.name(relative), relative, self.path / relative, path.read_bytes())
-        except OSError as error:
-            raise Outside(f"cannot be read: {error.strerror}") from error
+        again = partial(read_inside, self._real, relative, MOST_BYTES)
+        return Source(self.name(relative), relative, again(), again)
 
     def exists(self, relative: str) -> bool:
         """Whether there is anything at a normal path."""

@@ -146,9 +146,9 @@ def _typed(text: str, default: Any) -> Any:
 def from_file(path: Path, problems: Problems) -> tuple[Source, Mapping[str, Any]]:
     """What --var-file holds. It may be anywhere: whoever runs this names it, not the stack."""
     try:
-        source = Source(str(path), "", path, path.read_bytes())
+        source = Source(str(path), "", path.read_bytes(), path.read_bytes)
     except OSError as error:
-        source = Source(str(path), "", path, b"")
+        source = Source(str(path))
         problems.add(Place(source), f"cannot be read: {error.strerror}", address="")
     doc = parsed(source, problems)
     document = Document(source, {"variables": doc.value}, doc.slots)
