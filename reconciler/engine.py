@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, TypeVar
 
-from reconciler import guards
+from reconciler import guards, identity
 from reconciler.apply import (
     Finder,
     Journal,
@@ -57,7 +57,7 @@ from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Put, State, Write
-from reconciler.upload import Files, Sending, content_of_url
+from reconciler.upload import Files, Sending
 
 T = TypeVar("T")
 
@@ -123,6 +123,7 @@ class Session:
         async with _meanwhile(identified(stack, self._files)) as hashing:
             snapshot = await fetch(self.provider, wanted)
             stack = await hashing
+        snapshot = _as_now(stack, snapshot)
         begun = await unfinished(self.provider, stack, snapshot, recorded, intents, self.state.uploads())
         snapshot, recorded = begun.snapshot, after(recorded, begun.writes)
         recovered, unresolved, notes = recover(recorded, begun.intents, snapshot)
@@ -217,7 +218,7 @@ class Session:
         """
         stack = await identified(self.stack, self._files)
         wanted = Wanted(resources=stack.resources, recorded=(), stack=stack.name, everything=True, stateless=True)
-        snapshot = await fetch(self.provider, wanted)
+        snapshot = _as_now(stack, await fetch(self.provider, wanted))
         claims = claim(stack, self.provider.kinds, (), snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
@@ -314,8 +315,23 @@ def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
     if "file" in fields:
         return replace(resource, fields={**fields, "content": by_file[fields["file"]]})
     if "url" in fields:
-        return replace(resource, fields={**fields, "content": content_of_url(fields["url"], fields.get("sha256"))})
+        return replace(resource, fields={**fields, "content": identity.of_url(fields["url"], fields.get("sha256"))})
     return resource
+
+
+def _as_now(stack: Stack, snapshot: Snapshot) -> Snapshot:
+    """Stamps that say what the bytes of a declared URL are as older versions did, read as they would be written now."""
+    urls = [it.fields for it in stack.resources.values() if "url" in it.fields]
+    now = {identity.formerly(it["url"], it.get("sha256")): str(it["content"]) for it in urls}
+    if not now:
+        return snapshot
+
+    def read(live: Live) -> Live:
+        new = now.get(live.stamp.content or "") if live.stamp else None
+        return replace(live, stamp=replace(live.stamp, content=new)) if live.stamp and new else live
+
+    by_kind = {kind: {id: read(live) for id, live in lives.items()} for kind, lives in snapshot.by_kind.items()}
+    return replace(snapshot, by_kind=by_kind)
 
 
 def _sent(address: str, done: int, total: int) -> Event:

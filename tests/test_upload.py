@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,13 +76,15 @@ def test_an_unchanged_file_is_not_opened_again(media: Path) -> None:
     assert (len(first), second) == (3, [])
 
 
-@pytest.mark.parametrize("what", ["size", "mtime", "inode"])
+@pytest.mark.parametrize("what", ["size", "mtime", "inode", "ctime"])
 def test_a_file_that_looks_otherwise_is_read_again(media: Path, what: str) -> None:
     hashed(Files(media), "a", "b")
     if what == "size":
         write(media / "a", b"longer" * 100)
     elif what == "mtime":
         write(media / "a", b"A" * 100, mtime_ns=OLD_NS + 1)
+    elif what == "ctime":  # edited in place, and given its old time again
+        write(media / "a", b"A" * 100)
     else:
         write(media / "new", b"A" * 100).replace(media / "a")
 
@@ -92,13 +95,32 @@ def test_a_file_that_looks_otherwise_is_read_again(media: Path, what: str) -> No
     assert read == [str(media / "a")]
 
 
-def test_a_file_written_a_moment_ago_is_not_trusted_to_stay(media: Path) -> None:
-    hashed(Files(media, now_ns=lambda: OLD_NS + 1), "a")
+@pytest.mark.parametrize("later_s", [1, 3])
+def test_a_file_changed_a_moment_ago_is_not_trusted_to_stay(
+    media: Path, later_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second change within one tick of the clock would leave no trace."""
+    monkeypatch.setattr("reconciler.upload.hashes.SETTLED_NS", 2 * 10**9)
+    then = (media / "a").stat().st_ctime_ns + later_s * 10**9
+    hashed(Files(media, now_ns=lambda: then), "a")
 
-    write(media / "a", b"A" * 100)  # same size, inode and time: within one tick of the clock
-    found = hashed(Files(media, now_ns=lambda: OLD_NS + 10**10), "a")
+    with opens(media) as read:
+        hashed(Files(media), "a")
 
-    assert found["a"] == sha256(b"A" * 100)
+    assert read == ([str(media / "a")] if later_s < 2 else [])
+
+
+def test_a_cache_of_an_earlier_version_is_not_believed(media: Path, tmp_path: Path) -> None:
+    """It knows nothing of the time of the last change."""
+    path, seen = tmp_path / "hashes.db", (media / "a").stat()
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE hashes(path TEXT PRIMARY KEY, size, mtime_ns, inode, sha256 TEXT) WITHOUT ROWID")
+        db.execute(
+            "INSERT INTO hashes VALUES (?, ?, ?, ?, 'wrong')",
+            (str(media / "a"), seen.st_size, seen.st_mtime_ns, seen.st_ino),
+        )
+
+    assert [hashed(Files(media, Cache(path)), "a") for _ in range(2)] == [{"a": sha256(b"a" * 100)}] * 2
 
 
 @pytest.mark.parametrize("trouble", ["garbage", "a directory", "read-only", "no home"])
@@ -111,7 +133,7 @@ def test_a_cache_that_does_not_work_costs_nothing_but_time(media: Path, tmp_path
     elif trouble == "a directory":
         path.mkdir()
     elif trouble == "read-only":
-        Cache(path).keep_hashes({"x": (1, 2, 3, "4")})
+        Cache(path).keep_hashes({"x": (1, 2, 3, 4, "5")})
         path.chmod(0o400)
         path.parent.chmod(0o500)
     else:

@@ -6,12 +6,13 @@ A file is hashed once (`Files`), sent once (`Slice`, `Form`, `Multipart`), and n
 from __future__ import annotations
 
 from reconciler.upload.bandwidth import Bandwidth, parse_rate
-from reconciler.upload.body import Form, Slice, media_type
+from reconciler.upload.body import Form, Slice
 from reconciler.upload.cache import Cache, cache_path
-from reconciler.upload.hashes import Files, Hashed, content_of_url
+from reconciler.upload.hashes import Files, Hashed
 from reconciler.upload.media import Probe, can_probe, probes
 from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
 from reconciler.upload.sending import Ledger, Sending
+from reconciler.upload.types import media_type
 
 __all__ = [
     "Bandwidth",
@@ -29,7 +30,6 @@ __all__ = [
     "Slice",
     "cache_path",
     "can_probe",
-    "content_of_url",
     "media_type",
     "parse_rate",
     "probes",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,28 +12,9 @@ from typing import Any, BinaryIO
 from reconciler.errors import MediaError
 from reconciler.upload.bandwidth import Bandwidth
 from reconciler.upload.hashes import Hashed
+from reconciler.upload.types import media_type
 
-__all__ = ["Form", "Slice", "media_type"]
-
-MORE_TYPES = {
-    ".heic": "image/heic",
-    ".m4a": "audio/mp4",
-    ".m4v": "video/x-m4v",
-    ".md": "text/markdown",
-    ".mkv": "video/x-matroska",
-    ".mov": "video/quicktime",
-    ".mp4": "video/mp4",
-    ".ts": "video/mp2t",
-    ".webm": "video/webm",
-    ".webp": "image/webp",
-}
-"""What a machine's own table may lack: the same file must be the same thing everywhere."""
-
-
-def media_type(name: str) -> str:
-    """The MIME type that a file's name says; `application/octet-stream` when it says none."""
-    known = MORE_TYPES.get(Path(name).suffix.lower())
-    return known or mimetypes.guess_type(name)[0] or "application/octet-stream"
+__all__ = ["Form", "Slice"]
 
 
 class Slice:

@@ -15,9 +15,10 @@ from typing import Any
 __all__ = ["Cache", "cache_path"]
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS hashes(
-  path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-  sha256 TEXT NOT NULL) WITHOUT ROWID;
+DROP TABLE IF EXISTS hashes;
+CREATE TABLE IF NOT EXISTS files(
+  path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+  inode INTEGER NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS probes(sha256 TEXT PRIMARY KEY, found TEXT NOT NULL) WITHOUT ROWID;
 """
 AT_ONCE = 500
@@ -25,8 +26,8 @@ AT_ONCE = 500
 PATIENCE_S = 2.0
 """How long another run may hold the file before we go on without it."""
 
-Mark = tuple[int, int, int, str]
-"""size in bytes, modification time in ns, inode, sha256"""
+Mark = tuple[int, int, int, int, str]
+"""size in bytes, modification time and change time in ns, inode, sha256"""
 
 
 def cache_path(environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -48,12 +49,13 @@ class Cache:
 
     def hashes(self, paths: Sequence[str]) -> dict[str, Mark]:
         """path → what it was when it was hashed, for those that were."""
-        rows: list[Any] = self._rows("SELECT path, size, mtime_ns, inode, sha256 FROM hashes WHERE path IN", paths)
-        return {path: (size, mtime_ns, inode, sha256) for path, size, mtime_ns, inode, sha256 in rows}
+        query = "SELECT path, size, mtime_ns, ctime_ns, inode, sha256 FROM files WHERE path IN"
+        rows: list[Any] = self._rows(query, paths)
+        return {path: (size, mtime_ns, ctime_ns, inode, sha) for path, size, mtime_ns, ctime_ns, inode, sha in rows}
 
     def keep_hashes(self, marks: Mapping[str, Mark]) -> None:
         """Remember these."""
-        self._keep("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?)", [(p, *mark) for p, mark in marks.items()])
+        self._keep("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", [(p, *mark) for p, mark in marks.items()])
 
     def probes(self, contents: Sequence[str]) -> dict[str, str]:
         """sha256 → what was found in such a file."""

@@ -1,7 +1,8 @@
 """What the bytes of files are: their sha256, and whether a file is still what it was when it was hashed.
 
-A file is read once. Its hash is remembered by path, size, modification time and inode, in this run and in the user's
-cache, so that an unchanged terabyte is not opened again.
+A file is read once. Its hash is remembered by path, size, times and inode, in this run and in the user's cache, so that
+an unchanged terabyte is not opened again. Of the times the one of the last change (ctime) cannot be set back: a file
+that was edited in place and given its old modification time is read anew.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from pathlib import Path
 
 from reconciler.errors import MediaError
 from reconciler.upload.cache import Cache, cache_path
+from reconciler.upload.mistaken import mistaken
 
-__all__ = ["Files", "Hashed", "content_of_url"]
+__all__ = ["Files", "Hashed"]
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES, HEAD_BYTES = 1 << 20, 512
 THREADS = 4
 SMALL_BYTES, SMALL_AT_ONCE = 1 << 20, 64
 """Small files are handed to a thread many at a time: the hand-over would cost more than the hashing."""
@@ -36,11 +38,13 @@ class Hashed:
     sha256: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
     inode: int
 
     def is_still(self, seen: os.stat_result) -> bool:
         """Whether a file that looks like this is the one that was hashed."""
-        return (seen.st_size, seen.st_mtime_ns, seen.st_ino) == (self.size_bytes, self.mtime_ns, self.inode)
+        here = (self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
+        return (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino) == here
 
 
 class Files:
@@ -94,8 +98,8 @@ class Files:
     def _remembered(self, seen: dict[str, os.stat_result]) -> dict[str, Hashed]:
         found = {n: self._known[n] for n, s in seen.items() if n in self._known and self._known[n].is_still(s)}
         asked = {self._path(name): name for name in seen if name not in found}
-        for path, (size, mtime_ns, inode, sha256) in self.cache.hashes(list(asked)).items():
-            known = Hashed(sha256, size, mtime_ns, inode)
+        for path, (size, mtime_ns, ctime_ns, inode, sha256) in self.cache.hashes(list(asked)).items():
+            known = Hashed(sha256, size, mtime_ns, ctime_ns, inode)
             if known.is_still(seen[asked[path]]):
                 found[asked[path]] = self._known[asked[path]] = known
         return found
@@ -110,9 +114,9 @@ class Files:
         found |= fresh
         self._known |= fresh
         old = self._now_ns() - SETTLED_NS
-        settled = {name: made for name, made in fresh.items() if made.mtime_ns < old}
+        settled = {name: made for name, made in fresh.items() if max(made.mtime_ns, made.ctime_ns) < old}
         self.cache.keep_hashes(
-            {self._path(n): (it.size_bytes, it.mtime_ns, it.inode, it.sha256) for n, it in settled.items()}
+            {self._path(n): (it.size_bytes, it.mtime_ns, it.ctime_ns, it.inode, it.sha256) for n, it in settled.items()}
         )
 
     def _read_some(self, names: Sequence[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
@@ -120,26 +124,30 @@ class Files:
         wrong: dict[str, str] = {}
         for name in names:
             try:
-                made[name] = self._hash(self.root / name)
+                made[name] = self._hash(name)
             except MediaError as error:
                 wrong[name] = str(error)
             except OSError as error:
                 wrong[name] = _why(error)
         return made, wrong
 
-    def _hash(self, path: Path) -> Hashed:
-        """Read the file whole. Raises MediaError when it is no file, or changes meanwhile."""
+    def _hash(self, name: str) -> Hashed:
+        """Read the file whole. Raises MediaError when it is no file, not what it should be, or changes meanwhile."""
         digest, block = hashlib.sha256(), bytearray(BLOCK_BYTES)
         view = memoryview(block)
-        with path.open("rb", buffering=0) as file:
+        with (self.root / name).open("rb", buffering=0) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise MediaError("is no regular file")
+            first = True
             while count := file.readinto(block):
+                if first and (wrong := mistaken(name, bytes(view[: min(count, HEAD_BYTES)]), before.st_size)):
+                    raise MediaError(wrong)
+                first = False
                 digest.update(view[:count])
                 if self._given_up:
                     raise MediaError("was not read to its end")
-            made = Hashed(digest.hexdigest(), before.st_size, before.st_mtime_ns, before.st_ino)
+            made = Hashed(digest.hexdigest(), before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
             if not made.is_still(os.fstat(file.fileno())):
                 raise MediaError("is being written to; run again when it is whole")
         return made
@@ -159,8 +167,3 @@ def _jobs(todo: dict[str, os.stat_result]) -> Iterator[Sequence[str]]:
 
 def _why(error: Exception) -> str:
     return f"cannot be read ({error.strerror or error if isinstance(error, OSError) else error})"
-
-
-def content_of_url(url: str, sha256: str | None) -> str:
-    """The identity of what a URL serves: the URL itself, and the bytes' hash where it is pinned."""
-    return "url-" + hashlib.sha256(f"{url}\n{sha256 or ''}".encode()).hexdigest()
