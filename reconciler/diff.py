@@ -65,10 +65,15 @@ class _Diff:
         deltas = tuple(self._deltas(address, resource, live, row))
         if forced := self._forced(address, live, deltas):
             reason, paths, more = forced
+            deltas = tuple(delta for delta in deltas if not self._was_renamed_to_go(delta, live))
             if address in self.claims.adopted and paths == ("parent",):  # goes with its parent, and is not ours
                 return self._make(address, resource, Action.CREATE, "new", tuple(self._initial(resource)))
             return self._make(address, resource, Action.REPLACE, reason, (*deltas, *more), paths, live)
         return self._in_place(address, resource, live, (*deltas, *self._protect_delta(resource, row)))
+
+    def _was_renamed_to_go(self, delta: Delta, live: Live) -> bool:
+        """Whether a replacement has renamed it, and was interrupted: that is nothing to be mended."""
+        return delta.path == self._unique_name and delta.before == aside_name(str(delta.after), live.id)
 
     def _let_go(self, address: str, resource: Resource, live: Live | None, row: Recorded | None) -> Change | None:
         """What is external is looked up only; what was ours until now is let go of."""
@@ -162,8 +167,6 @@ class _Diff:
                 yield from self._ref_delta(name, field, want, live, recorded.get(name))
             elif live.detailed or not field.detail:  # what was not read is not known to differ
                 have = live.fields.get(name)
-                if name == self._unique_name and isinstance(have, str) and have == aside_name(str(want), live.id):
-                    continue  # a replacement renamed it, and was interrupted
                 for delta in field_deltas(field, recorded.get(name), want, have, known=name in recorded):
                     if not _ignored(resource.ignore, delta.path):
                         yield delta

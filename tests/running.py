@@ -23,6 +23,10 @@ T = TypeVar("T")
 AGREED = Consent(adopt=True, replace=frozenset({"*"}), deletes=True, cost=True)
 
 
+class Killed(BaseException):
+    """Ends a run on the spot: nothing that handles errors handles it."""
+
+
 class NoTime:
     """A clock on which sleeping takes no time."""
 

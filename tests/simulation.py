@@ -122,6 +122,10 @@ class Account:
         self._assert_unique(live)
         if step.verb is Verb.UPDATE:
             self._record(address)
+            return
+        change = self.changes[address]
+        if row := self.rows.get((change.previous_address or address, live.id)):
+            self.rows[row.address, row.id] = replace(row, fields={**row.fields, **step.fields})
 
     def _members(self, step: Step, address: str) -> None:
         live = self.objects[step.kind, step.object_id or ""]

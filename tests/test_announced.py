@@ -16,8 +16,7 @@ from reconciler.model import Action
 from reconciler.state import State
 from tests.crash.stacks import V1, V2
 from tests.postgres import postgres, postgres_url
-from tests.running import AGREED, Bench
-from tests.test_upload_engine import Killed
+from tests.running import AGREED, Bench, Killed
 
 __all__ = ["postgres", "postgres_url"]
 

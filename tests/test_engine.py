@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.emulator.journal import Exchange
 from reconciler.engine import Limits, Session
 from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refused
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
 from tests.crash.stacks import IN_V1, STRANGERS, V1, V2
-from tests.running import AGREED, Bench
+from tests.running import AGREED, Bench, Killed
 
 
 def many(count: int) -> dict[str, str | bytes]:
@@ -361,3 +363,60 @@ def test_an_index_with_other_models_is_refused_and_with_consent_replaced_in_the_
         f"DELETE /indexes/{old}",
     ]
     assert bench.survey().plan.changes == ()
+
+
+def named(**names: str) -> dict[str, str | bytes]:
+    """A stack of indexes with something in each, so that they are known again without a state."""
+    lines = ["stack: names", "provider: twelvelabs", "assets: {x: {file: x.mp4}}", "indexes:"]
+    for key, name in names.items():
+        lines.append(f"  {key}: {{name: {name}, models: [{{name: marengo3.0}}], assets: {{x: {{}}}}}}")
+    return {"x.mp4": "x", "stack.yaml": "\n".join(lines) + "\n"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "writes"),
+    [
+        ({"a": "Alpha", "b": "Beta"}, {"a": "Beta", "b": "Alpha"}, 3),
+        ({"a": "n1", "b": "n2", "c": "n3"}, {"a": "n2", "b": "n3", "c": "n4"}, 3),
+        ({"a": "live"}, {"a": "live-2024", "n": "live"}, 3),
+        ({"old": "live", "new": "draft"}, {"new": "live"}, 2),
+    ],
+    ids=["swap", "chain", "freed by a rename", "freed by a delete"],
+)
+def test_unique_names_change_hands_in_one_apply_and_after_a_kill_at_any_write(
+    tmp_path: Path, before: dict[str, str], after: dict[str, str], writes: int
+) -> None:
+    kill = 0
+    while kill <= writes:
+        bench = Bench(tmp_path / str(kill))
+        bench.write(named(**before))
+        done(bench)
+        ids = {address: live.id for address, live in bench.survey().claims.live.items()}
+        bench.write(named(**after))
+        sent = _write_requests(bench, kill)
+        done(bench)
+
+        survey = bench.survey()
+        assert survey.plan.changes == ()
+        assert bench.names("index") == sorted(after.values())
+        kept = {address: survey.claims.live[address].id for address in ids.keys() & survey.claims.live.keys()}
+        assert kept == {address: ids[address] for address in kept}, "nothing was made anew"
+        assert kill or len(sent) == writes
+        kill += 1
+
+
+def _write_requests(bench: Bench, kill: int) -> list[str]:
+    """What an apply sends that changes something; it dies right after request number `kill` of these."""
+    sent: list[str] = []
+
+    def listener(exchange: Exchange) -> None:
+        if exchange.method != "GET":
+            sent.append(exchange.route)
+            if len(sent) == kill:
+                raise Killed
+
+    bench.emulator.journal.listeners.append(listener)
+    with suppress(Killed):
+        bench.apply()
+    bench.emulator.journal.listeners.clear()
+    return sent

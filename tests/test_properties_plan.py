@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,9 @@ def resources(draw: st.DrawFn) -> dict[str, Resource]:
         add(f"assets/{key}", "Asset", **_some(draw, content=bytes_, hls=st.booleans(), metadata=metadata))
         for key in draw(st.lists(st.sampled_from("abcd"), unique=True, min_size=1))
     ]
+    names = iter(draw(st.permutations(["i", "j", "new"])))
     for key in draw(st.lists(st.sampled_from("ij"), unique=True)):
-        name = draw(st.sampled_from([key, f"{key} renamed"]))
+        name = next(names)
         index = add(f"indexes/{key}", "Index", name=name, models=draw(models))
         for asset in draw(st.lists(st.sampled_from(assets), unique=True)):
             child = f"{index}/{asset}"
@@ -309,6 +310,50 @@ def test_a_part_of_a_plan_can_be_applied_and_then_the_rest(
     account.walk(rest, claims, difference)
 
     assert planned(stack, account)[0].changes == ()
+
+
+@st.composite
+def renamed(draw: st.DrawFn) -> tuple[Stack, Account]:
+    """Indexes before and after: each may keep its name, have another's, come, go, or be made anew; all have content."""
+    asset = Resource("assets/x", "Asset", {"content": "x"})
+    kept = draw(st.sampled_from(["abcde", "abcde", "cde"]))
+
+    def stack(keys: str, names: list[str], models_of: Callable[[], Any]) -> Stack:
+        found = {asset.address: asset}
+        for key, name in zip(keys, names, strict=False):
+            index = f"indexes/{key}"
+            found[index] = Resource(index, "Index", {"name": name, "models": models_of()})
+            found[f"{index}/assets/x"] = Resource(f"{index}/assets/x", "IndexedAsset", {"asset": asset.address})
+        return stack_with(found)
+
+    usual, other = [{"name": "m", "options": ["visual"]}], [{"name": "m", "options": ["audio"]}]
+    then = stack("abcd", list("abcd"), lambda: usual)
+    now = stack(kept, draw(st.permutations("abcdef")), lambda: draw(st.sampled_from([usual] * 5 + [other])))
+    objects = {(live.kind, live.id): live for live in (live_of(r, then) for r in then.resources.values())}
+    rows = [
+        Recorded(a, r.kind, live_of(r, then).id, r.fields, live_of(r, then).parent_id)
+        for a, r in then.resources.items()
+    ]
+    return now, Account(now, objects, {(row.address, row.id): row for row in rows})
+
+
+@settings(SETTINGS, max_examples=300)
+@given(renamed(), st.lists(st.integers(0, 8), max_size=3), st.booleans())
+def test_names_change_hands_in_one_apply_and_wherever_it_is_interrupted_the_next_goes_on(
+    here: tuple[Stack, Account], stops: list[int], lost: bool
+) -> None:
+    stack, account = here
+    for most in (*stops, None):
+        plan, claims, difference = planned(stack, account)
+        assert plan.drift == ()
+        account.walk(plan, claims, difference, most=most)
+
+    assert planned(stack, account)[0].changes == ()
+    indexes = {live.fields["name"]: live.id for live in account.objects.values() if live.kind == "Index"}
+    assert indexes.keys() == {r.fields["name"] for r in stack.resources.values() if r.kind == "Index"}
+    if lost:
+        account.rows = {}
+        assert planned(stack, account)[0].changes == ()
 
 
 def test_a_snapshot_that_is_empty_makes_everything_and_deletes_nothing() -> None:

@@ -18,7 +18,7 @@ from reconciler.guards import Consent
 from reconciler.model import Action, Report
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.upload import Files, Sending
-from tests.running import AGREED, Bench
+from tests.running import AGREED, Bench, Killed
 from tests.test_upload import opens, write
 
 CHUNK = 1000
@@ -27,10 +27,6 @@ SIZES = {kind: Sizes(form=3 * CHUNK, chunks=10**6) for kind in ("video", "audio"
 PUTS = "PUT /_storage/{upload_id}/{chunk}"
 SESSIONS = "POST /assets/multipart-uploads"
 ONE = "stack: s\nprovider: twelvelabs\nassets:\n  big: {file: big.mp4, metadata: {n: 1}}\n"
-
-
-class Killed(BaseException):
-    """Ends a run on the spot: nothing that handles errors handles it."""
 
 
 @dataclass

@@ -67,10 +67,15 @@ class Writer:
         self.run.touched.add(id)
         stamp = self.run.stamp(address)
         await self.run.sent(intent, self.run.provider.update(kind, id, step.parent_id, fields, stamp))
-        if step.verb is Verb.ASIDE:
-            await self.run.journal.write(Close(intent.op))
-        else:
+        if step.verb is not Verb.ASIDE:
             await self._record(change, intent.op)
+            return
+        row = self.run.rows.get(address)
+        renamed: list[Write] = []
+        if row and row.id == id:  # recorded where it stands, so that nobody takes the name for somebody else's doing
+            self.run.rows[address] = replace(row, fields={**row.fields, **step.fields})
+            renamed = [Put(replace(self.run.rows[address], address=change.previous_address or address))]
+        await self.run.journal.write(*renamed, Close(intent.op))
 
     async def _members(self, kind: type[Kind], step: Step) -> None:
         address = step.addresses[0]

@@ -5,6 +5,7 @@ The order, worked out once (and case by case in docs/order.md):
 - a replaced object is made first and deleted last, when all that used the old one uses the new one. Only where the API
   would take old and new for the same (an asset in an index) the old one goes first;
 - a replaced object with a name that is unique is renamed aside first, so that the new one can have the name;
+- whoever takes a unique name waits until its holder was renamed, or is gone; in a circle one is renamed aside first;
 - members are added before others are taken away, so that a set is never empty;
 - deleted before: what lives in it and what refers to it. What the API deletes together with its parent costs no call.
 """
@@ -20,6 +21,7 @@ from reconciler.kind import Kind
 from reconciler.model import Action, Change, Plan, Snapshot, Stack, Status, Step
 from reconciler.ownership import Claims, aside_name
 from reconciler.plan.facts import told
+from reconciler.plan.names import Names
 from reconciler.plan.order import by_path, order
 from reconciler.plan.steps import Steps
 from reconciler.plan.subset import EVERYTHING, Subset
@@ -39,9 +41,10 @@ def make_plan(
     wait for each other in a circle."""
     chosen, notes = subset.of(difference.changes, stack, kinds, claims, snapshot)
     changes = told(chosen, kinds, claims, snapshot)
-    if problems := list(_problems(stack, claims, changes.values())):
+    names = Names(kinds, claims, changes, snapshot)
+    if problems := [*_problems(stack, claims, changes.values()), *_kept_names(stack, claims, names)]:
         raise Invalid(problems)
-    steps = Steps(stack, kinds, claims, changes, snapshot, subset).all()
+    steps = Steps(stack, kinds, claims, changes, snapshot, names, subset).all()
     return Plan(
         stack=stack.name,
         provider=stack.provider,
@@ -80,6 +83,16 @@ def _problems(stack: Stack, claims: Claims, changes: Iterable[Change]) -> Iterat
         else:
             continue
         yield Problem(*stack.where(change.address), change.address, text)
+
+
+def _kept_names(stack: Stack, claims: Claims, names: Names) -> Iterator[Problem]:
+    """What is unique and is taken from something that keeps it: the API would refuse it, so it is said before."""
+    for address, taken in sorted(names.taken.items()):
+        if taken.freed_by is None:
+            holder = taken.holder
+            whose = claims.addresses.get((holder.kind, holder.id), "not of this stack")
+            text = f"{holder.kind} {holder.id} ({whose}) has its {names.word(holder)} and keeps it; choose another"
+            yield Problem(*stack.where(address), address, text)
 
 
 def _unready(claims: Claims, subset: Subset) -> Iterator[Problem]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from reconciler.kind import Field, Kind, Update
+from reconciler.kind import Field, Kind
 from reconciler.model import Action, Change, Snapshot, Stack, Status, Step, Verb, parent_of
 from reconciler.ownership import Claims, aside_name
+from reconciler.plan.names import Names, can_rename
 from reconciler.plan.sending import batches, changed_fields
 from reconciler.plan.subset import EVERYTHING, Subset
 
@@ -28,10 +30,12 @@ class Steps:
         claims: Claims,
         changes: Mapping[str, Change],
         snapshot: Snapshot,
+        names: Names,
         subset: Subset = EVERYTHING,
     ) -> None:
         self.stack, self.claims, self.changes, self.snapshot, self.subset = stack, claims, changes, snapshot, subset
         self.kinds = {kind.__name__: kind for kind in kinds}
+        self.names = names
         self.bulk: dict[str, str] = {}
         """address → id of the bulk step that makes it"""
         self.leaving: dict[tuple[str, str], Change] = {}
@@ -58,7 +62,7 @@ class Steps:
                 yield from self._replaces(change)
             case Action.DELETE:
                 if not self._parent_goes(change):
-                    yield self._drop(change)
+                    yield from self._deletes(change)
             case Action.FORGET:
                 yield self._step(Verb.FORGET, change, writes=int(self._can_be_stamped(change.kind)))
             case Action.UPDATE | Action.MOVE | Action.ADOPT:
@@ -95,7 +99,7 @@ class Steps:
         needs = [self._usable(used) for ref in self.kinds[change.kind].refs() for used in _refs(ref, change.fields)]
         if (parent := parent_of(change.address)) and parent in self.changes:
             needs.append(self._made(parent))
-        return [need for need in needs if need]
+        return [need for need in (*needs, self._named_after(change)) if need]
 
     def _made(self, address: str) -> str:
         """The step after which an address has an object; '' when it has one now."""
@@ -123,36 +127,61 @@ class Steps:
     def _replaces(self, change: Change) -> Iterator[Step]:
         kind = self.kinds[change.kind]
         gone_with_parent = self._parent_goes(change)
-        if self._same_nature(change) and not gone_with_parent:
-            drop = self._step(Verb.DELETE, change, name=f"{change.address}@{change.id}")
+        if self._goes_first(change) and not gone_with_parent:
+            drop = self._drop_first(change)
             yield drop
             yield from self._creates(change, [drop.id])
             return
-        extra = []
-        if kind.unique and kind.natural_key and kind.update and self._can_rename(kind):
-            extra = list(self._asides(change, kind.natural_key[0]))
-            yield from extra
-        yield from self._creates(change, [step.id for step in extra])
+        asides = list(self._asides(change)) if kind.unique and kind.natural_key and can_rename(kind) else []
+        yield from asides
+        yield from self._creates(change, [step.id for step in asides])
         if not gone_with_parent:
             yield self._drop(change)
 
-    def _asides(self, change: Change, name: str) -> Iterator[Step]:
-        """Rename the old one, unless an interrupted run has done it."""
-        aside = aside_name(str(change.fields[name]), change.id or "")
+    def _goes_first(self, change: Change) -> bool:
+        """Whether a new object is to have the key that the old one has, and that cannot give it up but by going."""
+        kind = self.kinds[change.kind]
+        if not kind.unique or not kind.natural_key or can_rename(kind):
+            return False
+        return change.address in self.names.leaving or self.names.takes_its_own(change)
+
+    # Names that change hands
+
+    def _named_after(self, change: Change) -> str:
+        """The step after which the name that this change gives its object is free; '' when it is free now."""
+        taken = self.names.taken.get(change.address)
+        if taken is None or taken.freed_by is None:
+            return ""
+        holder = taken.freed_by
+        if holder.action is Action.DELETE and not self._is_renamed_to_go(holder):
+            return self._drop_id(holder)
+        if holder.action is Action.REPLACE and self._goes_first(holder):
+            return self._drop_id(holder)
+        if holder.action in LEAVING or holder.address in self.names.turned:
+            return f"aside {holder.address}"
+        return f"update {holder.address}"
+
+    def _is_renamed_to_go(self, change: Change) -> bool:
+        """Whether what is deleted has to be renamed before: its name is taken, and it can go only later."""
+        kind = self.kinds[change.kind]
+        return change.address in self.names.leaving and can_rename(kind) and bool(self._drop(change).needs)
+
+    def _deletes(self, change: Change) -> Iterator[Step]:
+        drop = self._drop(change)
+        if change.address in self.names.leaving and self._is_renamed_to_go(change):
+            asides = list(self._asides(change))
+            yield from asides
+            drop = replace(drop, needs=(*drop.needs, *(step.id for step in asides)))
+        yield drop
+
+    def _asides(self, change: Change) -> Iterator[Step]:
+        """Rename an object to where nobody is in its way, unless an interrupted run has done it."""
+        name = self.kinds[change.kind].natural_key[0]
         live = self.snapshot.get(change.kind, change.id)
+        fields = live.fields if live and change.action is Action.DELETE else change.fields
+        aside = aside_name(str(fields.get(name)), change.id or "")
         if live is None or live.fields.get(name) != aside:
             yield self._step(Verb.ASIDE, change, fields={name: aside})
-
-    def _can_rename(self, kind: type[Kind]) -> bool:
-        return kind.specs[kind.natural_key[0]].update is Update.WHOLE
-
-    def _same_nature(self, change: Change) -> bool:
-        """Whether old and new would be the same thing to the API: same parent, same unique key that cannot change."""
-        kind = self.kinds[change.kind]
-        if not kind.unique or self._can_rename(kind):
-            return False
-        moved = {path.partition(".")[0] for path in change.replace_paths}
-        return not moved & {"parent", *kind.natural_key}
 
     # Changing
 
@@ -163,7 +192,10 @@ class Steps:
         ]
         fields = changed_fields(kind, change, self.stack, self.claims.live[change.address])
         if fields:
-            yield self._step(Verb.UPDATE, change, fields=fields)
+            asides = list(self._asides(change)) if change.address in self.names.turned else []
+            yield from asides
+            needs = [self._named_after(change), *(step.id for step in asides)]
+            yield self._step(Verb.UPDATE, change, needs=needs, fields=fields)
         elif change.action is not Action.UPDATE or not members:
             yield self._step(Verb.RECORD, change, writes=0)
         for field in members:
@@ -192,6 +224,10 @@ class Steps:
         return None if self._made(address) else self.claims.id_of(address)
 
     # Deleting
+
+    def _drop_first(self, change: Change) -> Step:
+        """The delete of the old object of a replacement, before the new one can be made."""
+        return self._step(Verb.DELETE, change, name=f"{change.address}@{change.id}")
 
     def _drop(self, change: Change) -> Step:
         """The delete of an object that goes: after all that lives in it or refers to it has gone or let go."""

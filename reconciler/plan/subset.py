@@ -20,6 +20,7 @@ from reconciler.errors import Invalid, Problem
 from reconciler.kind import Kind
 from reconciler.model import Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims
+from reconciler.plan.names import Names
 
 __all__ = ["EVERYTHING", "Subset"]
 
@@ -61,7 +62,7 @@ class Subset:
             return changes, ()
         if problems := list(self._idle({*stack.resources, *(a.partition("@")[0] for a in changes), *claims.rows})):
             raise Invalid(problems)
-        return _Choice(self, changes, kinds, snapshot).made()
+        return _Choice(self, changes, kinds, claims, snapshot).made()
 
     @cached_property
     def _targets(self) -> re.Pattern[str]:
@@ -93,9 +94,20 @@ class _Choice:
     """One subset of one set of changes."""
 
     def __init__(
-        self, subset: Subset, changes: Mapping[str, Change], kinds: Sequence[type[Kind]], snapshot: Snapshot
+        self,
+        subset: Subset,
+        changes: Mapping[str, Change],
+        kinds: Sequence[type[Kind]],
+        claims: Claims,
+        snapshot: Snapshot,
     ) -> None:
         self.subset, self.changes, self.snapshot = subset, changes, snapshot
+        self.named_after = {
+            address: taken.freed_by.address
+            for address, taken in Names(kinds, claims, changes, snapshot).taken.items()
+            if taken.freed_by
+        }
+        """address → the one whose change frees the name that it takes"""
         self.kinds = {kind.__name__: kind for kind in kinds}
         self.chosen = {address for address in changes if subset.has(address)}
         self.needs = {address: frozenset(self._needs(change)) for address, change in changes.items()}
@@ -118,6 +130,8 @@ class _Choice:
         """Addresses with a change of their own that must be there before this one's object can be as it shall be."""
         if change.action in (Action.DELETE, Action.FORGET):
             return
+        if change.address in self.named_after:
+            yield self.named_after[change.address]
         if (parent := parent_of(change.address)) and parent in self.changes:
             yield parent
         for field in self.kinds[change.kind].refs():
@@ -177,6 +191,8 @@ class _Choice:
     def _why_not(self, address: str) -> str:
         change = self.changes[address]
         for need in sorted(self.needs[address] - self.chosen):
+            if self.named_after.get(address) == need:
+                return f"is left out: {need}, which is not in this plan, still has its name"
             if self.changes[need].action in MADE:
                 return f"is left out: it needs {need}, which is not in this plan"
         if change.action in LEAVING:
