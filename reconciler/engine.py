@@ -13,8 +13,9 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple, dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from reconciler import guards, identity
@@ -32,7 +33,7 @@ from reconciler.apply import (
 )
 from reconciler.apply.recover import adopting, after, recover
 from reconciler.diff import Difference, diff
-from reconciler.errors import Invalid, Problem, Refused
+from reconciler.errors import Invalid, Problem, Refused, StateError
 from reconciler.estimate import Means, estimated
 from reconciler.fetch import Wanted, fetch
 from reconciler.guards import Consent
@@ -102,6 +103,7 @@ class Session:
         if self.sending is None:
             self.sending = Sending(Files(self.stack.root), clock=self.clock)
         self.provider.sending = self.sending
+        self.provider.http.before_write = self.state.proven
         self._files = self.sending.files
 
     async def survey(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Survey:
@@ -167,7 +169,7 @@ class Session:
         writes: list[Write] = list(survey.recovered)
         for intent, live in zip(survey.unresolved, found, strict=True):
             writes += adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
-        self.state.commit(*writes)
+        await self.state.aside(partial(self.state.commit, *writes))
 
     async def apply(
         self,
@@ -180,12 +182,12 @@ class Session:
         """Do what the plan says. The caller holds the lock. Raises Refused; failures of single steps are reported."""
         if reasons := self.refusals(survey):
             raise Refused(reasons)
-        run_id = self.state.start_run(command)
-        identity = self.state.identify(account=self.account, id=survey.stack.id)
-        stack = replace(survey.stack, id=identity.id)
+        run_id = await self.state.aside(partial(self.state.start_run, command))
+        identify = partial(self.state.identify, account=self.account, id=survey.stack.id)
+        stack = replace(survey.stack, id=(await self.state.aside(identify)).id)
         result = "failed"
         try:
-            self.state.commit(*_housekeeping(survey))
+            await self.state.aside(partial(self.state.commit, *_housekeeping(survey)))
             journal = Journal(self.state)
             ledger = Ledger(journal, self.state.uploads())
             if self.sending:
@@ -208,8 +210,12 @@ class Session:
             report = await walk.go()
             result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
             return report
+        except asyncio.CancelledError:
+            self.state.wait_at_most(0)  # nobody waits for a database that hangs any more
+            raise
         finally:
-            self.state.end_run(run_id, result)
+            with suppress(StateError):  # how a run ended is for people; all that it did is recorded
+                await self.state.aside(partial(self.state.end_run, run_id, result))
 
     async def rebuild(self) -> list[Recorded]:
         """Make the state anew from what the account says: stamps and natural keys. The caller holds the lock.
@@ -237,7 +243,7 @@ class Session:
         rows = [row for row in rows if not (row.id in objects and self.provider.is_partial(objects[row.id]))]
         old = [Drop(row.address, row.id) for row in self.state.recorded()]
         closed = [Close(intent.op) for intent in self.state.intents()]
-        self.state.commit(*old, *closed, *(Put(row) for row in rows))
+        await self.state.aside(partial(self.state.commit, *old, *closed, *(Put(row) for row in rows)))
         return rows
 
     def _known(self, stack: Stack) -> Stack:

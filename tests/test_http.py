@@ -247,9 +247,12 @@ def test_before_each_request_that_writes_somebody_is_asked() -> None:
     asked: list[int] = []
 
     async def go() -> tuple[int, int]:
+        async def ask() -> None:
+            asked.append(client.sent)
+
         transport = httpx.MockTransport(lambda _: json(503) if len(asked) == 1 else OK)
         async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as client:
-            client.before_write = lambda: asked.append(client.sent)
+            client.before_write = ask
             await client.request("GET", "/things")
             await client.request("PUT", "/things/1", json={})  # is repeated once
             await client.elsewhere.request("PUT", "https://storage.example/1", content=b"x")
@@ -266,7 +269,7 @@ def test_nothing_is_sent_when_a_write_is_forbidden_by_us() -> None:
         seen.append(request.method)
         return OK
 
-    def lost() -> None:
+    async def lost() -> None:
         raise StateError("the lock is lost")
 
     async def go() -> int:

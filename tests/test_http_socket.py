@@ -6,12 +6,13 @@ import asyncio
 import random
 import socket
 import struct
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from reconciler.errors import ApiError, Rejected, Unclear, Unreachable
+from reconciler.errors import ApiError, Rejected, StateError, Unclear, Unreachable
 from reconciler.http import Http
 from tests.running import NoTime
 
@@ -166,3 +167,45 @@ def test_what_is_sent_says_who_we_are() -> None:
     assert f"x-api-key: {KEY}" in head
     assert "User-Agent: reconciler/" in head
     assert body == '{"name":"ä"}'
+
+
+def told_before_writes(refuse: bool) -> tuple[list[str], list[str], list[str]]:
+    """Two reads and three writes, one of them elsewhere: what the server had seen at each announcement, what it saw in
+    all, and how the writes that were refused ended."""
+    line, seen, refused = Line(ok()), [], []
+
+    async def before() -> None:
+        seen.append(" ".join(asked.split()[0] for asked in line.asked))
+        if refuse:
+            raise StateError("the lock is lost")
+
+    async def go() -> None:
+        async with await asyncio.start_server(line, "127.0.0.1", 0) as server:
+            base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with Http(base, headers={"x-api-key": KEY}, clock=NoTime()) as client:
+                client.before_write = before
+                for http, method in ((client, "GET"), (client, "POST"), (client.elsewhere, "PUT"), (client, "DELETE")):
+                    try:
+                        await http.request(method, f"{base}/things" if http is not client else "/things")
+                    except StateError as error:
+                        refused.append(f"{method} {error}")
+                        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+                        assert KEY not in "".join(told.format())
+                await client.request("GET", "/things")
+
+    asyncio.run(go())
+    return seen, [asked.split()[0] for asked in line.asked], refused
+
+
+def test_each_write_is_announced_when_the_line_stands_and_nothing_of_it_has_left() -> None:
+    seen, asked, _ = told_before_writes(refuse=False)
+
+    assert seen == ["GET", "GET POST", "GET POST PUT"]
+    assert asked == ["GET", "POST", "PUT", "DELETE", "GET"]
+
+
+def test_a_write_that_may_not_be_sent_is_not_sent_and_the_reason_is_raised() -> None:
+    _, asked, refused = told_before_writes(refuse=True)
+
+    assert asked == ["GET", "GET"]
+    assert refused == [f"{method} the lock is lost" for method in ("POST", "PUT", "DELETE")]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import itertools
+import os
+import signal
 import socket
 import sqlite3
 import stat
@@ -640,3 +643,100 @@ def test_the_server_is_told_to_notice_a_dead_machine_within_a_minute(postgres_ur
         setting = state._store.connection.exec_driver_sql
         assert setting("SHOW idle_session_timeout").scalar() == "0"
         assert setting("SHOW synchronous_commit").scalar() == "on"
+
+
+# ── a lock that is lost, a server that is lost or hangs ──────────────────────────────────────────────────────────
+
+
+def test_a_lock_that_is_held_is_proven(state: State) -> None:
+    state.prove()  # nothing is held, nothing is to be proven
+    with state.lock("apply"):
+        state.prove()
+
+
+def test_who_was_unlocked_cannot_prove_its_lock_any_more(postgres_url: str) -> None:
+    with opened(postgres_url) as loser, opened(postgres_url) as state, loser.lock("reconciler apply"):
+        state.unlock()
+
+        for _ in range(2):
+            with pytest.raises(StateError, match=r"connection .*lost"):
+                loser.prove()
+
+
+@pytest.mark.parametrize("name", ["state.db", "state.db.*.lock"])
+def test_who_finds_another_file_where_its_own_was_holds_nothing(sqlite_url: str, tmp_path: Path, name: str) -> None:
+    with opened(sqlite_url) as state, state.lock("reconciler apply"):
+        (found,) = (tmp_path / "stack/.reconciler").glob(name)
+        found.rename(tmp_path / "elsewhere")
+        with pytest.raises(StateError, match="removed or replaced while this run was going"):
+            state.prove()
+        found.write_bytes(b"")
+        with pytest.raises(StateError, match="removed or replaced while this run was going"):
+            state.prove()
+        (tmp_path / "elsewhere").rename(found)
+        state.prove()
+
+
+def backend(state: State) -> int:
+    pid: int = state._store.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    return pid
+
+
+@pytest.mark.parametrize("moment", ["before", "within"])
+def test_a_session_that_the_server_ends_is_a_state_error_wherever_it_happens(
+    postgres: str, postgres_url: str, moment: str
+) -> None:
+    with opened(postgres_url) as state:
+        pid = backend(state)
+
+        def end_session() -> None:
+            with psycopg.connect(postgres, autocommit=True) as connection:
+                connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+        with pytest.raises(StateError, match="run again"), state._store.transaction() as connection:
+            if moment == "before":
+                end_session()
+            connection.execute(sa.text("SELECT 1"))
+            end_session()
+            connection.execute(sa.text("SELECT 1"))
+        for use in (state.recorded, state.intents, state.holder, lambda: state.commit(Put(ASSET)), state.unlock):
+            with pytest.raises(StateError, match="was lost: run again"):
+                use()
+
+
+@contextmanager
+def hanging(pid: int) -> Iterator[None]:
+    """The server's process of a session hangs while the block runs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever(postgres_url: str) -> None:
+    with opened(postgres_url) as state, hanging(backend(state)):
+        state.wait_at_most(0.2)
+        with pytest.raises(StateError, match="no answer for 0 s: the connection is lost"):
+            state.commit(Put(ASSET))
+
+
+def test_who_waits_for_a_server_that_hangs_can_be_called_off_from_another_thread(postgres_url: str) -> None:
+    with opened(postgres_url) as state, hanging(backend(state)), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(state.commit, Put(ASSET))
+        state.wait_at_most(0)
+        with pytest.raises(StateError, match="the connection is lost"):
+            waiting.result(timeout=20)
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_event_loop(postgres_url: str) -> None:
+    async def commit(state: State) -> str:
+        writing = asyncio.create_task(state.aside(lambda: state.commit(Put(ASSET))))
+        await asyncio.sleep(0)
+        state.wait_at_most(0)  # this line runs although the server does not answer
+        with pytest.raises(StateError):
+            await writing
+        return "went on"
+
+    with opened(postgres_url) as state, hanging(backend(state)):
+        assert asyncio.run(commit(state)) == "went on"

@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ApiError, ReconcilerError
@@ -53,11 +54,13 @@ class Limits:
 
 
 class Journal:
-    """Writes to the state: those that come in one turn of the event loop share one durable transaction."""
+    """Writes to the state: those that come in one turn of the event loop, or while another transaction is under way,
+    share one durable transaction."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._pending: list[tuple[tuple[Write, ...], asyncio.Future[None]]] = []
+        self._flushing: asyncio.Task[None] | None = None
         self.transactions = 0
 
     async def write(self, *writes: Write) -> None:
@@ -65,22 +68,26 @@ class Journal:
         if not writes:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._pending:
-            asyncio.get_running_loop().call_soon(self._flush)
         self._pending.append((writes, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
         await asyncio.shield(future)
 
-    def _flush(self) -> None:
-        batch, self._pending = self._pending, []
-        self.transactions += 1
-        try:
-            self._state.commit(*(write for writes, _ in batch for write in writes))
-        except BaseException as error:  # in a callback nobody would see it, and who writes would wait for ever
-            for _, future in batch:
-                future.set_exception(error)
-        else:
-            for _, future in batch:
-                future.set_result(None)
+    async def _flush(self) -> None:
+        """Transaction after transaction, in the order in which the writes came, until none is left."""
+        while self._pending:
+            batch, self._pending = self._pending, []
+            writes = [write for writes, _ in batch for write in writes]
+            self.transactions += 1
+            try:
+                await self._state.aside(partial(self._state.commit, *writes))
+            except BaseException as error:  # in a task nobody would see it, and who writes would wait for ever
+                for _, future in batch:
+                    future.set_exception(error)
+            else:
+                for _, future in batch:
+                    future.set_result(None)
+        self._flushing = None
 
 
 class Failures(ReconcilerError):

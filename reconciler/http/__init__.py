@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,16 +19,19 @@ from urllib.parse import urlsplit
 import httpx
 
 from reconciler import __version__
-from reconciler.errors import ApiError, RateLimited, Unauthorised, Unclear, Unreachable
+from reconciler.errors import ApiError, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
 from reconciler.http.answers import Veil, broken_off, decoded, is_html, left_s, refused, secrets_in
 from reconciler.http.pace import Clock, Pace
 
 __all__ = ["Clock", "Http", "SystemClock"]
 
+READS = frozenset({"GET", "HEAD"})
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 WORTH_REPEATING = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
 CONNECT_S = 10.0
+SENDING = "http11.send_request_headers.started"
+"""What httpx's transport says when it is connected and the first byte is about to leave."""
 KEPT_OPEN_S = 4.0
 """Less than servers commonly keep an idle connection: what is sent on one that they just close may have arrived."""
 
@@ -79,8 +82,8 @@ class Http:
     to do when the key is refused.
     """
 
-    before_write: Callable[[], None] | None = None
-    """Called right before each request that may change something is sent, repetitions and other hosts included; what
+    before_write: Callable[[], Awaitable[None]] | None = None
+    """Awaited right before each request that may change something is sent, repetitions and other hosts included; what
     it raises is raised by the request, of which then nothing was sent."""
 
     def __init__(
@@ -212,11 +215,19 @@ class Http:
         and so to the request with the key."""
         async with self._slots:
             turn = await self._pace.turn(call.what)
-            self._before(call.method)
+            proof = await self._proof(call)
+            self._count(call.method)
             try:
-                response = await self._client.request(call.method, call.path, **call.parts)
+                response = await self._client.request(call.method, call.path, **call.parts, **proof)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 return self._broken_off(call, error)
+            except ReconcilerError as error:  # `before_write` says no; the frames hold the request with the key
+                forbidden: ReconcilerError | None = error.with_traceback(None)
+            else:
+                forbidden = None
+        if forbidden is not None:
+            self._count(call.method, -1)
+            raise forbidden
         if (left := left_s(response)) is not None and left <= LONGEST_RETRY_AFTER_S:
             self._pace.hold(call.what, left)
         if response.is_success:
@@ -245,15 +256,27 @@ class Http:
         again = call.again and error.status in WORTH_REPEATING and (asked_s or 0.0) <= LONGEST_RETRY_AFTER_S
         return _Failed(error, again=again, wait_s=asked_s)
 
-    def _before(self, method: str) -> None:
-        """Ask whether it may be sent, and count it."""
-        writes = method not in ("GET", "HEAD")
-        if writes and self.before_write is not None:
-            self.before_write()
+    async def _proof(self, call: _Call) -> dict[str, Any]:
+        """What makes httpx await `before_write` when it sends: after connecting, which takes longest, and in which a
+        process may be stopped for hours. A transport of another make does not connect, and tells nothing."""
+        before = (self._asked_by or self).before_write
+        if before is None or call.method in READS:
+            return {}
+        if self._transport is not None:
+            await before()
+            return {}
+
+        async def told(event: str, _: Any) -> None:
+            if event == SENDING:
+                await before()
+
+        return {"extensions": {"trace": told}}
+
+    def _count(self, method: str, by: int = 1) -> None:
+        self.sent += by
+        self.sent_writes += by * (method not in READS)
         if self._asked_by is not None:
-            self._asked_by._before(method)
-        self.sent += 1
-        self.sent_writes += writes
+            self._asked_by._count(method, by)
 
 
 def _told(error: ApiError, attempts: int) -> ApiError:

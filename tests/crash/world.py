@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -27,11 +28,18 @@ class Zygote:
             [sys.executable, "-m", "tests.crash.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0) -> dict[str, Any]:
-        """Run the command line once, killed at point `kill` if that is not 0."""
+    def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0, stop: int = 0) -> dict[str, Any]:
+        """Run the command line once, killed at point `kill`, or stopped at point `stop`, if that is not 0."""
+        sign = signal.SIGSTOP if stop else signal.SIGKILL
+        return self._asked({"argv": argv, "cwd": str(cwd), "env": dict(env), "at": kill or stop, "signal": sign})
+
+    def wake(self, pid: int) -> dict[str, Any]:
+        """Let a run that was stopped go on to its end."""
+        return self._asked({"wake": pid})
+
+    def _asked(self, job: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
         assert self._process.stdout
-        job = {"argv": argv, "cwd": str(cwd), "env": dict(env), "kill": kill}
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
@@ -48,8 +56,9 @@ class Zygote:
 class World:
     """One account, served, and one directory with a stack in it."""
 
-    def __init__(self, zygote: Zygote, directory: Path, served: ServedEmulator) -> None:
+    def __init__(self, zygote: Zygote, directory: Path, served: ServedEmulator, state: str | None = None) -> None:
         self.zygote, self.directory, self.served = zygote, directory, served
+        self.state = ("--state", state) if state else ()
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         """Make the stack's files anew; state stays."""
@@ -58,14 +67,22 @@ class World:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def reconcile(self, command: str, *options: str, kill: int = 0) -> dict[str, Any]:
+    def reconcile(self, command: str, *options: str, kill: int = 0, stop: int = 0) -> dict[str, Any]:
         """Run a command of ours on the stack, over the socket."""
-        argv = [command, str(self.directory), "--endpoint", self.served.url, "--poll-interval", "0", *options]
-        env = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
-        return self.zygote.run(argv, self.directory, env, kill)
+        online = ("--endpoint", self.served.url, "--poll-interval", "0", *self.state)
+        return self._run([command, str(self.directory), *online, *options], kill, stop)
 
-    def apply(self, *options: str, kill: int = 0) -> dict[str, Any]:
-        return self.reconcile("apply", "--auto-approve", "--allow-replace", "*", "--allow-deletes", *options, kill=kill)
+    def on_state(self, command: str) -> dict[str, Any]:
+        """Run `state COMMAND` on the stack."""
+        return self._run(["state", command, str(self.directory), *self.state])
+
+    def _run(self, argv: list[str], kill: int = 0, stop: int = 0) -> dict[str, Any]:
+        env = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
+        return self.zygote.run(argv, self.directory, env, kill, stop)
+
+    def apply(self, *options: str, kill: int = 0, stop: int = 0) -> dict[str, Any]:
+        agreed = ("--auto-approve", "--allow-replace", "*", "--allow-deletes")
+        return self.reconcile("apply", *agreed, *options, kill=kill, stop=stop)
 
     def steer(self, method: str, path: str, body: Any = None) -> Any:
         """Talk to the emulator beside the API."""
@@ -86,8 +103,8 @@ class World:
 
 
 @contextmanager
-def world(zygote: Zygote, directory: Path, start: Path | None = None) -> Iterator[World]:
-    """A fresh world, or one that goes on where the directory `start` stood."""
+def world(zygote: Zygote, directory: Path, start: Path | None = None, state: str | None = None) -> Iterator[World]:
+    """A fresh world, or one that goes on where the directory `start` stood; its state under it, or where said."""
     if start:
         shutil.copytree(start, directory)
     else:
@@ -95,6 +112,6 @@ def world(zygote: Zygote, directory: Path, start: Path | None = None) -> Iterato
     emulator = Emulator(directory / "account.db", chunk_size=40, initial_urls=2)
     try:
         with ServedEmulator(emulator) as served:
-            yield World(zygote, directory / "stack", served)
+            yield World(zygote, directory / "stack", served, state)
     finally:
         emulator.close()

@@ -1,10 +1,11 @@
 """A process that has everything imported and forks a child for each run: so that thousands of kills stay cheap.
 
-Reads one JSON line a run: {"argv": [...], "cwd": "...", "kill": N or 0, "env": {...}}; answers one line:
-{"code": exit code or null, "killed": bool, "points": ["before POST /assets", ...], "out": "..."}.
+Reads one JSON line a run: {"argv": [...], "cwd": "...", "at": N or 0, "signal": number, "env": {...}}; answers one:
+{"code": exit code or null, "killed": bool, "points": ["before POST /assets", ...], "out": "...", "stopped": pid or 0}.
 
 The child is the real command line. Its HTTP transport and its state have a counter put around them; at the N-th point
-it kills itself with SIGKILL, as an out-of-memory killer or a power cut would: no handler runs, nothing is flushed.
+it sends itself the signal. SIGKILL: as an out-of-memory killer or a power cut would, no handler runs, nothing is
+flushed. SIGSTOP: it sleeps until the line {"wake": pid}, which is answered when it has ended.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import signal
 import sys
 import tempfile
 from dataclasses import replace
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -31,16 +32,16 @@ import reconciler.state
 
 
 class Points:
-    """Counts the places at which a run can die, and dies at one of them."""
+    """Counts the places at which a run can die, and dies (or falls asleep) at one of them."""
 
-    def __init__(self, kill: int, log: int) -> None:
-        self.kill, self.log, self.count = kill, log, 0
+    def __init__(self, at: int, sign: int, log: int) -> None:
+        self.at, self.sign, self.log, self.count = at, sign, log, 0
 
     def here(self, name: str) -> None:
         self.count += 1
         os.write(self.log, f"{name}\n".encode())
-        if self.count == self.kill:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.count == self.at:
+            os.kill(os.getpid(), self.sign)
 
 
 def lower_limits() -> None:
@@ -87,7 +88,7 @@ def child(job: dict[str, Any], out: int, log: int) -> None:
     os.chdir(job["cwd"])
     os.environ.update(job["env"])
     lower_limits()
-    instrument(Points(job["kill"], log))
+    instrument(Points(job["at"], job["signal"], log))
     sys.argv = ["reconciler", *job["argv"]]
     from reconciler.cli import main
 
@@ -105,21 +106,44 @@ def child(job: dict[str, Any], out: int, log: int) -> None:
     os._exit(code)
 
 
+asleep: dict[int, tuple[IO[bytes], IO[bytes]]] = {}
+"""Children that were stopped, and where they write."""
+
+
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Fork, wait, tell."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
-        pid = os.fork()
-        if pid == 0:
-            child(job, out.fileno(), log.fileno())
-        _, status = os.waitpid(pid, 0)
-        out.seek(0)
-        log.seek(0)
-        return {
-            "code": os.waitstatus_to_exitcode(status) if not os.WIFSIGNALED(status) else None,
-            "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
-            "points": log.read().decode().splitlines(),
-            "out": out.read().decode(errors="replace"),
-        }
+    if pid := job.get("wake", 0):
+        os.kill(pid, signal.SIGCONT)
+        return ended(pid, *asleep.pop(pid))
+    out, log = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - they may outlive this call
+    pid = os.fork()
+    if pid == 0:
+        child(job, out.fileno(), log.fileno())
+    return ended(pid, out, log)
+
+
+def ended(pid: int, out: IO[bytes], log: IO[bytes]) -> dict[str, Any]:
+    """Wait until the child ends, or falls asleep."""
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    stopped = os.WIFSTOPPED(status)
+    said = {
+        "code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
+        "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
+        "points": read(log).decode().splitlines(),
+        "out": read(out).decode(errors="replace"),
+        "stopped": pid if stopped else 0,
+    }
+    if stopped:
+        asleep[pid] = out, log
+    else:
+        out.close()
+        log.close()
+    return said
+
+
+def read(file: IO[bytes]) -> bytes:
+    """All of it, and leave the place where the child writes on as it is."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
 
 
 def main() -> None:
