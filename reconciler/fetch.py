@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 READS = 4
 """How often a list is read before it is given up as not provable."""
+SIDE_BY_SIDE = 32
+"""How many pages, lists or objects are asked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ async def listing(provider: Rest, kind: type[Kind], parent_id: str | None) -> di
     trouble = ""
     for _ in range(READS):
         first = await provider.page(kind, parent_id, 1)
+        if trouble := _short(first):
+            continue
         rest = await _together(provider.page(kind, parent_id, number) for number in range(2, first.pages + 1))
         objects = {live.id: live for page in (first, *rest) for live in page.objects}
         trouble = _gap([first, *rest], objects)
@@ -94,6 +98,13 @@ async def _children(provider: Rest, kind: type[Kind], parent_id: str) -> dict[st
     raise AssertionError("unreachable")
 
 
+def _short(first: Page) -> str:
+    """Why no more pages need to be read: a first page that is not full does not begin a whole list."""
+    if first.pages > 1 and len(first.objects) < first.limit:
+        return f"{len(first.objects)} objects came of {first.limit} in the first page"
+    return ""
+
+
 def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
     """Why these pages do not prove a whole list; '' when they do."""
     totals = {page.total for page in pages}
@@ -108,13 +119,21 @@ def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
 
 
 async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Await all side by side; the first error cancels the others. How many at once is the transport's to bound."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
+    """Await all, some side by side; the first error cancels the others. How many requests leave at once is the
+    transport's to bound; here is bounded what waits for it, for a list may have thousands of pages."""
+    todo, results = enumerate(calls), dict[int, T]()
+
+    async def work() -> None:
+        for number, call in todo:
+            results[number] = await call
+
+    tasks = [asyncio.ensure_future(work()) for _ in range(SIDE_BY_SIDE)]
     try:
-        return list(await asyncio.gather(*tasks))
+        await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
+    return [results[number] for number in sorted(results)]
 
 
 def _needed_kinds(provider: Rest, wanted: Wanted) -> list[type[Kind]]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, ClassVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
@@ -41,8 +42,6 @@ __all__ = [
     "Wire",
     "WrongItems",
     "canonical",
-    "from_wire",
-    "to_wire",
 ]
 
 
@@ -122,6 +121,8 @@ class Field:
     members: Members | None = None
     read: Read | None = None
     part: type[Part] | None = None
+    shape: type = object
+    """What the value is, or each item of a list: str, bool, int, float or dict; object for whatever it may be."""
     many: bool = False
     required: bool = False
     default: Any = None
@@ -265,6 +266,7 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         members=members,
         read=next((mark for mark in marks if isinstance(mark, Read)), None),
         part=part,
+        shape=_shape_of(info.annotation),
         many=many,
         required=info.is_required(),
         default=None if info.default is PydanticUndefined else info.default,
@@ -281,6 +283,20 @@ def _part_of(annotation: Any) -> tuple[type[Part] | None, bool]:
         if get_origin(inner) in (list, tuple):
             many = True
     return None, many
+
+
+def _shape_of(annotation: Any) -> type:
+    """The one type of JSON that a field's type allows, of the items if it is a list; object if there are several."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin in (Annotated, list, tuple):
+        return _shape_of(inner[0])
+    if origin in (Union, UnionType):
+        shapes = {_shape_of(each) for each in inner if each is not NoneType}
+        return shapes.pop() if len(shapes) == 1 else object
+    if origin is Literal:
+        return type(inner[0])
+    plain = origin or annotation
+    return plain if plain in (str, bool, int, float, dict) else object
 
 
 def _check(kind: type[Kind]) -> None:
@@ -301,41 +317,6 @@ def _check(kind: type[Kind]) -> None:
             raise TypeError(f"{where}.{field.name}: can be updated, but the kind says no way to; mark it CREATE_ONLY")
     if sum(field.stamped for field in kind.specs.values()) > 1:
         raise TypeError(f"{where}: one field can carry the stamp")
-
-
-def to_wire(field: Field, value: Any) -> Any:
-    """Our value as the API wants it; references must be ids already."""
-    if field.part is None or value is None:
-        return value
-    if field.many:
-        return [_part_to_wire(field.part, item) for item in value]
-    return _part_to_wire(field.part, value)
-
-
-def _part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
-    whole = {name: value.get(name, field.default) for name, field in part.parts.items()}
-    return {
-        part.parts[name].wire: to_wire(part.parts[name], inner) for name, inner in whole.items() if inner is not None
-    }
-
-
-def from_wire(field: Field, raw: Mapping[str, Any]) -> Any:
-    """The live value of one field out of the object's JSON; None when it is not there."""
-    if field.read:
-        return field.read.how(raw)
-    return _from_wire(field, raw.get(field.wire))
-
-
-def _from_wire(field: Field, value: Any) -> Any:
-    if field.part is None or value is None:
-        return value
-    if field.many:
-        return [_part_from_wire(field.part, item) for item in value]
-    return _part_from_wire(field.part, value)
-
-
-def _part_from_wire(part: type[Part], raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _from_wire(field, raw[field.wire]) for name, field in part.parts.items() if field.wire in raw}
 
 
 def canonical(field: Field, value: Any) -> Any:

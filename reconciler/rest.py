@@ -6,20 +6,42 @@ It decides nothing and keeps nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from reconciler.errors import ApiError, NotFound, Unclear
-from reconciler.kind import Field, Kind, Update, from_wire, to_wire
+from reconciler.errors import NotFound, Rejected, Unclear
+from reconciler.kind import Field, Kind, Update
 from reconciler.model import Live, Resource, Stamp, Status
 from reconciler.tariff import Tariff
+from reconciler.wire import (
+    ANY_ID,
+    Unexpected,
+    answer_to,
+    fields_of,
+    identifier,
+    items,
+    mapping,
+    segment,
+    text,
+    to_wire,
+    whole,
+)
 
 if TYPE_CHECKING:
     from reconciler.http import Http
 
-__all__ = ["STAMP_KEYS", "Finding", "Made", "Page", "Rest", "made_of", "stamp_to_wire"]
+__all__ = ["STAMP_KEYS", "Finding", "Made", "Page", "Rest", "made_of", "page_counts", "stamp_to_wire"]
+
+NOT_AN_ID = (
+    "If the state has an id that never was one of this account, `reconciler state list` shows where, and "
+    "`reconciler state rm ADDRESS` forgets it"
+)
+MOST_PAGES = 20_000
+"""Pages of one list: a million objects at 50 a page."""
+MOST_IN_PAGE = 1000
 
 STAMP_KEYS = ("reconciler_stack", "reconciler_id", "reconciler_key", "reconciler_sha256")
 
@@ -31,6 +53,8 @@ class Page:
     objects: tuple[Live, ...]
     total: int
     pages: int
+    limit: int = 0
+    """How many objects a page holds that is not the last; 0 when the server does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +84,8 @@ class Rest:
     tariff: ClassVar[Tariff] = Tariff()
     ready: ClassVar[frozenset[str]] = frozenset({"ready"})
     failed: ClassVar[frozenset[str]] = frozenset({"failed"})
+    id_form: ClassVar[re.Pattern[str]] = ANY_ID
+    """What this API's ids look like, no stricter than is known."""
     sending: Any = None
     """How files are sent in this run (`upload.Sending`), for kinds that have files; the engine says it."""
 
@@ -75,23 +101,34 @@ class Rest:
     ) -> Page:
         """Page `number` (from 1) of the objects of a kind, the largest pages that the API gives."""
         query = {"page": number, "page_limit": self.page_size, **(kind.query if query is None else query)}
-        answer = await self.http.request("GET", self._collection(kind, parent_id), query=query)
-        try:
-            info = answer["page_info"]
-            objects = tuple(self.live(kind, raw, parent_id, detailed=False) for raw in answer["data"])
-            return Page(objects, int(info["total_results"]), int(info["total_page"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ApiError(f"GET {kind.path}: the answer is no page of a list (no {error})") from error
+        path = self._collection(kind, parent_id)
+        answer = await self.http.request("GET", path, query=query)
+        with answer_to(f"GET {path}"):
+            total, pages, limit = page_counts(answer, self.page_size)
+            rows = items(answer.get("data"), "data")
+            if len(rows) > limit:
+                raise Unexpected("data", f"{len(rows)} objects in a page of {limit}")
+            objects = tuple(
+                self.live(kind, raw, parent_id, detailed=False, where=f"data[{at}]") for at, raw in enumerate(rows)
+            )
+            return Page(objects, total, pages, limit)
 
     async def get(self, kind: type[Kind], id: str, parent_id: str | None) -> Live | None:
         """One object with all its fields; None when it is provably not there."""
+        path = self._object(kind, id, parent_id)
         try:
-            raw = await self.http.request("GET", self._object(kind, id, parent_id))
+            raw = await self.http.request("GET", path)
         except NotFound:
             return None
-        if not isinstance(raw, Mapping) or "_id" not in raw:
-            raise ApiError(f"GET {kind.path}/{id}: the answer is no {kind.__name__}")
-        return self.live(kind, raw, parent_id, detailed=True)
+        except Rejected as error:
+            if error.status == 400:
+                error.args = (f"{error}. {NOT_AN_ID}",)
+            raise
+        with answer_to(f"GET {path}"):
+            live = self.live(kind, raw, parent_id, detailed=True)
+            if live.id != id:
+                raise Unexpected("_id", "that of another object than was asked for")
+            return live
 
     async def poll(self, kind: type[Kind], parent_id: str | None, ids: Iterable[str]) -> dict[str, Live]:
         """How these objects stand, with as few requests as the API allows: the newest pages, until all are seen."""
@@ -105,36 +142,46 @@ class Rest:
             number += 1
         return found
 
-    def live(self, kind: type[Kind], raw: Mapping[str, Any], parent_id: str | None, *, detailed: bool) -> Live:
-        """One object's JSON as a `Live`: our names, without our stamp."""
-        whole = detailed or not any(field.detail for field in kind.specs.values())
-        fields = {
-            name: from_wire(field, raw)
+    def live(self, kind: type[Kind], raw: Any, parent_id: str | None, *, detailed: bool, where: str = "") -> Live:
+        """One object's JSON as a `Live`: our names, without our stamp. `where` it stands in the answer; raises
+        Unexpected when it is not such an object."""
+        raw = mapping(raw, where)
+        all_read = detailed or not any(field.detail for field in kind.specs.values())
+        specs = {
+            name: field
             for name, field in kind.specs.items()
-            if not (field.source or field.identity or (field.detail and not whole))
+            if not (field.source or field.identity or (field.detail and not all_read))
         }
+        fields = fields_of(specs, raw, where)
         stamp = None
         if marked := kind.field_with(lambda field: field.stamped):
             stamp, fields = _unstamped(marked.name, fields)
         return Live(
             kind=kind.__name__,
-            id=raw["_id"],
+            id=self.id_of(raw, where),
             fields=fields,
             parent_id=parent_id,
-            status=self.status(raw),
+            status=self.status(raw, where),
             stamp=stamp,
-            detailed=whole,
-            facts=self.facts(raw),
+            detailed=all_read,
+            facts=self.facts(raw, where),
         )
 
-    def status(self, raw: Mapping[str, Any]) -> Status:
+    def id_of(self, raw: Any, where: str = "") -> str:
+        """An object's id. Raises Unexpected when there is none, or one that no object of this API can have."""
+        return id_of(self.http, self.id_form, raw, where)
+
+    def made_of(self, what: str, answer: Any) -> Made:
+        """The id out of the answer to a create; Unclear when it has none, for something may have been made."""
+        return made_of(self.http, self.id_form, what, answer)
+
+    def status(self, raw: Mapping[str, Any], where: str = "") -> Status:
         """What the API's word means to us; an object without one is ready."""
-        word = raw.get("status")
-        if word is None or word in self.ready:
+        if (word := raw.get("status")) is None or text(word, f"{where}.status" if where else "status") in self.ready:
             return Status.READY
         return Status.FAILED if word in self.failed else Status.PENDING
 
-    def facts(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
         """What is good to know and cannot be declared."""
         return {}
 
@@ -187,8 +234,9 @@ class Rest:
 
         `address` is for progress, and for what of a long create must be kept to be continued.
         """
-        body = self.body(kind, fields, stamp)
-        return made_of(await self.http.request("POST", self._collection(kind, parent_id), json=body))
+        path = self._collection(kind, parent_id)
+        answer = await self.http.request("POST", path, json=self.body(kind, fields, stamp))
+        return self.made_of(f"POST {path}", answer)
 
     async def create_many(
         self, kind: type[Kind], parent_id: str | None, many: Sequence[tuple[Mapping[str, Any], Stamp | None]]
@@ -263,17 +311,42 @@ class Rest:
         await self.http.request(method, path, json={field.wire: list(ids)}, repeatable=True)
 
     def _collection(self, kind: type[Kind], parent_id: str | None) -> str:
-        return kind.path.replace("{parent}", parent_id or "")
+        return kind.path.replace("{parent}", segment(parent_id or ""))
 
     def _object(self, kind: type[Kind], id: str, parent_id: str | None) -> str:
-        return f"{self._collection(kind, parent_id)}/{id}"
+        return f"{self._collection(kind, parent_id)}/{segment(id)}"
 
 
-def made_of(answer: Any) -> Made:
-    """The id out of the answer to a create; Unclear when it has none, for something may have been made."""
-    if isinstance(answer, Mapping) and isinstance(answer.get("_id"), str):
-        return Made(answer["_id"])
-    raise Unclear("the answer to the create has no id")
+def id_of(http: Http, form: re.Pattern[str], raw: Any, where: str = "") -> str:
+    """As `Rest.id_of`, for what is made in more than one request."""
+    place = f"{where}._id" if where else "_id"
+    id = identifier(mapping(raw, where).get("_id"), place, form)
+    if http.veiled(id) != id:  # a server that gives our own key back: it is not to be shown, kept or sent on
+        raise Unexpected(place, "what is secret")
+    return id
+
+
+def made_of(http: Http, form: re.Pattern[str], what: str, answer: Any) -> Made:
+    """As `Rest.made_of`."""
+    with answer_to(what, Unclear):
+        return Made(id_of(http, form, answer))
+
+
+def page_counts(answer: Any, asked: int) -> tuple[int, int, int]:
+    """Of a page of a list: how many objects there are in all, how many pages, how many objects in a page (`asked`
+    for, unless the server says what it gave). Raises Unexpected when they contradict each other."""
+    info = mapping(mapping(answer, "").get("page_info"), "page_info")
+    total = whole(info.get("total_results"), "page_info.total_results")
+    told = info.get("limit_per_page")
+    limit = asked if told is None else whole(told, "page_info.limit_per_page", least=1)
+    if limit > MOST_IN_PAGE:
+        raise Unexpected("page_info.limit_per_page", f"more than {MOST_IN_PAGE} objects in a page")
+    pages = whole(info.get("total_page"), "page_info.total_page")
+    if (due := -(-total // limit)) != pages and (due, pages) != (0, 1):
+        raise Unexpected("page_info.total_page", f"{total} objects in pages of {limit} are {due} pages, not {pages}")
+    if pages > MOST_PAGES:
+        raise Unexpected("page_info.total_page", f"more than {MOST_PAGES} pages")
+    return total, pages, limit
 
 
 def stamp_to_wire(stamp: Stamp | None) -> dict[str, str]:

@@ -131,6 +131,10 @@ class Http:
         except (httpx.InvalidURL, ValueError) as error:
             raise Unreachable(f"the address of the API cannot be used: {self._veil(str(error))}") from None
 
+    def veiled(self, text: str) -> str:
+        """The text as it may be shown: what of it is secret here is hidden."""
+        return self._veil.hide(text)
+
     @property
     def rate_per_s(self) -> float | None:
         """How many requests per second the API takes, as far as it has said so by refusing some."""

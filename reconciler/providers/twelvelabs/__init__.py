@@ -7,6 +7,7 @@ the API differ, the newest is sent and the older ones are tolerated.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
@@ -36,11 +37,12 @@ from reconciler.kind import (
 )
 from reconciler.model import Live, Resource, Secret, Stamp, Status
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
-from reconciler.providers.twelvelabs.limits import SIZES
+from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES
 from reconciler.providers.twelvelabs.media import inspect, lengths
 from reconciler.providers.twelvelabs.tariff import TARIFF
-from reconciler.rest import Finding, Made, Rest, made_of
+from reconciler.rest import Finding, Made, Rest
 from reconciler.upload import Sending
+from reconciler.wire import Unexpected, answer_to, items, mapping, moment_text, number, text, whole
 
 __all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset", "TwelveLabs"]
 
@@ -56,7 +58,7 @@ def _metadata_problem(value: Any, *, lists: bool, drops_empty: bool) -> str | No
     if isinstance(value, str):
         return "an empty string is never stored by the API; leave the key out" if drops_empty and not value else None
     if isinstance(value, (bool, float)):
-        return None
+        return None if math.isfinite(value) else "a number that JSON cannot hold; quote it"
     if isinstance(value, int):
         too_big = abs(value) > MAX_SAFE_INTEGER
         return "an integer beyond 53 bits loses digits on the way; quote it" if too_big else None
@@ -119,9 +121,11 @@ class Asset(
     """What the bytes are."""
     filename: Annotated[Name | None, CREATE_ONLY] = None
     """Name that the account shows; the file's own when left out."""
-    hls: Annotated[bool, CREATE_ONLY, Wire("enable_hls"), Read(lambda raw: "hls" in raw)] = False
+    hls: Annotated[bool, CREATE_ONLY, Wire("enable_hls"), Read(lambda raw: raw.get("hls") is not None)] = False
     """Whether the platform makes an HLS stream of it."""
-    thumbnail: Annotated[bool, CREATE_ONLY, Wire("enable_thumbnail"), Read(lambda raw: "thumbnail" in raw)] = False
+    thumbnail: Annotated[
+        bool, CREATE_ONLY, Wire("enable_thumbnail"), Read(lambda raw: raw.get("thumbnail") is not None)
+    ] = False
     """Whether the platform makes a thumbnail of it."""
     metadata: Annotated[TaggedMetadata, MERGE, STAMPED, Wire("user_metadata")] = PydanticField(default_factory=dict)
     """Your own facts about it: strings, numbers, booleans and lists of strings."""
@@ -251,6 +255,7 @@ class TwelveLabs(Rest):
     url_variables = ("TWELVELABS_BASE_URL",)
     key_variables = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY")
     tariff = TARIFF
+    id_form = ID_FORM
     sending: Sending | None = None
     sizes = SIZES
 
@@ -259,12 +264,16 @@ class TwelveLabs(Rest):
         """What proves who we are."""
         return {"x-api-key": key}
 
-    def facts(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        system = raw.get("system_metadata") or {}
-        facts = {name: raw.get(name, system.get(name)) for name in FACTS}
-        if isinstance(error := raw.get("error"), Mapping):
-            facts["error"] = error.get("message")
-        return {name: value for name, value in facts.items() if value is not None}
+    def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        system = raw.get("system_metadata")
+        system = {} if system is None else mapping(system, f"{where}.system_metadata")
+        found = {name: raw.get(name, system.get(name)) for name in (*MEASURES, *WORDS)}
+        facts = {name: number(found[name], f"{where}.{name}") for name in MEASURES if found[name] is not None}
+        words = {name: moment_text(found[name], f"{where}.{name}") for name in WORDS if found[name] is not None}
+        error = raw.get("error")
+        if isinstance(error, Mapping) and error.get("message") is not None:
+            words["error"] = text(error["message"], f"{where}.error.message")
+        return facts | words
 
     def name_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> str | None:
         if kind is not Asset:
@@ -307,7 +316,8 @@ class TwelveLabs(Rest):
             return await AssetFiles(self.http, self.sending, self.sizes).create(address, fields, body)
         if "user_metadata" in body:
             body["user_metadata"] = json.dumps(body["user_metadata"])
-        return made_of(await self.http.request("POST", kind.path, form={"method": "url", "url": fields["url"], **body}))
+        form = {"method": "url", "url": fields["url"], **body}
+        return self.made_of(f"POST {kind.path}", await self.http.request("POST", kind.path, form=form))
 
     async def inspect(self, resources: Mapping[str, Resource], making: Collection[str]) -> list[Finding]:
         return await inspect(resources, making, self.sending.files, self.sizes) if self.sending else []
@@ -331,17 +341,22 @@ class TwelveLabs(Rest):
 
     def made_of_bulk(self, kind: type[Kind], bodies: Sequence[Mapping[str, Any]], answer: Any) -> list[Made]:
         """Errors come by index, successes only by name: names are distinct within one call."""
-        try:
-            refused = {int(error["entity_index"]): str(error["error_reason"]) for error in answer.get("errors") or ()}
-            made = {entity["name"]: str(entity["_id"]) for entity in answer.get("entities") or ()}
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Unclear(f"POST {kind.path}/bulk: the answer cannot be read ({error!r})") from error
-        result = []
-        for number, body in enumerate(bodies):
-            if number not in refused and body["name"] not in made:
-                raise Unclear(f"POST {kind.path}/bulk: the answer says nothing of {body['name']!r}")
-            result.append(Made(refused=refused[number]) if number in refused else Made(made[body["name"]]))
-        return result
+        sent, made, refused = [body["name"] for body in bodies], dict[str, str](), dict[str, str]()
+        with answer_to(f"POST {kind.path}/bulk", Unclear):
+            for at, raw in enumerate(items(mapping(answer, "").get("entities"), "entities")):
+                name = text(mapping(raw, f"entities[{at}]").get("name"), f"entities[{at}].name")
+                made[name] = self.id_of(raw, f"entities[{at}]")
+            for at, raw in enumerate(items(answer.get("errors"), "errors")):
+                number = whole(mapping(raw, f"errors[{at}]").get("entity_index"), f"errors[{at}].entity_index")
+                if number >= len(sent):
+                    raise Unexpected(f"errors[{at}].entity_index", f"{number}, and {len(sent)} were sent")
+                refused[sent[number]] = text(raw.get("error_reason"), f"errors[{at}].error_reason")
+            if len({*made.values()}) != len(made) or made.keys() & refused.keys() or not made.keys() <= set(sent):
+                raise Unexpected("entities", "not one answer for each that was sent")
+            for name in sent:
+                if name not in made and name not in refused:
+                    raise Unexpected("entities", f"nothing is said of {name!r}")
+        return [Made(made.get(name, ""), self.http.veiled(refused.get(name, ""))) for name in sent]
 
     async def poll(self, kind: type[Kind], parent_id: str | None, ids: Iterable[str]) -> dict[str, Live]:
         """Assets can be asked for by id, a page of them at once."""
@@ -352,11 +367,11 @@ class TwelveLabs(Rest):
         for start in range(0, len(todo), self.page_size):
             some = todo[start : start + self.page_size]
             page = await self.page(kind, None, 1, {"asset_ids": some})
-            found |= {live.id: live for live in page.objects}
+            found |= {live.id: live for live in page.objects if live.id in some}
         return found
 
 
-FACTS = ("duration", "size", "created_at", "method", "video_count", "total_duration")
+MEASURES, WORDS = ("duration", "size", "video_count", "total_duration"), ("created_at", "method")
 USUAL_CHUNK_BYTES, REPORTED_AT_ONCE = 5 << 20, 50
 SAME_MOMENT_S = 5.0
 """One request makes an upload and its asset; their clocks are the server's."""

@@ -7,6 +7,7 @@ needed to go on is kept by the ledger, and an asset that nobody can complete is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.model import Upload
-from reconciler.providers.twelvelabs.limits import SIZES, Sizes
-from reconciler.rest import Made, made_of
+from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES, Sizes
+from reconciler.rest import Made, made_of, page_counts
 from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, media_type
+from reconciler.wire import Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["AssetFiles", "kind_of_file", "moment", "open_since", "upload_status"]
 
 PATH = "/assets/multipart-uploads"
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "cookie"})
+"""Headers that say where to and how it is sent."""
 
 
 def kind_of_file(name: str) -> str:
@@ -60,7 +65,8 @@ class AssetFiles:
             fields["user_metadata"] = json.dumps(fields["user_metadata"])
         form = Form(fields, path.name, Slice(path, seen, bandwidth=self.sending.bandwidth, on_bytes=tell))
         async with self.sending.slots:
-            return made_of(await self.http.request("POST", "/assets", content=form, headers=form.headers))
+            answer = await self.http.request("POST", "/assets", content=form, headers=form.headers)
+            return made_of(self.http, ID_FORM, "POST /assets", answer)
 
     # In chunks
 
@@ -76,7 +82,7 @@ class AssetFiles:
                 # Metadata may have been changed since it was begun; what is create-only has not.
                 await self.http.request(
                     "PUT",
-                    f"/assets/{begun.asset_id}/user-metadata",
+                    f"/assets/{segment(begun.asset_id)}/user-metadata",
                     json={"user_metadata": body.get("user_metadata", {})},
                 )
                 return Made(begun.asset_id)
@@ -97,24 +103,26 @@ class AssetFiles:
         name = self.sending.files.root.joinpath(file).name
         asked = {"filename": name, **body, "type": kind_of_file(file), "total_size": seen.size_bytes}
         answer = await self.http.request("POST", PATH, json=asked)
-        try:
+        with answer_to(f"POST {PATH}", Unclear):
+            size = whole(mapping(answer, "").get("chunk_size"), "chunk_size", least=1)
+            chunks = whole(answer.get("total_chunks"), "total_chunks", least=1)
+            if chunks != -(-seen.size_bytes // size):
+                raise Unexpected("total_chunks", f"{seen.size_bytes} bytes are not {chunks} chunks of {size}")
             upload = Upload(
-                upload_id=answer["upload_id"],
-                asset_id=answer["asset_id"],
+                upload_id=identifier(answer.get("upload_id"), "upload_id", ID_FORM),
+                asset_id=identifier(answer.get("asset_id"), "asset_id", ID_FORM),
                 address=address,
                 content=seen.sha256,
                 path=file,
                 size_bytes=seen.size_bytes,
                 mtime_ns=seen.mtime_ns,
-                chunk_size=int(answer["chunk_size"]),
-                total_chunks=int(answer["total_chunks"]),
-                headers=dict(answer.get("upload_headers") or {}),
+                chunk_size=size,
+                total_chunks=chunks,
+                headers=_headers(answer.get("upload_headers")),
                 proofs={},
-                expires_at=str(answer.get("expires_at", "")),
+                expires_at=moment_text(answer.get("expires_at") or "", "expires_at"),
             )
             urls = _urls(answer)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Unclear(f"POST {PATH}: the answer cannot be read ({error!r})") from error
         await self.sending.ledger.keep(upload)
         return upload, urls
 
@@ -126,18 +134,16 @@ class AssetFiles:
     async def _give_up(self, upload: Upload) -> None:
         """Nobody can complete it any more: delete its asset, forget it."""
         with suppress(NotFound):
-            await self.http.request("DELETE", f"/assets/{upload.asset_id}")
+            await self.http.request("DELETE", f"/assets/{segment(upload.asset_id)}")
         await self.sending.ledger.drop(upload.upload_id)
 
     # What `Multipart` asks of an API
 
     async def urls(self, upload_id: str, first: int, count: int) -> Mapping[int, str]:
-        path = f"{PATH}/{upload_id}/presigned-urls"
+        path = f"{PATH}/{segment(upload_id)}/presigned-urls"
         answer = await self.http.request("POST", path, json={"start": first, "count": count}, repeatable=True)
-        try:
+        with answer_to(f"POST {path}"):
             return _urls(answer)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ApiError(f"POST {path}: the answer cannot be read ({error!r})") from error
 
     async def put(self, url: str, content: Slice, headers: Mapping[str, str]) -> str:
         """To storage: another host perhaps, and never with our key. Not repeated: the URL is good for one try."""
@@ -158,12 +164,10 @@ class AssetFiles:
             {"chunk_index": it.index, "proof": it.proof, "proof_type": "etag", "chunk_size": it.size_bytes}
             for it in chunks
         ]
-        path = f"{PATH}/{upload_id}"
+        path = f"{PATH}/{segment(upload_id)}"
         answer = await self.http.request("POST", path, json={"completed_chunks": told}, repeatable=True)
-        try:
-            return int(answer["total_completed"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ApiError(f"POST {path}: the answer cannot be read ({error!r})") from error
+        with answer_to(f"POST {path}"):
+            return whole(mapping(answer, "").get("total_completed"), "total_completed")
 
     async def status(self, upload_id: str) -> str:
         return await upload_status(self.http, upload_id)
@@ -171,11 +175,13 @@ class AssetFiles:
 
 async def upload_status(http: Http, upload_id: str) -> str:
     """`active`, `completed`, `failed`, `expired`, or `gone` when the API knows nothing of it."""
+    path = f"{PATH}/{segment(upload_id)}"
     try:
-        answer = await http.request("GET", f"{PATH}/{upload_id}", query={"page_limit": 1})
+        answer = await http.request("GET", path, query={"page_limit": 1})
     except NotFound:
         return "gone"
-    return str(answer.get("status", "")) if isinstance(answer, Mapping) else ""
+    with answer_to(f"GET {path}"):
+        return text(mapping(answer, "").get("status"), "status")
 
 
 async def open_since(http: Http) -> list[datetime]:
@@ -184,11 +190,10 @@ async def open_since(http: Http) -> list[datetime]:
     number, pages = 1, 1
     while number <= pages:
         answer = await http.request("GET", PATH, query={"page": number, "page_limit": 50})
-        try:
-            pages = int(answer["page_info"]["total_page"])
-            found += [when for row in answer["data"] if (when := moment(row.get("created_at")))]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ApiError(f"GET {PATH}: the answer is no page of a list (no {error})") from error
+        with answer_to(f"GET {PATH}"):
+            _, pages, _ = page_counts(answer, 50)
+            rows = [mapping(row, f"data[{at}]") for at, row in enumerate(items(answer.get("data"), "data"))]
+        found += [when for row in rows if (when := moment(row.get("created_at")))]
         number += 1
     return found
 
@@ -203,4 +208,21 @@ def moment(text: Any) -> datetime | None:
 
 
 def _urls(answer: Any) -> dict[int, str]:
-    return {int(item["chunk_index"]): str(item["url"]) for item in answer.get("upload_urls") or ()}
+    urls = {}
+    for at, raw in enumerate(items(mapping(answer, "").get("upload_urls"), "upload_urls")):
+        where = f"upload_urls[{at}]"
+        index = whole(mapping(raw, where).get("chunk_index"), f"{where}.chunk_index", least=1)
+        urls[index] = text(raw.get("url"), f"{where}.url")
+    return urls
+
+
+def _headers(told: Any) -> dict[str, str]:
+    """What storage wants to be sent with each chunk: as headers can be, and none that decides how we send."""
+    headers = {} if told is None else dict(mapping(told, "upload_headers"))
+    for name, value in headers.items():
+        text(value, "upload_headers")
+        if not (HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable() and value == value.strip()):
+            raise Unexpected("upload_headers", "a header that cannot be sent")
+        if name.lower() in OURS:
+            raise Unexpected("upload_headers", f"{name} is not the server's to say")
+    return headers

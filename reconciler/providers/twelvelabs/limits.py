@@ -7,12 +7,16 @@ figure stands here: what is refused before anything is sent costs nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FRAMES", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "Length", "Sizes"]
+__all__ = ["FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "Length", "Sizes"]
 
 MB, GB = 10**6, 10**9
+
+ID_FORM = re.compile(r"[0-9A-Za-z_-]{8,64}")
+"""24 hexadecimal digits, or a prefix and a UUID, in all samples; nothing promises it, so this is wider."""
 
 
 @dataclass(frozen=True, slots=True)

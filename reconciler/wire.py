@@ -1,0 +1,193 @@
+"""Our values and the API's: what is sent of a field, and what is read, each answer checked once where it comes in.
+
+What is used of an answer has the type that it must have, or the whole answer is refused by an error that names request
+and place. What is not used may be there or not: APIs grow. `null` is "not there". Nothing of a bad answer is repeated
+in an error: a server may put anything there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.errors import ApiError
+from reconciler.kind import Field, Part
+
+__all__ = [
+    "MOST_NUMBER",
+    "Unexpected",
+    "answer_to",
+    "fields_of",
+    "flag",
+    "from_wire",
+    "identifier",
+    "items",
+    "mapping",
+    "moment_text",
+    "number",
+    "segment",
+    "text",
+    "to_wire",
+    "whole",
+]
+
+MOST_NUMBER = 10**15
+"""Sizes, counts and seconds beyond are no sizes, counts and seconds."""
+DEEPEST_VALUE = 16
+"""How deep a value that people store (metadata) may be nested."""
+LONGEST_ID = 200
+ANY_ID = re.compile(rf"[!-~]{{1,{LONGEST_ID}}}")
+"""What can be an id at all: printable, without spaces, and of a length that fits into an address."""
+NAMES = {str: "a text", bool: "true or false", dict: "an object", list: "a list", int: "a number", float: "a number"}
+
+
+class Unexpected(ValueError):
+    """Part of an answer is not what it must be; `where` is the place in it."""
+
+    def __init__(self, where: str, wrong: str) -> None:
+        self.where, self.wrong = where, wrong
+        super().__init__(f"{where}: {wrong}" if where else wrong)
+
+
+@contextmanager
+def answer_to(what: str, error: type[ApiError] = ApiError) -> Iterator[None]:
+    """What is read inside is the answer to `what`; what is unexpected in it becomes this error."""
+    try:
+        yield
+    except Unexpected as unexpected:
+        raise error(f"{what}: the answer is not what it must be ({unexpected})") from None
+
+
+def _came(value: Any, due: str) -> str:
+    came = "null" if value is None else NAMES.get(type(value), "something else")
+    return f"{came} where {due} is due"
+
+
+def mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """An object."""
+    if not isinstance(value, Mapping):
+        raise Unexpected(where, _came(value, "an object"))
+    return value
+
+
+def items(value: Any, where: str) -> list[Any]:
+    """A list; null is an empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Unexpected(where, _came(value, "a list"))
+    return value
+
+
+def text(value: Any, where: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise Unexpected(where, _came(value, "a text"))
+    return value
+
+
+def flag(value: Any, where: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Unexpected(where, _came(value, "true or false"))
+    return value
+
+
+def number(value: Any, where: str) -> float:
+    """A number that counts or measures: not negative, and not beyond anything there is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unexpected(where, _came(value, "a number"))
+    if not 0 <= value <= MOST_NUMBER:
+        raise Unexpected(where, f"a number that is not between 0 and {MOST_NUMBER}")
+    return value
+
+
+def whole(value: Any, where: str, *, least: int = 0) -> int:
+    """A whole number, as a count or a size is."""
+    counted = number(value, where)
+    if counted != int(counted) or counted < least:
+        raise Unexpected(where, f"a number that is not a whole one of at least {least}")
+    return int(counted)
+
+
+def identifier(value: Any, where: str, form: re.Pattern[str] = ANY_ID) -> str:
+    """An id: what can stand in an address, and nothing else."""
+    if not form.fullmatch(text(value, where)) or value in (".", ".."):
+        raise Unexpected(where, "a text that is not a valid id")
+    return str(value)
+
+
+def moment_text(value: Any, where: str) -> str:
+    """A point in time, as it is written: short, and printable."""
+    if len(text(value, where)) > LONGEST_ID or not value.isprintable():
+        raise Unexpected(where, "a text that is not a point in time")
+    return str(value)
+
+
+def segment(id: str) -> str:
+    """An id as part of a path: it is one step of it, whatever stands in it."""
+    return quote(id, safe="")
+
+
+# Fields
+
+
+def to_wire(field: Field, value: Any) -> Any:
+    """Our value as the API wants it; references must be ids already."""
+    if field.part is None or value is None:
+        return value
+    if field.many:
+        return [_part_to_wire(field.part, item) for item in value]
+    return _part_to_wire(field.part, value)
+
+
+def _part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {name: value.get(name, field.default) for name, field in part.parts.items()}
+    return {
+        part.parts[name].wire: to_wire(part.parts[name], inner) for name, inner in filled.items() if inner is not None
+    }
+
+
+def fields_of(specs: Mapping[str, Field], raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The live values of these fields out of the object's JSON, under our names."""
+    return {name: from_wire(field, raw, where) for name, field in specs.items()}
+
+
+def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
+    """The live value of one field out of the object's JSON; None when it is not there. Raises Unexpected."""
+    if field.read:
+        return field.read.how(raw)
+    value, place = raw.get(field.wire), f"{where}.{field.wire}" if where else field.wire
+    if value is None:
+        return None
+    if field.many:
+        return [_one(field, item, f"{place}[{at}]") for at, item in enumerate(items(value, place))]
+    return _one(field, value, place)
+
+
+def _one(field: Field, value: Any, where: str) -> Any:
+    if field.part is not None:
+        raw = mapping(value, where)
+        read = {name: from_wire(inner, raw, where) for name, inner in field.part.parts.items()}
+        return {name: inner for name, inner in read.items() if inner is not None}
+    if field.ref:
+        return identifier(value, where)
+    if field.shape is dict:
+        return _stored(mapping(value, where), where)
+    if field.shape is str:
+        return text(value, where)
+    return flag(value, where) if field.shape is bool else _stored(value, where)
+
+
+def _stored(value: Any, where: str, depth: int = 0) -> Any:
+    """What people store: any JSON, but not deeper than whatever compares and shows it can go."""
+    if depth > DEEPEST_VALUE:
+        raise Unexpected(where, f"a value that is nested more than {DEEPEST_VALUE} deep")
+    if isinstance(value, Mapping):
+        return {key: _stored(item, where, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_stored(item, where, depth + 1) for item in value]
+    return value
