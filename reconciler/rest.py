@@ -321,7 +321,7 @@ def id_of(http: Http, form: re.Pattern[str], raw: Any, where: str = "") -> str:
     """As `Rest.id_of`, for what is made in more than one request."""
     place = f"{where}._id" if where else "_id"
     id = identifier(mapping(raw, where).get("_id"), place, form)
-    if http.veiled(id) != id:  # a server that gives our own key back: it is not to be shown, kept or sent on
+    if http.holds_key(id):  # a server that gives our own key back: it is not to be shown, kept or sent on
         raise Unexpected(place, "what is secret")
     return id
 

@@ -63,7 +63,7 @@ def answer_to(what: str, error: type[ApiError] = ApiError) -> Iterator[None]:
 
 def _came(value: Any, due: str) -> str:
     came = "null" if value is None else NAMES.get(type(value), "something else")
-    return f"{came} where {due} is due"
+    return f"{came} came where {due} is due"
 
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:

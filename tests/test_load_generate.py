@@ -411,3 +411,12 @@ def test_names_and_values_that_cannot_be_written_down_are_refused(loaded: Loadin
         "stack.yaml:4:21: assets/m: files: \"media/*\" holds 'media/a\\udcff.mp4', a name that is not UTF-8; rename it",
         'stack.yaml:5:13: "HALF" in the environment is not UTF-8',
     ]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1.5E999"])
+def test_a_number_beyond_json_in_a_side_file_is_refused_where_it_stands(loaded: Loading, number: str) -> None:
+    text = "assets: {m: {files: media/*, metadata_from: sidecar}}"
+
+    assert problems_of(loaded, text, {"media/a.mp4": "", "media/a.json": f'{{"n": {number}}}'}) == [
+        "media/a.json:1:7: assets/m.a.mp4: metadata.n: a number that JSON cannot hold; quote it"
+    ]

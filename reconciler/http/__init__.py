@@ -32,6 +32,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
 CONNECT_S = 10.0
 SENDING = "http11.send_request_headers.started"
 """What httpx's transport says when it is connected and the first byte is about to leave."""
+SHORTEST_KEY = 8
+"""What is shorter stands in ids and names by chance."""
 KEPT_OPEN_S = 4.0
 """Less than servers commonly keep an idle connection: what is sent on one that they just close may have arrived."""
 
@@ -102,6 +104,7 @@ class Http:
         self.sent = self.sent_writes = 0
         self._clock, self._attempts = clock, attempts
         self._hints = {401: key_hint or "check the API key"}
+        self._keys = tuple(headers.values())
         self._veil = Veil((*headers.values(), *secrets_in(base_url)))
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._pace = Pace(clock)
@@ -131,9 +134,9 @@ class Http:
         except (httpx.InvalidURL, ValueError) as error:
             raise Unreachable(f"the address of the API cannot be used: {self._veil(str(error))}") from None
 
-    def veiled(self, text: str) -> str:
-        """The text as it may be shown: what of it is secret here is hidden."""
-        return self._veil.hide(text)
+    def holds_key(self, text: str) -> bool:
+        """Whether what we prove ourselves with stands in a text that a server sent."""
+        return any(len(key) >= SHORTEST_KEY and key in text for key in self._keys)
 
     @property
     def rate_per_s(self) -> float | None:

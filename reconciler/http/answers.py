@@ -61,15 +61,10 @@ class Veil:
 
     def __call__(self, text: str, most: int = SHOWN_CHARACTERS) -> str:
         """The text in one line, without secrets, and only then cut: half a key is a secret too."""
-        text = self.hide(text)
-        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-        return line if len(line) <= most else line[: most - 1] + "…"
-
-    def hide(self, text: str) -> str:
-        """The same text without secrets."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+        return line if len(line) <= most else line[: most - 1] + "…"
 
     def bare(self, error: Exception) -> Exception:
         """The same error for a chain of causes: without its request, its frames, and the text that it was found in."""

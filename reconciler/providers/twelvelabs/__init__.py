@@ -40,6 +40,7 @@ from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, mome
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES
 from reconciler.providers.twelvelabs.media import inspect, lengths
 from reconciler.providers.twelvelabs.tariff import TARIFF
+from reconciler.redact import plain
 from reconciler.rest import Finding, Made, Rest
 from reconciler.upload import Sending
 from reconciler.wire import Unexpected, answer_to, items, mapping, moment_text, number, text, whole
@@ -356,7 +357,7 @@ class TwelveLabs(Rest):
             for name in sent:
                 if name not in made and name not in refused:
                     raise Unexpected("entities", f"nothing is said of {name!r}")
-        return [Made(made.get(name, ""), self.http.veiled(refused.get(name, ""))) for name in sent]
+        return [Made(made.get(name, ""), plain(refused.get(name, ""))) for name in sent]
 
     async def poll(self, kind: type[Kind], parent_id: str | None, ids: Iterable[str]) -> dict[str, Live]:
         """Assets can be asked for by id, a page of them at once."""

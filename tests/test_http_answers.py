@@ -1,0 +1,223 @@
+"""Answers that lie in shape: each is an error that names request and place, and nothing is believed of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from reconciler.errors import ApiError, Rejected, Unclear
+from reconciler.http import Http
+from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
+from reconciler.rest import MOST_PAGES
+from tests.running import NoTime
+
+T = TypeVar("T")
+KEY = "tlk_very_secret_key"
+ID, OTHER = "6a000001bbbbbbbbbbbbbbbb", "6a000002bbbbbbbbbbbbbbbb"
+INFO = {"page": 1, "limit_per_page": 50, "total_page": 1, "total_results": 1}
+ASSET = {"_id": ID, "status": "ready", "filename": "a.mp4", "method": "url", "duration": 60, "created_at": "2026-01-01"}
+INDEX = {"_id": ID, "index_name": "i", "models": [{"model_name": "marengo3.0", "model_options": ["visual"]}]}
+ENTITY = {"_id": ID, "name": "e", "asset_ids": [OTHER], "metadata": {"n": 1}, "status": "ready"}
+
+
+def ask(answer: Any, call: Callable[[TwelveLabs], Awaitable[T]]) -> tuple[T | ApiError, list[str]]:
+    """What becomes of a call that is answered so; and what was asked, as `METHOD path` on the wire."""
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.raw_path.decode().partition('?')[0]}")
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    async def go() -> T | ApiError:
+        transport = httpx.MockTransport(handle)
+        async with Http("https://a.example", headers={"x-api-key": KEY}, transport=transport, clock=NoTime()) as http:
+            try:
+                return await call(TwelveLabs(http, root=Path()))
+            except ApiError as error:
+                return error
+
+    return asyncio.run(go()), asked
+
+
+def page_of(*rows: Any, **info: Any) -> dict[str, Any]:
+    return {"data": list(rows), "page_info": {**INFO, "total_results": len(rows), **info}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        ([], "a list came where an object is due"),
+        ("text", "a text came where an object is due"),
+        ({"data": []}, "page_info: null came where an object is due"),
+        (page_of() | {"page_info": []}, "page_info: a list"),
+        (page_of() | {"data": {"a": 1}}, "data: an object came where a list is due"),
+        (page_of() | {"data": "text"}, "data: a text came where a list is due"),
+        (page_of(None), "data[0]: null came where an object is due"),
+        (page_of(ASSET, 5), "data[1]: a number came where an object is due"),
+        (page_of({**ASSET, "_id": ["x"]}), "data[0]._id: a list came where a text is due"),
+        (page_of({**ASSET, "_id": {"$oid": ID}}), "data[0]._id: an object came"),
+        (page_of({**ASSET, "_id": None}), "data[0]._id: null came"),
+        (page_of({**ASSET, "_id": "a/b?c#d\n"}), "data[0]._id: a text that is not a valid id"),
+        (page_of({**ASSET, "_id": "x" * 500}), "data[0]._id: a text that is not a valid id"),
+        (page_of({**ASSET, "_id": ".."}), "data[0]._id: a text that is not a valid id"),
+        (page_of({**ASSET, "_id": KEY}), "data[0]._id: what is secret"),
+        (page_of({**ASSET, "status": ["ready"]}), "data[0].status: a list"),
+        (page_of({**ASSET, "filename": 5}), "data[0].filename: a number came where a text is due"),
+        (page_of({**ASSET, "user_metadata": "text"}), "data[0].user_metadata: a text came where an object is due"),
+        (page_of({**ASSET, "duration": "long"}), "data[0].duration: a text"),
+        (page_of({**ASSET, "duration": 1e300}), "data[0].duration: a number that is not between"),
+        (page_of({**ASSET, "size": -1}), "data[0].size: a number that is not between"),
+        (page_of({**ASSET, "size": True}), "data[0].size: true or false came where a number is due"),
+        (page_of({**ASSET, "created_at": {"a": 1}}), "data[0].created_at: an object"),
+        (page_of({**ASSET, "created_at": "\x1b]0;x"}), "data[0].created_at: a text that is not a point in time"),
+        (page_of({**ASSET, "system_metadata": 5}), "data[0].system_metadata: a number"),
+        (page_of({**ASSET, "error": {"message": 5}}), "data[0].error.message: a number"),
+        (page_of(ASSET, total_results="1"), "page_info.total_results: a text"),
+        (page_of(ASSET, total_results=1.5), "page_info.total_results: a number that is not a whole one"),
+        (page_of(ASSET, total_results=-1), "page_info.total_results: a number that is not between"),
+        (page_of(ASSET, total_results=None), "page_info.total_results: null"),
+        (page_of(ASSET, total_page=KEY), "page_info.total_page: a text"),
+        (page_of(ASSET, total_page=300_000), "1 objects in pages of 50 are 1 pages, not 300000"),
+        (page_of(ASSET, total_page=0), "1 objects in pages of 50 are 1 pages, not 0"),
+        (page_of(ASSET, limit_per_page=0), "page_info.limit_per_page"),
+        (page_of(ASSET, limit_per_page=10**9), "more than 1000 objects in a page"),
+        (
+            page_of(ASSET, limit_per_page=1, total_results=MOST_PAGES + 1, total_page=MOST_PAGES + 1),
+            f"more than {MOST_PAGES} pages",
+        ),
+        (page_of(*[ASSET] * 3, limit_per_page=2, total_page=2), "data: 3 objects in a page of 2"),
+    ],
+)
+def test_a_page_that_is_none_is_an_error_that_names_request_and_place(answer: Any, place: str) -> None:
+    raised, asked = ask(answer, lambda api: api.page(Asset, None, 1))
+
+    assert type(raised) is ApiError
+    assert str(raised).startswith("GET /assets: the answer is not what it must be (")
+    assert place in str(raised)
+    assert KEY not in str(raised)
+    assert asked == ["GET /assets"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "place"),
+    [
+        (Index, {**INDEX, "models": [5]}, "models[0]: a number came where an object is due"),
+        (Index, {**INDEX, "models": {"a": 1}}, "models: an object came where a list is due"),
+        (Index, {**INDEX, "models": [{"model_name": ["m"]}]}, "models[0].model_name: a list"),
+        (Index, {**INDEX, "models": [{"model_name": "m", "model_options": [[]]}]}, "models[0].model_options[0]"),
+        (Index, {**INDEX, "index_name": {}}, "index_name: an object"),
+        (Index, {**INDEX, "addons": "thumbnail"}, "addons: a text came where a list is due"),
+        (Entity, {**ENTITY, "asset_ids": 5}, "asset_ids: a number came where a list is due"),
+        (Entity, {**ENTITY, "asset_ids": [None]}, "asset_ids[0]: null"),
+        (Entity, {**ENTITY, "metadata": ["n"]}, "metadata: a list"),
+        (IndexedAsset, {"_id": ID, "asset_id": 7}, "asset_id: a number"),
+        (EntityCollection, {"_id": ID, "name": "c", "description": False}, "description: true or false"),
+        (Asset, {**ASSET, "_id": OTHER}, "_id: that of another object than was asked for"),
+        (Asset, [ASSET], "a list came where an object is due"),
+        (Asset, {"status": "ready"}, "_id: null came where a text is due"),
+    ],
+)
+def test_an_object_that_is_none_is_an_error_that_names_request_and_place(kind: Any, raw: Any, place: str) -> None:
+    parent = OTHER if kind.parent else None
+
+    raised, asked = ask(raw, lambda api: api.get(kind, ID, parent))
+
+    assert type(raised) is ApiError
+    assert place in str(raised)
+    assert str(raised).startswith(f"{asked[0]}: the answer is not what it must be (")
+
+
+def test_metadata_that_is_nested_without_end_is_an_error() -> None:
+    nested: Any = 1
+    for _ in range(60):
+        nested = {"a": [nested]}
+
+    raised, _ = ask(page_of({**ASSET, "user_metadata": {"x": nested}}), lambda api: api.page(Asset, None, 1))
+
+    assert "data[0].user_metadata: a value that is nested more than 16 deep" in str(raised)
+
+
+def test_null_is_not_there_and_what_is_not_known_is_let_through() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("hls", "thumbnail", "user_metadata", "duration", "size", "error", "system_metadata")
+    )
+    page, _ = ask(page_of({**ASSET, **nothing, "news": [{}]}) | {"more": 1}, lambda api: api.page(Asset, None, 1))
+    bare, _ = ask(page_of(ASSET), lambda api: api.page(Asset, None, 1))
+    empty, _ = ask(page_of(total_page=0) | {"data": None}, lambda api: api.page(Asset, None, 1))
+
+    assert not isinstance(page, ApiError) and not isinstance(bare, ApiError) and not isinstance(empty, ApiError)
+    assert page.objects[0].fields == {**bare.objects[0].fields, "metadata": None}
+    assert (page.objects[0].fields["hls"], page.objects[0].fields["thumbnail"]) == (False, False)
+    assert (empty.objects, empty.total) == ((), 0)
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], "x", 5, {"_id": None}, {"_id": ["x"]}, {"_id": "x"}, {"_id": "a/b?c#d"}, {"_id": KEY}, {"_id": "x" * 999}],
+)
+def test_a_create_that_is_answered_without_an_id_is_unclear(answer: Any, status: int) -> None:
+    raised, asked = ask(
+        httpx.Response(status, json=answer),
+        lambda api: api.create(EntityCollection, {"name": "c"}, None, None),
+    )
+
+    assert type(raised) is Unclear
+    assert str(raised).startswith("POST /entity-collections: the answer is not what it must be (")
+    assert KEY not in str(raised)
+    assert len(asked) == 1
+
+
+MADE = [{"_id": ID, "name": "a"}, {"_id": OTHER, "name": "b"}]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        {"entities": "text"},
+        {"entities": MADE[:1]},
+        {"entities": [MADE[0], 5]},
+        {"entities": [MADE[0], {"_id": ID, "name": "b"}]},
+        {"entities": [MADE[0], {"_id": OTHER, "name": "c"}]},
+        {"entities": [MADE[0], {"_id": "..", "name": "b"}]},
+        {"entities": MADE, "errors": [{"entity_index": 0, "error_reason": "no"}]},
+        {"entities": MADE[:1], "errors": [{"entity_index": 7, "error_reason": "no"}]},
+        {"entities": MADE[:1], "errors": [{"entity_index": -1, "error_reason": "no"}]},
+        {"entities": MADE[:1], "errors": [{"entity_index": "1", "error_reason": "no"}]},
+        {"entities": MADE[:1], "errors": [{"entity_index": 1, "error_reason": ["no"]}]},
+        {"entities": MADE[:1], "errors": {"entity_index": 1}},
+    ],
+)
+def test_a_bulk_create_that_does_not_say_what_became_of_each_is_unclear(answer: Any) -> None:
+    many = [({"name": name, "assets": [ID]}, None) for name in "ab"]
+
+    raised, _ = ask(answer, lambda api: api.create_many(Entity, ID, many))
+
+    assert type(raised) is Unclear
+    assert "/entities/bulk: the answer is not what it must be (" in str(raised)
+
+
+def test_an_id_is_one_step_of_a_path_whatever_stands_in_it() -> None:
+    gone = httpx.Response(404)
+
+    for id, quoted in (("a/b?c#d", "a%2Fb%3Fc%23d"), ("..%2f", "..%252f"), ("ä b", "%C3%A4%20b")):
+        _, asked = ask(gone, partial(TwelveLabs.get, kind=IndexedAsset, id=id, parent_id=id))
+        _, deleted = ask(gone, partial(TwelveLabs.delete, kind=Asset, id=id, parent_id=None))
+        assert asked == [f"GET /indexes/{quoted}/indexed-assets/{quoted}"]
+        assert deleted == [f"DELETE /assets/{quoted}"]
+
+
+def test_an_id_that_the_api_does_not_take_says_how_to_forget_it() -> None:
+    refused = httpx.Response(400, json={"code": "parameter_invalid", "message": "The id parameter is invalid."})
+
+    raised, _ = ask(refused, lambda api: api.get(Index, "x", None))
+
+    assert type(raised) is Rejected
+    assert "`reconciler state rm ADDRESS` forgets it" in str(raised)
