@@ -332,12 +332,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one address fared: `done`, `failed` or `skipped`, with what to know about it."""
+    """How one address fared: `done`, `begun` (a part of it was done, the next run does the rest), `failed` or
+    `skipped`, with what to know about it. `wrote`: something of it was done, whatever came then."""
 
     address: str
     action: Action
     result: str
     message: str = ""
+    wrote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,11 +351,22 @@ class Report:
     interrupted: bool = False
     requests: int = 0
     writes: int = 0
+    failure_code: int = 1
+    """The exit code of a failure before which nothing was done."""
 
     @property
     def failed(self) -> bool:
-        """Whether anything failed or was skipped."""
+        """Whether anything was not done to its end."""
         return any(outcome.result != "done" for outcome in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done · 130 interrupted · 7 something was done, not all · else what the failure means."""
+        if self.interrupted:
+            return 130
+        if not self.failed:
+            return 0
+        return 7 if any(outcome.wrote for outcome in self.outcomes) else self.failure_code
 
 
 @dataclass(frozen=True, slots=True)

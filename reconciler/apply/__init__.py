@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 
 from reconciler.apply.before import inspected, lengths, problem_at
 from reconciler.apply.find import Finder
 from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
 from reconciler.apply.write import Writer
-from reconciler.errors import ReconcilerError, StateError, Unauthorised
+from reconciler.errors import RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 
 __all__ = [
@@ -31,6 +32,9 @@ __all__ = [
     "problem_at",
     "unfinished",
 ]
+
+
+APPLIED_IN_PART = 7
 
 
 class Walk:
@@ -49,6 +53,10 @@ class Walk:
         self.lost: dict[str, str] = {}
         """step → why it is not done: what failed, for it or for a step that it waits for"""
         self.results: dict[str, Outcome] = {}
+        self.written: set[str] = set()
+        """Addresses of which something was done"""
+        self.codes: set[int] = set()
+        """Exit codes of what failed"""
         self.stopping = False
         self.fatal: ReconcilerError | None = None
         self._ready = deque(id for id, count in self.unmet.items() if count == 0)
@@ -80,7 +88,14 @@ class Walk:
             interrupted=self.stopping and self.fatal is None,
             requests=self.run.provider.http.sent,
             writes=self.run.provider.http.sent_writes,
+            failure_code=self._failure_code(),
         )
+
+    def _failure_code(self) -> int:
+        """What the failures mean, if they all mean the same. Who is told to come back later has begun, at least."""
+        if isinstance(self.fatal, RateLimited):
+            return APPLIED_IN_PART
+        return self.codes.pop() if len(self.codes) == 1 else 1
 
     def _start(self) -> bool:
         """Start what can be started; whether anything is under way."""
@@ -132,18 +147,23 @@ class Walk:
             return
         error = task.exception()
         if isinstance(error, Failures):
+            self.codes.add(error.exit_code)
+            self.written |= {it for it in step.addresses if it not in error.by_address and it not in self.run.bad}
             for address, why in error.by_address.items():
                 self._mark(address, "failed", why)
         elif isinstance(error, ReconcilerError):
             self.lost[id] = str(error)
+            self.codes.add(error.exit_code)
             for address in step.addresses:
                 self._mark(address, "failed", str(error))
-            if isinstance(error, Unauthorised | StateError):
+            if isinstance(error, Unauthorised | StateError) or (isinstance(error, RateLimited) and error.resumes):
                 self.fatal = error
                 self.stop()
         elif error is not None:
             raise error
         else:
+            if step.writes:
+                self.written |= {address for address in step.addresses if address not in self.run.bad}
             self.run.say("done", step.addresses[0], step.verb)
         self._release(id)
 
@@ -172,13 +192,20 @@ class Walk:
         for change in self.run.plan.changes:
             address = change.address
             if address in self.results:
-                yield self.results[address]
+                yield self._told(self.results[address])
             elif address in unfinished:
-                yield Outcome(address, change.action, "skipped", str(self.fatal) if self.fatal else "interrupted")
+                why = str(self.fatal) if self.fatal else "interrupted"
+                yield self._told(Outcome(address, change.action, "skipped", why))
             else:
-                yield Outcome(address, change.action, "done")
+                yield Outcome(address, change.action, "done", wrote=True)
         changed = {change.address for change in self.run.plan.changes}
-        yield from (outcome for address, outcome in self.results.items() if address not in changed)
+        yield from (self._told(outcome) for address, outcome in self.results.items() if address not in changed)
+
+    def _told(self, outcome: Outcome) -> Outcome:
+        """As it was: what was skipped after a part of it was done is begun."""
+        if outcome.address not in self.written:
+            return outcome
+        return replace(outcome, wrote=True, result="begun" if outcome.result == "skipped" else outcome.result)
 
     def _left(self) -> Iterable[str]:
         """Steps that never started, or were cancelled."""

@@ -381,8 +381,4 @@ def result(stack: Stack, survey: Survey, report: Report | None, form: str) -> in
         click.echo(as_json.dumps(as_json.report_json(stack.name, report)))
     elif form == "text" and (survey.plan.changes or report.failed):
         click.echo("\n" + text.report_text(report))
-    if report.interrupted:
-        return 130
-    if not report.failed:
-        return 0
-    return 7 if any(outcome.result == "done" for outcome in report.outcomes) else 1
+    return report.exit_code

@@ -109,7 +109,7 @@ def report_json(stack: str, report: Report) -> dict[str, Any]:
         "run": report.run,
         "result": "interrupted" if report.interrupted else "partial" if report.failed else "done",
         "outcomes": [
-            {"address": o.address, "action": o.action.value, "result": o.result, "message": o.message}
+            {"address": o.address, "action": o.action.value, "result": o.result, "message": o.message, "wrote": o.wrote}
             for o in report.outcomes
         ],
         "requests": report.requests,

@@ -89,9 +89,14 @@ def report_text(report: Report) -> str:
     """How an apply went: what failed and what was skipped, then a line of counts."""
     lines = [_outcome(outcome) for outcome in report.outcomes if outcome.result != "done"]
     done = sum(outcome.result == "done" for outcome in report.outcomes)
-    failed = sum(outcome.result == "failed" for outcome in report.outcomes)
-    skipped = len(report.outcomes) - done - failed
-    counts = f"{done} done, {failed} failed, {skipped} skipped"
+    begun = sum(outcome.result == "begun" for outcome in report.outcomes)
+    failed = [outcome for outcome in report.outcomes if outcome.result == "failed"]
+    skipped = len(report.outcomes) - done - begun - len(failed)
+    half = sum(outcome.wrote for outcome in failed)
+    counts = (
+        f"{done} done, {f'{begun} begun, ' if begun else ''}"
+        f"{len(failed)} failed{f' ({half} of them half way)' if half else ''}, {skipped} skipped"
+    )
     if report.interrupted:
         lines.append(
             click.style(f"Interrupted: {counts}. What was in flight is recorded; run again to go on.", fg="red")

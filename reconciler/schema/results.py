@@ -204,12 +204,16 @@ def report_schema() -> dict[str, Any]:
                 "type": "array",
                 "items": {
                     "type": "object",
-                    "required": ["address", "action", "result", "message"],
+                    "required": ["address", "action", "result", "message", "wrote"],
                     "properties": {
                         "address": {"type": "string"},
                         "action": {"type": "string"},
-                        "result": {"enum": ["done", "failed", "skipped"]},
+                        "result": {
+                            "enum": ["done", "begun", "failed", "skipped"],
+                            "description": "begun: a part of it was done, the next run does the rest",
+                        },
                         "message": {"type": "string"},
+                        "wrote": {"type": "boolean", "description": "Whether something of it was done"},
                     },
                 },
             },
