@@ -23,7 +23,7 @@ from reconciler.errors import Invalid, Problem, StalePlan
 from reconciler.model import Action, Change, Delta, Plan, Source, Step, Verb, mask, unmask
 from reconciler.reports.json import FORMAT_VERSION, change_json, dumps, plan_json
 
-__all__ = ["Origin", "Saved", "account_of", "check", "read", "render"]
+__all__ = ["Origin", "Saved", "account_of", "check", "moved", "read", "render"]
 
 NOT_COMPARED = ("reason", "facts")
 """Keys of a change that are for people, or that change by themselves."""
@@ -110,7 +110,7 @@ def check(saved: Saved, fresh: Plan, origin: Origin, *, by_others: Collection[st
     if not fresh.changes:
         return tuple(change.address for change in saved.plan.changes)
     done: list[str] = []
-    moved = [*_moved(saved, fresh, by_others, done)]
+    moved = [*_moved(saved.plan, fresh, by_others, done)]
     if not moved and not done and _writes(saved.plan) != _writes(fresh):
         moved = ["the same changes would now be made by other steps"]
     if moved:
@@ -131,23 +131,30 @@ def _elsewhere(saved: Saved, fresh: Plan, origin: Origin) -> Iterator[str]:
         yield "the stack's files or the values of its variables changed since the plan was made; plan again"
 
 
-def _moved(saved: Saved, fresh: Plan, by_others: Collection[str], done: list[str]) -> Iterator[str]:
+def moved(shown: Plan, fresh: Plan) -> list[str]:
+    """What is not any more as it was when a plan was shown, a line for each address."""
+    done: list[str] = []
+    lines = [*_moved(shown, fresh, (), done)]
+    return [*lines, *(f"{address}: somebody else made it so since the plan" for address in done)]
+
+
+def _moved(planned_on: Plan, fresh: Plan, by_others: Collection[str], done: list[str]) -> Iterator[str]:
     """Each address at which the world is not as planned on; fills `done`."""
     now = {change.address: change for change in fresh.changes}
-    for change in saved.plan.changes:
+    for change in planned_on.changes:
         address = change.address
         if address not in now:
             if address in by_others:
                 yield f"{address}: somebody else made it so since the plan"
             else:
                 done.append(address)
-        elif saved.plan.fingerprints.get(address) != fresh.fingerprints.get(address):
+        elif planned_on.fingerprints.get(address) != fresh.fingerprints.get(address):
             yield f"{address}: it was changed in the account since the plan"
         elif now[address].action is not change.action:
             yield f"{address}: planned was {change.action.value}, needed is now {now[address].action.value}"
         elif _compared(now[address]) != _compared(change):
             yield f"{address}: what would be changed is not what was planned"
-    planned = {change.address for change in saved.plan.changes}
+    planned = {change.address for change in planned_on.changes}
     for address in sorted(now.keys() - planned):
         yield f"{address}: {now[address].action.value} is needed now ({now[address].reason}), which was not planned"
 

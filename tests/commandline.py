@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,27 @@ class _Terminal(io.StringIO):
         return True
 
 
+class _Somebody(_Terminal):
+    """Who sits at a terminal, and thinks before answering."""
+
+    def __init__(self, answer: Callable[[], str]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def readline(self, *_: Any) -> str:
+        return self._answer() + "\n"
+
+
 def reconciler(
-    *args: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, terminal: bool = False
+    *args: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    terminal: bool = False,
+    answer: Callable[[], str] | None = None,
 ) -> Said:
     """`reconciler ARGS` in a directory, with nothing in the environment that changes what it does but `env`.
 
-    `terminal` says whether output goes to one; nobody ever sits at it.
+    `terminal` says whether output goes to one; nobody sits at it, unless `answer` gives what they type.
     """
     out, err = (_Terminal(), _Terminal()) if terminal else (io.StringIO(), io.StringIO())
     code = 0
@@ -59,7 +74,7 @@ def reconciler(
         _environment(env or {}),
         contextlib.chdir(cwd or Path.cwd()),
         mock.patch.object(sys, "argv", ["reconciler", *map(str, args)]),
-        mock.patch.object(sys, "stdin", io.StringIO()),
+        mock.patch.object(sys, "stdin", _Somebody(answer) if answer else io.StringIO()),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

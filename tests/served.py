@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,17 @@ class Place:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def run(self, command: str, *args: str | Path, env: Mapping[str, str] | None = None) -> Said:
-        """A command that talks to the account."""
+    def run(
+        self,
+        command: str,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        answer: Callable[[], str] | None = None,
+    ) -> Said:
+        """A command that talks to the account; `answer` is somebody at a terminal."""
         given = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", **(env or {})}
         rest = ("--endpoint", self.served.url, "--poll-interval", "0")
-        return reconciler(command, *args, *rest, cwd=self.directory, env=given)
+        return reconciler(command, *args, *rest, cwd=self.directory, env=given, answer=answer)
 
     def offline(self, command: str, *args: str | Path) -> Said:
         """A command that talks to nobody."""

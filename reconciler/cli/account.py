@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,9 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
                 async with open_session(stack, state, chosen, Consent(adopt=True)) as session:
                     if state.intents() or state.uploads():  # of an interrupted run
                         await settled(session, destroying=False)
-                    survey = await taken_over(session, address, id)
-                    return survey, await confirmed(session, survey, form, verbose, auto_approve, command)
+                    again = partial(taken_over, session, address, id)
+                    survey = await again()
+                    return survey, await confirmed(session, survey, again, form, verbose, auto_approve, command)
 
             survey, report = asyncio.run(run())
     finally:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -279,8 +280,9 @@ def _apply(
                     survey = await settled(session, destroying=destroying)
                     if saved and _already_done(session, saved, survey, form):
                         return survey, None
+                    again = partial(session.survey, destroy=destroying)
                     events = chosen.json_events
-                    return survey, await confirmed(session, survey, form, verbose, auto_approve, command, events)
+                    return survey, await confirmed(session, survey, again, form, verbose, auto_approve, command, events)
 
             survey, report = asyncio.run(run())
     finally:
@@ -318,13 +320,14 @@ async def settled(session: Session, *, destroying: bool) -> Survey:
 async def confirmed(
     session: Session,
     survey: Survey,
+    again: Callable[[], Awaitable[Survey]],
     form: str,
     verbose: bool,
     auto_approve: bool,
     command: str,
     json_events: str | None = None,
 ) -> Report | None:
-    """Show, check, ask, do. None when the answer was no."""
+    """Show, check, ask, look again, do. None when the answer was no."""
     from reconciler.reports import text
     from reconciler.reports.progress import progress
 
@@ -334,8 +337,10 @@ async def confirmed(
         if form == "json":
             click.echo(plan_as(form, survey.plan, whole=True, verbose=True))
         raise Refused(reasons)
-    if survey.plan.changes and not auto_approve and not click.confirm("\nDo this?", default=False):
-        return None
+    if survey.plan.changes and not auto_approve:
+        if not click.confirm("\nDo this?", default=False):
+            return None
+        survey = await _unmoved(survey, again)
     plan, size = survey.plan, int(survey.plan.estimate.get("upload_bytes") or 0)
     with progress(len(plan.steps), upload_bytes=size, quiet=form != "text") as show:
         async with events_to(json_events, plan, command, session.clock) as told:
@@ -352,6 +357,20 @@ async def confirmed(
             if told:
                 told.ended(report)
             return report
+
+
+async def _unmoved(survey: Survey, again: Callable[[], Awaitable[Survey]]) -> Survey:
+    """The same survey anew, after somebody has thought about its plan. Raises StalePlan with what moved meanwhile."""
+    from reconciler.errors import Invalid, StalePlan
+    from reconciler.planfile import moved
+
+    try:
+        fresh = await again()
+    except Invalid as error:
+        raise StalePlan([f"this is wrong since the plan: {problem}" for problem in error.problems]) from error
+    if lines := moved(survey.plan, fresh.plan):
+        raise StalePlan([f"{line}; look at the plan again" for line in lines])
+    return fresh
 
 
 def _stop_on_ctrl_c(walk: Walk) -> None:

@@ -1,0 +1,117 @@
+"""A prompt is a window: what was changed while somebody thought about the plan is seen before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.served import Place, place
+
+BEFORE = """\
+stack: s
+provider: twelvelabs
+assets: {i: {file: i.jpg}}
+indexes: {one: {models: [{name: marengo3.0}]}}
+entity_collections: {t: {entities: {ann: {assets: [i], metadata: {team: Lakers}}}}}
+"""
+AFTER = BEFORE.replace("Lakers", "Bulls").replace("indexes: {one", "indexes: {two") + "# and one goes\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Place]:
+    with place(tmp_path) as made:
+        made.write({"s.yaml": BEFORE, "i.jpg": "bytes"})
+        assert made.apply().code == 0
+        made.write({"s.yaml": AFTER.replace("{two: {models", "{two: {name: second, models")})
+        yield made
+
+
+def ann(here: Place) -> str:
+    (collection,) = here.objects("/entity-collections")
+    (entity,) = here.objects(f"/entity-collections/{collection['_id']}/entities")
+    return f"/entity-collections/{collection['_id']}/entities/{entity['_id']}"
+
+
+def note(here: Place) -> None:
+    here.api.patch(ann(here), json={"metadata": {"team": "Lakers", "note": "by a colleague"}}).raise_for_status()
+
+
+def gone(here: Place) -> None:
+    here.api.delete(ann(here)).raise_for_status()
+
+
+def done_already(here: Place) -> None:
+    metadata = here.api.get(ann(here)).json()["metadata"] | {"team": "Bulls"}
+    here.api.patch(ann(here), json={"metadata": metadata}).raise_for_status()
+
+
+def name_taken(here: Place) -> None:
+    models = [{"model_name": "marengo3.0", "model_options": ["visual", "audio"]}]
+    here.api.post("/indexes", json={"index_name": "second", "models": models}).raise_for_status()
+
+
+def name_taken_for_good(here: Place) -> None:
+    models = [{"model_name": "marengo3.0", "model_options": ["visual"]}]
+    here.api.post("/indexes", json={"index_name": "second", "models": models}).raise_for_status()
+
+
+def other_bytes(here: Place) -> None:
+    here.write({"i.jpg": "other bytes"})
+
+
+THINGS = [note, gone, done_already, name_taken, name_taken_for_good, other_bytes]
+
+
+@pytest.mark.parametrize("meanwhile", THINGS, ids=lambda it: it.__name__)
+def test_what_moved_while_the_prompt_was_open_is_named_and_nothing_is_sent(
+    here: Place, meanwhile: Callable[[Place], None]
+) -> None:
+    sent: list[str] = []
+
+    def answer() -> str:
+        meanwhile(here)
+        sent.extend(here.writes())
+        return "y"
+
+    said = here.run("apply", "--adopt", "--allow-deletes", answer=answer)
+
+    assert said.code == 6, said
+    assert "since the plan" in said.err or "not planned" in said.err
+    assert here.writes() == sent
+
+
+def test_what_has_nothing_to_do_with_the_plan_may_move(here: Place) -> None:
+    def answer() -> str:
+        here.api.post("/entity-collections", json={"name": "theirs"}).raise_for_status()
+        return "y"
+
+    said = here.run("apply", "--allow-deletes", answer=answer)
+
+    assert said.code == 0, said
+    assert here.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_whoever_says_no_is_not_asked_why(here: Place) -> None:
+    sent = here.writes()
+
+    said = here.run("apply", "--allow-deletes", answer=lambda: "n")
+
+    assert said.code == 1
+    assert said.last_line.endswith("Nothing was done.")
+    assert here.writes() == sent
+
+
+def test_an_import_looks_again_too(here: Place) -> None:
+    models = [{"model_name": "marengo3.0", "model_options": ["visual", "audio"]}]
+    id = here.api.post("/indexes", json={"index_name": "theirs", "models": models}).json()["_id"]
+
+    def answer() -> str:
+        here.api.put(f"/indexes/{id}", json={"index_name": "renamed meanwhile"}).raise_for_status()
+        return "y"
+
+    said = here.run("import", "indexes/two", id, answer=answer)
+
+    assert said.code == 6, said
+    assert "indexes/two: it was changed in the account since the plan" in said.err
