@@ -46,12 +46,14 @@ class _Terminal(io.StringIO):
         return True
 
 
-class _Somebody(_Terminal):
-    """Who sits at a terminal, and thinks before answering."""
+class _Somebody:
+    """Who sits at a terminal, and thinks before answering: as much of a standard input as a prompt needs."""
 
     def __init__(self, answer: Callable[[], str]) -> None:
-        super().__init__()
         self._answer = answer
+
+    def isatty(self) -> bool:
+        return True
 
     def readline(self, *_: Any) -> str:
         return self._answer() + "\n"
