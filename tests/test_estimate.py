@@ -181,7 +181,7 @@ def test_the_stack_has_its_own_prices(tmp_path: Path, prices: str, amount: float
 
 def test_a_model_without_a_price_is_counted_and_not_guessed(tmp_path: Path) -> None:
     models = "[{name: marengo3.0}, {name: pegasus1.2}]"
-    bench = Bench(tmp_path, Emulator(vintage="sdk-1.3.6"))
+    bench = Bench(tmp_path, Emulator(vintage="newest"))
 
     cost = indexed_anew(bench, models).estimate["cost"]
 

@@ -48,8 +48,9 @@ def here(tmp_path: Path) -> Iterator[Place]:
 
 def by_hand(here: Place) -> None:
     """An account that somebody filled by clicking."""
-    asset = here.api.post("/assets", files={"method": (None, "direct"), "file": ("Final Game.mp4", b"f" * 50)}).json()
-    face = here.api.post("/assets", files={"method": (None, "direct"), "file": ("LeBron (1).jpg", b"j" * 50)}).json()
+    plain = {"method": "direct", "enable_hls": "false", "enable_thumbnail": "false"}
+    asset = here.api.post("/assets", data=plain, files={"file": ("Final Game.mp4", b"f" * 50)}).json()
+    face = here.api.post("/assets", data=plain, files={"file": ("LeBron (1).jpg", b"j" * 50)}).json()
     for made in (asset, face):
         here.api.get(f"/assets/{made['_id']}")
         here.api.get(f"/assets/{made['_id']}")

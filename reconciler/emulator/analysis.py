@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.emulator.call import Call
-from reconciler.emulator.problems import Problem, gone, invalid, missing
+from reconciler.emulator.models import model_problem, models
+from reconciler.emulator.problems import Problem, invalid, missing
 from reconciler.emulator.reading import Body
 from reconciler.emulator.segment_formats import media_sources, read_definitions
 from reconciler.emulator.sources import Source, media_source
 from reconciler.emulator.synthetic import transcript
 from reconciler.emulator.writer import Definition, Subject, Written, free_text, segmented, structured
 
-__all__ = ["MODELS", "Analysis", "generation_id", "read"]
+__all__ = ["Analysis", "generation_id", "read", "subject_of_video"]
 
-MODELS = {"2026-07": ("pegasus1.2", "pegasus1.5"), "sdk-1.3.6": ("pegasus1.5", "pegasus1.6")}
-"""What is on offer by contract; the first is what is used when none is named."""
 TOKENS = {"pegasus1.2": (2, 4096), "pegasus1.5": (512, 98304), "pegasus1.6": (512, 98304)}
 USUAL_TOKENS, UNLIMITED = 4096, 98304
 SHORTEST_S, LONGEST_S, LONGEST_TASK_S = 4.0, 3600.0, 7200.0
-SHORTEST_WINDOW_S = {"2026-07": 4.0, "sdk-1.3.6": 1.0}
+SHORTEST_WINDOW_S = {False: 4.0, True: 1.0}
+"""Before and since the newest vintage."""
 MOST_BASE64 = 48 * 1024 * 1024
 MOST_IMAGES = 20
 
@@ -45,6 +45,11 @@ class Analysis:
     most_tokens: int
     echo: dict[str, Any]
 
+    def spend(self, call: Call, written: Written) -> None:
+        """What it takes of the plan: minutes looked at, and tokens written."""
+        call.spend("analyze", "media_minutes", (self.subject.end - self.subject.start) / 60)
+        call.spend("analyze", "tokens", written.tokens)
+
     def write(self) -> Written:
         shape = self.shape
         if shape.definitions:
@@ -61,7 +66,10 @@ def generation_id(call: Call) -> str:
 
 def read(call: Call, fields: Body, *, task: bool) -> Analysis:
     """`task`: segments may be asked for, longer videos may be sent, and an unknown asset is a 400, not a 404."""
-    model = fields.choice("model_name", MODELS[call.options.vintage], MODELS[call.options.vintage][0])
+    offered = models(call.options).analyze
+    model = fields.maybe_text("model_name") or offered[0]
+    if model not in offered:
+        raise model_problem(model, offered, call.options)
     mode = fields.choice("analysis_mode", ("general", "time_based_metadata"), "general") if task else "general"
     source, images = _media(call, fields, model, task=task)
     prompt, prompt_echo = _prompt(call, fields, needed=mode == "general")
@@ -119,7 +127,7 @@ def _indexed(call: Call, video_id: str) -> Source:
     video = call.store.get("indexed_asset", video_id)
     index = call.store.at(video.parent) if video else None
     if video is None or index is None:
-        raise gone("video", video_id, 404)
+        raise call.lost("video", video_id, 404)
     if not any(model["model_name"].startswith("pegasus") for model in index.doc["models"]):
         raise Problem(400, "index_not_supported_for_generate", "The index has no model that can generate text.")
     video = call.walker.settle(call.store, video)
@@ -127,6 +135,12 @@ def _indexed(call: Call, video_id: str) -> Source:
         raise invalid(f"The video {video.id} is {video.status}, not ready.")
     about = {**video.doc["media"], "user_metadata": video.doc["user_metadata"], "index_id": index.id}
     return Source("video_id", video.name, about, video.id)
+
+
+def subject_of_video(call: Call, video_id: str, prompt: str) -> Subject:
+    """All of an indexed video, for the endpoints that know nothing else."""
+    source = _indexed(call, video_id)
+    return _subject(call, source, (0.0, source.duration), prompt)
 
 
 def _check_length(source: Source, longest: float) -> None:
@@ -155,7 +169,7 @@ def _window(call: Call, fields: Body, source: Source | None) -> tuple[tuple[floa
     length = source.duration if source else 0.0
     start, end = fields.number("start_time", least=0), fields.number("end_time", least=0)
     first, last = start or 0.0, length if end is None else end
-    least = SHORTEST_WINDOW_S[call.options.vintage]
+    least = SHORTEST_WINDOW_S[call.options.since("newest")]
     if (start is not None or end is not None) and (last > length or last - first < least):
         raise invalid(f"start_time and end_time must be within the video's {length:g} s, and {least:g} s apart.")
     return (first, last), {"start_time": start, "end_time": end}
@@ -206,7 +220,7 @@ def _without_bytes(sent: Any) -> Any:
 
 
 def _most_tokens(call: Call, fields: Body, model: str, *, task: bool) -> int | None:
-    if task and call.options.vintage != "2026-07" and fields.anything("max_tokens") == "unlimited":
+    if task and call.options.since("newest") and fields.anything("max_tokens") == "unlimited":
         return UNLIMITED
     least, most = TOKENS[model]
     return fields.whole("max_tokens", least=least, most=most)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import secrets
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,15 +18,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from reconciler.emulator import steering
-from reconciler.emulator.call import Api, Call, Family, Reply, Route
+from reconciler.emulator.call import Call, Family, Reply, Route
 from reconciler.emulator.clock import Clock, SystemClock
 from reconciler.emulator.families import FAMILIES
 from reconciler.emulator.faults import Faults, Rule, Verdict
 from reconciler.emulator.journal import Journal
-from reconciler.emulator.limits import Limiter
 from reconciler.emulator.line import Line, encoded
 from reconciler.emulator.options import Options, Speed
 from reconciler.emulator.problems import Problem, envelope, invalid
+from reconciler.emulator.rates import Limiter
 from reconciler.emulator.routing import Match, Router
 from reconciler.emulator.store import Store
 from reconciler.emulator.walks import Walker
@@ -32,6 +34,10 @@ from reconciler.emulator.walks import Walker
 __all__ = ["Emulator"]
 
 STEERING = "/_emulator"
+MAIN = ""
+"""The account that there always is."""
+ACCOUNT = re.compile(r"[a-z0-9-]{1,40}")
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded", "")
 
 
 class Emulator:
@@ -42,6 +48,7 @@ class Emulator:
         db: Path | None = None,
         *,
         key: str | None = None,
+        keys: Mapping[str, str] | None = None,
         speed: Speed = "instant",
         seed: int = 0,
         clock: Clock | None = None,
@@ -51,12 +58,18 @@ class Emulator:
     ) -> None:
         """State is in memory, or in the file `db`; `key` is the only one accepted (any, if None).
 
-        `speed` is how statuses move: by being read, or by the clock. `settings` are fields of Options.
+        `keys` are more, each with the name of the account that it opens: every account has objects of its own, and a
+        file of its own beside `db`. `speed` is how statuses move: by being read, or by the clock. `settings` are
+        fields of Options.
         """
         self.key = key
+        self.keys = dict(keys or {})
         self.families = tuple(families)
         tables = "".join(family.tables for family in self.families)
         self.store = Store(db, clock or (SystemClock() if speed == "real" else None), seed, tables)
+        self.stores = {MAIN: self.store}
+        for account in sorted(set(self.keys.values()) - {MAIN}):
+            self.stores[account] = Store(_file_of(db, account), self.clock, seed, tables, account)
         walks = {kind: walk for family in self.families for kind, walk in family.walks.items()}
         self.walker = Walker(walks, speed, (options or Options()).changed(settings))
         self.router = Router(self.families)
@@ -64,7 +77,7 @@ class Emulator:
         self.journal = Journal()
         # A clock of our own stands still between writes, and who was told to wait waits in real time.
         self.limiter = Limiter((clock or SystemClock()).now)
-        self._lagging: dict[int, deque[Store]] = {}
+        self._lagging: dict[tuple[int, str], deque[Store]] = {}
         self._set_up()
 
     @property
@@ -86,7 +99,8 @@ class Emulator:
         """A rule as `faults.KINDS` describes them, e.g. `{"fault": "drop_after", "method": "POST", "count": 1}`."""
         added = self.faults.add(rule)
         if added.fault == "lag":
-            self._lagging[added.id] = deque([self.store.snapshot()], maxlen=added.reads)
+            for account, store in self.stores.items():
+                self._lagging[added.id, account] = deque([store.snapshot()], maxlen=added.reads)
         return added
 
     def clear_faults(self) -> None:
@@ -98,7 +112,8 @@ class Emulator:
 
     def reset(self) -> None:
         """As if just made: no objects, no faults, no log, ids from the start. Options and clock stay."""
-        self.store.clear()
+        for store in self.stores.values():
+            store.clear()
         self.clear_faults()
         self.journal.clear()
         self.limiter.clear()
@@ -106,15 +121,17 @@ class Emulator:
 
     def close(self) -> None:
         self.clear_faults()
-        self.store.close()
+        for store in self.stores.values():
+            store.close()
 
     def _set_up(self) -> None:
-        with self.store.transaction():
-            if not self.store.meta("set_up", 0):
-                for family in self.families:
-                    if family.set_up is not None:
-                        family.set_up(self.store, self.options)
-                self.store.remember(set_up=1, seed=self.store.seed)
+        for store in self.stores.values():
+            with store.transaction():
+                if not store.meta("set_up", 0):
+                    for family in self.families:
+                        if family.set_up is not None:
+                            family.set_up(store, self.options)
+                    store.remember(set_up=1, seed=store.seed)
 
     # -- ASGI
 
@@ -176,15 +193,15 @@ class Emulator:
         body: bytes | FormData = b""
         headers: dict[str, str] = {}
         try:
-            self._check_key(match.api, request.headers)
+            account = self._account(request.headers, match)
             if match.route is None:
                 assert match.problem is not None
                 raise match.problem
-            headers = self.limiter.take(match.route.bucket, self.options, match.route.limited)
+            headers = self.limiter.take(account, match.route.bucket, self.options, match.route.limited)
             body = await _body(request, match.route)
             recorded.see(body, match.route)
-            call = self._call(request, match, verdict, body)
-            reply = self._handle(call, match.route, verdict.lag)
+            call = self._call(request, match, verdict, body, account)
+            reply = self._handle(call, match.route, verdict.lag, account)
             return dataclasses.replace(reply, headers={**headers, **reply.headers})
         except Problem as problem:
             return Reply(problem.status, envelope(problem, usual), {**headers, **problem.headers})
@@ -192,25 +209,31 @@ class Emulator:
             if isinstance(body, FormData):
                 await body.close()
 
-    def _handle(self, call: Call, route: Route, lag: Rule | None) -> Reply:
+    def _handle(self, call: Call, route: Route, lag: Rule | None, account: str) -> Reply:
         """The handler, as one transaction. A list that lags is read for real, and then shown as it was earlier."""
-        with self.store.transaction():
+        with call.store.transaction():
             reply = route.handle(call)
             call.query.done()
         if lag is None or route.method != "GET":
             return reply
-        snapshots = self._lagging[lag.id]
+        snapshots = self._lagging[lag.id, account]
         stale = snapshots[0]
-        snapshots.append(self.store.snapshot())
+        snapshots.append(call.store.snapshot())
         with stale.transaction(keep=False):
             still = dataclasses.replace(self.walker, still=True)
             return route.handle(dataclasses.replace(call, store=stale, walker=still))
 
-    def _call(self, request: Request, match: Match, verdict: Verdict, body: bytes | FormData) -> Call:
+    def _call(self, request: Request, match: Match, verdict: Verdict, body: bytes | FormData, account: str) -> Call:
+        others = [store for name, store in self.stores.items() if name != account]
+        options = self.options
+
+        def spend(family: str, unit: str, amount: float) -> None:
+            self.limiter.spend(account, family, unit, amount, options)
+
         return Call(
-            store=self.store,
+            store=self.stores[account],
             walker=self.walker,
-            options=self.options,
+            options=options,
             path=match.params,
             params=request.query_params,
             headers=request.headers,
@@ -218,14 +241,41 @@ class Emulator:
             base_url=f"{request.scope['scheme']}://{request.headers.get('host', 'emulator')}",
             tweaks=verdict.tweaks,
             fate=verdict.fate,
+            elsewhere=lambda object_id: any(store.has(object_id) for store in others),
+            spend=spend,
         )
 
-    def _check_key(self, api: Api | None, headers: Headers) -> None:
-        if api is None or api.key_header is None:
-            return
+    @property
+    def has_keys(self) -> bool:
+        """Whether only certain keys are accepted."""
+        return self.key is not None or bool(self.keys)
+
+    def opened_by(self, key: str) -> str | None:
+        """The account that a key opens; any key opens the only one, as long as none was given."""
+        if not key:
+            return None
+        if not self.has_keys:
+            return MAIN
+        known = {**self.keys, **({self.key: MAIN} if self.key is not None else {})}
+        found = [account for each, account in known.items() if secrets.compare_digest(each.encode(), key.encode())]
+        return found[0] if found else None
+
+    def _account(self, headers: Headers, match: Match) -> str:
+        """Whose request it is. Raises the 401, and the 404 for what the key, or the vintage, does not have."""
+        api, family = match.api, match.family
+        if api is None:
+            return MAIN
+        if api.key_header is None:
+            upload = match.params.get("upload_id", "")
+            return next((name for name, store in self.stores.items() if store.has(upload)), MAIN)
         key = headers.get(api.key_header, "").strip()
-        if not key or (self.key is not None and key != self.key):
+        account = self.opened_by(key)
+        if account is None:
             raise Problem(401, "api_key_invalid", "The API key is missing, or it is not valid.")
+        denied = {*self.options.denied.get("*", ()), *self.options.denied.get(key, ())}
+        if family is not None and (family.name in denied or not self.options.since(family.since)):
+            raise Problem(404, "endpoint_not_exists", "There is no such endpoint.")
+        return account
 
     def _log(self, recorded: _Recorded, status: int | None, body: bytes) -> None:
         self.journal.add(status=status, response_body=body, **recorded.as_entry())
@@ -258,6 +308,13 @@ class _Recorded:
         return self._entry
 
 
+def _file_of(db: Path | None, account: str) -> Path | None:
+    """The file of another account, beside the main one."""
+    if not ACCOUNT.fullmatch(account):
+        raise ValueError(f"{account!r} is not a valid name of an account: lower-case letters, digits and - only")
+    return None if db is None else db.with_name(f"{db.stem}.{account}{db.suffix}")
+
+
 def _faulty(rule: Rule) -> Reply:
     headers = dict(rule.headers)
     if rule.fault == "rate_limit":
@@ -277,6 +334,10 @@ async def _body(request: Request, route: Route) -> bytes | FormData:
         return b""
     if route.body != "form":
         return await request.body()
+    sent = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if sent not in FORMS:
+        message = f"The content type '{sent[:80]}' is not supported. Please use 'multipart/form-data'."
+        raise Problem(400, "content_type_invalid", message)
     try:
         return await request.form()
     except (MultiPartException, FormParserError, ValueError) as error:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from starlette.datastructures import FormData, Headers, QueryParams
 
-from reconciler.emulator.options import Options
-from reconciler.emulator.problems import Envelope, gone, malformed_id
+from reconciler.emulator.options import VINTAGES, Options, Vintage
+from reconciler.emulator.problems import Envelope, Problem, gone, malformed_id, not_allowed
 from reconciler.emulator.store import Obj, Selection, Store
 from reconciler.emulator.walks import Walk, Walker
 from reconciler.emulator.wire import Fields, Form, Query, parse_json
@@ -80,6 +80,8 @@ class Family:
     walks: Mapping[str, Walk] = field(default_factory=dict)
     tables: str = ""
     api: Api = TWELVELABS
+    since: Vintage = VINTAGES[0]
+    """The first vintage that has it."""
     set_up: Callable[[Store, Options], None] | None = None
     """What a new account already has; run once on an empty store, and after a reset."""
 
@@ -100,6 +102,10 @@ class Call:
     tweaks: ListTweaks = ListTweaks()
     fate: str = ""
     """`failed` or `stuck`, when a fault decided how what this call creates will end."""
+    elsewhere: Callable[[str], bool] = lambda _: False
+    """Whether another account has an object with this id."""
+    spend: Callable[[str, str, float], None] = lambda family, unit, amount: None
+    """Take minutes of media, tokens or requests from what the account's plan has for a family; raises the 429."""
     query: Query = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,8 +132,12 @@ class Call:
             raise malformed_id(f"{kind}_id", object_id)
         found = self.store.get(kind, object_id, parent=parent.seq if parent else None)
         if found is None:
-            raise gone(kind, object_id, status)
+            raise self.lost(kind, object_id, status)
         return self.walker.settle(self.store, found)
+
+    def lost(self, kind: str, object_id: str, status: int) -> Problem:
+        """What is said of an object that is not in this account."""
+        return not_allowed(object_id) if self.elsewhere(object_id) else gone(kind, object_id, status)
 
     def look(self, obj: Obj) -> Obj:
         """`obj` as this read shows it, having moved it along."""

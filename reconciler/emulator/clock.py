@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -47,9 +48,11 @@ class SystemClock:
         self._ahead_s += seconds
 
 
-def rfc3339(seconds: float) -> str:
-    """`2026-01-01T00:00:00.000Z`: the one format in which times leave the emulator."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def rfc3339(seconds: float, *, digits: int = 3) -> str:
+    """`2026-01-01T00:00:00.000Z`, with as many digits of a second as the vendor has there: none, three or nine."""
+    whole = datetime.fromtimestamp(math.floor(seconds) if digits != 3 else seconds, UTC)
+    text = whole.isoformat(timespec="milliseconds" if digits == 3 else "seconds").removesuffix("+00:00")
+    return f"{text}.{int(seconds % 1 * 1e9):09}Z" if digits == 9 else f"{text}Z"
 
 
 def moment(text: str) -> float:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.emulator.call import Call
-from reconciler.emulator.embeddings import MODEL, Plan, check_image, check_length
+from reconciler.emulator.embeddings import Plan, check_image, check_length
+from reconciler.emulator.models import model_problem, models
 from reconciler.emulator.problems import invalid, missing
 from reconciler.emulator.reading import Body
 from reconciler.emulator.sources import Source, media_source
@@ -16,6 +17,7 @@ __all__ = ["Input", "Media", "read_input", "read_media"]
 
 NEWER_MODEL = "marengo3.5"
 OPTIONS = {"audio": ("audio", "transcription"), "video": ("visual", "audio", "transcription")}
+PARTS = ("text", "image", "text_image", "audio", "video", "multi_input")
 TYPES = ("separate_embedding", "fused_embedding")
 MOST_BASE64 = 36 * 1024 * 1024
 MOST_SOURCES, MOST_TOKENS = 10, 500
@@ -41,7 +43,8 @@ class Media:
 
 def read_input(call: Call, fields: Body) -> Input | Media:
     """The one part of the body that `input_type` names; for the immediate answer."""
-    kind = fields.one_of("input_type", ("text", "image", "text_image", "audio", "video", "multi_input"))
+    _check_types(fields)
+    kind = fields.one_of("input_type", PARTS)
     dimensions = _dimensions(call, fields)
     if kind in OPTIONS:
         return _span(call, fields, kind, LONGEST_S, dimensions)
@@ -55,15 +58,26 @@ def read_input(call: Call, fields: Body) -> Input | Media:
 
 def read_media(call: Call, fields: Body) -> Media:
     """Sound or video, for a task."""
+    _check_types(fields)
     kind = fields.one_of("input_type", tuple(OPTIONS))
     return _span(call, fields, kind, LONGEST_TASK_S, _dimensions(call, fields))
 
 
+def _check_types(fields: Body) -> None:
+    """A wrong type is told before anything that is missing."""
+    for name in PARTS:
+        sent = fields.raw.get(name)
+        if sent is not None and not isinstance(sent, dict):
+            received = "array" if isinstance(sent, list) else "string" if isinstance(sent, str) else type(sent).__name__
+            raise invalid(f"The {name} parameter is invalid. received {received}, but expected object")
+
+
 def _dimensions(call: Call, fields: Body) -> int:
     """Of the model; the newer contract lets them be chosen for its newer model."""
-    newer = call.options.vintage != "2026-07"
-    model = fields.one_of("model_name", (MODEL, NEWER_MODEL) if newer else (MODEL,))
-    if newer and model == NEWER_MODEL:
+    model, offered = fields.text("model_name"), models(call.options).embed_v2
+    if model not in offered:
+        raise model_problem(model, offered, call.options)
+    if model == NEWER_MODEL:
         fields.flag("auto_truncate", default=True)
         fields.flag("embedding_uncertainty", default=False)
         return fields.whole("embedding_dimension", least=1, most=4096) or DIMENSIONS
@@ -71,7 +85,7 @@ def _dimensions(call: Call, fields: Body) -> int:
 
 
 def _source(call: Call, part: Body, kind: str) -> Source:
-    too_large = 400 if call.options.vintage == "2026-07" else 413
+    too_large = 413 if call.options.since("newest") else 400
     return media_source(call, part, kind, most=MOST_BASE64, too_large=too_large)
 
 

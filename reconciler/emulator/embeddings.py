@@ -11,9 +11,8 @@ from reconciler.emulator.problems import Problem
 from reconciler.emulator.sources import Source
 from reconciler.emulator.synthetic import DIMENSIONS, segments, vector
 
-__all__ = ["MODEL", "RETENTION_S", "Plan", "check_image", "check_length", "content_vector"]
+__all__ = ["RETENTION_S", "Plan", "check_image", "check_length", "content_vector"]
 
-MODEL = "marengo3.0"
 RETENTION_S = 7 * 24 * 3600.0
 LEAST_SIDE = 128
 

@@ -1,4 +1,4 @@
-"""Results of a search that fill more than one page: kept for an hour, and opened page by page with a token."""
+"""Results of a search that fill more than one page: kept for a quarter of an hour, opened page by page with a token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from reconciler.emulator.store import Obj, Selection
 
 __all__ = ["LIFETIME_S", "Expired", "Unknown", "keep", "opened", "token"]
 
-LIFETIME_S = 3600.0
-TOKEN = re.compile(r"([0-9a-f]{24})-([1-9][0-9]{0,8})")
+LIFETIME_S = 900.0
+FORGOTTEN_S = 24 * 3600.0
+TOKEN = re.compile(r"([0-9a-f]{32})-([0-9]{1,9})")
 
 
 class Unknown(Exception):
@@ -24,14 +25,15 @@ class Expired(Exception):
 
 def keep(call: Call, kind: str, doc: dict[str, Any], *, parent: Obj) -> Obj:
     """Keep what is in `doc`; what nobody can open any more goes at this occasion."""
-    old = Selection(kind, parent=None, where=(("created_at < ?", (call.store.now() - 24 * LIFETIME_S,)),))
+    old = Selection(kind, parent=None, where=(("created_at < ?", (call.store.now() - FORGOTTEN_S,)),))
     for forgotten in call.store.select(old):
         call.store.delete(forgotten)
-    return call.store.insert(kind, doc, parent=parent.seq)
+    return call.store.insert(kind, doc, parent=parent.seq, id=call.store.token(call.store.next(), 32))
 
 
 def token(kept: Obj, page: int) -> str:
-    return f"{kept.id}-{page}"
+    """The vendor counts pages from nought here."""
+    return f"{kept.id}-{page - 1}"
 
 
 def opened(call: Call, kind: str, sent: str) -> tuple[Obj, int]:
@@ -42,4 +44,4 @@ def opened(call: Call, kind: str, sent: str) -> tuple[Obj, int]:
         raise Unknown
     if kept.created_at + LIFETIME_S < call.store.now():
         raise Expired
-    return kept, int(found[2])
+    return kept, int(found[2]) + 1

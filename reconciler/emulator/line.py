@@ -16,6 +16,8 @@ from reconciler.emulator.call import Reply
 
 __all__ = ["Line", "encoded"]
 
+MOST_EXACT = 2**53
+
 
 class Line:
     """One request's way back."""
@@ -59,12 +61,23 @@ class Line:
 
 
 def encoded(reply: Reply) -> bytes:
-    """The body as bytes; nothing for a 204, and what is bytes already stays so."""
+    """The body as bytes; nothing for a 204, and what is bytes already stays so.
+
+    A number that is whole is written without a point, as the vendor's server does whatever its type is.
+    """
     if reply.body is None:
         return b""
     if isinstance(reply.body, bytes):
         return reply.body
-    return json.dumps(reply.body, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(_whole(reply.body), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < MOST_EXACT else value
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

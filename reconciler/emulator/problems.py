@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["Envelope", "Problem", "envelope", "gone", "invalid", "malformed_id", "missing", "unknown_parameter"]
+__all__ = [
+    "Envelope",
+    "Problem",
+    "envelope",
+    "gone",
+    "invalid",
+    "malformed_id",
+    "missing",
+    "not_allowed",
+    "unknown_parameter",
+]
 
 Envelope = Literal["flat", "nested", "search", "empty"]
 
@@ -61,3 +71,8 @@ def malformed_id(name: str, value: str) -> Problem:
 def gone(kind: str, object_id: str, status: int) -> Problem:
     """The object is not there; whether that is 404 or 400 depends on the endpoint, as in the vendor's contract."""
     return Problem(status, "resource_not_exist", f"No {kind.replace('_', ' ')} has the id {object_id[:64]!r}.")
+
+
+def not_allowed(object_id: str) -> Problem:
+    """It is there, in another account."""
+    return Problem(403, "read_not_allowed", f"The caller is not authorized to read entity {object_id[:64]}.")

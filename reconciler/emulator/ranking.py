@@ -42,13 +42,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was asked. `content` is that of a picture that came with it, which finds something whatever its name."""
+    """What was asked. `content` is that of the pictures that came with it."""
 
     words: Sequence[str]
     options: Collection[str] = ("visual",)
     every_option: bool = False
     semantic: bool = True
     content: str = ""
+    always: bool = False
+    """Whether something is found even if no word is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,14 @@ def texts_in(value: object) -> Iterator[str]:
 
 
 def rank(candidates: Iterable[Candidate], question: Question) -> list[Clip]:
-    """The clips that match, best first; of equal ones that of the newest video, from its start."""
+    """The clips that match, best first; of equal ones that of the newest video, from its start.
+
+    If none does, and `always`, any: the vendor ranks everything by likeness, and always finds something.
+    """
     known = [_know(candidate) for candidate in candidates]
     weights = _weights(known, question.words)
     found = [clip for one in known for clip in _clips(one, question, weights)]
-    if not found and question.content:
+    if not found and (question.always or question.content):
         found = [clip for one in known for clip in _alike(one.candidate, question)]
     return sorted(found, key=lambda clip: (-clip.score, -clip.seq, clip.start))
 
@@ -166,10 +171,10 @@ def _said(heard: frozenset[str], question: Question, weights: dict[str, float]) 
 
 
 def _alike(candidate: Candidate, question: Question) -> Iterator[Clip]:
-    """An order that follows from two contents: what a picture finds whose name says nothing."""
-    options = tuple(option for option in question.options if option == "visual")
-    for start, end in list(segments(0.0, candidate.duration))[:MOST_CLIPS] if options else ():
-        yield Clip(candidate.seq, start, end, _chance(candidate.content, [question.content], start), "", options)
+    """An order that follows from two contents: what is found by a question of which no word is known."""
+    asked = [question.content] if question.content else question.words
+    for start, end in list(segments(0.0, candidate.duration))[:MOST_CLIPS]:
+        yield Clip(candidate.seq, start, end, _chance(candidate.content, asked, start), "", tuple(question.options))
 
 
 def _chance(content: str, asked: Sequence[str], start: float) -> float:

@@ -24,6 +24,7 @@ class Match:
     local_path: str
     """The path without the vendor's prefix: what fault rules see."""
     problem: Problem | None = None
+    family: Family | None = None
 
     def name(self, method: str) -> str:
         """How the log counts it."""
@@ -34,13 +35,13 @@ class Router:
     """All routes of all families, by number of segments, in the order of the families."""
 
     def __init__(self, families: Iterable[Family]) -> None:
-        self._by_length: dict[int, list[tuple[re.Pattern[str], Api, Route]]] = {}
+        self._by_length: dict[int, list[tuple[re.Pattern[str], Family, Route]]] = {}
         self._apis: dict[str, Api] = {}
         for family in families:
             self._apis[family.api.prefix] = family.api
             for route in family.routes:
                 full = family.api.prefix + route.path
-                self._by_length.setdefault(full.count("/"), []).append((compile_path(full)[0], family.api, route))
+                self._by_length.setdefault(full.count("/"), []).append((compile_path(full)[0], family, route))
 
     def match(self, method: str, path: str) -> Match:
         within = [prefix for prefix in self._apis if path.startswith(f"{prefix}/")]
@@ -50,7 +51,7 @@ class Router:
         for pattern, owner, route in self._by_length.get(path.count("/"), ()):
             found = pattern.match(path)
             if found and route.method == method:
-                return Match(owner, route, found.groupdict(), local)
+                return Match(owner.api, route, found.groupdict(), local, family=owner)
             if found:
                 allowed.add(route.method)
         if allowed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.emulator.app import Emulator
+from reconciler.emulator.doorman import Doorman
 
 __all__ = ["ServedEmulator", "serve"]
 
@@ -23,12 +24,16 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     *,
+    names: Collection[str] = (),
     on_listening: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until interrupted. Prints nothing of its own; `on_listening` gets the API's base when it can be called."""
+    """Serve until interrupted. Prints nothing of its own; `on_listening` gets the API's base when it can be called.
+
+    `names` are hosts by which it may be called, besides addresses, localhost and `host`.
+    """
     with socket.create_server((host, port)) as listening:
         on_listening(f"http://{host}:{listening.getsockname()[1]}/v1.3")
-        uvicorn.Server(_config(emulator, host, port)).run(sockets=[listening])
+        uvicorn.Server(_config(emulator, host, port, names)).run(sockets=[listening])
 
 
 class ServedEmulator:
@@ -58,9 +63,9 @@ class ServedEmulator:
         self._socket.close()
 
 
-def _config(emulator: Emulator, host: str, port: int) -> uvicorn.Config:
+def _config(emulator: Emulator, host: str, port: int, names: Collection[str] = ()) -> uvicorn.Config:
     return uvicorn.Config(
-        emulator,
+        Doorman(emulator, host, names),
         host=host,
         port=port,
         http=_Droppable,

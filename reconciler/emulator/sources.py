@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from reconciler.emulator.call import Call
 from reconciler.emulator.media import examine, imagine, kind_of, mime_of
-from reconciler.emulator.problems import Problem, gone, invalid, missing
+from reconciler.emulator.problems import Problem, invalid, missing
+from reconciler.emulator.readiness import not_ready
 from reconciler.emulator.reading import Body
 from reconciler.emulator.wire import SentFile
 
@@ -91,10 +92,10 @@ def from_base64(text: str, name: str, kind: str, most: int, *, too_large: int = 
 def from_asset(call: Call, asset_id: str, *, status: int = 400) -> Source:
     asset = call.store.get("asset", asset_id)
     if asset is None:
-        raise gone("asset", asset_id, status)
+        raise call.lost("asset", asset_id, status)
     asset = call.walker.settle(call.store, asset)
     if asset.status != "ready":
-        raise invalid(f"The asset {asset.id} is {asset.status}, not ready.")
+        raise not_ready(asset)
     return Source("asset_id", asset.name, asset.doc["media"], asset.id, asset.seq)
 
 

@@ -23,7 +23,12 @@ Steer = Callable[["Emulator", Any, dict[str, str]], object]
 
 
 async def steer(emulator: Emulator, path: str, request: Request) -> Reply:
-    """The answer to one steering request; what is wrong with it comes back as 400 and a sentence."""
+    """The answer to one steering request; what is wrong with it comes back as 400 and a sentence.
+
+    Where the API wants a key this does too: it shows everything, and changes anything.
+    """
+    if emulator.has_keys and emulator.opened_by(request.headers.get("x-api-key", "").strip()) is None:
+        return Reply(401, {"error": "steering needs the key of the emulator, as x-api-key"})
     action = ACTIONS.get((request.method, path.rstrip("/")))
     if action is None:
         return Reply(404, {"error": f"no {request.method} {path}", "known": [f"{m} {p}" for m, p in ACTIONS]})
@@ -41,6 +46,8 @@ def _about(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
     return {
         "emulator": "reconciler",
         "speed": emulator.walker.speed,
+        "vintage": emulator.options.vintage,
+        "accounts": list(emulator.stores),
         "now": rfc3339(emulator.clock.now()),
         "faults": dict(KINDS),
         "families": [family.name for family in emulator.families],
@@ -92,13 +99,16 @@ def _clear_faults(emulator: Emulator, body: Any, query: dict[str, str]) -> objec
 
 def _objects(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
     """What is kept, hashes and all: what the vendor would never show."""
-    kind = query.get("kind")
+    kind, account = query.get("kind"), query.get("account", "")
+    if account not in emulator.stores:
+        raise ValueError(f"there is no account {account!r}; there are {', '.join(map(repr, emulator.stores))}")
+    store = emulator.stores[account]
     if not kind:
-        rows = emulator.store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind")
+        rows = store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind")
         return {"counts": dict(rows.fetchall())}
     chosen = Selection(kind, parent=None, descending=False)
-    found = emulator.store.select(chosen, limit=_whole(query, "limit", 1000), offset=_whole(query, "offset", 0))
-    return {"total": emulator.store.count(chosen), "objects": [_bare(obj) for obj in found]}
+    found = store.select(chosen, limit=_whole(query, "limit", 1000), offset=_whole(query, "offset", 0))
+    return {"total": store.count(chosen), "objects": [_bare(obj) for obj in found]}
 
 
 def _bare(obj: Obj) -> dict[str, Any]:
@@ -123,6 +133,8 @@ def _options(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
 def _set_options(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
     if not isinstance(body, dict):
         raise ValueError("send an object of options")
+    if "transcripts" in body:
+        raise ValueError("transcripts is a folder of this machine: it is given when the emulator is started")
     return emulator.set_options(body).as_json()
 
 

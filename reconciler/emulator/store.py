@@ -103,6 +103,8 @@ class Store:
     clock: Clock | None
     seed: int
     tables: str = ""
+    account: str = ""
+    """Whose it is, where there are several: then their ids are never the same."""
     db: sqlite3.Connection = field(init=False)
     lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _count: int = field(init=False, default=0)
@@ -181,7 +183,8 @@ class Store:
 
     def token(self, number: int, length: int = 24) -> str:
         """Hex digits that follow from the seed and a number only, so that two equal runs make equal ids."""
-        return hashlib.sha256(f"{self.seed}:{number}".encode()).hexdigest()[:length]
+        whose = f"{self.account}:" if self.account else ""
+        return hashlib.sha256(f"{self.seed}:{whose}{number}".encode()).hexdigest()[:length]
 
     # -- objects
 
@@ -197,13 +200,17 @@ class Store:
         walking: bool = False,
         fate: str = "",
         make_id: str = "",
+        id: str = "",
     ) -> Obj:
-        """A new object with the next id; `make_id` is a prefix that asks for a UUIDv7 instead of 24 hex digits."""
+        """A new object with the next id; `make_id` is a prefix that asks for a UUIDv7 instead of 24 hex digits.
+
+        `id` is for what shares the id of another on the wire: here ids are unique, so it has a prefix of its kind.
+        """
         seq, now = self.next(), self.moment()
         made = Obj(
             seq=seq,
             kind=kind,
-            id=self._uuid7(make_id, seq) if make_id else self.token(seq),
+            id=id or (self._uuid7(make_id, seq) if make_id else self.token(seq)),
             parent=parent,
             name=name,
             type=type,
@@ -246,6 +253,10 @@ class Store:
         row = self.db.execute(f"SELECT {COLUMNS} FROM objects WHERE id = ?", (object_id,)).fetchone()  # noqa: S608
         obj = None if row is None else _obj(row)
         return obj if obj and obj.kind == kind and parent in (None, obj.parent) else None
+
+    def has(self, object_id: str) -> bool:
+        """Whether there is anything with this id."""
+        return self.db.execute("SELECT 1 FROM objects WHERE id = ?", (object_id,)).fetchone() is not None
 
     def at(self, seq: int) -> Obj | None:
         row = self.db.execute(f"SELECT {COLUMNS} FROM objects WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
@@ -295,7 +306,7 @@ class Store:
 
     def snapshot(self) -> Store:
         """A copy in memory, as of now: what a replica that lags behind would answer from."""
-        copy = Store(None, ManualClock(self.now()), self.seed, self.tables)
+        copy = Store(None, ManualClock(self.now()), self.seed, self.tables, self.account)
         with self.lock:
             self.db.backup(copy.db)
         copy._count = self._count

@@ -43,6 +43,8 @@ def transcript(folder: str | None, filename: str) -> list[dict[str, Any]]:
         return []
     side_file = Path(folder) / f"{filename}.json"
     try:
+        if not side_file.resolve(strict=True).is_relative_to(Path(folder).resolve()):
+            return []  # a link that leads out of the folder
         spoken = json.loads(side_file.read_text(encoding="utf-8"))
         return [{"start": float(s["start"]), "end": float(s["end"]), "value": str(s["value"])} for s in spoken]
     except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.emulator.options import OLDEST, Options, Speed
+from reconciler.emulator.options import NEWEST, Options, Speed
 from reconciler.emulator.store import Obj, Store
 
 __all__ = ["Walk", "Walker"]
@@ -19,7 +19,10 @@ class Walk:
     failed: str | None = "failed"
     """None where the vendor knows no failure; what should fail is then stuck in its last step."""
     newer: tuple[str, ...] = ()
-    """The steps by the newer of the two contracts, where they differ."""
+    """The steps of the newest vintage, where they differ."""
+    shown: tuple[str, ...] = ()
+    """The steps that reads see at instant speed; without any, the first and the last. A client that waits five seconds
+    between two reads is so done after three of them, whatever it waits for."""
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ class Walker:
     def _steps(self, kind: str, status: str = "") -> tuple[str, ...]:
         """By the contract that is followed; by the newer one too for what is in a step that only it has."""
         walk = self.walks[kind]
-        newer = self.options.vintage != OLDEST or (status not in walk.steps and status in walk.newer)
+        newer = self.options.since(NEWEST) or (status not in walk.steps and status in walk.newer)
         return walk.newer if walk.newer and newer else walk.steps
 
     def _moves(self, obj: Obj) -> bool:
@@ -88,7 +91,10 @@ class Walker:
 
     def _reads(self, obj: Obj) -> int:
         table = self.options.reads
-        return table.get(f"{obj.kind}.{obj.status}", table.get(obj.status, self.options.default_reads))
+        steps = self._steps(obj.kind, obj.status)
+        shown = obj.status in (self.walks[obj.kind].shown or (steps[0], steps[-1]))
+        usual = self.options.default_reads if shown else 0
+        return table.get(f"{obj.kind}.{obj.status}", table.get(obj.status, usual))
 
     def _seconds(self, obj: Obj) -> float:
         table = self.options.seconds

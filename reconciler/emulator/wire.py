@@ -14,6 +14,7 @@ from reconciler.emulator.problems import Problem, invalid, missing, unknown_para
 
 __all__ = ["Fields", "Form", "Query", "SentFile", "parse_json"]
 
+MAX_TEXT = 64 * 1024
 MAX_PAGE = 2**31
 """Beyond this page there is surely nothing, and SQLite could not count so far."""
 
@@ -137,11 +138,10 @@ class Form:
         self._read: set[str] = set()
 
     def maybe_text(self, name: str) -> str | None:
+        """A text; a part that has a file's name counts as its content, as the oldest client sends addresses so."""
         self._read.add(name)
         value = self.form.get(name)
-        if isinstance(value, UploadFile):
-            raise invalid(f"The {name} parameter must be text, not a file.")
-        return value or None
+        return (_content(name, value) if isinstance(value, UploadFile) else value) or None
 
     def text(self, name: str) -> str:
         value = self.maybe_text(name)
@@ -152,7 +152,13 @@ class Form:
     def texts(self, name: str) -> list[str]:
         """A field that may be sent several times."""
         self._read.add(name)
-        return [value for value in self.form.getlist(name) if isinstance(value, str) and value]
+        values = self.form.getlist(name)
+        texts = [_content(name, value) if isinstance(value, UploadFile) else value for value in values]
+        return [text for text in texts if text]
+
+    def passed_over(self, name: str) -> None:
+        """It may be sent, and means nothing."""
+        self._read.add(name)
 
     def flag(self, name: str, *, default: bool) -> bool:
         value = self.maybe_text(name)
@@ -180,6 +186,17 @@ class Form:
         for name in self.form:
             if name not in self._read:
                 raise unknown_parameter(name[:100])
+
+
+def _content(name: str, upload: UploadFile) -> str:
+    """What is in a part that could as well have been sent as text."""
+    if (upload.size or 0) > MAX_TEXT:
+        raise invalid(f"The {name} parameter must be text, not a file.")
+    upload.file.seek(0)
+    try:
+        return upload.file.read().decode()
+    except UnicodeDecodeError as error:
+        raise invalid(f"The {name} parameter must be text, not a file.") from error
 
 
 class Query:

@@ -23,6 +23,8 @@ from tests.contracts.contract import Contract, Violation
 __all__ = ["WATCH", "Watch", "contract_holds", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
 
 SHOWN = 20
+BEFORE = "2024-11"
+"""The vintage that is older than the contract."""
 TESTS = Path(__file__).parent.parent
 
 
@@ -38,6 +40,8 @@ class Watch:
 
     def see(self, exchange: Exchange, vintage: str) -> None:
         """A listener of the journal: it must not raise, for the emulator would answer otherwise."""
+        if vintage == BEFORE:
+            return
         start = time.perf_counter_ns()
         try:
             found = self.contract.judge(exchange, vintage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,20 @@ import httpx
 import pytest
 
 from reconciler.emulator import Emulator
-from tests.emulator.conftest import Api, InProcess
+from tests.emulator.conftest import EVERY, Api, InProcess
 from tests.emulator.steps import NOBODY, error, fault, index, made, ready_asset, rows
 from tests.emulator.test_videos import ready_video
 
 URL = {"type": "url", "url": "https://example.org/lebron_dunks.mp4"}
 ASKED = {"video": URL, "prompt": "What happens here?"}
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Where the model is still there that looks at indexed videos."""
+    made = Emulator(vintage="2026-07", reads=EVERY)
+    yield made
+    made.close()
 
 
 def analyze(api: Api, **body: Any) -> httpx.Response:
@@ -81,7 +90,7 @@ def test_a_text_that_is_too_long_is_cut_and_says_so(inside: Api) -> None:
 
 def test_what_is_known_is_in_the_text(tmp_path: Path) -> None:
     (tmp_path / "final.mp4.json").write_text(json.dumps([{"start": 1, "end": 2, "value": "Welcome back"}]))
-    api = InProcess(Emulator(transcripts=str(tmp_path)))
+    api = InProcess(Emulator(vintage="2026-07", transcripts=str(tmp_path)))
     asset = ready_asset(api, user_metadata=json.dumps({"league": "nba"}))
     catalog = made(
         api(
@@ -160,7 +169,7 @@ def test_an_asset_that_is_not_ready(inside: Api) -> None:
 
 
 def test_models_and_pictures_of_the_newer_contract(inside: Api) -> None:
-    inside.emulator.set_options({"vintage": "sdk-1.3.6"})
+    inside.emulator.set_options({"vintage": "newest"})
     picture = {"name": "before", "base64_string": base64.b64encode(b"jpeg").decode()}
 
     reply = inside(

@@ -89,11 +89,11 @@ def test_in_real_time_only_time_moves_a_status() -> None:
     assert status() == "ready"
     member = indexed(slow, catalog, asset)
     path = f"/indexes/{catalog}/indexed-assets"
-    clock.advance(3)
+    clock.advance(5)
     assert slow("GET", f"{path}/{member}").json()["status"] == "queued"
     clock.advance(60)
     (found,) = rows(slow, path, status="ready")
-    assert found["indexed_at"] == "2026-01-01T00:00:16.000Z"
+    assert found["indexed_at"] == "2026-01-01T00:00:18.000Z"
     slow.close()
 
 

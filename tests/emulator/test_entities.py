@@ -89,10 +89,13 @@ def test_an_entity_that_is_wrong_is_refused(inside: Api, change: dict[str, Any],
 
 
 def test_an_asset_must_be_ready_to_show_an_entity(inside: Api) -> None:
+    inside.emulator.set_options({"early_images": "refused"})
     raw, players = upload(inside, "face.jpg"), collection(inside)
     body = {"name": "LeBron", "asset_ids": [raw]}
 
-    assert error(inside("POST", f"/entity-collections/{players}/entities", json=body)) == (400, "parameter_invalid")
+    refused = inside("POST", f"/entity-collections/{players}/entities", json=body)
+
+    assert (error(refused), "being processed" in refused.text) == ((400, "parameter_invalid"), True)
 
 
 def test_bulk_makes_what_it_can_and_tells_the_rest_by_place(api: Api) -> None:

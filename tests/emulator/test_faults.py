@@ -169,8 +169,8 @@ def test_indexing_that_fails_and_indexing_that_never_ends(inside: Api) -> None:
     fault(inside, fault="never_ready", path="/indexes/{index_id}/indexed-assets", method="POST", count=1)
     hanging = indexed(inside, catalog, asset)
 
-    seen = [inside("GET", f"{path}/{failing}").json()["status"] for _ in range(4)]
-    assert seen == ["pending", "queued", "indexing", "failed"]
+    seen = [inside("GET", f"{path}/{failing}").json()["status"] for _ in range(5)]
+    assert seen == ["pending", "validating", "queued", "indexing", "failed"]
     assert [inside("GET", f"{path}/{hanging}").json()["status"] for _ in range(9)][-1] == "indexing"
 
 

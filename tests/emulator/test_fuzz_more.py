@@ -25,7 +25,7 @@ SEGMENTS = {"type": "segment_definitions", "segment_definitions": DEFINITIONS}
 SOUND: dict[str, Any] = {"segmentation": {"strategy": "fixed", "fixed": {"duration_sec": 6}}, "end_sec": 7}
 ENRICHED = {"enrichment_config": {"type": "json_schema", "json_schema": {"type": "object", "properties": {"a": {}}}}}
 GOOD: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/analyze", {"video": {"type": "url", "url": FILM}, "prompt": "x", "stream": False, "max_tokens": 9}),
+    ("POST", "/analyze", {"video": {"type": "url", "url": FILM}, "prompt": "x", "stream": False, "max_tokens": 900}),
     ("POST", "/analyze", {"video": {"type": "url", "url": FILM}, "prompt_v2": {"input_text": "x"}, "start_time": 1}),
     (
         "POST",

@@ -62,10 +62,10 @@ def test_a_name_is_taken_once(api: Api) -> None:
     first, second = index(api, "one"), index(api, "two")
 
     assert error(api("POST", "/indexes", json={"index_name": "one", "models": MODELS})) == (
-        400,
+        409,
         "index_name_already_exists",
     )
-    assert error(api("PUT", f"/indexes/{second}", json={"index_name": "one"})) == (400, "index_name_already_exists")
+    assert error(api("PUT", f"/indexes/{second}", json={"index_name": "one"})) == (409, "index_name_already_exists")
     assert api("PUT", f"/indexes/{first}", json={"index_name": "one"}).status_code == 204
     assert api("PUT", f"/indexes/{first}", json={"index_name": "three"}).status_code == 204
     assert api("PUT", f"/indexes/{second}", json={"index_name": "one"}).status_code == 204
@@ -75,12 +75,14 @@ def test_a_name_is_taken_once(api: Api) -> None:
 def test_an_older_contract_still_has_pegasus_and_a_newer_has_not(inside: Api) -> None:
     body = {"index_name": "a", "models": [*MODELS, PEGASUS]}
 
+    refused = inside("POST", "/indexes", json=body)
+    assert (error(refused), "has been sunset" in refused.text) == ((400, "parameter_invalid"), True)
+    inside.emulator.set_options({"vintage": "2026-07"})
     assert inside("POST", "/indexes", json=body).status_code == 201
-    inside.emulator.set_options({"vintage": "sdk-1.3.6"})
-    assert error(inside("POST", "/indexes", json={**body, "index_name": "b"})) == (400, "parameter_invalid")
 
 
 def test_sorts_and_filters_of_the_list(inside: Api) -> None:
+    inside.emulator.set_options({"vintage": "2026-07"})
     first, second = index(inside, "first"), index(inside, "second")
     third = made(inside("POST", "/indexes", json={"index_name": "third", "models": [PEGASUS]}))
     inside("PUT", f"/indexes/{first}", json={"index_name": "renamed"})
@@ -102,7 +104,7 @@ def test_sorts_and_filters_of_the_list(inside: Api) -> None:
 
 
 def test_a_free_plan_lets_an_index_expire(inside: Api) -> None:
-    inside.emulator.set_options({"free_plan": True})
+    inside.emulator.set_options({"plan": "free"})
 
     assert inside("GET", f"/indexes/{index(inside)}").json()["expires_at"] == "2026-04-01T00:00:00.001Z"
 
@@ -126,9 +128,9 @@ def test_indexing_goes_through_its_statuses_one_read_each(api: Api) -> None:
 
     assert (reply.status_code, set(reply.json())) == (202, {"_id", "asset_id"})
     path = f"/indexes/{catalog}/indexed-assets/{made(reply)}"
-    seen = [api("GET", path).json() for _ in range(5)]
-    assert [row["status"] for row in seen] == ["pending", "queued", "indexing", "ready", "ready"]
-    assert ["indexed_at" in row for row in seen] == [False, False, False, True, True]
+    seen = [api("GET", path).json() for _ in range(6)]
+    assert [row["status"] for row in seen] == ["pending", "validating", "queued", "indexing", "ready", "ready"]
+    assert ["indexed_at" in row for row in seen] == [False] * 4 + [True] * 2
 
 
 def test_a_list_leaves_out_metadata_and_stream(api: Api) -> None:
@@ -168,7 +170,7 @@ def test_only_a_ready_film_or_song_can_be_indexed(api: Api) -> None:
     path = f"/indexes/{catalog}/indexed-assets"
 
     assert error(api("POST", path, json={"asset_id": raw})) == (400, "parameter_invalid")
-    assert error(api("POST", path, json={"asset_id": face})) == (400, "parameter_invalid")
+    assert error(api("POST", path, json={"asset_id": face})) == (404, "resource_not_exists")
     assert error(api("POST", path, json={"asset_id": NOBODY})) == (404, "resource_not_exist")
     assert error(api("POST", path, json={})) == (400, "parameter_not_provided")
     assert error(api("POST", f"/indexes/{NOBODY}/indexed-assets", json={"asset_id": raw})) == (
@@ -214,7 +216,7 @@ def test_filters_of_the_indexed_assets(inside: Api) -> None:
         return [row["_id"] for row in inside("GET", f"{path}?{query}").json()["data"]]
 
     assert ids("status=ready") == [film]
-    assert ids("status=ready&status=pending&status=queued&status=indexing") == [song, film]
+    assert ids("status=ready&status=pending&status=validating&status=queued&status=indexing") == [song, film]
     assert ids("filename=film.mp4") == [film]
     assert ids("height[gte]=700&height[lte]=800") == [film]
     assert ids("width=1281") == []
@@ -236,9 +238,9 @@ def test_who_waits_by_a_list_filtered_by_status_sees_it_change(inside: Api) -> N
     member = indexed(inside, catalog, ready_asset(inside))
     path = f"/indexes/{catalog}/indexed-assets"
 
-    seen = [[row["_id"] for row in rows(inside, path, status="ready")] for _ in range(5)]
+    seen = [[row["_id"] for row in rows(inside, path, status="ready")] for _ in range(6)]
 
-    assert seen == [[], [], [], [member], [member]]
+    assert seen == [[], [], [], [], [member], [member]]
 
 
 def test_retrieve_adds_embeddings_and_words_when_asked(inside: Api, tmp_path: Any) -> None:

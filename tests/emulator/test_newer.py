@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator import Emulator
-from tests.emulator.conftest import Api, InProcess
+from tests.emulator.conftest import EVERY, Api, InProcess
 from tests.emulator.steps import error, index, indexed, ready_asset, rows, upload, wait
 
 SPOKEN = [{"start": 0, "end": 2, "value": "Welcome back"}, {"start": 2, "end": 6, "value": "to the final"}]
@@ -19,7 +19,7 @@ SPOKEN = [{"start": 0, "end": 2, "value": "Welcome back"}, {"start": 2, "end": 6
 def newer(tmp_path: Path) -> Iterator[Api]:
     """By the newer contract, with something to say in film.mp4."""
     (tmp_path / "film.mp4.json").write_text(json.dumps(SPOKEN))
-    api = InProcess(Emulator(vintage="sdk-1.3.6", transcripts=str(tmp_path)))
+    api = InProcess(Emulator(reads=EVERY, transcripts=str(tmp_path)))
     yield api
     api.close()
     api.emulator.close()
@@ -61,6 +61,7 @@ def test_who_says_nothing_has_no_transcription(newer: Api) -> None:
 
 def test_the_older_contract_has_no_transcriptions(inside: Api) -> None:
     asset = ready_asset(inside)
+    inside.emulator.set_options({"vintage": "2026-07"})
 
     assert error(inside("GET", f"/assets/{asset}/transcription")) == (404, "endpoint_not_exists")
 

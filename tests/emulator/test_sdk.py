@@ -18,6 +18,7 @@ from twelvelabs.indexes import IndexesCreateRequestModelsItem
 from twelvelabs.types import CompletedChunk
 
 from reconciler.emulator import Emulator, ServedEmulator
+from tests.emulator.conftest import EVERY
 from tests.emulator.steps import NOBODY
 
 MODELS = [IndexesCreateRequestModelsItem(model_name="marengo3.0", model_options=["visual", "audio"])]
@@ -50,7 +51,7 @@ class Sdk:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    made = Emulator(chunk_size=1000, initial_urls=2)
+    made = Emulator(chunk_size=1000, initial_urls=2, reads=EVERY)
     yield made
     made.close()
 
@@ -164,9 +165,9 @@ def test_indexes(sdk: Sdk) -> None:
         indexes.list(sort_by="updated_at", sort_option="asc", index_name="archive", model_family="marengo")
     )
     assert [row.id for row in listed] == [made.id]
-    with pytest.raises(BadRequestError) as refused:
+    with pytest.raises(ApiError) as refused:
         sdk(indexes.create(index_name="archive", models=MODELS))
-    assert refused.value.body["code"] == "index_name_already_exists"
+    assert (refused.value.status_code, refused.value.body["code"]) == (409, "index_name_already_exists")
     sdk(indexes.delete(made.id))
     assert sdk.all(indexes.list()) == []
 
@@ -177,8 +178,8 @@ def test_indexed_assets(sdk: Sdk) -> None:
 
     made = sdk(members.create(catalog.id, asset_id=asset, enable_video_stream=True, user_metadata={"rating": 9.3}))
 
-    seen = [sdk(members.retrieve(catalog.id, made.id)).status for _ in range(4)]
-    assert (made.asset_id, seen) == (asset, ["pending", "queued", "indexing", "ready"])
+    seen = [sdk(members.retrieve(catalog.id, made.id)).status for _ in range(5)]
+    assert (made.asset_id, seen) == (asset, ["pending", "validating", "queued", "indexing", "ready"])
     shown = sdk(members.retrieve(catalog.id, made.id, embedding_option=["visual"], transcription=True))
     assert (shown.hls.status, shown.user_metadata, shown.system_metadata.filename) == (
         "COMPLETE",

@@ -277,7 +277,7 @@ def test_embed_v2(sdk: Sdk) -> None:
     assert clips.metadata.input_url == FILM
     with pytest.raises(BadRequestError) as refused:
         sdk(embed.create(input_type="text", model_name="marengo3.0"))
-    assert refused.value.body["error"]["code"] == "parameter_not_provided"
+    assert refused.value.body["code"] == "parameter_not_provided"
 
 
 def test_embed_v2_tasks(sdk: Sdk) -> None:
@@ -341,7 +341,7 @@ def test_knowledge_items_collections_and_search(sdk: Sdk) -> None:
 
 
 def test_the_newer_contract_through_its_own_client(sdk: Sdk, emulator: Emulator, tmp_path: Path) -> None:
-    emulator.set_options({"vintage": "sdk-1.3.6"})
+    emulator.set_options({"vintage": "newest"})
 
     text = sdk(sdk.client.analyze(model_name="pegasus1.6", video=VideoContext_Url(url=FILM), prompt="x"))
     small = sdk(

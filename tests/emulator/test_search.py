@@ -31,6 +31,11 @@ def found(api: Api, in_index: str, text: str | None = None, **more: Any) -> list
     return list(dict.fromkeys(row["video_id"] for row in reply.json()["data"]))
 
 
+def starts(api: Api, in_index: str, text: str, **more: Any) -> list[float]:
+    """Where the clips of the answer begin."""
+    return [row["start"] for row in search(api, in_index, text, page_limit=50, **more).json()["data"]]
+
+
 def test_words_find_by_name_and_by_metadata_of_either_kind(api: Api) -> None:
     catalog = index(api)
     dunks = ready_video(api, catalog, "lebron_dunks.mp4")
@@ -42,7 +47,8 @@ def test_words_find_by_name_and_by_metadata_of_either_kind(api: Api) -> None:
     assert found(api, catalog, "LeBron's dunk") == [dunks]
     assert found(api, catalog, "the golden state game") == [final]
     assert found(api, catalog, "refereeing") == [talk]
-    assert found(api, catalog, "curling") == []
+    assert sorted(found(api, catalog, "curling")) == sorted([dunks, final, talk]), "no word, yet something"
+    assert found(api, catalog, "curling", filter=json.dumps({"filename": "none.mp4"})) == []
 
 
 def test_an_answer_has_all_its_parts(api: Api) -> None:
@@ -92,10 +98,10 @@ def test_what_is_said_is_found_where_it_is_said(talking: tuple[InProcess, str, s
 
     assert (row["video_id"], row["start"], row["end"]) == (video, 12.0, 18.0)
     assert row["transcription"] == "What a rebound"
-    assert found(api, catalog, "rebound") == []
-    assert found(api, catalog, "rebounding", search_options=["transcription"]) == [video]
+    assert starts(api, catalog, "rebounding", search_options=["transcription"]) == [12]
+    assert starts(api, catalog, "rebound") != [12]
     lexical = {"search_options": ["transcription"], "transcription_options": "lexical"}
-    assert found(api, catalog, "rebounding", **lexical) == []
+    assert starts(api, catalog, "rebounding", **lexical) != [12]
 
 
 def test_and_wants_every_option_or_wants_one(talking: tuple[InProcess, str, str]) -> None:
@@ -103,7 +109,7 @@ def test_and_wants_every_option_or_wants_one(talking: tuple[InProcess, str, str]
     both = {"search_options": ["visual", "transcription"]}
 
     assert found(api, catalog, "interview", **both) == [video]
-    assert found(api, catalog, "interview", operator="and", **both) == []
+    assert len(starts(api, catalog, "interview", operator="and", **both)) == 3, "nothing fits, so it is anything"
     rows = search(api, catalog, "interview rebound", operator="and", **both).json()["data"]
     assert [row["start"] for row in rows] == [12.0]
 
@@ -218,7 +224,7 @@ def test_a_token_that_is_wrong_or_old(inside: Api) -> None:
     for number in range(2):
         ready_video(inside, catalog, f"game-{number}.mp4")
     token = search(inside, catalog, "game", page_limit=1).json()["page_info"]["next_page_token"]
-    bad = ["nonsense", f"{NOBODY}-2", token.split("-")[0] + "-99", token + "0000"]
+    bad = ["nonsense", f"{NOBODY}{NOBODY[:8]}-2", token.split("-")[0] + "-99", token + "0000"]
 
     for sent in bad:
         reply = inside("GET", f"/search/{sent}")
@@ -229,7 +235,7 @@ def test_a_token_that_is_wrong_or_old(inside: Api) -> None:
         )
     assert inside("GET", f"/search/{token}", params={"include_user_metadata": "x"}).json()["error_code"] == 400
     assert inside("GET", f"/search/{token}").status_code == 200
-    inside.emulator.clock.advance(3601)
+    inside.emulator.clock.advance(901)
     assert "expired" in inside("GET", f"/search/{token}").json()["message"]
 
 
@@ -279,6 +285,7 @@ def test_a_search_that_is_wrong(inside: Api, sent: dict[str, Any], code: str) ->
 
 
 def test_what_the_index_was_not_made_for(inside: Api) -> None:
+    inside.emulator.set_options({"vintage": "2026-07"})
     silent = [{"model_name": "marengo3.0", "model_options": ["visual"]}]
     pegasus = [{"model_name": "pegasus1.2", "model_options": ["visual", "audio"]}]
     mute = made(inside("POST", "/indexes", json={"index_name": "mute", "models": silent}))

@@ -15,9 +15,9 @@ from tests.emulator.steps import NOBODY, error, fault, index, ready_asset, rows
 
 def task(api: Api, in_index: str, name: str = "final.mp4", content: bytes = b"film", **fields: Any) -> dict[str, Any]:
     reply = api("POST", "/tasks", data={"index_id": in_index, **fields}, files={"video_file": (name, content)})
-    assert reply.status_code == 200, reply.text
+    assert reply.status_code == 201, reply.text
     made: dict[str, Any] = reply.json()
-    assert set(made) == {"_id", "video_id"}
+    assert made == {"_id": made["video_id"], "video_id": made["video_id"]}
     return made
 
 
@@ -35,7 +35,7 @@ def test_the_whole_way_from_uploading_to_ready(api: Api) -> None:
 
     seen = walk(api, f"/tasks/{made['_id']}")
 
-    assert seen == ["uploading", "validating", "pending", "queued", "indexing", "ready"]
+    assert seen == ["uploading", "validating", "validating", "queued", "indexing", "ready"]
     shown = api("GET", f"/tasks/{made['_id']}").json()
     assert (shown["index_id"], shown["video_id"], shown["hls"]["status"]) == (catalog, made["video_id"], "COMPLETE")
     assert shown["system_metadata"]["filename"] == "final.mp4"
@@ -50,13 +50,15 @@ def test_who_looks_at_the_video_moves_the_task_too(inside: Api) -> None:
 
     seen = walk(inside, f"/indexes/{catalog}/indexed-assets/{made['video_id']}")
 
-    assert seen == ["pending", "queued", "indexing", "ready"]
+    assert seen == ["validating", "queued", "indexing", "ready"]
     assert inside("GET", f"/tasks/{made['_id']}").json()["status"] == "ready"
 
 
 def test_by_the_clock_the_upload_comes_first() -> None:
     clock = ManualClock()
-    emulator = Emulator(clock=clock, speed="real", seconds={"uploading": 10.0, "validating": 5.0, "pending": 1.0})
+    emulator = Emulator(
+        clock=clock, speed="real", vintage="2026-07", seconds={"uploading": 10.0, "validating": 5.0, "pending": 1.0}
+    )
     api = InProcess(emulator)
     made = task(api, index(api))
     seen = []
@@ -90,6 +92,7 @@ def test_a_task_may_come_from_a_url(inside: Api) -> None:
         ({"index_id": "?", "video_url": "ftp://a/b.mp4"}, {}, "parameter_invalid"),
         ({"index_id": "?"}, {"video_file": ("a.mp4", b"")}, "parameter_invalid"),
         ({"index_id": "?"}, {"video_file": ("a.txt", b"words")}, "video_file_broken"),
+        ({"index_id": "?"}, {"video_file": ("a.mp3", b"song")}, "video_file_broken"),
         ({"index_id": "?"}, {"video_file": ("a.mp4", b"\0\0\0\x10ftypisom")}, "video_file_broken"),
         ({"index_id": "?", "user_metadata": "["}, {"video_file": ("a.mp4", b"x")}, "parameter_invalid"),
         ({"index_id": "?", "user_metadata": "[]"}, {"video_file": ("a.mp4", b"x")}, "parameter_invalid"),
@@ -127,7 +130,7 @@ def test_lists_filter_by_everything_and_show_statuses_moving(inside: Api) -> Non
 def test_a_list_by_status_shows_that_status(inside: Api) -> None:
     task(inside, index(inside))
 
-    for status in ("uploading", "validating", "pending", "queued", "indexing", "ready"):
+    for status in ("uploading", "validating", "validating", "queued", "indexing", "ready"):
         assert [row["status"] for row in rows(inside, "/tasks", status=status)] == [status]
 
 
@@ -170,7 +173,7 @@ def test_tasks_survive_a_restart(tmp_path: Path) -> None:
 
     again = InProcess(Emulator(tmp_path / "emulator.db"))
 
-    assert walk(again, f"/tasks/{made['_id']}")[:2] == ["validating", "pending"]
+    assert walk(again, f"/tasks/{made['_id']}") == ["indexing", "ready"]
     again.close()
     again.emulator.close()
 

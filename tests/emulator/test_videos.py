@@ -37,7 +37,7 @@ def test_retrieve_adds_what_a_list_leaves_out(api: Api) -> None:
 
     assert (shown["user_metadata"], shown["hls"]["status"]) == ({"rating": 9.3}, "COMPLETE")
     assert not {"status", "embedding", "transcription"} & set(shown)
-    assert "size" not in shown["system_metadata"]
+    assert shown["system_metadata"]["size"] == 9
     segments = more["embedding"]["video_embedding"]["segments"]
     assert {segment["embedding_option"] for segment in segments} == {"visual", "audio"}
     assert more["transcription"] == []

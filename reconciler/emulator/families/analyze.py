@@ -55,6 +55,7 @@ def create(call: Call) -> Reply:
     analysis = read(call, fields, task=False)
     fields.done()
     written, generation, asked = analysis.write(), generation_id(call), tokens_in(analysis.subject.prompt)
+    analysis.spend(call, written)
     if not stream:
         return Reply(200, _whole(written, generation, asked))
     lines = [json.dumps(event, ensure_ascii=False).encode() + b"\n" for event in _events(written, generation, asked)]

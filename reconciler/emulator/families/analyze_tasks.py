@@ -29,6 +29,7 @@ SHOWN_OF_A_PROMPT = 30
 def _new(call: Call, analysis: Analysis, custom_id: str | None) -> Obj:
     """The text is written now, while base64 is still at hand, and shown when the task is done."""
     written = analysis.write()
+    analysis.spend(call, written)
     doc = {
         "custom_id": custom_id,
         "source": _source(analysis),
@@ -165,6 +166,7 @@ def _task(call: Call) -> Obj:
 ONE = "/analyze/tasks/{task_id}"
 FAMILY = Family(
     name="analyze tasks",
+    since="2026-07",
     walks={KIND: Walk(("queued", "pending", "processing"))},
     routes=(
         Route("POST", "/analyze/tasks", create, body="json", errors="nested", bucket="analyze", limited="nested"),

@@ -40,7 +40,8 @@ def new(
     source: str = "",
 ) -> Obj:
     """An asset that is being processed; a file that is broken, or of no use to the vendor, ends `failed`."""
-    kind = kind_of(media.mime)
+    kind, fate = kind_of(media.mime), fate or fate_of(media)
+    at_once = kind == "image" and not fate and call.options.early_images == "ready"
     doc = {
         "method": method,
         "hls": hls and kind in ("video", "audio"),
@@ -54,9 +55,9 @@ def new(
         doc,
         name=filename,
         type=kind,
-        status=call.walker.start(KIND),
-        walking=True,
-        fate=fate or fate_of(media),
+        status="ready" if at_once else call.walker.start(KIND),
+        walking=not at_once,
+        fate=fate,
     )
 
 
@@ -149,7 +150,7 @@ def create(call: Call) -> Reply:
     if method not in ("direct", "url"):
         raise invalid("The method parameter must be direct or url.")
     file, url, filename = form.file("file"), form.maybe_text("url"), form.maybe_text("filename")
-    default = call.options.vintage != "2026-07"
+    default = call.options.since("newest")
     hls = form.flag("enable_hls", default=default)
     thumbnail = form.flag("enable_thumbnail", default=default)
     user_metadata = _sent_metadata(form)
@@ -283,6 +284,7 @@ def _asset(call: Call, *, status: int = 404) -> Obj:
 ONE = "/assets/{asset_id}"
 FAMILY = Family(
     name="assets",
+    since="2026-07",
     walks={KIND: Walk(("processing",))},
     routes=(
         Route("POST", "/assets", create, body="form", bucket="assets"),

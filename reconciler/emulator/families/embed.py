@@ -5,24 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.emulator.call import Call, Family, Reply, Route
-from reconciler.emulator.embeddings import MODEL, Plan, check_image, content_vector
+from reconciler.emulator.embeddings import Plan, check_image, content_vector
+from reconciler.emulator.models import model_problem, models
 from reconciler.emulator.problems import invalid, missing
 from reconciler.emulator.reading import form_number
 from reconciler.emulator.sources import Source, from_file, from_url
 from reconciler.emulator.wire import Form
 
-__all__ = ["FAMILY", "model_name", "source_of"]
+__all__ = ["FAMILY", "model_name", "source_of", "spend"]
 
 MOST_TOKENS = 500
 
 # -- wire
 
 
-def model_name(form: Form) -> str:
-    name = form.text("model_name")
-    if name != MODEL:
-        raise invalid(f"The model_name parameter must be {MODEL}.")
+def model_name(call: Call, form: Form) -> str:
+    name, offered = form.text("model_name"), models(call.options).embed
+    if name not in offered:
+        raise model_problem(name, offered, call.options)
     return name
+
+
+def spend(call: Call, seconds: float) -> None:
+    """Sound and video have limits of their own: of requests, and of minutes."""
+    call.spend("embed-media", "requests", 1)
+    call.spend("embed-media", "media_minutes", seconds / 60)
 
 
 def source_of(form: Form, kind: str) -> Source | None:
@@ -41,21 +48,21 @@ def _metadata(source: Source) -> dict[str, Any]:
     return {"input_url" if source.how == "url" else "input_filename": source.given}
 
 
-def _text(text: str) -> dict[str, Any]:
+def _text(text: str, dimensions: int) -> dict[str, Any]:
     if len(text.split()) > MOST_TOKENS:
         raise invalid(f"The text parameter may have {MOST_TOKENS} tokens at most.")
-    return {"segments": [{"float": content_vector([f"text:{text}"])}]}
+    return {"segments": [{"float": content_vector([f"text:{text}"], dimensions)}]}
 
 
-def _image(source: Source) -> dict[str, Any]:
-    vector = content_vector([check_image(source).media["sha256"]])
+def _image(source: Source, dimensions: int) -> dict[str, Any]:
+    vector = content_vector([check_image(source).media["sha256"]], dimensions)
     return {"segments": [{"float": vector}], "metadata": _metadata(source)}
 
 
-def _audio(source: Source, start: float) -> dict[str, Any]:
+def _audio(source: Source, start: float, dimensions: int) -> dict[str, Any]:
     if start and start >= source.duration:
         raise invalid(f"The audio_start_offset_sec parameter must be below {source.duration:g}.")
-    plan = Plan(source.media["sha256"], start, source.duration, ("audio",), ("clip",))
+    plan = Plan(source.media["sha256"], start, source.duration, ("audio",), ("clip",), dimensions=dimensions)
     segments = [
         {"float": vector, "start_offset_sec": first, "end_offset_sec": last}
         for _, _, first, last, vector in plan.parts()
@@ -69,18 +76,22 @@ def _audio(source: Source, start: float) -> dict[str, Any]:
 def create(call: Call) -> Reply:
     """What was sent, each with its own vectors; at least one of the three."""
     form = call.form()
-    shown: dict[str, Any] = {"model_name": model_name(form)}
+    shown: dict[str, Any] = {"model_name": model_name(call, form)}
+    dimensions = models(call.options).dimensions
     text, image, audio = form.maybe_text("text"), source_of(form, "image"), source_of(form, "audio")
     start = form_number(form, "audio_start_offset_sec") or 0.0
+    if not call.options.since("2026-07"):
+        form.maybe_text("text_truncate")
     form.done()
     if text is None and image is None and audio is None:
         raise missing("text")
     if text is not None:
-        shown["text_embedding"] = _text(text)
+        shown["text_embedding"] = _text(text, dimensions)
     if image is not None:
-        shown["image_embedding"] = _image(image)
+        shown["image_embedding"] = _image(image, dimensions)
     if audio is not None:
-        shown["audio_embedding"] = _audio(audio, start)
+        shown["audio_embedding"] = _audio(audio, start, dimensions)
+        spend(call, audio.duration - start)
     return Reply(200, shown)
 
 

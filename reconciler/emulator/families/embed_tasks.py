@@ -6,8 +6,9 @@ from typing import Any
 
 from reconciler.emulator.call import Call, Family, Reply, Route, where
 from reconciler.emulator.clock import rfc3339
-from reconciler.emulator.embeddings import MODEL, RETENTION_S, Plan, check_length
-from reconciler.emulator.families.embed import model_name, source_of
+from reconciler.emulator.embeddings import RETENTION_S, Plan, check_length
+from reconciler.emulator.families.embed import model_name, source_of, spend
+from reconciler.emulator.models import Models, models
 from reconciler.emulator.problems import gone, invalid, missing
 from reconciler.emulator.reading import form_number
 from reconciler.emulator.sources import Source
@@ -19,8 +20,7 @@ __all__ = ["FAMILY", "chosen", "kept"]
 
 KIND = "embed_task"
 STATUSES = ("processing", "ready", "failed")
-OPTIONS = ("visual", "audio", "transcription")
-ASKED = (*OPTIONS, "visual-text")
+ASKED = ("visual", "audio", "transcription", "visual-text")
 SHORTEST_S, LONGEST_S = 4.0, 2 * 3600.0
 
 # -- state
@@ -53,7 +53,7 @@ def chosen(call: Call, kind: str) -> Selection:
 # -- wire
 
 
-def _plan(form: Form, source: Source) -> Plan:
+def _plan(form: Form, source: Source, model: Models) -> Plan:
     start, end = form_number(form, "video_start_offset_sec"), form_number(form, "video_end_offset_sec")
     length = form_number(form, "video_clip_length", least=2, most=10) or 6.0
     scopes = tuple(dict.fromkeys(form.texts("video_embedding_scope"))) or ("clip",)
@@ -64,7 +64,8 @@ def _plan(form: Form, source: Source) -> Plan:
     first, last = start or 0.0, source.duration if end is None else end
     if last > source.duration or (start is not None and last - first < length):
         raise invalid(f"The offsets must be within the video's {source.duration:g} s, and a clip length apart.")
-    return Plan(source.media["sha256"], first, last, OPTIONS, scopes, length)
+    options, dimensions = model.embedding_options, model.dimensions
+    return Plan(source.media["sha256"], first, last, options, scopes, length, dimensions=dimensions)
 
 
 def _metadata(task: Obj) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _metadata(task: Obj) -> dict[str, Any]:
 def _row(task: Obj) -> dict[str, Any]:
     return {
         "_id": task.id,
-        "model_name": MODEL,
+        "model_name": task.doc.get("model_name", "marengo3.0"),
         "status": task.status,
         "created_at": rfc3339(task.created_at),
         "updated_at": rfc3339(task.updated_at),
@@ -101,20 +102,21 @@ def _segments(task: Obj, wanted: set[str]) -> list[dict[str, Any]]:
 
 def create(call: Call) -> Reply:
     form = call.form()
-    model_name(form)
+    name = model_name(call, form)
     source = source_of(form, "video")
     if source is None:
         raise missing("video_file")
     check_length(source, SHORTEST_S, LONGEST_S)
-    plan = _plan(form, source)
+    plan = _plan(form, source, models(call.options))
     form.done()
+    spend(call, plan.end - plan.start)
     about = {
         "input_url" if source.how == "url" else "input_filename": source.given,
         "video_clip_length": plan.length,
         "video_embedding_scope": list(plan.scopes),
         "duration": source.duration,
     }
-    doc = {"plan": plan.as_json(), "metadata": about}
+    doc = {"plan": plan.as_json(), "metadata": about, "model_name": name}
     made = call.store.insert(KIND, doc, name=source.name, status=call.walker.start(KIND), walking=True, fate=call.fate)
     return Reply(200, {"_id": made.id})
 
@@ -138,7 +140,7 @@ def retrieve(call: Call) -> Reply:
         raise invalid(f"The embedding_option parameter must be among {', '.join(ASKED)}.")
     shown = _row(task)
     if task.status == "ready":
-        shown["video_embedding"] = {**_metadata(task), "segments": _segments(task, set(wanted or OPTIONS))}
+        shown["video_embedding"] = {**_metadata(task), "segments": _segments(task, set(wanted or ASKED))}
     return Reply(200, shown)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from reconciler.emulator.call import HEX_ID, Call, Family, Reply, Route
 from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.embed_inputs import Input, read_input, read_media
-from reconciler.emulator.embeddings import MODEL, Plan, content_vector
+from reconciler.emulator.embeddings import Plan, content_vector
+from reconciler.emulator.families.embed import spend
 from reconciler.emulator.families.embed_tasks import chosen, kept
 from reconciler.emulator.problems import gone
 from reconciler.emulator.reading import body
@@ -85,14 +86,16 @@ def create(call: Call) -> Reply:
     fields.done()
     if isinstance(found, Input):
         return Reply(200, _of_input(found))
+    spend(call, found.plan.end - found.plan.start)
     return Reply(200, {"data": _of_plan(found.plan), "metadata": found.metadata})
 
 
 def create_task(call: Call) -> Reply:
     fields = body(call)
     found = read_media(call, fields)
-    model = fields.choice("model_name", (MODEL, "marengo3.5"), MODEL)
+    model = fields.text("model_name")
     fields.done()
+    spend(call, found.plan.end - found.plan.start)
     doc = {"plan": found.plan.as_json(), "metadata": found.metadata, "model_name": model}
     made = call.store.insert(KIND, doc, status=call.walker.start(KIND), walking=True, fate=call.fate)
     return Reply(202, {"_id": made.id, "status": made.status, "data": None})
@@ -112,11 +115,12 @@ def retrieve(call: Call) -> Reply:
 
 FAMILY = Family(
     name="embed v2",
+    since="2026-07",
     walks={KIND: Walk(("processing",))},
     routes=(
-        Route("POST", "/embed-v2", create, body="json", errors="nested", bucket="embed", limited="nested"),
-        Route("POST", "/embed-v2/tasks", create_task, body="json", errors="nested", bucket="embed", limited="nested"),
+        Route("POST", "/embed-v2", create, body="json", bucket="embed"),
+        Route("POST", "/embed-v2/tasks", create_task, body="json", bucket="embed"),
         Route("GET", "/embed-v2/tasks", index),
-        Route("GET", "/embed-v2/tasks/{task_id}", retrieve, errors="nested"),
+        Route("GET", "/embed-v2/tasks/{task_id}", retrieve),
     ),
 )

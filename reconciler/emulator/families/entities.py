@@ -9,6 +9,8 @@ from reconciler.emulator.call import Call, Family, Reply, Route, where
 from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.families.entity_collections import NAMED_SORTS, sorting
 from reconciler.emulator.problems import Problem, invalid
+from reconciler.emulator.rates import quota
+from reconciler.emulator.readiness import not_ready
 from reconciler.emulator.store import Obj, Selection
 from reconciler.emulator.walks import Walk
 from reconciler.emulator.wire import Fields
@@ -26,8 +28,8 @@ def _new(call: Call, collection: Obj, fields: Fields) -> Obj:
     description = fields.maybe_text("description")
     values = metadata.checked(fields.mapping("metadata") or {}, name="metadata", lists=False)
     fields.done()
-    assets = _ready_assets(call, asset_ids)
-    most = call.options.max_entities
+    assets = _usable(call, asset_ids)
+    most = quota(call.options).entities
     if most is not None and call.store.count(Selection(KIND, parent=None)) >= most:
         raise Problem(400, "usage_limit_exceeded", f"Your plan allows {most} entities.")
     entity = call.store.insert(
@@ -49,12 +51,13 @@ def _new(call: Call, collection: Obj, fields: Fields) -> Obj:
     return entity
 
 
-def _ready_assets(call: Call, asset_ids: list[str]) -> list[Obj]:
-    """The assets, each once and in order; all must be there and ready."""
+def _usable(call: Call, asset_ids: list[str]) -> list[Obj]:
+    """The assets, each once and in order; all must be there and ready, or images on their way to it."""
     assets = [call.find("asset", asset_id) for asset_id in dict.fromkeys(asset_ids)]
+    early = call.options.early_images == "accepted"
     for asset in assets:
-        if asset.status != "ready":
-            raise invalid(f"The asset {asset.id} is {asset.status}, not ready.")
+        if asset.status != "ready" and not (early and asset.type == "image" and asset.status == "processing"):
+            raise not_ready(asset)
     return assets
 
 
@@ -162,7 +165,7 @@ def remove(call: Call) -> Reply:
 def add_assets(call: Call) -> Reply:
     """Assets that are there already stay once; a new one makes the entity process again."""
     entity, asset_ids = _entity(call), _asset_ids(call)
-    assets = _ready_assets(call, asset_ids)
+    assets = _usable(call, asset_ids)
     fresh = [asset for asset in assets if asset.id not in entity.doc["asset_ids"]]
     for asset in fresh:
         call.store.link(entity, asset)
@@ -205,6 +208,7 @@ MANY = "/entity-collections/{entity_collection_id}/entities"
 ONE = f"{MANY}/{{entity_id}}"
 FAMILY = Family(
     name="entities",
+    since="2026-07",
     walks={KIND: Walk(("processing",), failed=None)},
     routes=(
         Route("GET", MANY, index),

@@ -8,6 +8,7 @@ from reconciler.emulator.call import Call, Family, Reply, Route, where
 from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.options import Options
 from reconciler.emulator.problems import Problem
+from reconciler.emulator.rates import quota
 from reconciler.emulator.store import Obj, Selection, Store
 from reconciler.emulator.wire import Query
 
@@ -50,7 +51,7 @@ def create(call: Call) -> Reply:
     fields = call.json()
     name, description = fields.text("name"), fields.maybe_text("description")
     fields.done()
-    most = call.options.max_collections
+    most = quota(call.options).collections
     if most is not None and call.store.count(Selection(KIND)) >= most:
         raise Problem(400, "usage_limit_exceeded", f"Your plan allows {most} entity collections.")
     return Reply(201, _shown(call.store.insert(KIND, {"description": description}, name=name)))
@@ -94,6 +95,7 @@ def _collection(call: Call) -> Obj:
 ONE = "/entity-collections/{entity_collection_id}"
 FAMILY = Family(
     name="entity collections",
+    since="2026-07",
     set_up=_sample,
     routes=(
         Route("GET", "/entity-collections", index),

@@ -10,9 +10,13 @@ from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.families.entity_collections import sorting
 from reconciler.emulator.families.indexes import counted, the_index
 from reconciler.emulator.limits import check_indexable
+from reconciler.emulator.models import models
 from reconciler.emulator.problems import Problem, invalid
+from reconciler.emulator.rates import quota
+from reconciler.emulator.readiness import not_ready
 from reconciler.emulator.store import Obj, Selection
-from reconciler.emulator.synthetic import segments, transcript, vector
+from reconciler.emulator.synthetic import segments as spans
+from reconciler.emulator.synthetic import transcript, vector
 from reconciler.emulator.walks import Walk
 from reconciler.emulator.wire import Query
 
@@ -34,16 +38,14 @@ HAS_METADATA = (
 
 def add(call: Call, index: Obj, asset: Obj, *, stream: bool, user_metadata: dict[str, Any]) -> Obj:
     """Begin to index a ready asset. Doing it twice makes two, since nothing says that the vendor would refuse."""
-    if asset.status != "ready":
-        raise invalid(f"The asset {asset.id} is {asset.status}, not ready.")
     if asset.type not in ("video", "audio"):
-        raise invalid("Only video and audio can be indexed.")
+        raise Problem(404, "resource_not_exists", f"The asset {asset.id} is no video or audio that can be indexed.")
+    if asset.status != "ready":
+        raise not_ready(asset)
     if call.options.media_limits:
         check_indexable(asset.doc["media"])
-    most = call.options.max_indexing
-    busy = Selection(KIND, parent=None, where=(("walking", ()),))
-    if most is not None and call.store.count(busy) >= most:
-        raise Problem(400, "usage_limit_exceeded", f"Your plan indexes {most} assets at a time.")
+    _check_quota(call, index, asset)
+    call.spend("index", "media_minutes", (asset.doc["media"]["duration"] or 0.0) / 60)
     doc = {
         "asset_id": asset.id,
         "media": asset.doc["media"],
@@ -62,6 +64,18 @@ def add(call: Call, index: Obj, asset: Obj, *, stream: bool, user_metadata: dict
     call.store.link(made, asset)
     counted(call, index, asset.doc["media"]["duration"] or 0.0, by=1)
     return made
+
+
+def _check_quota(call: Call, index: Obj, asset: Obj) -> None:
+    most, shown = quota(call.options), index.doc
+    busy = Selection(KIND, parent=None, where=(("walking", ()),))
+    if most.indexing is not None and call.store.count(busy) >= most.indexing:
+        raise Problem(400, "usage_limit_exceeded", f"Your plan indexes {most.indexing} assets at a time.")
+    if most.videos is not None and shown["video_count"] >= most.videos:
+        raise Problem(400, "usage_limit_exceeded", f"Your plan has {most.videos} videos an index.")
+    seconds = shown["total_duration"] + (asset.doc["media"]["duration"] or 0.0)
+    if most.hours is not None and seconds > most.hours * 3600:
+        raise Problem(400, "usage_limit_exceeded", f"Your plan has {most.hours:g} hours of video an index.")
 
 
 def drop(call: Call, index: Obj, indexed: Obj) -> None:
@@ -107,24 +121,26 @@ def extras(call: Call, indexed: Obj) -> dict[str, Any]:
         raise invalid(f"The embedding_option parameter must be among {', '.join(EMBEDDINGS)}.")
     found: dict[str, Any] = {}
     if wanted and indexed.status == "ready":
-        found["embedding"] = {"model_name": "marengo3.0", "video_embedding": {"segments": _segments(indexed, wanted)}}
+        model = models(call.options)
+        segments = _segments(indexed, wanted, model.dimensions)
+        found["embedding"] = {"model_name": model.embed[0], "video_embedding": {"segments": segments}}
     if spoken and indexed.status == "ready":
         found["transcription"] = transcript(call.options.transcripts, indexed.name)
     return found
 
 
-def _segments(indexed: Obj, wanted: list[str]) -> list[dict[str, Any]]:
+def _segments(indexed: Obj, wanted: list[str], dimensions: int) -> list[dict[str, Any]]:
     media = indexed.doc["media"]
     return [
         {
-            "float": vector(f"{media['sha256']}:{option}:{start:g}"),
+            "float": vector(f"{media['sha256']}:{option}:{start:g}", dimensions),
             "start_offset_sec": start,
             "end_offset_sec": end,
             "embedding_option": option,
             "embedding_scope": "clip",
         }
         for option in wanted
-        for start, end in segments(0.0, media["duration"] or 0.0)
+        for start, end in spans(0.0, media["duration"] or 0.0)
     ]
 
 
@@ -133,7 +149,7 @@ def _stream(indexed: Obj) -> dict[str, Any]:
     status = {"ready": "COMPLETE", "failed": "ERROR"}.get(indexed.status, "PROCESSING")
     base = f"https://media.emulator.invalid/{indexed.id}"
     done = {"video_url": f"{base}/stream.m3u8", "thumbnail_urls": [f"{base}/1.jpg"]} if status == "COMPLETE" else {}
-    return {"status": status, "updated_at": rfc3339(indexed.updated_at), **done}
+    return {"status": status, "updated_at": rfc3339(indexed.updated_at, digits=9), **done}
 
 
 def filters(query: Query, *, by_status: bool) -> tuple[tuple[str, tuple[object, ...]], ...]:
@@ -223,6 +239,7 @@ MANY = "/indexes/{index_id}/indexed-assets"
 ONE = f"{MANY}/{{indexed_asset_id}}"
 FAMILY = Family(
     name="indexed assets",
+    since="2026-07",
     walks={KIND: WALK},
     routes=(
         Route("POST", MANY, create, body="json", bucket="indexing"),

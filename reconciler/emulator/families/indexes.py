@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.emulator.call import Call, Family, Reply, Route, where
 from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.families.entity_collections import sorting
+from reconciler.emulator.models import model_problem, models
 from reconciler.emulator.problems import Problem, invalid
 from reconciler.emulator.store import Obj, Selection
 from reconciler.emulator.wire import Fields
@@ -14,7 +15,6 @@ from reconciler.emulator.wire import Fields
 __all__ = ["FAMILY", "counted", "the_index"]
 
 KIND = "index"
-MODELS = {"2026-07": ("marengo3.0", "pegasus1.2"), "sdk-1.3.6": ("marengo3.0",)}
 OPTIONS = ("visual", "audio")
 FREE_PLAN_S = 90 * 24 * 3600
 HAS_FAMILY = "EXISTS (SELECT 1 FROM json_each(doc, '$.models') AS m WHERE json_extract(m.value, '$.model_name') GLOB ?)"
@@ -41,7 +41,8 @@ def counted(call: Call, index: Obj, duration: float, *, by: int) -> None:
 def _refuse_taken(call: Call, name: str, *, but: Obj | None = None) -> None:
     taken = call.store.select(Selection(KIND, where=(("name = ?", (name,)),)), limit=1)
     if taken and (but is None or taken[0].seq != but.seq):
-        raise Problem(400, "index_name_already_exists", f"There is an index named {name[:200]!r} already.")
+        message = f"Index name {name[:200]} already exists. Please use another unique name and try again."
+        raise Problem(409, "index_name_already_exists", message)
 
 
 # -- wire
@@ -62,7 +63,9 @@ def _shown(index: Obj, *, free_plan: bool) -> dict[str, Any]:
 
 
 def _model(call: Call, fields: Fields) -> dict[str, Any]:
-    name = fields.one_of("model_name", MODELS[call.options.vintage])
+    name, offered = fields.text("model_name"), models(call.options).index
+    if name not in offered:
+        raise model_problem(name, offered, call.options)
     options = fields.texts("model_options", least=1)
     fields.done()
     if len(set(options)) != len(options) or not set(options) <= set(OPTIONS):
@@ -76,17 +79,17 @@ def _model(call: Call, fields: Fields) -> dict[str, Any]:
 def create(call: Call) -> Reply:
     fields = call.json()
     name = fields.text("index_name")
-    models = [_model(call, model) for model in fields.objects("models", most=len(MODELS["2026-07"]))]
+    chosen = [_model(call, model) for model in fields.objects("models", most=2)]
     addons = fields.texts("addons", required=False)
     fields.done()
-    if len({model["model_name"] for model in models}) != len(models):
+    if len({model["model_name"] for model in chosen}) != len(chosen):
         raise invalid("A model may be named once.")
     if not set(addons) <= {"thumbnail"}:
         raise invalid("The only add-on is thumbnail.")
-    if addons and not any(model["model_name"].startswith("marengo") for model in models):
+    if addons and not any(model["model_name"].startswith("marengo") for model in chosen):
         raise invalid("The thumbnail add-on needs a Marengo model.")
     _refuse_taken(call, name)
-    doc = {"models": models, "addons": addons, "video_count": 0, "total_duration": 0.0}
+    doc = {"models": chosen, "addons": addons, "video_count": 0, "total_duration": 0.0}
     return Reply(201, {"_id": call.store.insert(KIND, doc, name=name).id})
 
 
@@ -94,10 +97,15 @@ def index(call: Call) -> Reply:
     query = call.query
     name, family = query.text("index_name"), query.one_of("model_family", ("marengo", "pegasus"), default="")
     created, updated = query.since("created_at"), query.since("updated_at")
+    index_id = query.text("_id") or ""
+    # Nothing of what is deleted or expired is kept: who asks for that finds nothing.
+    past = query.flag("deleted") | query.flag("expired")
     chosen = Selection(
         KIND,
         where=where(
             ("name = ?", (name,)) if name else None,
+            ("id = ?", (index_id,)) if index_id else None,
+            ("0", ()) if past else None,
             (HAS_FAMILY, (f"{family}*",)) if family else None,
             ("created_at >= ?", (created,)) if created is not None else None,
             ("updated_at >= ?", (updated,)) if updated is not None else None,
@@ -105,11 +113,11 @@ def index(call: Call) -> Reply:
         ),
         **sorting(query, ("created_at", "updated_at")),
     )
-    return call.page(chosen, lambda obj: _shown(obj, free_plan=call.options.free_plan))
+    return call.page(chosen, lambda obj: _shown(obj, free_plan=call.options.plan == "free"))
 
 
 def retrieve(call: Call) -> Reply:
-    return Reply(200, _shown(the_index(call), free_plan=call.options.free_plan))
+    return Reply(200, _shown(the_index(call), free_plan=call.options.plan == "free"))
 
 
 def rename(call: Call) -> Reply:

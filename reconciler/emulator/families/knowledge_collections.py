@@ -142,6 +142,7 @@ MANY = f"{ONE}/item-collections"
 SINGLE = f"{MANY}/{{collection_id}}"
 FAMILY = Family(
     name="item collections",
+    since="2026-07",
     routes=(
         Route("POST", MANY, create, body="json"),
         Route("GET", MANY, index),

@@ -10,6 +10,7 @@ from reconciler.emulator.families.entity_collections import sorting
 from reconciler.emulator.families.knowledge_stores import ITEM, ONE, the_store
 from reconciler.emulator.knowledge_rules import PREFIX_ITEM, user_metadata
 from reconciler.emulator.problems import Problem, invalid
+from reconciler.emulator.readiness import not_ready
 from reconciler.emulator.reading import body
 from reconciler.emulator.store import Obj, Selection
 from reconciler.emulator.walks import Walk
@@ -21,7 +22,8 @@ STEPS = ("queued", "pending", "processing")
 STATUSES = (*STEPS, "ready", "failed")
 MOST_PAIRS, MOST_LETTERS = 50, 8192
 GIB = 1024**3
-MOST_BYTES = {"2026-07": {"video": 5 * GIB, "image": 5 * GIB}, "sdk-1.3.6": {"video": 10 * GIB, "image": 32 * 1024**2}}
+MOST_BYTES = {False: {"video": 5 * GIB, "image": 5 * GIB}, True: {"video": 10 * GIB, "image": 32 * 1024**2}}
+"""Before and since the newest vintage."""
 
 # -- wire
 
@@ -53,10 +55,10 @@ def shown(found: Obj) -> dict[str, Any]:
 def _checked(call: Call, asset: Obj, kind: str | None) -> str:
     """The type of the item: that of its asset, which must be ready, and not too large."""
     if asset.status != "ready":
-        raise invalid(f"The asset {asset.id} is {asset.status}, not ready.")
+        raise not_ready(asset)
     if asset.type not in TYPES or kind not in (None, asset.type):
         raise invalid(f"The asset {asset.id} is of type {asset.type}; items are {' or '.join(TYPES)}.")
-    most = MOST_BYTES[call.options.vintage][asset.type]
+    most = MOST_BYTES[call.options.since("newest")][asset.type]
     if asset.doc["media"]["size"] > most:
         raise Problem(400, "media_filesize_too_large", f"An item of type {asset.type} may have {most} bytes at most.")
     return asset.type
@@ -114,6 +116,7 @@ def item(call: Call, store: Obj, item_id: str) -> Obj:
 MANY = f"{ONE}/items"
 FAMILY = Family(
     name="knowledge store items",
+    since="2026-07",
     walks={ITEM: Walk(STEPS)},
     routes=(
         Route("POST", MANY, create, body="json"),

@@ -190,5 +190,6 @@ def _opened(call: Call, store: Obj, sent: str) -> tuple[Obj, int]:
 
 FAMILY = Family(
     name="knowledge store search",
+    since="2026-07",
     routes=(Route("POST", f"{ONE}/search", search, body="json", bucket="search", limited="empty"),),
 )

@@ -89,6 +89,7 @@ def the_store(call: Call, *, status: int = 400) -> Obj:
 ONE = "/knowledge-stores/{knowledge_store_id}"
 FAMILY = Family(
     name="knowledge stores",
+    since="2026-07",
     routes=(
         Route("POST", "/knowledge-stores", create, body="json"),
         Route("GET", "/knowledge-stores", index),

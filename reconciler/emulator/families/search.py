@@ -12,8 +12,10 @@ from reconciler.emulator.call import Call, Family, Reply, Route
 from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.corpus import Asked, asked, candidates, shown_on
 from reconciler.emulator.kept_results import LIFETIME_S, Expired, Unknown
+from reconciler.emulator.models import models
 from reconciler.emulator.problems import Problem, invalid, missing
 from reconciler.emulator.ranking import Clip, Question, rank
+from reconciler.emulator.reading import form_number
 from reconciler.emulator.search_filter import conditions
 from reconciler.emulator.sources import Source, from_file, from_url
 from reconciler.emulator.store import Obj, Selection
@@ -23,7 +25,6 @@ __all__ = ["FAMILY"]
 
 KIND = "search"
 VIDEO = "indexed_asset"
-OPTIONS = ("visual", "audio", "transcription")
 MOST_IMAGES, MOST_WORDS, MOST_RESULTS = 10, 500, 10_000
 
 
@@ -52,6 +53,8 @@ class _Results:
     limit: int
     pool: dict[str, Any]
     thumbnails: bool
+    scores: bool = False
+    """Whether clips have a score and a confidence, as they had once."""
 
     def as_json(self) -> dict[str, Any]:
         """Without `asdict`, which would copy every row."""
@@ -64,7 +67,7 @@ class _Results:
 def _read(call: Call) -> _Request:
     form = call.form()
     index = call.find("index", form.text("index_id"))
-    options = _options(index, form.texts("search_options"))
+    options = _options(call, index, form.texts("search_options"))
     ways = _among(form, "transcription_options", ("lexical", "semantic")) or ["lexical", "semantic"]
     text = form.maybe_text("query_text") or ""
     if len(text.split()) > MOST_WORDS:
@@ -84,20 +87,25 @@ def _read(call: Call) -> _Request:
         filter=_filter(form),
         with_metadata=form.flag("include_user_metadata", default=False),
     )
+    form.passed_over("_")  # an empty file part, by which the oldest client makes its form a multipart one
+    if not call.options.since("2026-07"):
+        _among(form, "threshold", ("high", "medium", "low", "none"))
+        _among(form, "sort_option", ("score", "clip_count"))
+        form_number(form, "adjust_confidence_level", most=1)
     form.done()
     return request
 
 
-def _options(index: Obj, options: list[str]) -> list[str]:
+def _options(call: Call, index: Obj, options: list[str]) -> list[str]:
     """What the index was made for decides: spoken words need its audio option."""
-    models = [model for model in index.doc["models"] if model["model_name"].startswith("marengo")]
-    if not models:
+    marengo = [model for model in index.doc["models"] if model["model_name"].startswith("marengo")]
+    if not marengo:
         raise Problem(400, "index_not_supported_for_search", "The index has no model that can search.")
     if not options:
         raise missing("search_options")
     for option in options:
         needed = "audio" if option == "transcription" else option
-        if option not in OPTIONS or needed not in models[0]["model_options"]:
+        if option not in models(call.options).search_options or needed not in marengo[0]["model_options"]:
             message = f"The search option {option[:40]!r} is not supported by this index."
             raise Problem(400, "search_option_not_supported", message)
     return list(dict.fromkeys(options))
@@ -159,13 +167,14 @@ def _search(call: Call, request: _Request) -> _Results:
     pool = call.store.select(Selection(VIDEO, parent=index.seq, where=where))
     question, linked = _question(call, request)
     clips = rank(candidates(call, pool, linked, "user_metadata"), question)[:MOST_RESULTS]
-    duration = round(sum(video.doc["media"]["duration"] or 0.0 for video in pool), 3)
+    duration = round(sum(video.doc["media"]["duration"] or 0.0 for video in pool))
     return _Results(
         rows=_rows(clips, group=request.group),
         group=request.group,
         limit=request.limit,
         pool={"total_count": len(pool), "total_duration": duration, "index_id": index.id},
         thumbnails="thumbnail" in index.doc["addons"],
+        scores=not call.options.since("2026-07"),
     )
 
 
@@ -181,6 +190,7 @@ def _question(call: Call, request: _Request) -> tuple[Question, set[int]]:
         options=request.options,
         every_option=request.every_option,
         semantic=request.semantic,
+        always=True,
         content="|".join(image.media["sha256"] for image in request.images),
     )
     return question, words.linked
@@ -188,7 +198,8 @@ def _question(call: Call, request: _Request) -> tuple[Question, set[int]]:
 
 def _rows(clips: list[Clip], *, group: bool) -> list[list[list[Any]]]:
     flat: list[list[Any]] = [
-        [clip.seq, clip.start, clip.end, position, clip.transcription] for position, clip in enumerate(clips, 1)
+        [clip.seq, clip.start, clip.end, position, clip.transcription, round(clip.score, 2)]
+        for position, clip in enumerate(clips, 1)
     ]
     if not group:
         return [[clip] for clip in flat]
@@ -202,8 +213,12 @@ def _rows(clips: list[Clip], *, group: bool) -> list[list[list[Any]]]:
 
 
 def _clip(results: _Results, video: Obj, row: list[Any], *, with_metadata: bool) -> dict[str, Any]:
-    _, start, end, position, text = row
+    _, start, end, position, text, score = row
     shown: dict[str, Any] = {"start": start, "end": end, "video_id": video.id, "rank": position}
+    if results.scores:
+        del shown["rank"]
+        shown["score"] = score
+        shown["confidence"] = "high" if score >= 2 else "medium" if score >= 1 else "low"
     if results.thumbnails:
         shown["thumbnail_url"] = f"https://media.emulator.invalid/{video.id}/{start:g}.jpg"
     if text:
@@ -230,7 +245,7 @@ def _page(call: Call, results: _Results, kept: Obj | None, page: int, *, with_me
     info: dict[str, Any] = {
         "limit_per_page": results.limit,
         "total_results": len(results.rows),
-        "page_expires_at": rfc3339(born + LIFETIME_S),
+        "page_expires_at": rfc3339(born + LIFETIME_S, digits=0),
     }
     if results.group:
         info["total_inner_matches"] = sum(len(row) for row in results.rows)

@@ -1,17 +1,18 @@
-"""Tasks: upload and index in one call. A task is told apart from its video, and shows how far that has come."""
+"""Tasks: upload and index in one call. A task has the id of its video, and shows how far that has come."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from reconciler.emulator import metadata
-from reconciler.emulator.call import Call, Family, Reply, Route, where
+from reconciler.emulator.call import HEX_ID, Call, Family, Reply, Route, where
 from reconciler.emulator.clock import rfc3339
 from reconciler.emulator.families import assets, indexed_assets
 from reconciler.emulator.families.entity_collections import sorting
 from reconciler.emulator.media import Media
-from reconciler.emulator.problems import Problem, invalid, missing
+from reconciler.emulator.problems import Problem, invalid, malformed_id, missing
 from reconciler.emulator.sources import Source, from_file, from_url
 from reconciler.emulator.store import Obj, Selection
 from reconciler.emulator.walks import Walk
@@ -44,9 +45,11 @@ def _new(call: Call, index: Obj, source: Source, *, stream: bool, user_metadata:
     video = indexed_assets.add(call, index, asset, stream=stream, user_metadata=user_metadata)
     seconds = call.options.seconds
     upload_s = sum(seconds.get(f"{KIND}.{s}", seconds.get(s, call.options.default_seconds)) for s in UPLOAD)
-    video = call.store.update(video, since=video.since + upload_s)
+    # What the task shows of its upload counts as a look at the video that waits for it.
+    video = call.store.update(video, since=video.since + upload_s, reads=1)
     doc = {"index_id": index.id, "video_id": video.id, "video": video.seq, "media": source.media, "stream": stream}
-    return call.store.insert(KIND, doc, name=source.name, status=call.walker.start(KIND), walking=True)
+    start = call.walker.start(KIND)
+    return call.store.insert(KIND, doc, name=source.name, status=start, walking=True, id=f"{KIND}:{video.id}")
 
 
 def _seen(call: Call, task: Obj) -> Obj:
@@ -70,7 +73,7 @@ def _row(task: Obj) -> dict[str, Any]:
     media = task.doc["media"]
     system = {"filename": task.name, **{name: media[name] for name in ("duration", "height", "width")}}
     return {
-        "_id": task.id,
+        "_id": task.doc["video_id"],
         "video_id": task.doc["video_id"],
         "created_at": rfc3339(task.created_at),
         "updated_at": rfc3339(task.updated_at),
@@ -97,7 +100,7 @@ def _sent(form: Form) -> Source:
         raise missing("video_file")
     if source.media["size"] > MOST_BYTES:
         raise Problem(400, "video_filesize_too_large", f"The file may have {MOST_BYTES} bytes at most.")
-    if source.media["broken"] or source.kind not in ("video", "audio"):
+    if source.media["broken"] or source.kind != "video":
         raise Problem(400, "video_file_broken", f"{source.name[:80]!r} is not a video that can be read.")
     return source
 
@@ -130,11 +133,14 @@ def create(call: Call) -> Reply:
     source = _sent(form)
     stream = form.flag("enable_video_stream", default=True)
     values = form.json("user_metadata")
+    if not call.options.since("2026-07"):
+        for given in ("transcription_file", "transcription_url", "provide_transcription"):
+            form.passed_over(given)
     form.done()
     if values is not None and not isinstance(values, dict):
         raise invalid("The user_metadata parameter must be a JSON-encoded object.")
     made = _new(call, index, source, stream=stream, user_metadata=metadata.checked(values or {}))
-    return Reply(200, {"_id": made.id, "video_id": made.doc["video_id"]})
+    return Reply(201, dict.fromkeys(("_id", "video_id"), made.doc["video_id"]))
 
 
 def index(call: Call) -> Reply:
@@ -147,6 +153,18 @@ def index(call: Call) -> Reply:
         _seen(call, task)
     call.walker = replace(call.walker, still=True)
     return call.page(chosen, _row)
+
+
+def counts(call: Call) -> Reply:
+    """How many tasks of an index there are in each status; only the oldest vintage has it."""
+    if call.options.since("2026-07"):
+        raise malformed_id("task_id", "status")
+    index_id = call.query.text("index_id")
+    call.query.done()
+    chosen = Selection(KIND, where=where(("json_extract(doc, '$.index_id') = ?", (index_id or "",))))
+    found = Counter(_seen(call, task).status for task in call.store.select(chosen))
+    named = {name: found[name] for name in ("ready", "validating", "pending", "failed")}
+    return Reply(200, {"index_id": index_id, **named, "total_result": found.total()})
 
 
 def retrieve(call: Call) -> Reply:
@@ -165,15 +183,22 @@ def remove(call: Call) -> Reply:
 
 
 def _task(call: Call) -> Obj:
-    return call.find(KIND, call.path["task_id"])
+    task_id = call.path["task_id"]
+    if not HEX_ID.fullmatch(task_id):
+        raise malformed_id("task_id", task_id)
+    found = call.store.get(KIND, f"{KIND}:{task_id}")
+    if found is None:
+        raise call.lost(KIND, task_id, 400)
+    return call.walker.settle(call.store, found)
 
 
 FAMILY = Family(
     name="tasks",
-    walks={KIND: Walk(UPLOAD, end="pending")},
+    walks={KIND: Walk(UPLOAD, end="pending", shown=UPLOAD[:1])},
     routes=(
         Route("POST", "/tasks", create, body="form", bucket="indexing"),
         Route("GET", "/tasks", index),
+        Route("GET", "/tasks/status", counts),
         Route("GET", "/tasks/{task_id}", retrieve),
         Route("DELETE", "/tasks/{task_id}", remove),
     ),

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reconciler.emulator.call import Call, Family, Reply, Route
-from reconciler.emulator.options import OLDEST
-from reconciler.emulator.problems import Problem, gone, invalid
+from reconciler.emulator.problems import gone, invalid
 from reconciler.emulator.synthetic import transcript
 
 __all__ = ["FAMILY"]
@@ -50,8 +49,6 @@ CUTS: Mapping[str, Callable[[Spoken], Iterator[dict[str, Any]]]] = {
 
 def retrieve(call: Call) -> Reply:
     """404 if the asset has none: an image, or nothing is said about it. It is done when the asset is."""
-    if call.options.vintage == OLDEST:
-        raise Problem(404, "endpoint_not_exists", "There is no such endpoint.")
     include = call.query.texts("include") or ["words"]
     if not set(include) <= set(CUTS):
         raise invalid(f"The include parameter must be among {', '.join(CUTS)}.")
@@ -70,5 +67,6 @@ def retrieve(call: Call) -> Reply:
 
 FAMILY = Family(
     name="transcriptions",
+    since="newest",
     routes=(Route("GET", "/assets/{asset_id}/transcription", retrieve),),
 )

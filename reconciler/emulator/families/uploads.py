@@ -306,6 +306,7 @@ ONE = f"{MANY}/{{upload_id}}"
 STORAGE = Api("", None)
 FAMILY = Family(
     name="multipart uploads",
+    since="2026-07",
     tables=TABLES,
     routes=(
         Route("POST", MANY, create, body="json"),

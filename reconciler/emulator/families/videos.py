@@ -23,10 +23,8 @@ def _row(indexed: Obj) -> dict[str, Any]:
 
 
 def _detail(indexed: Obj) -> dict[str, Any]:
-    """As the vendor has it: no status, and among the measures no size."""
-    shown = {name: value for name, value in detail(indexed).items() if name != "status"}
-    shown["system_metadata"] = {name: value for name, value in shown["system_metadata"].items() if name != "size"}
-    return shown
+    """As the vendor has it: no status."""
+    return {name: value for name, value in detail(indexed).items() if name != "status"}
 
 
 # -- routes
