@@ -14,8 +14,9 @@ from typing import Any
 from reconciler.kind import Field, Kind, Update, canonical
 from reconciler.model import Action, Change, Delta, Live, Recorded, Resource, Source, Stack, Stamp, Status, parent_of
 from reconciler.ownership import Claims, addresses_of, aside_name, content_of, old_name, same
+from reconciler.redact import hidden, holds_secret, settled
 
-__all__ = ["Difference", "diff", "field_deltas"]
+__all__ = ["Difference", "applied", "diff", "field_deltas"]
 
 NEW_ID = " (new)"
 GONE = "it is gone from the account"
@@ -42,7 +43,7 @@ def diff(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> Differenc
     by_name = {kind.__name__: kind for kind in kinds}
     _leavers(claims, result)
     result.drift = list(_drift(by_name, stack, claims, result.changes))
-    result.refreshed = dict(_refreshed(stack, claims, result.changes))
+    result.refreshed = dict(_refreshed(by_name, stack, claims, result.changes))
     return result
 
 
@@ -271,11 +272,17 @@ def field_deltas(field: Field, recorded: Any, want: Any, have: Any, *, known: bo
     if isinstance(want, Mapping) or isinstance(have, Mapping):
         yield from _map_deltas(field, recorded or {}, want or {}, have or {}, known=known)
         return
-    pending, drift = _moved(field, recorded, want, have, known=known)
-    if field.part and isinstance(want, list) and isinstance(have, list):
-        yield from _part_deltas(field, want, have, _source(pending, drift), recorded)
+    source = _moved(field, recorded, want, have, known=known)
+    if field.part and isinstance(want, list) and isinstance(have, list) and not holds_secret([recorded, want]):
+        yield from _part_deltas(field, want, have, source, recorded)
         return
-    yield Delta(field.name, _steady(field, have), _steady(field, want), _source(pending, drift), recorded)
+    yield Delta(field.name, unshown(_steady(field, have), want, recorded), _steady(field, want), source, recorded)
+
+
+def unshown(have: Any, *beside: Any) -> Any:
+    """A live value; one that must not be shown where what is declared there, or was applied, holds a secret: it may be
+    an older one."""
+    return hidden(have) if have is not None and holds_secret(beside) else have
 
 
 def _steady(field: Field, value: Any) -> Any:
@@ -296,15 +303,16 @@ def _map_deltas(
     for key in sorted(want.keys() | have.keys()):
         was, wanted, found = recorded.get(key), want.get(key), have.get(key)
         if not same(field, wanted, found):
-            pending, drift = _moved(field, was, wanted, found, known=known)
-            yield Delta(f"{field.name}.{key}", found, wanted, _source(pending, drift), was)
+            source = _moved(field, was, wanted, found, known=known)
+            yield Delta(f"{field.name}.{key}", unshown(found, wanted, was), wanted, source, was)
 
 
-def _moved(field: Field, recorded: Any, want: Any, have: Any, *, known: bool) -> tuple[bool, bool]:
-    """Whether git changed it, and whether somebody else did."""
+def _moved(field: Field, recorded: Any, want: Any, have: Any, *, known: bool) -> Source:
+    """Whether git changed it, or somebody else did, or both. A variable with another value than before is git's."""
     if not known:
-        return True, False
-    return not same(field, recorded, want), not same(field, recorded, have)
+        return Source.PENDING
+    pending = not same(field, settled(recorded, want), want)
+    return _source(pending, not same(field, settled(recorded, have), have))
 
 
 def _part_deltas(field: Field, want: list[Any], have: list[Any], source: Source, recorded: Any) -> Iterator[Delta]:
@@ -364,7 +372,7 @@ def _drift(
         elif resource and address not in changes and row.fields == resource.fields:
             continue  # as desired, and that is what was applied
         elif row.id == live.id and not (resource and resource.external):
-            deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource.ignore if resource else ()))
+            deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource))
             if deltas:
                 yield Change(address, row.kind, Action.UPDATE, "changed behind git's back", deltas, id=row.id)
     for row in sorted(claims.gone, key=lambda row: row.address):
@@ -374,7 +382,8 @@ def _drift(
             yield Change(row.address, row.kind, Action.DELETE, why, id=row.id)
 
 
-def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, ignore: Sequence[str]) -> Iterator[Delta]:
+def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, resource: Resource | None) -> Iterator[Delta]:
+    """Each field that is not as it was applied: before it was so, after it is so now."""
     for name, was in row.fields.items():
         field = kind.specs.get(name)
         if field is None or field.source or field.identity or (field.detail and not live.detailed):
@@ -383,17 +392,51 @@ def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, ignore
         if field.ref:
             have = addresses_of(field.ref, have or [] if field.many else have, claims.addresses)
             was = sorted(claims.now(was)) if field.many else claims.now(was)
-        for delta in field_deltas(field, was, have, was, known=True):
-            if not _ignored(ignore, delta.path):
-                yield Delta(delta.path, delta.before, delta.after, Source.DRIFT, delta.before)
+        declared = resource.fields.get(name) if resource else None
+        for delta in field_deltas(field, was, have, settled(was, have), known=True):
+            if not _ignored(resource.ignore if resource else (), delta.path):
+                yield _sides(delta, was, declared)
 
 
-def _refreshed(stack: Stack, claims: Claims, changes: Mapping[str, Change]) -> Iterator[tuple[str, Recorded]]:
+def _sides(delta: Delta, was: Any, declared: Any) -> Delta:
+    """A difference of live and recorded. A live value is not shown where a secret was applied or is declared."""
+    key = delta.path.partition(".")[2]
+    applied_here, declared_here = (it.get(key) if isinstance(it, Mapping) else it for it in (was, declared))
+    before = applied_here if holds_secret(applied_here) else delta.before
+    return Delta(delta.path, before, unshown(delta.after, applied_here, declared_here), Source.DRIFT)
+
+
+def _refreshed(
+    kinds: Mapping[str, type[Kind]], stack: Stack, claims: Claims, changes: Mapping[str, Change]
+) -> Iterator[tuple[str, Recorded]]:
     """Declared, there, nothing to do: what is recorded must say so too (adopted by stamp, or mended by hand)."""
     for address, resource in stack.resources.items():
         live = claims.live.get(address)
         if live is None or address in changes or resource.external:
             continue
-        row = Recorded(address, resource.kind, live.id, resource.fields, live.parent_id, resource.protect)
+        fields = applied(kinds[resource.kind], resource, claims.rows.get(address), live)
+        row = Recorded(address, resource.kind, live.id, fields, live.parent_id, resource.protect)
         if claims.rows.get(address) != row:
             yield address, row
+
+
+def applied(kind: type[Kind], resource: Resource, row: Recorded | None, live: Live | None) -> Mapping[str, Any]:
+    """What is to be recorded of an object that is as declared now. What is ignored was not applied: it stays as it was
+    recorded before, or is as it was found."""
+    if not resource.ignore:
+        return resource.fields
+    before = row.fields if row and (live is None or row.id == live.id) else live.fields if live else {}
+    fields: dict[str, Any] = {}
+    for name, value in resource.fields.items():
+        field, was = kind.specs.get(name), before.get(name)
+        usable = was is not None and (before is not (live.fields if live else None) or not (field and field.ref))
+        if _ignored(resource.ignore, name):
+            fields |= {name: was} if usable else {}
+        elif isinstance(value, Mapping):
+            old = was if isinstance(was, Mapping) else {}
+            sent = {key: item for key, item in value.items() if not _ignored(resource.ignore, f"{name}.{key}")}
+            kept = {key: item for key, item in old.items() if _ignored(resource.ignore, f"{name}.{key}")}
+            fields[name] = {**kept, **sent}
+        else:
+            fields[name] = value
+    return fields

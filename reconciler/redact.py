@@ -9,6 +9,7 @@ what nobody could see, as escapes.
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 import re
@@ -21,19 +22,25 @@ __all__ = [
     "HIDDEN",
     "Redactor",
     "Secret",
+    "digits_of",
     "escaped_json",
     "forget",
     "hidden",
     "holds_secret",
+    "knows",
     "learn",
     "mask",
+    "passwords_in",
     "plain",
     "redacted",
+    "settled",
     "unmask",
 ]
 
 HIDDEN = "(not shown)"
 STANDS_IN = "***"
+UNKNOWN = "?"
+"""Digits that no value has: of a secret that was kept without any."""
 SHORTEST = 4
 """A shorter secret is in too many words to be looked for."""
 SHORTEST_KNOWN = 8
@@ -43,16 +50,36 @@ SHORTEST_KNOWN = 8
 class Secret(str):
     """A string that holds a value from the environment; `template` is what the YAML said, and all that may be shown.
 
-    It is a `str`, so it is sent as it is; whatever prints or keeps a value passes it through `mask` first.
+    It is a `str`, so it is sent as it is; whatever prints or keeps a value passes it through `mask` first. `digits`
+    are there when its value is not known any more: those of the one that was applied, see `digits_of`.
     """
 
-    __slots__ = ("template",)
+    __slots__ = ("digits", "template")
     template: str
+    digits: str
 
-    def __new__(cls, value: str, template: str) -> Secret:
+    def __new__(cls, value: str, template: str, digits: str = "") -> Secret:
         made = super().__new__(cls, value)
-        made.template = template
+        made.template, made.digits = template, digits
         return made
+
+
+def digits_of(value: str) -> str:
+    """Eight bits of a secret's digest: enough to tell that a variable was given another value since it was applied,
+    far too few to find the value by them."""
+    return hashlib.sha256(b"reconciler\n" + value.encode(errors="surrogatepass")).hexdigest()[:2]
+
+
+def settled(recorded: Any, other: Any) -> Any:
+    """What was recorded, each secret in it whose value is not known any more as `other` has it, if its digits fit."""
+    if isinstance(recorded, Secret):
+        known = not recorded.digits or not isinstance(other, str) or digits_of(other) != recorded.digits
+        return recorded if known else Secret(other, recorded.template)
+    if isinstance(recorded, Mapping) and isinstance(other, Mapping):
+        return {key: settled(item, other.get(key)) for key, item in recorded.items()}
+    if isinstance(recorded, list) and isinstance(other, list | tuple) and len(recorded) == len(other):
+        return [settled(item, there) for item, there in zip(recorded, other, strict=True)]
+    return recorded
 
 
 def hidden(value: Any) -> Secret:
@@ -71,31 +98,38 @@ _MARK = "$env"
 """The key of a masked `Secret`. A mapping of the user's with such a key, and no other, gets one `$` more."""
 
 
-def mask(value: Any) -> Any:
-    """The same JSON value with each `Secret` as `{"$env": template}`: fit for plans, state, logs and errors."""
+def mask(value: Any, *, keep: bool = False) -> Any:
+    """The same JSON value with each `Secret` as `{"$env": template}`: fit for plans, logs and errors.
+
+    To `keep` it, for the state, its digits come along: `{"$env": [template, digits]}`.
+    """
     if isinstance(value, Secret):
-        return {_MARK: value.template}
+        return {_MARK: [value.template, value.digits or digits_of(value)] if keep else value.template}
     if isinstance(value, Mapping):
         extra = "$" if _is_mark(value) else ""
-        return {f"{extra}{key}" if extra else key: mask(item) for key, item in value.items()}
+        return {f"{extra}{key}" if extra else key: mask(item, keep=keep) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [mask(item) for item in value]
+        return [mask(item, keep=keep) for item in value]
     return value
 
 
 def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
     """The inverse of `mask`; `resolve` gives a template's text with the environment filled in.
 
-    Where it raises KeyError, because a variable is gone or closed by now, the template stands for the value.
+    Where it raises KeyError, because a variable is gone or closed by now, or gives another value than the one that was
+    kept, the template stands for the value.
     """
     if isinstance(value, Mapping):
         if _is_mark(value):
             (key, item), *_ = value.items()
             if key != _MARK:
                 return {key[1:]: unmask(item, resolve)}
-            # What an earlier version kept of a user's own `$env` is no template.
-            if isinstance(item, str) and ("${env." in item or item == HIDDEN):
-                return _resolved(item, resolve)
+            match item:
+                case [str(template), str(digits)]:
+                    return _resolved(template, resolve, digits)
+                # What an earlier version kept of a user's own `$env` is no template.
+                case str(template) if "${" in template or template == HIDDEN:
+                    return _resolved(template, resolve)
         return {key: unmask(item, resolve) for key, item in value.items()}
     if isinstance(value, list):
         return [unmask(item, resolve) for item in value]
@@ -106,11 +140,13 @@ def _is_mark(value: Mapping[str, Any]) -> bool:
     return len(value) == 1 and re.fullmatch(r"\$+env", str(next(iter(value)))) is not None
 
 
-def _resolved(template: str, resolve: Callable[[str], str]) -> Secret:
+def _resolved(template: str, resolve: Callable[[str], str], digits: str = "") -> Secret:
     try:
-        return Secret(resolve(template), template)
+        value = resolve(template)
     except KeyError:
-        return Secret(template, template)
+        return Secret(template, template, digits or UNKNOWN)
+    fits = not digits or digits_of(value) == digits
+    return Secret(value, template) if fits else Secret(template, template, digits)
 
 
 # Secrets in what others say
@@ -272,9 +308,23 @@ def forget() -> None:
     _known = Redactor(shortest=SHORTEST_KNOWN)
 
 
+def passwords_in(*urls: str) -> Iterator[str]:
+    """What in a URL is nobody's business: of a state, of a proxy."""
+    for url in urls:
+        authority = url.partition("://")[2].partition("/")[0]
+        user, at, _ = authority.rpartition("@")
+        if at and (password := user.partition(":")[2]):
+            yield from (password, unquote(password, errors="replace"))
+
+
 def redacted(text: str) -> str:
-    """A long text without what is known to be secret."""
-    return _known.literally(text)
+    """One thing that is said, without what is known to be secret."""
+    return _known(text) if _known else text
+
+
+def knows(text: str) -> bool:
+    """Whether what is known to be secret stands somewhere in it."""
+    return _known.finds(text)
 
 
 # Neutral text
@@ -294,8 +344,7 @@ def plain(text: str) -> str:
     of characters, blanks that are none, and letters composed in an unusual way, which look like others. Broken up: what
     runners of pipelines take for commands, `##[…` anywhere in a line and `::` at its start.
     """
-    if _known:
-        text = _known(text)
+    text = redacted(text)
     if text.isascii() and text.isprintable():
         return text if "##" not in text and "::" not in text else _without_commands(text)
     composed = unicodedata.is_normalized("NFC", text)

@@ -8,20 +8,27 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.drift import drift_from
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Delta, Plan, Secret, Source
+from reconciler.model import Action, Change, Delta, Plan, Source
+from reconciler.redact import Secret, hidden
 from reconciler.reports.html import drift_html, plan_html
+from reconciler.reports.json import drift_json, dumps
 from reconciler.reports.junit import drift_junit
 from reconciler.reports.markdown import LIMIT, drift_markdown, plan_markdown
 from reconciler.reports.sarif import drift_sarif
+from reconciler.reports.text import drift_text
+from tests.planning import world
 from tests.served import place
 
 CASES = Path(__file__).parent / "cases" / "reports"
@@ -55,7 +62,7 @@ CHANGES = (
         (
             Delta("metadata.league", "aba", "nba", Source.BOTH, "wnba"),
             Delta("metadata.season", 2023, 2024),
-            Delta("metadata.token", "0ld-s3cret", Secret("s3cret", "${env.TOKEN}")),
+            Delta("metadata.token", hidden("0ld-s3cret"), Secret("s3cret", "${env.TOKEN}")),
         ),
     ),
     Change("assets/old", "Asset", Action.DELETE, "no longer declared"),
@@ -81,16 +88,26 @@ CHANGES = (
     Change("entity_collections/coaches", "EntityCollection", Action.MOVE, "it was entity_collections/trainers"),
     Change("entity_collections/others", "EntityCollection", Action.FORGET, "under `removed:`"),
 )
-DRIFT = (
-    Change(
-        "assets/final",
-        "Asset",
-        Action.UPDATE,
-        "changed behind git's back",
-        (Delta("metadata.league", "aba", "wnba", Source.DRIFT, "wnba"),),
-    ),
-    Change("assets/gone", "Asset", Action.DELETE, "it is gone from the account"),
-)
+APPLIED = {
+    "assets": {
+        "final": {"file": "media/final.mp4", "metadata": {"league": "wnba", "season": 2024}},
+        "gone": {"file": "media/gone.mp4"},
+        "fine": {"file": "media/fine.mp4"},
+    }
+}
+LIVE = {"assets/final": {"metadata": {"league": "aba", "season": 2024}}, "assets/gone": "gone"}
+CASE: dict[str, Any] = {"applied": APPLIED, "live": LIVE}
+
+
+def drift_of(case: Mapping[str, Any]) -> tuple[str, list[Change]]:
+    """As the engine tells it."""
+    here = world(case)
+    baseline, drift = drift_from(here.claims(), here.difference())
+    return baseline, sorted(drift, key=lambda change: change.address)
+
+
+DRIFT = tuple(drift_of(CASE)[1])
+UNRECORDED = tuple(drift_of(CASE | {"recorded": "none"})[1])
 PLAN = Plan(
     "sports",
     "twelvelabs",
@@ -120,6 +137,10 @@ def reports() -> dict[str, str]:
         "drift.html": drift_html("sports", "twelvelabs", DRIFT, FOREIGN),
         "drift.xml": drift_junit("sports", DRIFT, ["assets/final", "assets/fine"]),
         "drift.sarif": json.dumps(drift_sarif("sports", DRIFT, where, frozenset({"assets/final"})), indent=2) + "\n",
+        "drift.json": dumps(drift_json("sports", "twelvelabs", DRIFT, FOREIGN)) + "\n",
+        "drift.txt": drift_text("sports", DRIFT, FOREIGN) + "\n",
+        "drift-unrecorded.md": drift_markdown("sports", UNRECORDED, baseline="declared"),
+        "drift-unrecorded.txt": drift_text("sports", UNRECORDED, baseline="declared") + "\n",
     }
 
 
@@ -131,6 +152,51 @@ def test_a_report_reads_as_recorded(name: str) -> None:
 @pytest.mark.parametrize("name", reports())
 def test_no_secret_is_in_any_report(name: str) -> None:
     assert "s3cret" not in reports()[name]
+
+
+def test_drift_says_in_each_format_which_side_is_which() -> None:
+    made = reports()
+    sides = {
+        "drift.md": "Left: as it was applied; right: as it is now. (baseline: recorded)",
+        "drift.html": "<th>as applied</th><th>now</th>",
+        "drift.xml": 'metadata.league: applied "wnba", now "aba"',
+        "drift.sarif": 'metadata.league: applied \\"wnba\\", now \\"aba\\"',
+        "drift.txt": "As applied → as it is now.",
+        "drift-unrecorded.md": "Left: as it was declared; right: as it is now. (baseline: declared)",
+        "drift-unrecorded.txt": "As declared → as it is now.",
+    }
+    assert [name for name, text in sides.items() if text not in made[name]] == []
+    (delta,) = json.loads(made["drift.json"])["drift"][0]["deltas"]
+    assert (delta["before"], delta["after"]) == ("wnba", "aba")
+    for name in ("drift.md", "drift.txt", "drift-unrecorded.md", "drift-unrecorded.txt"):
+        assert '"wnba" → "aba"' in made[name]
+
+
+def test_without_a_record_drift_is_what_is_not_as_declared() -> None:
+    baseline, drift = drift_of(CASE | {"recorded": "none"})
+
+    assert baseline == "declared"
+    assert [(change.address, change.action) for change in drift] == [
+        ("assets/final", Action.UPDATE),
+        ("assets/gone", Action.DELETE),
+    ]
+    assert drift_of({"applied": APPLIED, "recorded": "none"}) == ("declared", [])
+    assert "No drift" not in drift_text("sports", (), baseline="declared")
+
+
+def test_what_nothing_is_recorded_of_is_compared_with_what_is_declared() -> None:
+    here = CASE | {
+        "recorded": {"assets/final": "none"},
+        "stack": {"assets": {**APPLIED["assets"], "new": {"file": "n.mp4"}}},
+    }
+
+    baseline, drift = drift_of(here)
+
+    assert baseline == "recorded"
+    assert [(change.address, change.action, change.reason) for change in drift] == [
+        ("assets/final", Action.UPDATE, "it is not as it is declared"),
+        ("assets/gone", Action.DELETE, "it is gone from the account"),
+    ]
 
 
 def test_every_change_is_on_every_page() -> None:
@@ -180,8 +246,8 @@ def test_a_fence_of_markdown_is_not_ended_by_what_is_in_it() -> None:
     text = plan_markdown(nasty())
 
     fences = [line for line in text.splitlines() if line.startswith("`")]
-    assert len(fences) == 4
-    assert all(fence.rstrip("dif") == "`````" or fence.startswith("````") for fence in fences)
+    assert len(fences) == 6
+    assert [fence.rstrip("dif") for fence in fences[::2]] == fences[1::2]
     assert "\n# not a heading" not in text
 
 
@@ -250,7 +316,7 @@ def test_drift_goes_into_a_file_in_each_format(tmp_path: Path) -> None:
         for form, holds in (
             ("text", "Drift: 1 object"),
             ("json", '"drift"'),
-            ("markdown", "### Drift of sports"),
+            ("markdown", "### Drift of `sports`"),
             ("html", "<!doctype html>"),
             ("junit", '<testcase classname="sports.drift" name="assets/face">'),
             ("sarif", '"startLine": 4'),

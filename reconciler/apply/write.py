@@ -12,6 +12,7 @@ from reconciler.apply.make import Maker, leaving
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Run
 from reconciler.apply.wait import Waiting
+from reconciler.diff import applied
 from reconciler.kind import Kind
 from reconciler.model import Change, Recorded, Step, Verb
 from reconciler.state import Close, Open, Put, Write
@@ -94,8 +95,8 @@ class Writer:
         """Note what was applied; members only when they are all as they shall be."""
         address = change.address
         kind = self.run.kinds[change.kind]
-        fields = dict(change.fields)
-        row = self.run.rows.get(address)
+        row, live = self.run.rows.get(address), self.run.snapshot.get(change.kind, change.id)
+        fields = dict(applied(kind, self.run.stack.resources[address], row, live))
         if self.members_left.get(address):
             for name, spec in kind.specs.items():
                 if spec.members:

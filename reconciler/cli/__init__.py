@@ -30,6 +30,8 @@ COMMANDS = {
     "emulate": ("emulate", "Serve a fake of the API, to try everything offline."),
 }
 """command → (its module, what help says): help imports none of the modules."""
+WITH_PASSWORDS = ("_PROXY", "RECONCILER_STATE")
+"""Ends of the names of variables that hold a URL, and perhaps a password in it."""
 FUNCTIONS = {"import": "import_"}
 """Where the function cannot have the command's name."""
 
@@ -80,7 +82,10 @@ def cli() -> None:
 def main() -> None:
     """The entry point: what was foreseen becomes a message and its exit code, never a traceback."""
     from reconciler.errors import ReconcilerError
+    from reconciler.redact import forget, learn, passwords_in
 
+    forget()
+    learn(*passwords_in(*(value for name, value in os.environ.items() if name.upper().endswith(WITH_PASSWORDS))))
     try:
         result = cli.main(prog_name="reconciler", standalone_mode=False, color=_colour())
     except click.ClickException as error:

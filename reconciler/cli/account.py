@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.formats import look_for
 from reconciler.cli.options import load_stack, online, open_session, open_state, settings
 from reconciler.cli.runs import confirmed, result, settled
 from reconciler.errors import ReconcilerError
@@ -61,7 +62,8 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
                         await settled(session, destroying=False)
                     again = partial(taken_over, session, address, id)
                     survey = await again()
-                    return survey, await confirmed(session, survey, again, form, verbose, auto_approve, command)
+                    look = look_for(False, verbose)
+                    return survey, await confirmed(session, survey, again, form, look, auto_approve, command)
 
             survey, report = asyncio.run(run())
     finally:

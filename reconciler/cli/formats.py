@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.engine import Survey
-    from reconciler.model import Plan, Stack
+    from reconciler.model import Change, Plan, Stack
 
-__all__ = ["DRIFT_FORMATS", "PLAN_FORMATS", "drift_as", "plan_as"]
+__all__ = ["DRIFT_FORMATS", "PLAN_FORMATS", "Look", "drift_as", "look_for", "plan_as"]
 
+COLUMNS = 80
 PLAN_FORMATS = ["text", "json", "markdown", "html"]
 DRIFT_FORMATS = [*PLAN_FORMATS, "junit", "sarif"]
 
 
-def plan_as(form: str, plan: Plan, *, whole: bool, verbose: bool) -> str:
-    """The plan; `whole` and `verbose` are for text."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How text is to look: all of each value, all that is known, and how wide a line may be."""
+
+    whole: bool = False
+    verbose: bool = False
+    columns: int = COLUMNS
+
+
+def look_for(whole: bool, verbose: bool = False, out: bool = False) -> Look:
+    """As wide as the terminal, when it goes to one."""
+    wide = not out and sys.stdout.isatty()
+    return Look(whole, verbose, max(shutil.get_terminal_size((COLUMNS, 24)).columns, COLUMNS) if wide else COLUMNS)
+
+
+def plan_as(form: str, plan: Plan, look: Look) -> str:
+    """The plan."""
     match form:
         case "json":
             from reconciler.reports import json
@@ -33,35 +51,42 @@ def plan_as(form: str, plan: Plan, *, whole: bool, verbose: bool) -> str:
         case _:
             from reconciler.reports.text import plan_text
 
-            return plan_text(plan, whole=whole, verbose=verbose)
+            return plan_text(plan, whole=look.whole, verbose=look.verbose, columns=look.columns)
 
 
-def drift_as(form: str, stack: Stack, survey: Survey, foreign: Sequence[tuple[str, str, str]]) -> str:
-    """What was changed behind git's back."""
-    drift = survey.plan.drift
+def drift_as(
+    form: str,
+    stack: Stack,
+    found: tuple[str, Sequence[Change]],
+    addresses: Iterable[str],
+    foreign: Sequence[tuple[str, str, str]],
+    look: Look,
+) -> str:
+    """What was changed outside git. `found` is as `drift.drift_from` has it; `addresses` are all that were compared."""
+    baseline, drift = found
     match form:
         case "json":
             from reconciler.reports import json
 
-            return json.dumps(json.drift_json(stack.name, stack.provider, drift, foreign))
+            return json.dumps(json.drift_json(stack.name, stack.provider, drift, foreign, baseline))
         case "markdown":
             from reconciler.reports.markdown import drift_markdown
 
-            return drift_markdown(stack.name, drift, foreign)
+            return drift_markdown(stack.name, drift, foreign, baseline=baseline)
         case "html":
             from reconciler.reports.html import drift_html
 
-            return drift_html(stack.name, stack.provider, drift, foreign)
+            return drift_html(stack.name, stack.provider, drift, foreign, baseline)
         case "junit":
             from reconciler.reports.junit import drift_junit
 
-            return drift_junit(stack.name, drift, survey.claims.rows)
+            return drift_junit(stack.name, drift, addresses, baseline)
         case "sarif":
             from reconciler.reports import json
             from reconciler.reports.sarif import drift_sarif
 
-            return json.dumps(drift_sarif(stack.name, drift, stack.where, frozenset(stack.resources)))
+            return json.dumps(drift_sarif(stack.name, drift, stack.where, frozenset(stack.resources), baseline))
         case _:
             from reconciler.reports.text import drift_text
 
-            return drift_text(stack.name, drift, foreign)
+            return drift_text(stack.name, drift, foreign, baseline=baseline, whole=look.whole, columns=look.columns)

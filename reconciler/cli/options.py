@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.errors import ReconcilerError, Unauthorised, how_to_install
+from reconciler.redact import learn, passwords_in
 
 if TYPE_CHECKING:
     import httpx
@@ -169,6 +170,7 @@ def open_state(stack: Stack, given: str | None, *, create: bool) -> State:
     """The stack's state; made when it is to be written to."""
     from reconciler.state import State
 
+    learn(*passwords_in(given or ""))
     return State.open(state_url(stack, given), stack.name, create=create)
 
 
@@ -238,4 +240,5 @@ def _key(names: tuple[str, ...]) -> str:
     key = _from_environment(names)
     if not key:
         raise Unauthorised(f"no API key: set {names[0]} in the environment, or try it offline with --emulator")
+    learn(key)
     return key

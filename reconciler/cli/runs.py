@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, drift_as, plan_as
+from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, Look, drift_as, look_for, plan_as
 from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings, targets
 from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_file, write_plan
 from reconciler.cli.uploads import STDOUT, events_to, uploading
@@ -44,6 +44,7 @@ def _format(choices: list[str]) -> Callable[[F], F]:
 
 
 FORMAT, PLAN_FORMAT, DRIFT_FORMAT = _format(["text", "json"]), _format(PLAN_FORMATS), _format(DRIFT_FORMATS)
+WHOLE = click.option("--whole", is_flag=True, help="Show long values uncut.")
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
 FOREIGN = click.option(
     "--allow-foreign",
@@ -74,7 +75,7 @@ def consenting(function: Any) -> Any:
 @consenting
 @PLAN_FORMAT
 @VERBOSE
-@click.option("--whole", is_flag=True, help="Show long values uncut.")
+@WHOLE
 @click.option("--destroy", "destroying", is_flag=True, help="Plan to delete everything.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @OUT
@@ -110,7 +111,7 @@ def plan(
             state.close()
 
     survey, refused, account = asyncio.run(run())
-    click.echo(plan_as(form, survey.plan, whole=whole, verbose=verbose))
+    click.echo(plan_as(form, survey.plan, look_for(whole, verbose)))
     if refused:
         raise Refused(refused)
     if out:
@@ -127,8 +128,9 @@ def plan(
 @consenting
 @FORMAT
 @VERBOSE
+@WHOLE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
-def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
+def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, **options: Any) -> int:
     """Make the account as the stack says: show the plan, ask, do it.
 
     PATH may be a plan that `plan -o` saved: then exactly that is done, without asking, or nothing if what it rests on
@@ -152,9 +154,10 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
         consent = agreed_before(saved, _consent(options))
         stack = load_stack(chosen.path, chosen.variables, chosen.var_file, chosen.allow_env)
         destroying = bool(saved.origin.options.get("destroy"))
-        return _apply(stack, chosen, consent, form, verbose, True, destroying=destroying, saved=saved, name=path)
+        look = look_for(whole, verbose)
+        return _apply(stack, chosen, consent, form, look, True, destroying=destroying, saved=saved, name=path)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    return _apply(stack, chosen, _consent(options), form, verbose, auto_approve, destroying=False)
+    return _apply(stack, chosen, _consent(options), form, look_for(whole, verbose), auto_approve, destroying=False)
 
 
 @click.command()
@@ -164,8 +167,9 @@ def apply(path: Path, form: str, verbose: bool, auto_approve: bool, **options: A
 @FOREIGN
 @FORMAT
 @VERBOSE
+@WHOLE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
-def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
+def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, **options: Any) -> int:
     """Delete everything that the stack has made, and nothing else. What is protected stops it.
 
     \b
@@ -174,7 +178,7 @@ def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options:
     """
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    return _apply(stack, chosen, _consent(options, True), form, verbose, auto_approve, destroying=True)
+    return _apply(stack, chosen, _consent(options, True), form, look_for(whole, verbose), auto_approve, destroying=True)
 
 
 @click.command()
@@ -188,15 +192,20 @@ def destroy(path: Path, form: str, verbose: bool, auto_approve: bool, **options:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the report into FILE, and print its last line only.",
 )
+@WHOLE
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
-def drift(path: Path, form: str, unmanaged: bool, out: Path | None, **options: Any) -> int:
+def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None, **options: Any) -> int:
     """Show what was changed behind git's back: live against what was last applied. Exit with 2 if anything was.
+
+    Where no state says what was applied, live is compared with what is declared, and the report says so.
 
     \b
     reconciler drift
     reconciler drift --unmanaged        also what is in the account and not of this stack
     reconciler drift --format sarif -o drift.sarif
     """
+    from reconciler.drift import drift_from
+
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
 
@@ -210,19 +219,20 @@ def drift(path: Path, form: str, unmanaged: bool, out: Path | None, **options: A
 
     survey = asyncio.run(run())
     foreign = _foreign(survey) if unmanaged else []
-    said = drift_as(form, stack, survey, foreign)
+    found = drift_from(survey.claims, survey.difference)
+    said = drift_as(form, stack, found, survey.claims.live, foreign, look_for(whole, out=out is not None))
     if out:
-        write_file(out, said.rstrip("\n") + "\n")
-        said = drift_as("text", stack, survey, []).rsplit("\n", 1)[-1]
+        write_file(out, click.unstyle(said))
+        said = drift_as("text", stack, found, (), (), look_for(False)).rsplit("\n", 1)[-1]
     click.echo(said)
-    return 2 if survey.plan.drift else 0
+    return 2 if found[1] else 0
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @PLAN_FORMAT
 @VERBOSE
-@click.option("--whole", is_flag=True, help="Show long values uncut.")
+@WHOLE
 def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
     """Show a saved plan again.
 
@@ -230,7 +240,7 @@ def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
     reconciler plan -o plan.json
     reconciler show plan.json
     """
-    click.echo(plan_as(form, read_plan(file).plan, whole=whole, verbose=verbose))
+    click.echo(plan_as(form, read_plan(file).plan, look_for(whole, verbose)))
     return 0
 
 
@@ -260,7 +270,7 @@ def _apply(
     chosen: Settings,
     consent: Consent,
     form: str,
-    verbose: bool,
+    look: Look,
     auto_approve: bool,
     *,
     destroying: bool,
@@ -282,7 +292,7 @@ def _apply(
                         return survey, None
                     again = partial(session.survey, destroy=destroying)
                     events = chosen.json_events
-                    return survey, await confirmed(session, survey, again, form, verbose, auto_approve, command, events)
+                    return survey, await confirmed(session, survey, again, form, look, auto_approve, command, events)
 
             survey, report = asyncio.run(run())
     finally:
@@ -322,20 +332,19 @@ async def confirmed(
     survey: Survey,
     again: Callable[[], Awaitable[Survey]],
     form: str,
-    verbose: bool,
+    look: Look,
     auto_approve: bool,
     command: str,
     json_events: str | None = None,
 ) -> Report | None:
     """Show, check, ask, look again, do. None when the answer was no."""
-    from reconciler.reports import text
     from reconciler.reports.progress import progress
 
     if form == "text":
-        click.echo(text.plan_text(survey.plan, verbose=verbose))
+        click.echo(plan_as(form, survey.plan, look))
     if reasons := session.refusals(survey):
         if form == "json":
-            click.echo(plan_as(form, survey.plan, whole=True, verbose=True))
+            click.echo(plan_as(form, survey.plan, look))
         raise Refused(reasons)
     if survey.plan.changes and not auto_approve:
         if not click.confirm("\nDo this?", default=False):

@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli.options import load_stack, online, open_session, open_state, settings, variables
 from reconciler.errors import ReconcilerError
+from reconciler.redact import plain
 
 if TYPE_CHECKING:
     from reconciler.model import Recorded, Stack
@@ -66,9 +67,9 @@ def list_(path: Path, **options: Any) -> None:
     """
     with _opened(path, options) as (_, opened):
         for row in opened.recorded():
-            click.echo(f"{row.address}  {row.id}{'  (old, to be deleted)' if row.deposed else ''}")
+            click.echo(f"{plain(row.address)}  {plain(row.id)}{'  (old, to be deleted)' if row.deposed else ''}")
         for intent in opened.intents():
-            click.echo(f"{intent.address}  ({intent.verb} begun by run {intent.run}, not concluded)")
+            click.echo(f"{plain(intent.address)}  ({intent.verb} begun by run {intent.run}, not concluded)")
 
 
 @state.command()
@@ -82,17 +83,17 @@ def show(address: str, path: Path, **options: Any) -> None:
     \b
     reconciler state show assets/final
     """
-    from reconciler.reports.text import shown
+    from reconciler.reports.values import shown
 
     with _opened(path, options) as (_, opened):
         for row in _rows_at(opened, address):
-            click.echo(f"{row.address}\n  id  {row.id}\n  kind  {row.kind}")
+            click.echo(f"{plain(row.address)}\n  id  {plain(row.id)}\n  kind  {row.kind}")
             if row.parent_id:
-                click.echo(f"  parent  {row.parent_id}")
+                click.echo(f"  parent  {plain(row.parent_id)}")
             if row.protect:
                 click.echo("  protected")
             for name, value in sorted(row.fields.items()):
-                click.echo(f"  {name}  {shown(value, whole=True)}")
+                click.echo(f"  {plain(name)}  {shown(value)}")
 
 
 @state.command()

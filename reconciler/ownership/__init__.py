@@ -37,6 +37,7 @@ def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded
     rows: dict[str, Recorded] = {}
     deposed: list[Recorded] = []
     for row in recorded:
+        claims.recorded = True
         if row.deposed:
             deposed.append(row)
             claims.put_by(row)

@@ -41,6 +41,8 @@ class Claims:
     foreign: dict[str, list[Live]] = field(default_factory=dict)
     addresses: dict[tuple[str, str], str] = field(default_factory=dict)
     """(kind, id) → address, of all that is ours or declared."""
+    recorded: bool = False
+    """Whether anything was."""
     problems: list[tuple[str, str]] = field(default_factory=list)
     """(address, what is wrong and what to do)"""
     taken: set[tuple[str, str]] = field(default_factory=set)

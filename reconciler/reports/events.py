@@ -6,14 +6,13 @@ Minor versions add keys and types, and readers ignore what they do not know; a m
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model import Event, Plan, Report
-from reconciler.reports.json import report_json
+from reconciler.reports.json import dumps, report_json
 from reconciler.reports.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class Events:
         time = self._date().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"format_version": FORMAT_VERSION, "n": self._count, "time": time, "type": kind, **more}
         try:
-            self._write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._write(dumps(line, indent=None) + "\n")
         except (OSError, ValueError):  # ValueError: it was closed
             self._write = len
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reconciler.kind import Kind
 from reconciler.model import Resource, Stack, key_of, parent_of
+from reconciler.redact import plain
 
 __all__ = ["FORMATS", "graph"]
 
@@ -40,7 +41,7 @@ def _mermaid(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]
     for kind, group in _groups(resources):
         yield f"  subgraph {kind}"
         for resource in group:
-            text = _label(resource).replace('"', "#quot;")
+            text = _in_mermaid(_label(resource))
             yield f'    {ids[resource.address]}["{text}"]' + (":::external" if resource.external else "")
         yield "  end"
     for source, target, how in edges:
@@ -50,19 +51,23 @@ def _mermaid(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]
 
 
 def _dot(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) -> Iterator[str]:
-    yield f"digraph {json.dumps(name)} {{"
+    yield f"digraph {_quoted(name)} {{"
     yield "  rankdir=LR"
     yield "  node [shape=box]"
     for kind, group in _groups(resources):
         yield f"  subgraph cluster_{kind} {{"
-        yield f"    label={json.dumps(kind)}"
+        yield f"    label={_quoted(kind)}"
         for resource in group:
             style = ", style=dashed" if resource.external else ""
-            yield f"    {json.dumps(resource.address)} [label={json.dumps(_label(resource))}{style}]"
+            yield f"    {_quoted(resource.address)} [label={_quoted(_label(resource))}{style}]"
         yield "  }"
     for source, target, how in edges:
-        yield f"  {json.dumps(source)} -> {json.dumps(target)}" + (" [style=dotted]" if how == "in" else "")
+        yield f"  {_quoted(source)} -> {_quoted(target)}" + (" [style=dotted]" if how == "in" else "")
     yield "}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(plain(text), ensure_ascii=False)
 
 
 def _groups(resources: Mapping[str, Resource]) -> Iterator[tuple[str, list[Resource]]]:
@@ -73,10 +78,15 @@ def _groups(resources: Mapping[str, Resource]) -> Iterator[tuple[str, list[Resou
     yield from groups.items()
 
 
+def _in_mermaid(text: str) -> str:
+    """What would end the label, or be Markdown, HTML or an entity in it, as an entity."""
+    return "".join(f"#{ord(char)};" if char in '"#<>&`' else char for char in text)
+
+
 def _label(resource: Resource) -> str:
     """What is read in the box: the key, after that of what it lives in."""
     parent = parent_of(resource.address)
-    return f"{key_of(parent)} / {key_of(resource.address)}" if parent else key_of(resource.address)
+    return plain(f"{key_of(parent)} / {key_of(resource.address)}" if parent else key_of(resource.address))
 
 
 FORMATS: Mapping[str, Callable[[str, Mapping[str, Resource], Sequence[Edge]], Iterator[str]]] = {

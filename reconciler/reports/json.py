@@ -6,11 +6,13 @@ Minor versions add keys and readers ignore what they do not know; a major one br
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Delta, Plan, Report, Secret, Source, mask
+from reconciler.model import Action, Change, Delta, Plan, Report, Source
+from reconciler.redact import escaped_json, knows, mask, redacted
 
 __all__ = [
     "FORMAT_VERSION",
@@ -18,16 +20,13 @@ __all__ = [
     "drift_json",
     "dumps",
     "errors_json",
-    "hides_before",
     "nothing_json",
     "plan_json",
     "problem_json",
     "report_json",
 ]
 
-FORMAT_VERSION = "1.0"
-HIDDEN = {"$env": "(not shown)"}
-"""Stands for a value that may be an older secret."""
+FORMAT_VERSION = "1.1"
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -66,7 +65,7 @@ def change_json(change: Change) -> dict[str, Any]:
 def _delta(delta: Delta) -> dict[str, Any]:
     result = {
         "path": delta.path,
-        "before": HIDDEN if hides_before(delta) else mask(delta.before),
+        "before": mask(delta.before),
         "after": mask(delta.after),
         "source": delta.source.value,
     }
@@ -75,27 +74,19 @@ def _delta(delta: Delta) -> dict[str, Any]:
     return result
 
 
-def hides_before(delta: Delta) -> bool:
-    """Whether the live value may be an older secret: where one is declared, or was when we last applied."""
-    return delta.before is not None and (_holds_secret(delta.after) or _holds_secret(delta.recorded))
-
-
-def _holds_secret(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_holds_secret, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_secret, value))
-    return isinstance(value, Secret)
-
-
 def drift_json(
-    stack: str, provider: str, drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = ()
+    stack: str,
+    provider: str,
+    drift: Sequence[Change],
+    foreign: Sequence[tuple[str, str, str]] = (),
+    baseline: str = "recorded",
 ) -> dict[str, Any]:
-    """What was changed behind git's back."""
+    """What was changed outside git. In each delta, `before` is as recorded (or declared), `after` as it is now."""
     return {
         "format_version": FORMAT_VERSION,
         "stack": stack,
         "provider": provider,
+        "baseline": baseline,
         "drift": [change_json(change) for change in drift],
         "unmanaged": [{"kind": kind, "id": id, "name": name} for kind, id, name in foreign],
     }
@@ -144,6 +135,30 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     }
 
 
-def dumps(value: Any) -> str:
-    """Readable, stable JSON."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+def dumps(value: Any, *, indent: int | None = 2) -> str:
+    """Readable, stable JSON, that does nothing on the terminal or in the log where it is printed."""
+    separators = (",", ":") if indent is None else None
+    try:
+        text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # JSON has no such number
+        return dumps(_finite(value), indent=indent)
+    if knows(text):
+        text = json.dumps(_redacted(value), indent=indent, separators=separators, ensure_ascii=False)
+    return escaped_json(text)
+
+
+def _redacted(value: Any) -> Any:
+    """Without what is known to be secret: an answer or a reason may hold it where nobody declared it."""
+    if isinstance(value, Mapping):
+        return {redacted(str(key)): _redacted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return redacted(value) if isinstance(value, str) else value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

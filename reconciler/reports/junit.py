@@ -6,22 +6,25 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 from reconciler.model import Change
-from reconciler.reports.view import entries
+from reconciler.redact import plain
+from reconciler.reports.view import entries, told
 
 __all__ = ["drift_junit"]
 
 
-def drift_junit(stack: str, drift: Sequence[Change], addresses: Iterable[str]) -> str:
+def drift_junit(stack: str, drift: Sequence[Change], addresses: Iterable[str], baseline: str = "recorded") -> str:
     """One suite. `addresses` are all that were looked at."""
     changed = {entry.address: entry for entry in entries(drift)}
-    names = sorted({*addresses, *changed})
+    names, stack = sorted({*map(plain, addresses), *changed}), plain(stack)
     counts = {"tests": str(len(names)), "failures": str(len(changed)), "errors": "0", "skipped": "0"}
     root = ElementTree.Element("testsuites", {"name": "reconciler drift", **counts})
     suite = ElementTree.SubElement(root, "testsuite", {"name": stack, **counts})
+    properties = ElementTree.SubElement(suite, "properties")
+    ElementTree.SubElement(properties, "property", {"name": "baseline", "value": baseline})
     for name in names:
         case = ElementTree.SubElement(suite, "testcase", {"classname": f"{stack}.drift", "name": name})
         if entry := changed.get(name):
             failure = ElementTree.SubElement(case, "failure", {"message": entry.reason, "type": "drift"})
-            failure.text = "\n".join(f"{row.path}: {row.before} → {row.after}" for row in entry.rows)
+            failure.text = "\n".join(told(row, baseline) for row in entry.rows)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"

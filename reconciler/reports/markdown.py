@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from reconciler.model import Change, Plan
+from reconciler.redact import plain
 from reconciler.reports.estimate import cost_lines
-from reconciler.reports.text import summary_line
-from reconciler.reports.view import Entry, entries, environment, is_destructive, left_out, plain
+from reconciler.reports.text import drift_line, summary_line
+from reconciler.reports.view import Entry, entries, environment, is_destructive, left_out
 
 __all__ = ["LIMIT", "drift_markdown", "plan_markdown"]
 
@@ -29,18 +30,19 @@ def plan_markdown(plan: Plan, *, limit: int = LIMIT) -> str:
     """The plan; at most `limit` characters, unless the addresses of what is destroyed alone are more."""
     gone = entries([change for change in plan.changes if is_destructive(change)])
     rest = entries([change for change in plan.changes if not is_destructive(change)])
+    facts = [*cost_lines(plan.estimate), *left_out(plan)] if plan.changes else []
     template = environment().get_template("plan.md.j2")
     text = ""
     for some_gone, some_rest, dropped in _smaller(gone, rest):
         text = template.render(
-            stack=plan.stack,
-            summary=summary_line(plan),
+            stack=_code(plan.stack),
+            summary=summary_line(replace(plan, stack=_code(plan.stack))),
             notes=_fenced([plain(str(note)) for note in plan.diagnostics]),
             gone=_fenced(_lines(some_gone), "diff"),
             gone_count=len(gone),
             rest=_fenced(_lines(some_rest, dropped), "diff"),
             rest_count=len(rest),
-            costs=[*cost_lines(plan.estimate), *left_out(plan)] if plan.changes else [],
+            facts=_fenced([plain(line) for line in facts]),
             cut=some_gone != gone or some_rest != rest,
         )
         if len(text) <= limit:
@@ -49,15 +51,22 @@ def plan_markdown(plan: Plan, *, limit: int = LIMIT) -> str:
 
 
 def drift_markdown(
-    stack: str, drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = (), *, limit: int = LIMIT
+    stack: str,
+    drift: Sequence[Change],
+    foreign: Sequence[tuple[str, str, str]] = (),
+    *,
+    baseline: str = "recorded",
+    limit: int = LIMIT,
 ) -> str:
-    """What was changed behind git's back; foreign objects if they were asked for."""
+    """What was changed outside git; foreign objects if they were asked for."""
     template = environment().get_template("drift.md.j2")
     strangers = [plain(f"{kind} {id}  {name}") for kind, id, name in foreign]
     changed, text = entries(drift), ""
     for _, some, dropped in _smaller([], changed):
         text = template.render(
-            stack=stack,
+            stack=_code(stack),
+            summary=drift_line(_code(stack), len(drift), baseline),
+            baseline=baseline,
             count=len(drift),
             changed=_fenced(_lines(some, dropped), "diff"),
             foreign=_fenced(strangers),
@@ -117,6 +126,14 @@ def _block(entry: Entry) -> Iterator[str]:
             if row.before
             else f"{mark}     {row.path}: {row.after}"
         )
+
+
+def _code(text: str) -> str:
+    """A name as code: no mention, no link, nothing that begins or ends anything."""
+    text = plain(text)
+    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"`{text}`"
 
 
 def _fenced(lines: Sequence[str], language: str = "") -> str:

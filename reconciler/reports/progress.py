@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from reconciler.model import Event
+from reconciler.redact import plain
 from reconciler.reports.traffic import Traffic, amount, duration
 
 __all__ = ["lines", "progress"]
@@ -45,9 +46,9 @@ def lines(
         nonlocal done, last_s
         if event.kind == "done":
             done += 1
-            write(f"[{done}/{steps}] {event.verb} {event.address}")
+            write(f"[{done}/{steps}] {event.verb} {plain(event.address)}")
         elif event.kind in ("failed", "skipped"):
-            write(f"{event.kind}: {event.address}: {event.message}")
+            write(f"{event.kind}: {plain(event.address)}: {plain(event.message)}")
         elif event.kind == "upload":
             traffic.see(event.address, event.done, event.total)
             if now() - last_s >= LINE_EVERY_S:
@@ -102,7 +103,7 @@ class _Bars:
 
     def show(self, event: Event) -> None:
         if event.kind == "start" and event.verb != "wait":
-            self.work.update(self.steps, description=f"{event.verb} {event.address}")
+            self.work.update(self.steps, description=f"{event.verb} {plain(event.address)}")
         elif event.kind == "waiting" and event.total:
             self.work.update(self.steps, description=f"waiting until {event.total} are ready")
         elif event.kind == "upload":
@@ -110,14 +111,15 @@ class _Bars:
         elif event.kind == "done":
             self.work.advance(self.steps)
         elif event.kind in ("failed", "skipped"):
-            self.console.print(f"{event.kind}: {event.address}: {event.message}", highlight=False, markup=False)
+            text = f"{event.kind}: {plain(event.address)}: {plain(event.message)}"
+            self.console.print(text, highlight=False, markup=False)
 
     def _upload(self, event: Event) -> None:
         self.traffic.see(event.address, event.done, event.total)
         if "" not in self.tasks:
             self.tasks[""] = self.uploads.add_task("all files", total=self.traffic.all.total)
         if event.address not in self.tasks:
-            self.tasks[event.address] = self.uploads.add_task(event.address, total=event.total)
+            self.tasks[event.address] = self.uploads.add_task(plain(event.address), total=event.total)
         self.uploads.update(self.tasks[event.address], completed=event.done)
         if event.done >= event.total:
             self.uploads.update(self.tasks[event.address], visible=False)

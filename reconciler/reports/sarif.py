@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.model import Action, Change, Where
-from reconciler.reports.view import entries
+from reconciler.reports.view import entries, told
 
 __all__ = ["drift_sarif"]
 
@@ -19,11 +19,13 @@ RULES = {
 }
 
 
-def drift_sarif(stack: str, drift: Sequence[Change], where: Where, declared: frozenset[str]) -> dict[str, Any]:
+def drift_sarif(
+    stack: str, drift: Sequence[Change], where: Where, declared: frozenset[str], baseline: str = "recorded"
+) -> dict[str, Any]:
     """One run. What is no longer declared has no line, and its result no location."""
     results = []
     for change, entry in zip(drift, entries(drift), strict=True):
-        rows = "; ".join(f"{row.path}: {row.before} → {row.after}" for row in entry.rows)
+        rows = "; ".join(told(row, baseline) for row in entry.rows)
         result: dict[str, Any] = {
             "ruleId": "gone" if change.action is Action.DELETE else "changed",
             "level": "warning",
@@ -36,7 +38,7 @@ def drift_sarif(stack: str, drift: Sequence[Change], where: Where, declared: fro
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": _driver()}, "results": results}],
+        "runs": [{"tool": {"driver": _driver()}, "properties": {"baseline": baseline}, "results": results}],
     }
 
 

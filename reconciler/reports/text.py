@@ -1,21 +1,21 @@
-"""Plans, drift and results as text that a reviewer can read in a pull request: 80 columns, with or without colour."""
+"""Plans, drift and results as text that a reviewer can read in a pull request, with or without colour: as wide as the
+terminal, 80 columns where there is none."""
 
 from __future__ import annotations
 
-import json
 import re
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import click
 
-from reconciler.model import Action, Change, Delta, Outcome, Plan, Report, Secret, Source, parent_of
+from reconciler.model import Action, Change, Delta, Outcome, Plan, Report, Source, parent_of
+from reconciler.redact import plain
 from reconciler.reports.estimate import cost_lines, effort_lines
-from reconciler.reports.json import hides_before
+from reconciler.reports.values import both, cut, in_lines, shown
 
-__all__ = ["drift_text", "plan_text", "report_text", "shown", "summary_line"]
+__all__ = ["drift_text", "plan_text", "report_text", "summary_line"]
 
 COLOURS = {
     Action.CREATE: "green",
@@ -27,23 +27,33 @@ COLOURS = {
     Action.FORGET: "cyan",
 }
 ALWAYS = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE)
-WORD = re.compile(r"[A-Za-z0-9/._-]+( \(new\))?")
 COLUMNS = 80
 """Lines are not longer, but for what cannot be cut: an address, a value under --whole."""
+LONGEST = 400
+"""Characters of a value that are shown; of longer ones those that differ."""
 WIDTH = 60
-"""Longest value shown whole; longer ones are cut in the middle."""
-HIDDEN = "(not shown)"
+"""Characters of a value that is only mentioned."""
+IN_PART = "shown in part: --whole shows all"
 
 
-def plan_text(plan: Plan, *, whole: bool = False, verbose: bool = False) -> str:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it is to look: all of each value, and how wide a line may be."""
+
+    whole: bool = False
+    columns: int = COLUMNS
+
+
+def plan_text(plan: Plan, *, whole: bool = False, verbose: bool = False, columns: int = COLUMNS) -> str:
     """The plan: a block for each change, what lives in something under it, then the line that scripts parse.
 
     `whole` shows long values uncut. Colour is in it; `click.echo` takes it out where there is no terminal.
     """
+    look = Look(whole, columns)
     lines: list[str] = []
     for note in plan.diagnostics:
-        lines += [click.style(line, fg="cyan") for line in _wrapped(str(note), 0)] + [""]
-    lines += _tree(plan.changes, whole)
+        lines += [click.style(line, fg="cyan") for line in _wrapped(str(note), 0, look)] + [""]
+    lines += _tree(plan.changes, look)
     if plan.left_out and plan.changes:
         lines += [f"{plan.left_out} more outside of what was chosen.", ""]
     if plan.changes and (costs := cost_lines(plan.estimate)):
@@ -66,18 +76,45 @@ def summary_line(plan: Plan) -> str:
 
 def _nothing(plan: Plan) -> str:
     if plan.left_out:
-        return f"No changes in the chosen part of {plan.stack}; {plan.left_out} outside of it."
-    return f"No changes. {plan.stack} is in sync."
+        return f"No changes in the chosen part of {plain(plan.stack)}; {plan.left_out} outside of it."
+    return f"No changes. {plain(plan.stack)} is in sync."
 
 
-def drift_text(stack: str, drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = ()) -> str:
-    """What was changed behind git's back, and foreign objects if they were asked for; the last line says how much."""
-    lines = _tree([_plain(change) for change in drift], whole=False)
+def drift_text(
+    stack: str,
+    drift: Sequence[Change],
+    foreign: Sequence[tuple[str, str, str]] = (),
+    *,
+    baseline: str = "recorded",
+    whole: bool = False,
+    columns: int = COLUMNS,
+) -> str:
+    """What was changed outside git: as it was left → as it is. Foreign objects if they were asked for; the last line
+    says how much, and what it was compared with when that is not what was last applied."""
+    lines = _tree([_plain(change) for change in drift], Look(whole, columns))
+    if any(change.deltas for change in drift):
+        sides = f"As {'declared' if baseline == 'declared' else 'applied'} → as it is now."
+        lines = [click.style(sides, dim=True), "", *lines]
     if foreign:
-        lines += ["Not managed by this stack:", *(f"  {kind} {id}  {name}" for kind, id, name in foreign), ""]
-    if not drift:
-        return "\n".join([*lines, f"No drift. {stack} is as it was last applied."])
-    return "\n".join([*lines, f"Drift: {len(drift)} {_objects(len(drift))} changed behind git's back."])
+        lines += [
+            "Not managed by this stack:",
+            *(f"  {kind} {plain(id)}  {plain(name)}" for kind, id, name in foreign),
+            "",
+        ]
+    return "\n".join([*lines, drift_line(stack, len(drift), baseline)])
+
+
+def drift_line(stack: str, count: int, baseline: str) -> str:
+    """The last line of drift, for people and scripts."""
+    stack = plain(stack)
+    if baseline == "declared":
+        what = f"{count} {_objects(count)} not as declared" if count else "All is as declared"
+        return (
+            f"{what}. Baseline: declared; nothing is recorded of {stack}, so it is not known what was changed by hand."
+        )
+    if not count:
+        return f"No drift. {stack} is as it was last applied."
+    return f"Drift: {count} {_objects(count)} changed behind git's back."
 
 
 def _plain(change: Change) -> Change:
@@ -112,29 +149,7 @@ def report_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def shown(value: Any, *, whole: bool = False) -> str:
-    """A value as it would stand in YAML's flow style; long ones cut in the middle, secrets never."""
-    if isinstance(value, Secret):
-        return "(from the environment)"
-    if isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
-    elif isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{key}: {shown(item, whole=True)}" for key, item in value.items()) + "}"
-    elif isinstance(value, list | tuple):
-        text = "[" + ", ".join(item if _is_word(item) else shown(item, whole=True) for item in value) + "]"
-    else:
-        text = "(not set)" if value is None else json.dumps(value)
-    if whole or len(text) <= WIDTH:
-        return text
-    half = WIDTH // 2 - 1
-    return f"{text[:half]}…{text[-half:]}"
-
-
-def _is_word(item: Any) -> bool:
-    return isinstance(item, str) and not isinstance(item, Secret) and WORD.fullmatch(item) is not None
-
-
-def _tree(changes: Sequence[Change], whole: bool) -> list[str]:
+def _tree(changes: Sequence[Change], look: Look) -> list[str]:
     """Blocks with empty lines between; the changes come in the order of a tree, parents first."""
     by_address = {change.address: change for change in changes}
     below: dict[str, list[Change]] = {}
@@ -148,27 +163,27 @@ def _tree(changes: Sequence[Change], whole: bool) -> list[str]:
             below.setdefault(parent, []).append(change)
     lines: list[str] = []
     for address in tops:
-        lines += _block(address, tops[address], below.get(address, ()), whole)
+        lines += _block(address, tops[address], below.get(address, ()), look)
         lines.append("")
     return lines
 
 
-def _block(address: str, change: Change | None, children: Sequence[Change], whole: bool) -> Iterator[str]:
+def _block(address: str, change: Change | None, children: Sequence[Change], look: Look) -> Iterator[str]:
     """One change and what lives in it. What goes with it says so once, and how long it is."""
     if change is None:
-        yield click.style(f"    {address}", dim=True)
+        yield click.style(f"    {plain(address)}", dim=True)
     else:
-        yield from _change(change, whole)
+        yield from _change(change, look)
         along = [child for child in children if _goes_along(child, change)]
         if along:
-            yield from _comment(_told_of(change, along), 6)
+            yield from _comment(_told_of(change, along), 6, look)
         if foreign := change.facts.get("foreign"):
             number = len(foreign)
             what = f"{number} {_objects(number)} in it {'is' if number == 1 else 'are'} not ours and would go too"
-            yield from _comment(f"{what}: {', '.join(foreign)}", 6)
+            yield from _comment(plain(f"{what}: {', '.join(foreign)}"), 6, look)
     for child in children:
         along_with = change is not None and _goes_along(child, change)
-        yield from _change(child, whole, indent=2, along=along_with)
+        yield from _change(child, look, indent=2, along=along_with)
 
 
 def _goes_along(child: Change, parent: Change) -> bool:
@@ -204,66 +219,93 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"
 
 
-def _change(change: Change, whole: bool, indent: int = 0, *, along: bool = False) -> Iterator[str]:
+def _change(change: Change, look: Look, indent: int = 0, *, along: bool = False) -> Iterator[str]:
     mark = f"{' ' * indent}{change.action.symbol:>3}"
-    why = "" if change.reason == "new" or along else change.reason
+    why = "" if change.reason == "new" or along else plain(change.reason)
+    address = plain(change.address)
     if along and _seconds(change):
         why = _span(_seconds(change))
-    head = f"{click.style(mark, fg=COLOURS[change.action], bold=True)} {click.style(change.address, bold=True)}"
-    if why and len(mark) + len(change.address) + len(why) + 5 <= COLUMNS:
+    head = f"{click.style(mark, fg=COLOURS[change.action], bold=True)} {click.style(address, bold=True)}"
+    if why and len(mark) + len(address) + len(why) + 5 <= look.columns:
         yield head + click.style(f"  # {why}", dim=True)
     else:
         yield head
-        yield from _comment(why, indent + 6) if why else ()
+        yield from _comment(why, indent + 6, look) if why else ()
     if change.action is Action.CREATE:
-        yield from _fields(change, whole, indent + 6)
+        yield from _fields(change, look, indent + 6)
         return
-    width = max((len(delta.path) for delta in change.deltas), default=0)
+    width = max((len(plain(delta.path)) for delta in change.deltas), default=0)
     for delta in change.deltas:
-        yield from _delta(delta, width, whole, indent + 6, forces=delta.path in change.replace_paths)
+        yield from _delta(delta, width, look, indent + 6, forces=delta.path in change.replace_paths)
 
 
-def _fields(change: Change, whole: bool, indent: int) -> Iterator[str]:
-    """What a new object is made of."""
-    pairs = [(delta.path, shown(delta.after, whole=whole)) for delta in change.deltas if delta.after is not None]
-    width = max((len(path) for path, _ in pairs), default=0)
-    for path, text in pairs:
-        yield f"{' ' * indent}{path:<{width}}  {text}"
+def _fields(change: Change, look: Look, indent: int) -> Iterator[str]:
+    """What a new object is made of; what does not fit on a line has one for each of its items."""
+    pairs = [(plain(delta.path), delta.after) for delta in change.deltas if delta.after is not None]
+    width, space = max((len(path) for path, _ in pairs), default=0), " " * indent
+    for path, value in pairs:
+        text = shown(value)
+        if look.whole or isinstance(value, str) or len(space) + width + 2 + len(text) <= look.columns:
+            yield from _valued(path, width, text if look.whole else cut(text, LONGEST), look, indent)
+            yield from _comment(IN_PART, indent + 2, look) if len(text) > LONGEST and not look.whole else ()
+        else:
+            yield f"{space}{path}"
+            yield from (f"{space}  {line}" for line in in_lines(value, LONGEST))
 
 
-def _delta(delta: Delta, width: int, whole: bool, indent: int, *, forces: bool) -> Iterator[str]:
-    """One field, on one line if it fits, else before and after on a line each."""
-    before = HIDDEN if hides_before(delta) else shown(delta.before, whole=whole)
-    after = shown(delta.after, whole=whole)
-    notes = "; ".join([*(["forces replacement"] if forces else []), *_source(delta, whole)])
-    space = " " * indent
-    line = f"{space}{delta.path:<{width}}  {before} → {after}"
-    if len(line) > COLUMNS:
-        yield from (f"{space}{delta.path}", f"{space}  {before}")
-        line = f"{space}  → {after}"
-    if notes and len(line) + len(notes) + 4 > COLUMNS:
+def _valued(path: str, width: int, text: str, look: Look, indent: int) -> Iterator[str]:
+    """A field and its value; a long one from the next line on."""
+    line = f"{' ' * indent}{path:<{width}}  {text}"
+    if look.whole or len(line) <= look.columns:
         yield line
-        yield from _comment(notes, indent + 2)
     else:
-        yield line + (click.style(f"  # {notes}", dim=True) if notes else "")
+        yield f"{' ' * indent}{path}"
+        yield from _wrapped(text, indent + 2, look)
 
 
-def _comment(text: str, indent: int) -> Iterator[str]:
-    yield from (click.style(line, dim=True) for line in _wrapped(f"# {text}", indent))
+def _delta(delta: Delta, width: int, look: Look, indent: int, *, forces: bool) -> Iterator[str]:
+    """One field, on one line if it fits, else before and after on lines of their own."""
+    before, after, in_part = both(delta.before, delta.after, sys.maxsize if look.whole else LONGEST)
+    notes = [*(["forces replacement"] if forces else []), *_source(delta, look), *([IN_PART] if in_part else [])]
+    note, path, space = "; ".join(notes), plain(delta.path), " " * indent
+    line = f"{space}{path:<{width}}  {before} → {after}"
+    if len(line) > look.columns:
+        yield f"{space}{path}"
+        if look.whole:
+            yield f"{space}  {before}"
+            line = f"{space}  → {after}"
+        else:
+            yield from _wrapped(before, indent + 2, look)
+            *most, line = _wrapped(f"→ {after}", indent + 2, look)
+            yield from most
+    if note and len(line) + len(note) + 4 > look.columns:
+        yield line
+        yield from _comment(note, indent + 2, look)
+    else:
+        yield line + (click.style(f"  # {note}", dim=True) if note else "")
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
-    space = " " * indent
-    return textwrap.wrap(
-        text, COLUMNS, initial_indent=space, subsequent_indent=space, break_long_words=False, break_on_hyphens=False
-    )
+def _comment(text: str, indent: int, look: Look) -> Iterator[str]:
+    yield from (click.style(line, dim=True) for line in _wrapped(f"# {text}", indent, look))
 
 
-def _source(delta: Delta, whole: bool) -> list[str]:
+def _wrapped(text: str, indent: int, look: Look) -> list[str]:
+    """Broken at blanks only, and but for those all is kept."""
+    lines = [""]
+    for piece in re.findall(r" *[^ ]+| +$", text):
+        if lines[-1] and indent + len(lines[-1]) + len(piece) > look.columns:
+            lines.append(piece.removeprefix(" "))
+        else:
+            lines[-1] += piece
+    return [" " * indent + line for line in lines]
+
+
+def _source(delta: Delta, look: Look) -> list[str]:
     if delta.source is Source.DRIFT:
         return ["drift"]
     if delta.source is Source.BOTH:
-        return [f"changed in git and behind its back; was {shown(delta.recorded, whole=whole)}"]
+        was = shown(delta.recorded)
+        return [f"changed in git and behind its back; was {was if look.whole else cut(was, WIDTH)}"]
     return []
 
 
@@ -289,7 +331,7 @@ def _unmanaged(plan: Plan) -> Iterator[str]:
 
 def _outcome(outcome: Outcome) -> str:
     colour = "red" if outcome.result == "failed" else "yellow"
-    return f"{click.style(outcome.result, fg=colour)} {outcome.address}: {outcome.message}"
+    return f"{click.style(outcome.result, fg=colour)} {plain(outcome.address)}: {plain(outcome.message)}"
 
 
 def _objects(count: int) -> str:

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.model import Action, Change, Delta, Plan, Source
-from reconciler.reports.json import hides_before
-from reconciler.reports.text import shown
+from reconciler.redact import plain
+from reconciler.reports.values import both, cut, shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Entry", "Row", "entries", "environment", "is_destructive", "left_out", "plain"]
+__all__ = ["Entry", "Row", "entries", "environment", "is_destructive", "left_out", "told"]
 
 LONGEST = 400
-"""Characters of a value on a page; what is longer is cut in the middle."""
+"""Characters of a value on a page; of longer ones those that differ."""
 DESTRUCTIVE = (Action.DELETE, Action.REPLACE)
 
 
@@ -56,7 +56,7 @@ def entries(changes: Sequence[Change]) -> list[Entry]:
             symbol=change.action.symbol,
             action=change.action.value,
             address=plain(change.address),
-            kind=change.kind,
+            kind=plain(change.kind),
             reason="" if change.reason == "new" else plain(change.reason),
             rows=tuple(_row(change, delta) for delta in change.deltas),
         )
@@ -64,14 +64,15 @@ def entries(changes: Sequence[Change]) -> list[Entry]:
     ]
 
 
+def told(row: Row, baseline: str) -> str:
+    """A field that drifted, in one line that says which side is which."""
+    word = "declared" if baseline == "declared" else "applied"
+    return f"{row.path}: {word} {row.before}, now {row.after}"
+
+
 def left_out(plan: Plan) -> list[str]:
     """What a reader must know of a plan of a part: that there is more."""
     return [f"{plan.left_out} more outside of what was chosen."] if plan.left_out else []
-
-
-def plain(text: str) -> str:
-    """On one line: what others have written may hold anything."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 @cache
@@ -90,20 +91,12 @@ def environment() -> Environment:
 
 
 def _row(change: Change, delta: Delta) -> Row:
-    before = "(not shown)" if hides_before(delta) else _value(delta.before)
+    before, after, in_part = both(delta.before, delta.after, LONGEST)
     notes = ["forces replacement"] if delta.path in change.replace_paths else []
     if delta.source is Source.DRIFT:
         notes.append("drift")
     elif delta.source is Source.BOTH:
-        notes.append(f"changed in git and behind its back; was {_value(delta.recorded)}")
-    return Row(
-        plain(delta.path), "" if change.action is Action.CREATE else before, _value(delta.after), "; ".join(notes)
-    )
-
-
-def _value(value: object) -> str:
-    text = plain(shown(value, whole=True))
-    if len(text) <= LONGEST:
-        return text
-    half = LONGEST // 2
-    return f"{text[:half]} … {text[-half:]}"
+        notes.append(f"changed in git and behind its back; was {cut(shown(delta.recorded), LONGEST)}")
+    if in_part:
+        notes.append("shown in part")
+    return Row(plain(delta.path), "" if change.action is Action.CREATE else before, after, "; ".join(notes))

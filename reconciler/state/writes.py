@@ -108,7 +108,7 @@ def _grouped(writes: Iterable[Write]) -> Iterator[tuple[type[Write], list[Any]]]
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(mask(value), sort_keys=True, separators=(",", ":"))
+    return json.dumps(mask(value, keep=True), sort_keys=True, separators=(",", ":"))
 
 
 @cache
