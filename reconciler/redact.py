@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 __all__ = [
     "HIDDEN",
+    "Learned",
     "Redactor",
     "Secret",
     "digits_of",
@@ -300,6 +301,26 @@ def learn(*secrets: str | None) -> None:
     global _known
     if new := {it for it in secrets if it and it not in _known._secrets}:
         _known = _known.and_also(new)
+
+
+class Learned(Mapping[str, str]):
+    """The environment; what is read of it is secret from then on."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        learn(self._values[name])
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def forget() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import pairwise
 
@@ -79,16 +81,27 @@ def cli() -> None:
     """
 
 
+@contextmanager
+def _secrets_of_one_command() -> Iterator[None]:
+    from reconciler.redact import forget
+
+    try:
+        yield
+    finally:
+        forget()
+
+
+@_secrets_of_one_command()
 def main() -> None:
     """The entry point: what was foreseen becomes a message and its exit code, never a traceback."""
     from reconciler.errors import ReconcilerError
-    from reconciler.redact import forget, learn, passwords_in
+    from reconciler.redact import learn, passwords_in, plain
 
-    forget()
     learn(*passwords_in(*(value for name, value in os.environ.items() if name.upper().endswith(WITH_PASSWORDS))))
     try:
         result = cli.main(prog_name="reconciler", standalone_mode=False, color=_colour())
     except click.ClickException as error:
+        error.message = "\n".join(map(plain, error.message.split("\n")))
         error.show()
         sys.exit(1)
     except click.exceptions.Exit as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.errors import ReconcilerError, Unauthorised, how_to_install
-from reconciler.redact import learn, passwords_in
+from reconciler.redact import Learned, learn, passwords_in
 
 if TYPE_CHECKING:
     import httpx
@@ -149,14 +149,14 @@ def load_stack(
     from reconciler.load import load
 
     allowed = _environment(allow_env).allowed
-    return load(path, variables=given or {}, var_file=var_file, environ=os.environ, allow_env=allowed)
+    return load(path, variables=given or {}, var_file=var_file, environ=Learned(os.environ), allow_env=allowed)
 
 
 def _environment(allow_env: Sequence[str]) -> Environment:
     """What a stack may read of the environment: what this command and the environment itself say."""
     from reconciler.load.environment import ALLOW, Environment, globs_in
 
-    return Environment(os.environ, globs_in(*allow_env, os.environ.get(ALLOW, "")))
+    return Environment(Learned(os.environ), globs_in(*allow_env, os.environ.get(ALLOW, "")))
 
 
 def state_url(stack: Stack, given: str | None) -> str:

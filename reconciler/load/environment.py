@@ -14,7 +14,6 @@ from typing import Final
 
 from reconciler.load.wording import cut, is_text
 from reconciler.providers import names, provider
-from reconciler.redact import learn
 
 __all__ = ["ALLOW", "FREE", "Environment", "FromEnvironment", "Unreadable", "globs_in"]
 
@@ -61,7 +60,6 @@ class Environment:
             raise Unreadable(f'the environment has no "{cut(name)}"; set it, or use a variable with a default')
         if not is_text(self.values[name]):
             raise Unreadable(f'"{cut(name)}" in the environment is not UTF-8')
-        learn(self.values[name])
         return FromEnvironment(self.values[name])
 
 
