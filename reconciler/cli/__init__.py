@@ -95,13 +95,12 @@ def _secrets_of_one_command() -> Iterator[None]:
 def main() -> None:
     """The entry point: what was foreseen becomes a message and its exit code, never a traceback."""
     from reconciler.errors import ReconcilerError
-    from reconciler.redact import learn, passwords_in, plain
+    from reconciler.redact import learn, passwords_in
 
     learn(*passwords_in(*(value for name, value in os.environ.items() if name.upper().endswith(WITH_PASSWORDS))))
     try:
         result = cli.main(prog_name="reconciler", standalone_mode=False, color=_colour())
     except click.ClickException as error:
-        error.message = "\n".join(map(plain, error.message.split("\n")))
         error.show()
         sys.exit(1)
     except click.exceptions.Exit as error:
