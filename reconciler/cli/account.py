@@ -15,6 +15,7 @@ import click
 from reconciler.cli.formats import look_for
 from reconciler.cli.options import load_stack, online, open_session, open_state, settings
 from reconciler.cli.runs import confirmed, result, settled
+from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
     state = open_state(stack, chosen.state, create=True)
     command = f"reconciler import {address} {id}"
     try:
-        with state.lock(command):
+        with locked(state, command):
 
             async def run() -> tuple[Survey, Report | None]:
                 async with open_session(stack, state, chosen, Consent(adopt=True)) as session:
@@ -155,7 +156,7 @@ def _write(out: Path, new: Stack, exported: Exported, state_url: str | None) -> 
     rows, left = rows_of(stack, kinds_of(new.provider), exported.snapshot)
     state = open_state(stack, state_url, create=True)
     try:
-        with state.lock("reconciler export"):
+        with locked(state, "reconciler export"):
             _is_new(state, stack)
             state.commit(*(Put(row) for row in rows))
             if len(ids := exported.snapshot.stack_ids(stack.name)) == 1:  # the stack is marked already: it goes on

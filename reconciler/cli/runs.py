@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -15,11 +14,11 @@ import click
 from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, Look, drift_as, look_for, plan_as
 from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings, targets
 from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_file, write_plan
+from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.uploads import STDOUT, events_to, uploading
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
-    from reconciler.apply import Walk
     from reconciler.engine import Session, Survey
     from reconciler.guards import Consent
     from reconciler.model import Event, Report, Stack
@@ -283,7 +282,7 @@ def _apply(
     state = open_state(stack, chosen.state, create=True)
     command = f"reconciler {'destroy' if destroying and not saved else 'apply'} {name or chosen.path}"
     try:
-        with state.lock(command):
+        with locked(state, command):
 
             async def run() -> tuple[Survey, Report | None]:
                 async with open_session(stack, state, chosen, consent) as session:
@@ -360,7 +359,9 @@ async def confirmed(
                     told.happened(event)
 
             try:
-                report = await session.apply(survey, command=command, on_event=on_event, on_start=_stop_on_ctrl_c)
+                report = await session.apply(
+                    survey, command=command, on_event=on_event, on_start=partial(stop_on_signals, session.state)
+                )
             except asyncio.CancelledError:  # the second Ctrl-C
                 raise KeyboardInterrupt from None
             if told:
@@ -380,22 +381,6 @@ async def _unmoved(survey: Survey, again: Callable[[], Awaitable[Survey]]) -> Su
     if lines := moved(survey.plan, fresh.plan):
         raise StalePlan([f"{line}; look at the plan again" for line in lines])
     return fresh
-
-
-def _stop_on_ctrl_c(walk: Walk) -> None:
-    """Once: end what is in flight. Twice: stop at once."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-
-    def interrupt() -> None:
-        if walk.stopping and task:
-            task.cancel()
-            return
-        click.echo("\nStopping: what is in flight ends and is recorded. Ctrl-C again stops at once.", err=True)
-        walk.stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
 
 
 def result(stack: Stack, survey: Survey, report: Report | None, form: str) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.options import load_stack, online, open_session, open_state, settings, variables
+from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
@@ -47,7 +48,7 @@ def _opened(path: Path, options: dict[str, Any], command: str = "") -> Iterator[
     opened = open_state(stack, chosen.state, create=bool(command))
     try:
         if command:
-            with opened.lock(command):
+            with locked(opened, command):
                 yield stack, opened
         else:
             yield stack, opened

@@ -106,6 +106,10 @@ class State:
         self._now = now
         self._mutex = threading.RLock()
         self._locked = False
+        self._token = 0
+        """Of the lock that is held: see `tables.locks`."""
+        self._user: int | None = None
+        """The thread that is inside a call."""
         self._identified = False
 
     @classmethod
@@ -150,7 +154,7 @@ class State:
             .group_by(c.stack)
             .order_by(c.stack)
         )
-        with self._mutex:
+        with self._using():
             return {row.stack: row.objects for row in self._store.read(query)}
 
     def rename(self, new: str) -> None:
@@ -158,7 +162,7 @@ class State:
 
         StateError when the new name has objects of its own. The caller holds the lock.
         """
-        with self._mutex, self._store.transaction() as connection:
+        with self._writing() as connection:
             rename(connection, self._stack, new)
 
     def recorded(self) -> list[Recorded]:
@@ -201,23 +205,23 @@ class State:
     def end_run(self, run: str, result: str) -> None:
         """Note how a run ended, in a word."""
         done = runs.update().where(runs.c.stack == self._stack, runs.c.run == run)
-        with self._mutex, self._store.transaction() as connection:
+        with self._writing() as connection:
             connection.execute(done.values(ended=_stamp(self._now()), result=result))
 
     @contextmanager
     def lock(self, command: str) -> Iterator[None]:
         """Hold the stack while the block runs; Locked, naming the holder, when another does (or this one already)."""
-        with self._mutex:
+        with self._using():
             if self._locked or not self._store.acquire(self._stack):
                 raise Locked(self._refusal(self._mark()))
             self._locked = True
         try:
-            self._put_mark(command)
+            self._take(command)
             yield
         finally:
             self._locked = False
             with suppress(StateError):  # a connection that is gone took the lock with it; the mark is only for people
-                self._clear_mark()
+                self._clear_mark(only=self._token)
             self._store.release(self._stack)
 
     def prove(self) -> None:
@@ -225,9 +229,17 @@ class State:
 
         Free on SQLite, one statement on PostgreSQL. Without a lock there is nothing to prove.
         """
-        with self._mutex:
+        with self._using():
             if self._locked:
-                self._store.prove(self._stack)
+                self._store.prove()
+                if self._store.far:
+                    self._fence(self._rows(sa.select(locks.c.token), locks))
+
+    def prove_when_woken(self) -> None:
+        """`prove`, for a signal handler: it may have interrupted a call of its own thread, which will then hear itself
+        that the lock is lost."""
+        if self._user != threading.get_ident():
+            self.prove()
 
     async def proven(self) -> None:
         """`prove`, without holding up the event loop; at once again when the answer grew old before it was heard here,
@@ -251,7 +263,7 @@ class State:
 
     def holder(self) -> Holder | None:
         """Who holds the stack now; None when nobody does, whatever mark a dead run has left."""
-        with self._mutex:
+        with self._using():
             return self._mark() if self._locked or self._store.is_held(self._stack) else None
 
     def unlock(self) -> Unlocked:
@@ -259,7 +271,7 @@ class State:
 
         The run whose session was ended cannot write any more: its next commit is a StateError.
         """
-        with self._mutex:
+        with self._using():
             mark = self._mark()
             held = self._locked or self._store.is_held(self._stack)
             if self._locked or (held and not self._store.end_holder(self._stack)):
@@ -273,30 +285,55 @@ class State:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        """A transaction that writes something of the stack: the first of all gives it its id."""
-        with self._mutex, self._store.transaction() as connection:
+        """A transaction that writes something of the stack: the first of all gives it its id. While the lock is held
+        here it names the token, so that a run whose lock was taken away writes nothing."""
+        with self._using(), self._store.transaction() as connection:
+            if self._locked:
+                token = sa.select(locks.c.token).where(locks.c.stack == self._stack).with_for_update(read=True)
+                self._fence(connection.execute(token).all())
             if not self._identified:
                 ensure(connection, self._stack)
             yield connection
         self._identified = True
 
-    def _rows(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table) -> Sequence[Any]:
+    @contextmanager
+    def _using(self) -> Iterator[None]:
         with self._mutex:
+            outer, self._user = self._user, threading.get_ident()
+            try:
+                yield
+            finally:
+                self._user = outer
+
+    def _rows(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table) -> Sequence[Any]:
+        with self._using():
             return self._store.read(query.where(table.c.stack == self._stack))
 
     def _mark(self) -> Holder | None:
         c = locks.c
-        rows = self._rows(sa.select(c.who, c.host, c.pid, c.since, c.command), locks)
+        rows = self._rows(sa.select(c.who, c.host, c.pid, c.since, c.command).where(c.who != ""), locks)
         return next((Holder(w, h, p, datetime.fromisoformat(s), command) for w, h, p, s, command in rows), None)
 
-    def _put_mark(self, command: str) -> None:
-        row = {"stack": self._stack, "since": _stamp(self._now()), "command": command, **_who()}
-        with self._mutex, self._store.transaction() as connection:
-            connection.execute(upsert(connection.dialect.name, locks, ("stack",)), row)
+    def _fence(self, found: Sequence[Any]) -> None:
+        if [row.token for row in found] != [self._token]:
+            raise StateError(
+                f"the lock of stack {self._stack!r} was taken from this run, which writes nothing more; run again, "
+                "when nobody else does"
+            )
 
-    def _clear_mark(self) -> None:
-        with self._mutex, self._store.transaction() as connection:
-            connection.execute(locks.delete().where(locks.c.stack == self._stack))
+    def _take(self, command: str) -> None:
+        """Say who holds the lock, under the next token."""
+        row = {"stack": self._stack, "since": _stamp(self._now()), "command": command, **_who(), "token": 1}
+        with self._using(), self._store.transaction() as connection:
+            insert = upsert(connection.dialect.name, locks, ("stack",), ("token",))
+            self._token = connection.execute(insert.returning(locks.c.token), row).scalar_one()
+
+    def _clear_mark(self, *, only: int | None = None) -> None:
+        """Say that nobody holds the lock: if it is still the one with this token, or whoever held it is fenced off."""
+        nobody = locks.update().where(locks.c.stack == self._stack).values(who="")
+        mine = nobody.where(locks.c.token == only) if only is not None else nobody.values(token=locks.c.token + 1)
+        with self._using(), self._store.transaction() as connection:
+            connection.execute(mine)
 
     def _refusal(self, mark: Holder | None) -> str:
         by = str(mark) if mark else "a run that has not yet said who it is"

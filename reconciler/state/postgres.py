@@ -36,12 +36,11 @@ class PostgresStore(Store):
         "('synchronous_commit', 'on')) AS wanted (name, value) USING (name) "
         "WHERE name <> 'synchronous_commit' OR setting = 'off'"
     )
-    _LOCK = (
+    _HOLDER = sa.text(
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
         "AND CAST(classid AS bigint) = :high AND CAST(objid AS bigint) = :low"
     )
-    _HOLDER, _MINE = sa.text(_LOCK), sa.text(f"{_LOCK} AND pid = pg_backend_pid()")
 
     _raw: Impatient | None = None
     """The driver's connection, for `wait_at_most`, which may be called while another thread waits."""
@@ -79,14 +78,8 @@ class PostgresStore(Store):
         if self._raw is not None:
             self._raw.silence_s = min(seconds, self._raw.silence_s)
 
-    def prove(self, stack: str) -> None:
-        """Asks the server; whoever lost the session hears it here."""
-        with self._explained("prove the lock of"):
-            if self.connection.scalar(self._MINE, _halves(stack)) is None:
-                raise StateError(
-                    f"this session no longer holds the lock of stack {stack!r} at {self.shown}: is there a pooler in "
-                    "between? Connect to the server itself; nothing more is written"
-                )
+    def prove(self) -> None:
+        """Whoever lost the session lost its connection, and hears so with the next statement."""
 
     def _open(self, *, create: bool) -> None:
         super()._open(create=create)
@@ -117,8 +110,9 @@ class PostgresStore(Store):
     def _holder(self, stack: str) -> int | None:
         if self.absent:
             return None
+        high, low = divmod(number_of(stack), 1 << 32)
         with self._explained("read"):
-            pid: int | None = self.connection.scalar(self._HOLDER, _halves(stack))
+            pid: int | None = self.connection.scalar(self._HOLDER, {"high": high, "low": low})
         return pid
 
     def is_held(self, stack: str) -> bool:
@@ -130,9 +124,3 @@ class PostgresStore(Store):
         pid = self._holder(stack)
         with self._explained("unlock"):
             return pid is None or bool(self.connection.scalar(sa.select(sa.func.pg_terminate_backend(pid, 5000))))
-
-
-def _halves(stack: str) -> dict[str, int]:
-    """A lock's name as the server lists it."""
-    high, low = divmod(number_of(stack), 1 << 32)
-    return {"high": high, "low": low}

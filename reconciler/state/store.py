@@ -148,8 +148,8 @@ class Store(ABC):
         """From any thread: from here on a database that hangs is waited for no longer than this."""
 
     @abstractmethod
-    def prove(self, stack: str) -> None:
-        """StateError, saying what happened, unless the lock that `acquire` took is still held."""
+    def prove(self) -> None:
+        """StateError, saying what happened, when it can be seen without a statement that a lock held here is lost."""
 
     @abstractmethod
     def _may_exist(self) -> bool:
@@ -256,7 +256,7 @@ class SQLiteStore(Store):
     def wait_at_most(self, seconds: float) -> None:
         """A file does not hang; for another writer it waits no longer than half a minute."""
 
-    def prove(self, stack: str) -> None:
+    def prove(self) -> None:
         """The system takes a file's lock from nobody; but who removes the file lets another run make it anew."""
         for path, was in self._locked_files.items():
             if _file_at(path) != was:

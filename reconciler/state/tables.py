@@ -100,7 +100,9 @@ locks = sa.Table(
     *_columns("who host"),
     _column("pid", _Big),
     *_columns("since command"),
+    sa.Column("token", _Big, nullable=False, server_default="0"),
 )
+"""Who holds a stack; nobody, while `who` is empty. The token rises each time that the lock is taken, or taken away."""
 
 stacks = sa.Table(
     "reconciler_stacks",
@@ -143,8 +145,13 @@ def _identities(connection: sa.Connection) -> None:
         connection.execute(stacks.insert(), row)
 
 
+def _tokens(connection: sa.Connection) -> None:
+    """3: a lock has a fencing token."""
+    connection.exec_driver_sql("ALTER TABLE reconciler_locks ADD COLUMN token BIGINT NOT NULL DEFAULT 0")
+
+
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities,)
+MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

@@ -112,12 +112,14 @@ def _dumps(value: Any) -> str:
 
 
 @cache
-def upsert(dialect: str, table: sa.Table, key: tuple[str, ...]) -> sa.Insert:
-    """Insert, or overwrite the row with the same key: the two databases spell it alike, SQLAlchemy does not."""
+def upsert(dialect: str, table: sa.Table, key: tuple[str, ...], counts: tuple[str, ...] = ()) -> sa.Insert:
+    """Insert, or overwrite the row with the same key, except for `counts`, which rise by one there: the two databases
+    spell it alike, SQLAlchemy does not."""
     insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     rest = [column.name for column in table.c if column.name not in (*key, "seq")]
+    risen = {name: table.c[name] + 1 for name in counts}
     made: sa.Insert = insert.on_conflict_do_update(
-        index_elements=key, set_={name: insert.excluded[name] for name in rest}
+        index_elements=key, set_={name: insert.excluded[name] for name in rest} | risen
     )
     return made
 

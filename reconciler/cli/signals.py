@@ -1,0 +1,81 @@
+"""What a run does when it is told to stop, and when it wakes after having been stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.errors import StateError
+
+if TYPE_CHECKING:
+    from reconciler.apply import Walk
+    from reconciler.state import State
+
+__all__ = ["TO_STOP", "die_as_interrupted", "locked", "stop_on_signals"]
+
+TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING_S = 5.0
+"""How long a database may be silent once the run was asked to stop."""
+
+
+def die_as_interrupted() -> None:
+    """A request to end the process is as good as Ctrl-C: it unwinds, and exits with 130. One that whoever started it
+    has it ignore (`nohup`) stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def locked(state: State, command: str) -> Iterator[None]:
+    """Hold the stack's lock while the block runs.
+
+    A process that was asleep (SIGSTOP, Ctrl-Z) asks whether it still holds it before it does anything else; when it
+    does not, the block is broken off wherever it is, and StateError is raised.
+    """
+    lost: list[StateError] = []
+
+    def woken(*_: Any) -> None:
+        try:
+            state.prove_when_woken()
+        except StateError as error:
+            lost.append(error)
+            raise KeyboardInterrupt from None  # what an event loop lets through at once
+
+    with state.lock(command):
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGCONT, woken)
+        try:
+            yield
+        except (KeyboardInterrupt, click.Abort):
+            if lost:
+                raise lost[0] from None
+            raise
+        finally:
+            signal.signal(signal.SIGCONT, before or signal.SIG_DFL)
+
+
+def stop_on_signals(state: State, walk: Walk) -> None:
+    """Once: end what is in flight. Twice: stop at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def interrupt() -> None:
+        if walk.stopping and task:
+            task.cancel()
+            return
+        click.echo("\nStopping: what is in flight ends and is recorded. Ctrl-C again stops at once.", err=True)
+        state.wait_at_most(STOPPING_S)
+        walk.stop()
+
+    for number in TO_STOP:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, interrupt)
