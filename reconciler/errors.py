@@ -98,10 +98,11 @@ class ReconcilerError(Exception):
 
 
 class Invalid(ReconcilerError):
-    """The stack is wrong: all the problems of the run, in the order of files and lines."""
+    """The stack is wrong: all the problems of the run, in the order of files and lines; of too many, `more` a count."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+    def __init__(self, problems: Sequence[Problem], *, more: int = 0) -> None:
+        rest = [Problem("", 0, 0, "", f"and {more:,} more problems, which are not listed")] if more else []
+        self.problems = (*sorted(set(problems)), *rest)
         super().__init__(*map(str, self.problems))
 
 

@@ -27,7 +27,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, ReconcilerError
 from reconciler.load import variables as vars_
 from reconciler.load.check import Checker
 from reconciler.load.contracts import WORD as CONTRACT
@@ -62,7 +62,10 @@ def load(
     stack may read), `display` is the path as messages are to show it.
     """
     with _no_garbage():
-        return _Load(path, display or path, Environment(environ, allow_env)).run(variables or {}, var_file)
+        try:
+            return _Load(path, display or path, Environment(environ, allow_env)).run(variables or {}, var_file)
+        except MemoryError as error:
+            raise ReconcilerError(f"{display or path}: reading it takes more memory than there is; split it") from error
 
 
 @contextmanager
@@ -100,7 +103,8 @@ class _Load:
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
         if self._problems:
-            raise Invalid(list(self._problems.all(lambda path: address_of(path, self._shapes))))
+            found = list(self._problems.all(lambda path: address_of(path, self._shapes)))
+            raise Invalid(found, more=self._problems.more)
         sources = [*(document.source for document in self._documents), *self._generator.sources, *contracts.sources]
         digest = _digest(sources, [values, entries.groups])
         return Stack(
@@ -126,10 +130,11 @@ class _Load:
         known = vars_.declared(documents, problems)
         file = vars_.from_file(var_file, problems) if var_file else None
         values = vars_.given(known, arguments, file, problems, closed=documents.closed)
-        scope = vars_.Scope(values, self._environment, known.keys() - values.keys(), documents.closed)
+        scope = vars_.Scope(values, self._environment, known.keys() - values.keys(), documents.closed, problems.hint)
+        filling = vars_.Filling(scope, problems)
         for document in documents:
-            vars_.fill(document, scope, problems)
-        documents.include(lambda document: vars_.fill(document, scope, problems))
+            filling.fill(document)
+        documents.include(filling.fill)
         return values
 
     def _head(self) -> tuple[str, str]:

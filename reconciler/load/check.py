@@ -20,7 +20,6 @@ from reconciler.model import Resource, Secret, parent_of
 __all__ = ["Checker"]
 
 _OPTIONS: Final = frozenset(OPTIONS)
-_MOST_HINTS: Final = 100
 _NONE: Final[Mapping[str, Any]] = {}
 
 
@@ -36,7 +35,6 @@ class Checker:
         self._closed = closed
         self._shapes = {shape.kind.__name__: shape for shape in _all(shapes)}
         self._alone: dict[tuple[Any, ...], str] = {}
-        self._hints = 0
         self._ids: dict[tuple[str, str], str] = {}
 
     def resources(self) -> dict[str, Resource]:
@@ -96,10 +94,16 @@ class Checker:
         try:
             entry.shape.validate(fields, strict=True)
         except ValidationError as error:
-            for path, on_key, summary in complaints(error, entry.shape, fields):
+            if self._problems.full:
+                self._problems.more += error.error_count()
+                return
+            for said, (path, on_key, summary) in enumerate(complaints(error, entry.shape, fields), start=1):
                 # What exists already needs nothing.
                 if path or not (known or None in entry.raw.values()):
                     self._say(entry, path, summary, on_key=on_key)
+                if self._problems.full:
+                    self._problems.more += error.error_count() - said
+                    break
 
     # References
 
@@ -155,14 +159,11 @@ class Checker:
         return f"{parent_of(entry.address) or entry.address}/{target.kind.section}/"
 
     def _near(self, name: str, target: Shape, prefix: str) -> str:
-        """A hint, for as many unknown names as anybody reads: each is compared with all there are."""
-        self._hints += 1
-        if self._hints > _MOST_HINTS:
-            return ""
+        """A hint among those that could be meant."""
         of_target = (address for address, entry in self._entries.items() if entry.shape is target)
         groups = self._entries.groups if target.file is not None else ()
         known = (address for address in (*groups, *of_target) if address.startswith(prefix))
-        return did_you_mean(name, (address.removeprefix(prefix) for address in known))
+        return self._problems.hint(name, (address.removeprefix(prefix) for address in known))
 
     # Files, and what else is not a matter of one field
 

@@ -1,7 +1,8 @@
 """`metadata_schema:`: what the metadata of everything in a stack, an index or a collection must be like.
 
 The schema is written in place or in a JSON file, in draft 2020-12. `format` is asserted. References stay inside of the
-schema: nothing is fetched. What an `external:` resource has is not ours, and not asked about.
+schema: nothing is fetched. What an `external:` resource has is not ours, and not asked about. How it is kept from
+taking for ever, and from telling what is secret, is in `schemas`.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from reconciler.load.complaints import dotted
 from reconciler.load.entries import Entries, Entry
 from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
+from reconciler.load.schemas import Budget, TooMuch, compiled, unknown, without_values
 from reconciler.load.sources import Outside, Root, Source
 from reconciler.load.tables import from_json
-from reconciler.load.wording import a, cut, did_you_mean, holds_secret, one_of, scrubbed, shown
+from reconciler.load.wording import a, cut, holds_secret, one_of, shown
 from reconciler.model import Resource, Secret, parent_of
 
 __all__ = ["WORD", "Contracts"]
 
 WORD: Final = "metadata_schema"
-DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Contracts:
         self._problems = problems
         self._of_files: dict[str, tuple[Source, Any] | None] = {}
         self._broken: set[Place] = set()
+        self._budget = Budget()
 
     @property
     def sources(self) -> list[Source]:
@@ -67,19 +69,22 @@ class Contracts:
 
     def _hold(self, entry: Entry, name: str, resource: Resource, contract: Contract) -> None:
         metadata = resource.fields.get(name, {})
-        if not isinstance(metadata, dict) or contract.place in self._broken:
+        if not isinstance(metadata, dict) or contract.place in self._broken or self._problems.full:
             return
-        from referencing.exceptions import Unresolvable
-
+        if holds_secret(metadata):
+            metadata = without_values(metadata)
+        self._budget.more()
         try:
             for error in contract.errors(metadata):
-                for path, on_key, summary in _explained(error):
+                for path, on_key, summary in _explained(error, self._problems.hint):
                     place = entry.place((name, *path), on_key=on_key)
                     what = f"{dotted((name, *path)) if not on_key else name}: {summary} ({WORD} at {contract.place})"
                     self._problems.add(place, what, address=entry.blamed((name, *path)))
-        except Unresolvable as error:
+                if self._problems.full:
+                    return
+        except Exception as error:  # whatever a stranger's schema does to the library is wrong with the schema
             self._broken.add(contract.place)
-            self._problems.add(contract.place, f'{WORD}: no such part of it: "{cut(str(error.ref))}"')
+            self._problems.add(contract.place, f"{WORD}: {_why(error)}")
 
     # Schemas
 
@@ -99,17 +104,13 @@ class Contracts:
         if not isinstance(schema, dict):
             self._problems.add(place, f"{WORD}: expected a JSON Schema, or the path of one, got {a(schema)}")
             return None
-        problem = _schema_problem(schema)
-        if problem is not None:
-            path, summary = problem
-            inner = Place(within.source, (*within.path, *path))
-            self._problems.add(inner, f"{WORD}: {summary}", address="" if within is not place else None)
-            return None
-        from jsonschema import Draft202012Validator
-        from referencing import Registry
-
-        checker = Draft202012Validator.FORMAT_CHECKER
-        return Contract(place, Draft202012Validator(schema, registry=Registry(), format_checker=checker).iter_errors)
+        made = compiled(schema, self._budget)
+        if not isinstance(made, tuple):
+            return Contract(place, made)
+        path, summary = made
+        inner = Place(within.source, (*within.path, *path))
+        self._problems.add(inner, f"{WORD}: {summary}", address="" if within is not place else None)
+        return None
 
     def _file(self, written: str, place: Place) -> tuple[Source, Any] | None:
         if written not in self._of_files:
@@ -132,31 +133,17 @@ class Contracts:
         return None
 
 
-def _schema_problem(schema: Mapping[str, Any]) -> tuple[Path, str] | None:
-    """What is wrong with a schema: (path in it, summary)."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
+def _why(error: Exception) -> str:
+    """Why a schema cannot be checked by."""
+    from referencing.exceptions import Unresolvable
 
-    if schema.get("$schema", DRAFT) not in (DRAFT, f"{DRAFT}#"):
-        return ("$schema",), f"is read as draft 2020-12; write {DRAFT}, or leave it out"
-    try:
-        Draft202012Validator.check_schema(dict(schema))
-    except SchemaError as error:
-        return tuple(error.absolute_path), f"is no JSON Schema: {cut(error.message)}"
-    outward = next(_outward(schema, ()), None)
-    return (outward, "may refer to its own parts only, as `#/$defs/…`") if outward is not None else None
-
-
-def _outward(schema: Any, path: Path) -> Iterator[Path]:
-    """References that lead out of a schema."""
-    if isinstance(schema, Mapping):
-        for key, value in schema.items():
-            if key in ("$ref", "$dynamicRef") and isinstance(value, str) and not value.startswith("#"):
-                yield (*path, key)
-            yield from _outward(value, (*path, key))
-    elif isinstance(schema, list):
-        for index, value in enumerate(schema):
-            yield from _outward(value, (*path, index))
+    if isinstance(error, TooMuch):
+        return str(error)
+    if isinstance(error, Unresolvable):
+        return f'no such part of it: "{cut(str(error.ref))}"'
+    if isinstance(error, RecursionError):
+        return "refers to itself without end"
+    return f"cannot be checked by; a part of it is no schema, or no rule for this metadata ({type(error).__name__})"
 
 
 # What a violation is called
@@ -189,7 +176,7 @@ _LIMITS: Final[Mapping[str, str]] = {
 }
 
 
-def _explained(error: Any) -> Iterator[tuple[Path, bool, str]]:
+def _explained(error: Any, hint: Callable[[str, Iterable[str]], str]) -> Iterator[tuple[Path, bool, str]]:
     """(path in the metadata, whether the key is meant, summary) of one violation."""
     path: Path = tuple(error.absolute_path)
     value, limit = error.instance, error.validator_value
@@ -200,29 +187,18 @@ def _explained(error: Any) -> Iterator[tuple[Path, bool, str]]:
                     yield path, True, f"needs `{name}`"
         case "additionalProperties" if limit is False:
             known = tuple(error.schema.get("properties", ()))
-            for name in _unknown(value, error.schema):
-                yield (*path, name), True, f'unknown key "{cut(name)}"{did_you_mean(name, known)}'
+            for name in unknown(value, error.schema):
+                yield (*path, name), True, f'unknown key "{cut(name)}"{hint(name, known)}'
         case "type":
             expected = one_of(_TYPES[name] for name in ([limit] if isinstance(limit, str) else limit))
             yield path, False, f"expected {expected}, got {a(value)}"
         case "enum":
             words = [item for item in limit if isinstance(item, str)]
-            hint = did_you_mean(value, words) if type(value) is str else ""
-            yield path, False, f"expected {one_of(map(shown, limit))}, got {a(value)}{hint}"
+            near = hint(value, words) if type(value) is str else ""
+            yield path, False, f"expected {one_of(map(shown, limit))}, got {a(value)}{near}"
         case keyword if keyword in _LIMITS:
             size = len(value) if isinstance(value, (str, list, dict)) else 0
             parts = {"limit": limit, "shown_limit": shown(limit), "value": shown(value), "size": size}
             yield path, False, _LIMITS[keyword].format(**parts)
         case _:
-            yield path, False, cut(scrubbed(error.message, value))
-
-
-def _unknown(value: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    from re import search
-
-    patterns = schema.get("patternProperties", {})
-    return [
-        name
-        for name in value
-        if name not in schema.get("properties", {}) and not any(search(pattern, name) for pattern in patterns)
-    ]
+            yield path, False, cut(error.message)

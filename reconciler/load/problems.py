@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.errors import Problem
 from reconciler.load.marks import Path
 from reconciler.load.sources import Source
+from reconciler.load.wording import did_you_mean
 
-__all__ = ["Place", "Problems"]
+__all__ = ["MOST_PROBLEMS", "Place", "Problems"]
+
+MOST_PROBLEMS: Final = 500
+"""Nobody reads more; the rest is counted."""
+MOST_COMPARED: Final = 20_000
+"""Names that wrong ones are compared with, in all of a run; each takes some twenty microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +43,38 @@ class Place:
 
 
 class Problems:
-    """The complaints of one run."""
+    """The complaints of one run; `more` is how many are not kept."""
 
     def __init__(self) -> None:
         self._found: list[tuple[Place, str | None, str]] = []
         self._muted: set[tuple[str, Path]] = set()
+        self.more = 0
+        self._compared = 0
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._found) + self.more
+
+    @property
+    def full(self) -> bool:
+        """Whether more would only be counted: nobody has to find words for it."""
+        return len(self._found) >= MOST_PROBLEMS
 
     def add(self, place: Place, summary: str, *, address: str | None = None) -> None:
         """One more. Without an address it is what the path in the YAML says."""
-        if not self._is_muted(place):
+        if self._is_muted(place):
+            return
+        if self.full:
+            self.more += 1
+        else:
             self._found.append((place, address, summary))
+
+    def hint(self, word: str, known: Iterable[str]) -> str:
+        """`; did you mean "lebron-1"?`, as long as it is worth the work: thousands of names may be wrong at once."""
+        if self.full or self._compared > MOST_COMPARED:
+            return ""
+        candidates = list(known)
+        self._compared += len(candidates)
+        return did_you_mean(word, candidates)
 
     def mute(self, place: Place) -> None:
         """Say no more of this value and what is in it: what is wrong with it was said, and the rest would follow."""

@@ -25,6 +25,8 @@ MOST_BYTES: Final = 256 * 1024 * 1024
 MOST_DEPTH: Final = 100
 MOST_ALIASED: Final = 100_000
 """Values that the aliases of one file may stand for, nested ones counted."""
+MOST_ALIASED_CHARS: Final = 16 * 1024 * 1024
+"""The same in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ class _Builder:
         self.text = text
         self.next = next_event
         self.count = 0
-        self.aliased = 0
-        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.chars = 0
+        self.aliased = self.aliased_chars = 0
+        self.anchors: dict[str, tuple[Any, int, int]] = {}
         self.marks: Marks | None = None
 
     def run(self) -> None:
@@ -177,7 +180,7 @@ class _Builder:
         self.count += 1
         if kind is events.AliasEvent:
             return self._alias(event, box, key, at)
-        before = self.count
+        before, chars = self.count, self.chars
         if event.tag is not None:
             self._refuse(
                 event,
@@ -193,11 +196,12 @@ class _Builder:
         else:
             value = self._sequence(at, depth + 1)
         if event.anchor is not None:
-            self._anchor(event, at, value, self.count - before + 1)
+            self._anchor(event, at, value, (self.count - before + 1, self.chars - chars))
         return value
 
     def _scalar(self, event: Any, box: Any, key: Any, at: At) -> Any:
         text = event.value
+        self.chars += len(text)
         if "${" in text:
             self._slot(event, box, key, at)
         if event.style or event.tag is not None or not (text in WORDS or text[0] in STARTS):
@@ -221,6 +225,7 @@ class _Builder:
                 self._value(next_event(), None, None, at, depth)
                 continue
             key = intern(event.value)
+            self.chars += len(key)
             usual = event.style or not (key in WORDS or key[0] in STARTS)
             if not usual or event.tag is not None or event.anchor is not None:
                 self._check_key(event, at, key)
@@ -265,20 +270,25 @@ class _Builder:
         summary = f'the key "{cut(key)}" is there twice{first}'
         self.doc.faults.append(_fault(event, (at, key), summary, on_key=True))
 
-    def _anchor(self, event: Any, at: At, value: Any, size: int) -> None:
+    def _anchor(self, event: Any, at: At, value: Any, size: tuple[int, int]) -> None:
         if event.anchor in self.anchors:
             self._refuse(event, at, f"the anchor &{cut(event.anchor)} is there twice; give each a name of its own")
-        self.anchors[event.anchor] = (value, size)
+        self.anchors[event.anchor] = (value, *size)
 
     def _alias(self, event: Any, box: Any, key: Any, at: At) -> Any:
         if event.anchor not in self.anchors:
             self._refuse(event, at, f"the alias *{cut(event.anchor)} has no anchor before it")
             return ""
-        value, size = self.anchors[event.anchor]
+        value, size, chars = self.anchors[event.anchor]
         self.count += size - 1
+        self.chars += chars
         self.aliased += size
+        self.aliased_chars += chars
         if self.aliased > MOST_ALIASED:
             raise _Enough(_fault(event, at, f"the aliases of this file stand for more than {MOST_ALIASED} values"))
+        if self.aliased_chars > MOST_ALIASED_CHARS:
+            most = f"{MOST_ALIASED_CHARS // 2**20} MB of text"
+            raise _Enough(_fault(event, at, f"the aliases of this file stand for more than {most}"))
         if isinstance(value, str) and "${" in value:
             self._slot(event, box, key, at)
         return value

@@ -11,7 +11,7 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import Shape, address_of
 from reconciler.load.sources import Source
-from reconciler.load.wording import a, cut, did_you_mean, holds_secret
+from reconciler.load.wording import a, cut, holds_secret
 from reconciler.model import Secret
 
 __all__ = ["MAIN_ONLY", "Settings"]
@@ -54,7 +54,7 @@ class Settings:
                 self._problems.add(place, f"`{key}:` cannot stand in an included file; {where}", address="")
             elif key not in _EXPECTED:
                 # Without a provider nobody knows the sections, and only what is almost a key is surely wrong.
-                if (hint := did_you_mean(key, (*_EXPECTED, *sections))) or sections:
+                if (hint := self._problems.hint(key, (*_EXPECTED, *sections))) or sections:
                     self._unknown(place, key, hint)
             elif self._fits(place, key, value):
                 self._keep(place, key, value)
@@ -116,7 +116,7 @@ class Settings:
 
     def no_provider(self, name: str, known: Collection[str]) -> None:
         """Say that there is no such provider."""
-        hint = did_you_mean(name, known) or f"; there are {', '.join(sorted(known))}"
+        hint = self._problems.hint(name, known) or f"; there are {', '.join(sorted(known))}"
         self._problems.add(self._single["provider"][0], f'`provider:` unknown provider "{cut(name)}"{hint}')
 
     def _required(self, key: str, example: str, blame: Place) -> str:
@@ -145,7 +145,9 @@ class Settings:
                         f"from: {old} is still declared; take it out, or drop the move",
                     )
                 elif new not in entries and closed:
-                    self._say(source, ("moved", index, "to"), f"to: there is no {new}{did_you_mean(new, entries)}")
+                    self._say(
+                        source, ("moved", index, "to"), f"to: there is no {new}{self._problems.hint(new, entries)}"
+                    )
                 found[old] = new
         return tuple(found.items())
 

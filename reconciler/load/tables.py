@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.load.problems import Place, Problems
+from reconciler.load.reader import MOST_DEPTH
 from reconciler.load.scalars import from_text
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.wording import a, cut, did_you_mean, is_text, one_of
+from reconciler.load.wording import a, cut, is_text, one_of
 
 __all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "from_json", "table_of"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
+TOO_DEEP: Final = f"is nested deeper than {MOST_DEPTH} levels"
 TYPES: Final = ("text", "integer", "number", "boolean", "list")
 
 
@@ -65,7 +67,7 @@ def columns_of(value: Any, place: Place, problems: Problems, *, key: str) -> Col
         return None
     for word in value:
         if word not in ("file", "key", "fields"):
-            hint = did_you_mean(word, ("file", "key", "fields"))
+            hint = problems.hint(word, ("file", "key", "fields"))
             problems.add(_below(place, word, on_key=True), f'unknown field "{cut(word)}"{hint}')
     if not isinstance(value.get("key", key), str):
         problems.add(_below(place, "key"), f"key: expected the name of a column, got {a(value['key'])}")
@@ -124,7 +126,7 @@ def table_of(columns: Columns, root: Root, place: Place, problems: Problems) -> 
     wanted = [columns.key, *(column.name for column in (columns.fields or {}).values())]
     for name in dict.fromkeys(wanted):
         if name not in table.columns:
-            problems.add(place, f'{source.name} has no column "{cut(name)}"{did_you_mean(name, table.columns)}')
+            problems.add(place, f'{source.name} has no column "{cut(name)}"{problems.hint(name, table.columns)}')
     return table if columns.key in table.columns else None
 
 
@@ -149,10 +151,24 @@ def _read_json_lines(text: str, table: Table, problems: Problems) -> None:
 
 def from_json(text: str) -> Any:
     """The value of a JSON text, if it is the same for every reader; raises ValueError."""
-    value = json.loads(text, object_pairs_hook=_object_once, parse_constant=_no_number)
+    try:
+        value = json.loads(text, object_pairs_hook=_object_once, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    if text.count("[") + text.count("{") > MOST_DEPTH and _depth(value) > MOST_DEPTH:
+        raise ValueError(TOO_DEEP)
     if "\\ud" in text.lower() and not is_text(json.dumps(value, ensure_ascii=False)):
         raise ValueError("half of a character")
     return value
+
+
+def _depth(value: Any) -> int:
+    """Levels of lists and mappings, counted without going down into them one by one."""
+    levels, inner = 0, [value]
+    while inner := [item for item in inner if isinstance(item, (list, dict))]:
+        levels += 1
+        inner = [item for outer in inner for item in (outer.values() if isinstance(outer, dict) else outer)]
+    return levels
 
 
 def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -209,7 +225,7 @@ class Converter:
                 found[field] = Column(column.name, column.type or self.sort_of(field))
             except KeyError:
                 place = table.columns.get(column.name, Place(table.source))
-                self.problems.add(place, f'unknown field "{cut(field)}"{did_you_mean(field, known)}', address="")
+                self.problems.add(place, f'unknown field "{cut(field)}"{self.problems.hint(field, known)}', address="")
         return found
 
     def fields(self, row: Row, mapped: Mapping[str, Column], address: str) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from reconciler.load.documents import Document, parsed
 from reconciler.load.environment import Environment, FromEnvironment, Unreadable
@@ -17,8 +17,10 @@ from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
 from reconciler.model import Secret
 
-__all__ = ["Scope", "declared", "expand", "fill", "fill_defaults", "from_file", "given"]
+__all__ = ["Filling", "Scope", "declared", "expand", "fill_defaults", "from_file", "given"]
 
+MOST_FILLED: Final = 64 * 1024 * 1024
+"""Characters that the texts with variables of a stack may come to."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ALONE = re.compile(r"\$\{([^}]*)\}")
 _PIECE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
@@ -35,10 +37,18 @@ class Scope:
     environment: Environment
     wrong: Collection[str] = ()
     closed: bool = True
+    hint: Callable[[str, Iterable[str]], str] = did_you_mean
 
 
 class Unresolved(Exception):
     """A `${…}` that stands for nothing; the text says why."""
+
+
+class TooLong(Unresolved):
+    """Values that are too long in all."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the variables of this stack stand for more than {MOST_FILLED // 2**20} MB of text")
 
 
 Declared = dict[str, tuple[Place, Mapping[str, Any]]]
@@ -72,7 +82,7 @@ def _declaration(about: Any, place: Place, problems: Problems) -> Mapping[str, A
     wrong = len(problems)
     for key in about:
         if key not in ("default", "description"):
-            hint = did_you_mean(key, ("default", "description"))
+            hint = problems.hint(key, ("default", "description"))
             inner = Place(place.source, (*place.path, key), on_key=True)
             problems.add(inner, f'variables.{name}: unknown field "{cut(key)}"{hint}')
     if "default" in about and about["default"] is None:
@@ -118,7 +128,7 @@ class _Taker:
     def __call__(self, name: str, value: Any, place: Place, address: str) -> None:
         if name not in self.known:
             if self.closed:
-                hint = did_you_mean(name, self.known) or "; declare it under `variables:`"
+                hint = self.problems.hint(name, self.known) or "; declare it under `variables:`"
                 self.problems.add(place, f'unknown variable "{cut(name)}"{hint}', address=address)
         elif isinstance(value, str) and not is_text(value):
             self.problems.add(place, f'the variable "{name}" is given a value that is not UTF-8', address=address)
@@ -158,18 +168,52 @@ def from_file(path: Path, problems: Problems) -> tuple[Source, Mapping[str, Any]
     return source, doc.value
 
 
-def fill(document: Document, scope: Scope, problems: Problems) -> None:
-    """Put values into the strings of one file, each in its place."""
-    for slot in document.slots:
-        if slot.path[:1] == ("variables",):
-            continue
-        try:
-            slot.holder[slot.key] = resolved(slot.holder[slot.key], scope)
-        except Unresolved as error:
-            place = Place(document.source, slot.path, line=slot.line, column=slot.column)
-            if str(error):
-                problems.add(place, str(error))
-            problems.mute(place)
+class Filling:
+    """Puts values into the strings of files, each in its place.
+
+    What the same text stands for is worked out once: aliases may repeat it a hundred thousand times.
+    """
+
+    def __init__(self, scope: Scope, problems: Problems) -> None:
+        self._scope = scope
+        self._problems = problems
+        self._known: dict[str, tuple[Any, int]] = {}
+        self._left = MOST_FILLED
+
+    def fill(self, document: Document) -> None:
+        """One file."""
+        for slot in document.slots:
+            if slot.path[:1] == ("variables",):
+                continue
+            try:
+                slot.holder[slot.key] = self._value(slot.holder[slot.key])
+            except Unresolved as error:
+                if isinstance(error, TooLong):
+                    self._left = -1
+                place = Place(document.source, slot.path, line=slot.line, column=slot.column)
+                if str(error):
+                    self._problems.add(place, str(error))
+                self._problems.mute(place)
+
+    def _value(self, text: str) -> Any:
+        if self._left < 0:
+            raise Unresolved  # which was said
+        if text not in self._known:
+            value = resolved(text, self._scope, self._left)
+            self._known[text] = value, _size(value)
+        value, size = self._known[text]
+        self._left -= size
+        if self._left < 0:
+            raise TooLong
+        return value
+
+
+def _size(value: Any) -> int:
+    """Characters of a value, about; each item of a list counts as some more, because each is looked at."""
+    if isinstance(value, str):
+        return len(value)
+    items = len(value) if isinstance(value, (list, dict)) else 0
+    return len(json.dumps(value, default=str)) + 32 * items
 
 
 def fill_defaults(document: Document, problems: Problems) -> None:
@@ -185,8 +229,11 @@ def fill_defaults(document: Document, problems: Problems) -> None:
         slot.holder[slot.key] = text.replace("$${", "${")
 
 
-def resolved(text: str, scope: Scope) -> Any:
-    """The text with its variables put in; raises Unresolved. A text that is one variable takes the variable's type."""
+def resolved(text: str, scope: Scope, most: int = MOST_FILLED) -> Any:
+    """The text with its variables put in; raises Unresolved, also if it would be longer than `most`.
+
+    A text that is one variable takes the variable's type.
+    """
     if alone := _ALONE.fullmatch(text):
         value = _stands_for(alone.group(1), scope)
         return Secret(value, text) if isinstance(value, FromEnvironment) else value
@@ -199,6 +246,9 @@ def resolved(text: str, scope: Scope) -> Any:
         parts += (before, value)
         template += (before, shown)
         secret, end = secret or is_secret, match.end()
+        most -= len(before) + len(value)
+        if most < 0:
+            raise TooLong
     value = "".join((*parts, text[end:]))
     return Secret(value, "".join((*template, text[end:]))) if secret else value
 
@@ -230,7 +280,7 @@ def _stands_for(name: str, scope: Scope) -> Any:
         raise Unresolved
     if not _NAME.fullmatch(name):
         raise Unresolved(f"`${{{cut(name)}}}` is no variable; write `$${{` if the characters are meant")
-    hint = did_you_mean(name, scope.values)
+    hint = scope.hint(name, scope.values)
     raise Unresolved(f'unknown variable "{cut(name)}"{hint or "; declare it under `variables:`"}')
 
 

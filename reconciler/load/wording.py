@@ -12,7 +12,7 @@ from reconciler.model import Secret
 __all__ = ["a", "cut", "did_you_mean", "holds_secret", "is_text", "one_of", "scrubbed", "shown"]
 
 _LONGEST = 60
-_MOST_COMPARED = 5_000
+_MOST_COMPARED = 2_000
 """Comparing a name with more than this many others would take longer than reading the message."""
 
 
@@ -23,7 +23,7 @@ def is_text(text: str) -> bool:
 
 def cut(text: str) -> str:
     """The text on one line, its end left out when it is long."""
-    line = " ".join(text.split())
+    line = " ".join(text[:1_000].split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
@@ -57,13 +57,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if len(candidates) > _MOST_COMPARED:
         same = [name for name in candidates if name[:2] == word[:2]]
         candidates = same[:_MOST_COMPARED]
-    near = get_close_matches(word, candidates, n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    # Comparing takes as long as both are, multiplied; who wrote more than this did not mistype it.
+    word, short = word[:_LONGEST], {name[:_LONGEST]: name for name in candidates}
+    near = get_close_matches(word, short, n=1, cutoff=0.6)
+    return f'; did you mean "{cut(short[near[0]])}"?' if near else ""
 
 
 def one_of(words: Iterable[str]) -> str:
     """`a, b or c`."""
-    *most, last = words
+    *most, last = [*words] or ["nothing"]
     return f"{', '.join(most)} or {last}" if most else last
 
 
