@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import random
 import socket
 import struct
 import traceback
-from collections.abc import Awaitable, Callable
+import tracemalloc
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -24,7 +28,7 @@ def raw(text: str) -> Answer:
     """Send these bytes and close."""
 
     async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(text.encode())
+        writer.write(text.encode(errors="surrogatepass"))
         await writer.drain()
 
     return answer
@@ -69,7 +73,7 @@ class Line:
             writer.close()
 
 
-def ask(*answers: Answer, method: str = "GET", **options: Any) -> tuple[Any, Line]:
+def ask(*answers: Answer, method: str = "GET", answer_s: float = 120.0, **options: Any) -> tuple[Any, Line]:
     """Send one request; its result and what the server saw."""
     line = Line(*answers)
 
@@ -81,6 +85,7 @@ def ask(*answers: Answer, method: str = "GET", **options: Any) -> tuple[Any, Lin
                 headers={"x-api-key": KEY},
                 clock=NoTime(),
                 timeout_s=0.2 if never in answers else 20.0,
+                answer_s=answer_s,
                 chance=random.Random(1),
             ) as client:
                 try:
@@ -209,3 +214,145 @@ def test_a_write_that_may_not_be_sent_is_not_sent_and_the_reason_is_raised() -> 
 
     assert asked == ["GET", "GET"]
     assert refused == [f"{method} the lock is lost" for method in ("POST", "PUT", "DELETE")]
+
+
+def packed(body: bytes, encoding: str = "gzip", cut: int = 0) -> Answer:
+    """A body in gzip, whole or without its end."""
+    sent = gzip.compress(body, 1)[: -cut or None]
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(sent)}\r\n\r\n"
+        writer.write(head.encode() + sent)
+        await writer.drain()
+
+    return answer
+
+
+async def bomb(writer: asyncio.StreamWriter) -> None:
+    """64 MB of blanks, in some 60 kB."""
+    pack = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+    sent = b"".join([*(pack.compress(b" " * (1 << 20)) for _ in range(64)), pack.flush()])
+    writer.write(f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(sent)}\r\n\r\n".encode() + sent)
+    with suppress(ConnectionError):
+        await writer.drain()
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
+            await writer.drain()
+
+
+async def dripping(writer: asyncio.StreamWriter) -> None:
+    """Never silent for long, and never done."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    await drops(writer, b" ")
+
+
+async def never_serious(writer: asyncio.StreamWriter) -> None:
+    """Answers that say that an answer will come."""
+    await drops(writer, b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+
+async def drops(writer: asyncio.StreamWriter, drop: bytes) -> None:
+    with suppress(ConnectionError):
+        while True:
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+
+def test_a_packed_answer_is_unpacked() -> None:
+    assert ask(packed(b'{"ok": true}'))[0] == {"ok": True}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("answer", [bomb, endless], ids=["a bomb", "an endless body"])
+def test_an_answer_that_is_longer_than_any_is_not_taken_in(answer: Answer, method: str) -> None:
+    tracemalloc.start()
+    try:
+        error, line = ask(answer, method=method)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert type(error) is Unclear
+    assert "is longer than any that is wanted (more than 16777216 bytes)" in str(error)
+    assert len(line.asked) == 1
+    assert most < 60 << 20
+
+
+@pytest.mark.parametrize("answer", [dripping, never_serious], ids=["a byte at a time", "1xx without end"])
+def test_an_answer_that_never_ends_is_given_up(answer: Answer) -> None:
+    error, line = ask(answer, ok(), method="POST", json={}, answer_s=0.2)
+    assert type(error) is Unclear
+    assert "no whole answer came" in str(error)
+    assert "longer than 0.2 s" in str(error)
+    assert len(line.asked) == 1
+
+    assert ask(answer, ok(), answer_s=0.2)[0] == {"ok": True}
+
+
+def test_the_time_for_an_answer_begins_when_all_has_been_sent() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            await asyncio.sleep(0.1)
+            yield b"1234"
+
+    class Twice:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return slowly()
+
+    result, _ = ask(ok(), method="PUT", content=Twice(), headers={"Content-Length": "16"}, answer_s=0.2)
+
+    assert result == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [packed(b'{"ok": true}' * 999, cut=9), packed(b"{}", "br"), ok(more="Content-Encoding: gzip\r\n")],
+    ids=["cut", "not asked for", "not packed"],
+)
+def test_an_answer_that_cannot_be_unpacked_is_asked_for_again(answer: Answer) -> None:
+    error, line = ask(answer, method="POST", json={})
+    assert type(error) is Unclear
+    assert len(line.asked) == 1
+
+    assert ask(answer, ok())[0] == {"ok": True}
+
+
+@pytest.mark.parametrize("charset", ["rot13", "base64", "undefined", "idna", "utf-16", "nonsense", "\x00"])
+def test_whatever_charset_an_error_says_it_is_read(charset: str) -> None:
+    for body in ("no such thing", '{"message": "no such thing"}'):
+        told = raw(f"HTTP/1.1 400 X\r\nContent-Type: text/plain; charset={charset}\r\n\r\n{body}")
+        error, _ = ask(told)
+        assert isinstance(error, ApiError)
+        assert charset == "\x00" or "no such thing" in str(error)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "-Infinity", "9" * 101, "9" * 5000])
+def test_numbers_that_are_none_are_no_json(number: str) -> None:
+    error, line = ask(ok(f'{{"n": {number}}}'), method="POST", json={})
+
+    assert type(error) is Unclear
+    assert "no JSON" in str(error)
+    assert len(line.asked) == 1
+
+
+def test_half_of_a_character_is_told_as_its_escape() -> None:
+    body = '{"a\\ud83d": ["\\udc00", {"b": "\\uD83D\\uDE00"}], "c": "\\u00e9"}'
+
+    result, _ = ask(ok(body))
+
+    assert result == {"a\\ud83d": ["\\udc00", {"b": "😀"}], "c": "é"}
+    assert ask(raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\ud800"), method="POST")[0].status == 0
+
+
+def test_a_redirect_to_no_address_is_told_and_the_key_in_it_is_not() -> None:
+    for where in (f"https://elsewhere.example/{KEY}/x", "x" * 999, "http://[::1", f"http://[{KEY}", "//["):
+        error, _ = ask(raw(f"HTTP/1.1 308 Moved\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n"))
+        assert isinstance(error, ApiError)
+        assert "[" in where or "is not followed" in str(error)
+        assert KEY not in str(error)

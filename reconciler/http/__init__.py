@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,20 +20,25 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import ApiError, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
-from reconciler.http.answers import Veil, broken_off, decoded, is_html, left_s, refused, secrets_in
+from reconciler.http.answers import Veil, broken_off, decoded, left_s, refused, secrets_in
+from reconciler.http.body import Answer, TooMuch, taken_in
+from reconciler.http.call import Call, parts_of
+from reconciler.http.environment import ByEnvironment, proxy_secrets
 from reconciler.http.pace import Clock, Pace
 
 __all__ = ["Clock", "Http", "SystemClock"]
 
-READS = frozenset({"GET", "HEAD"})
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 WORTH_REPEATING = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
 CONNECT_S = 10.0
-SENDING = "http11.send_request_headers.started"
-"""What httpx's transport says when it is connected and the first byte is about to leave."""
+ANSWER_S = 120.0
+"""From when a request has left until its answer is there, whole."""
+SENDING, SENT = "http11.send_request_headers.started", "http11.send_request_body.complete"
+"""What httpx's transport says when it is connected and the first byte is about to leave, and when all has left."""
 SHORTEST_KEY = 8
 """What is shorter stands in ids and names by chance."""
+OURS = {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip"}
 KEPT_OPEN_S = 4.0
 """Less than servers commonly keep an idle connection: what is sent on one that they just close may have arrived."""
 
@@ -46,25 +51,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, as often as it is sent."""
-
-    method: str
-    path: str
-    parts: Mapping[str, Any]
-    again: bool
-    json_due: bool
-    what: str
-    """Method and path, as it is shown."""
-    host: str
-
-    @property
-    def veiled(self) -> tuple[Any, ...]:
-        """Where secrets may stand in it, beside the headers that every request has."""
-        return self.path, *self.parts.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +82,7 @@ class Http:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock,
         timeout_s: float = 60.0,
+        answer_s: float = ANSWER_S,
         connections: int = 12,
         attempts: int = 6,
         key_hint: str = "",
@@ -105,31 +92,35 @@ class Http:
         self._clock, self._attempts = clock, attempts
         self._hints = {401: key_hint or "check the API key"}
         self._keys = tuple(headers.values())
-        self._veil = Veil((*headers.values(), *secrets_in(base_url)))
+        self._veil = Veil((*headers.values(), *secrets_in(base_url), *proxy_secrets()))
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._pace = Pace(clock)
         self._slots = asyncio.Semaphore(connections)
         self._transport, self._timeout_s, self._connections = transport, timeout_s, connections
+        self._answer_s = answer_s
         self._other: Http | None = None
         self._asked_by: Http | None = None
         if not all(value.isascii() and value.isprintable() and value == value.strip() for value in headers.values()):
             odd = "the key holds a space, a line break or a letter that no header can carry"
             raise Unauthorised(f"{odd}; {key_hint or 'check the API key'}")
-        self._client = self._open(base_url, {"User-Agent": f"reconciler/{__version__}", **headers})
+        self._client = self._open(
+            base_url, {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip", **headers}
+        )
         self._host = self._client.base_url.netloc.decode()
 
     def _open(self, base_url: str, headers: Mapping[str, str]) -> httpx.AsyncClient:
+        limits = httpx.Limits(
+            max_connections=self._connections,
+            max_keepalive_connections=self._connections,
+            keepalive_expiry=KEPT_OPEN_S,
+        )
         try:
             return httpx.AsyncClient(
                 base_url=base_url,
                 headers=headers,
-                transport=self._transport,
+                transport=self._transport or ByEnvironment(limits),
                 timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s), pool=None),
-                limits=httpx.Limits(
-                    max_connections=self._connections,
-                    max_keepalive_connections=self._connections,
-                    keepalive_expiry=KEPT_OPEN_S,
-                ),
+                trust_env=False,
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise Unreachable(f"the address of the API cannot be used: {self._veil(str(error))}") from None
@@ -168,6 +159,7 @@ class Http:
                 transport=self._transport,
                 clock=self._clock,
                 timeout_s=self._timeout_s,
+                answer_s=self._answer_s,
                 connections=self._connections,
                 attempts=self._attempts,
             )
@@ -189,17 +181,17 @@ class Http:
         repeatable: bool | None = None,
         expect_json: bool = True,
     ) -> Any:
-        """Send, and give the answer's JSON (None when it is empty; the response when `expect_json` is False).
+        """Send, and give the answer's JSON (None when it is empty; the `Answer` when `expect_json` is False).
 
         Raises the ApiError that fits. What is not `repeatable` (POST, unless said otherwise) is repeated only when
         nothing of it was sent; RateLimited then means that the caller decides, Unclear that it must look. A `query`
         value that is a list becomes a repeated key; `content` that is streamed must be iterable again.
         """
         url = urlsplit(path)
-        call = _Call(
+        call = Call(
             method=method,
             path=path,
-            parts=_parts(query, json, form, files, content, headers),
+            parts=parts_of(query, json, form, files, content, headers),
             again=method in IDEMPOTENT if repeatable is None else repeatable,
             json_due=expect_json,
             what=f"{method} {url.path}",
@@ -217,44 +209,85 @@ class Http:
         longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
         await self._clock.sleep(max(wait_s or 0.0, self._chance.uniform(0, longest)))
 
-    async def _once(self, call: _Call) -> Any:
+    async def _once(self, call: Call) -> Any:
         """One try. A failure is a value here: an error raised inside the handler of httpx's would hold on to that one,
         and so to the request with the key."""
         async with self._slots:
             turn = await self._pace.turn(call.what)
-            proof = await self._proof(call)
-            self._count(call.method)
-            try:
-                response = await self._client.request(call.method, call.path, **call.parts, **proof)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                return self._broken_off(call, error)
-            except ReconcilerError as error:  # `before_write` says no; the frames hold the request with the key
-                forbidden: ReconcilerError | None = error.with_traceback(None)
-            else:
-                forbidden = None
-        if forbidden is not None:
-            self._count(call.method, -1)
-            raise forbidden
-        if (left := left_s(response)) is not None and left <= LONGEST_RETRY_AFTER_S:
+            if self._transport is not None and (before := self._before(call)):
+                await before()  # a transport of another make does not connect, and tells nothing
+            self._count(call, 1)
+            answer = await self._sent(call)
+        if isinstance(answer, ReconcilerError):
+            self._count(call, -1)
+            raise answer
+        if isinstance(answer, _Failed):
+            return answer
+        if (left := left_s(answer)) is not None and left <= LONGEST_RETRY_AFTER_S:
             self._pace.hold(call.what, left)
-        if response.is_success:
+        if answer.is_success:
             self._pace.faster()
-            return self._taken(call, response) if call.json_due else response
-        return self._refused(call, response, turn)
+            return self._taken(call, answer) if call.json_due else answer
+        return self._refused(call, answer, turn)
 
-    def _broken_off(self, call: _Call, error: Exception) -> _Failed:
+    async def _sent(self, call: Call) -> Answer | _Failed | ReconcilerError:
+        """The whole answer; what became of the request without one; or why it was not sent at all."""
+        try:
+            async with asyncio.timeout(None) as deadline:
+                watch = {"trace": self._watch(self._before(call), deadline)}
+                async with self._client.stream(call.method, call.path, **call.parts, extensions=watch) as response:
+                    self._begin(deadline)
+                    return await taken_in(response)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return self._broken_off(call, error)
+        except TooMuch as error:
+            told = f"{call.what}: the answer of {call.host} is longer than any that is wanted ({error})"
+            return _Failed(Unclear(told))
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            slow = httpx.ReadTimeout(f"it takes longer than {self._answer_s:g} s")
+            return self._broken_off(call, slow)
+        except ReconcilerError as error:  # `before_write` says no, or the environment; the frames hold the key
+            return error.with_traceback(None)
+
+    def _before(self, call: Call) -> Callable[[], Awaitable[None]] | None:
+        """What is to be awaited before the request is sent."""
+        return (self._asked_by or self).before_write if call.writes else None
+
+    def _begin(self, deadline: asyncio.Timeout) -> None:
+        if deadline.when() is None:
+            deadline.reschedule(asyncio.get_running_loop().time() + self._answer_s)
+
+    def _watch(
+        self, before: Callable[[], Awaitable[None]] | None, deadline: asyncio.Timeout
+    ) -> Callable[[str, Any], Awaitable[None]]:
+        """What httpx's transport tells about one request. `before` is awaited after connecting, which takes longest,
+        and in which a process may be stopped for hours. The time for the answer begins when all has been sent."""
+
+        async def told(event: str, _: Any) -> None:
+            if event == SENDING:
+                deadline.reschedule(None)  # what was sent before this was a question to a proxy
+                if before is not None:
+                    await before()
+            elif event == SENT:
+                self._begin(deadline)
+
+        return told
+
+    def _broken_off(self, call: Call, error: Exception) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
         told = broken_off(call.what, call.host, error, veil)
         again = call.again if isinstance(told, Unclear) else isinstance(told, Unreachable)
         return _Failed(told, veil.bare(error), again and "CERTIFICATE_VERIFY_FAILED" not in str(told))
 
-    def _taken(self, call: _Call, response: httpx.Response) -> Any:
-        body = decoded(call.what, call.host, response, self._veil)
-        return _Failed(body, again=call.again and not is_html(response)) if isinstance(body, ApiError) else body
+    def _taken(self, call: Call, answer: Answer) -> Any:
+        body = decoded(call.what, call.host, answer, self._veil)
+        return _Failed(body, again=call.again and not answer.is_html) if isinstance(body, ApiError) else body
 
-    def _refused(self, call: _Call, response: httpx.Response, turn: int) -> _Failed:
+    def _refused(self, call: Call, answer: Answer, turn: int) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
-        error = refused(call.what, call.host, response, veil, self._hints, again=call.again)
+        error = refused(call.what, call.host, answer, veil, self._hints, again=call.again)
         asked_s = error.retry_after_s
         if asked_s is not None:
             error.retry_after_s = min(asked_s, LONGEST_RETRY_AFTER_S)
@@ -263,27 +296,11 @@ class Http:
         again = call.again and error.status in WORTH_REPEATING and (asked_s or 0.0) <= LONGEST_RETRY_AFTER_S
         return _Failed(error, again=again, wait_s=asked_s)
 
-    async def _proof(self, call: _Call) -> dict[str, Any]:
-        """What makes httpx await `before_write` when it sends: after connecting, which takes longest, and in which a
-        process may be stopped for hours. A transport of another make does not connect, and tells nothing."""
-        before = (self._asked_by or self).before_write
-        if before is None or call.method in READS:
-            return {}
-        if self._transport is not None:
-            await before()
-            return {}
-
-        async def told(event: str, _: Any) -> None:
-            if event == SENDING:
-                await before()
-
-        return {"extensions": {"trace": told}}
-
-    def _count(self, method: str, by: int = 1) -> None:
+    def _count(self, call: Call, by: int) -> None:
         self.sent += by
-        self.sent_writes += by * (method not in READS)
+        self.sent_writes += by * call.writes
         if self._asked_by is not None:
-            self._asked_by._count(method, by)
+            self._asked_by._count(call, by)
 
 
 def _told(error: ApiError, attempts: int) -> ApiError:
@@ -293,32 +310,3 @@ def _told(error: ApiError, attempts: int) -> ApiError:
         told += f"; it takes no requests for {LONGEST_RETRY_AFTER_S:g} s or more: run again later"
     error.args = (f"{error}{told}",)
     return error
-
-
-def _parts(
-    query: Mapping[str, Any] | None,
-    json: Any,
-    form: Mapping[str, Any] | None,
-    files: Mapping[str, Any] | None,
-    content: Any,
-    headers: Mapping[str, str] | None,
-) -> dict[str, Any]:
-    """httpx's arguments. A form is always multipart, with a file or without: the API takes no other."""
-    parts: dict[str, Any] = {"params": query, "json": json, "content": content, "headers": headers}
-    if form is not None and files is None:
-        parts["files"] = [(name, (None, _form_text(item))) for name, value in form.items() for item in _items(value)]
-    elif form is not None:
-        parts["data"] = {name: [_form_text(item) for item in _items(value)] for name, value in form.items()}
-        parts["files"] = files
-    return {name: value for name, value in parts.items() if value is not None}
-
-
-def _items(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _form_text(value: Any) -> str:
-    """A `Secret` stays one, so that it is known for what it is when the answer echoes it."""
-    if isinstance(value, str):
-        return value
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,7 +8,7 @@ refusal is `Unclear`.
 
 from __future__ import annotations
 
-import json
+import math
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,39 +30,45 @@ from reconciler.errors import (
     Unclear,
     Unreachable,
 )
-from reconciler.model import Secret
+from reconciler.http.body import Answer, parsed
+from reconciler.redact import Redactor, Secret
 
-__all__ = ["Veil", "broken_off", "decoded", "family", "is_html", "left_s", "refused", "retry_after_s", "secrets_in"]
+__all__ = ["Veil", "broken_off", "decoded", "family", "left_s", "refused", "retry_after_s", "secrets_in"]
 
 GONE_CODES = frozenset({"resource_not_exist", "resource_not_exists"})
 FAMILY_CODE, UNREADABLE_CODE = "endpoint_not_exists", "read_not_allowed"
 ERROR_WORDS = ("error", "error_code", "detail")
 NOT_ITS_OWN_ID = frozenset({"request_id", "trace_id"})
 SHOWN_CHARACTERS, CODE_CHARACTERS = 256, 64
-SHORTEST_SECRET, SHORTEST_SIGNATURE = 4, 12
+LOOKED_AT = 4096
+"""Characters of a message in which secrets are looked for; what comes after them is not shown."""
+SHORTEST_SIGNATURE = 12
+FOR_EVER_S = 1e10
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 MAY_HAVE_BEEN_DONE = frozenset({303, 408})
 WRONG_ADDRESS = "an HTML page from {host}; is this the API's address?"
 
 
 class Veil:
-    """Takes secrets out of what is shown, whole, without `Bearer` before them, and decoded."""
+    """Takes secrets out of what is shown of an answer, and makes one short line of it."""
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_redactor",)
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        values = {part for value in secrets for part in (value, value.removeprefix("Bearer "), unquote(value))}
-        long_enough = (value for value in values if len(value) >= SHORTEST_SECRET)
-        self._secrets = tuple(sorted(long_enough, key=len, reverse=True))
+    def __init__(self, secrets: Iterable[str] | Redactor) -> None:
+        self._redactor = (
+            secrets
+            if isinstance(secrets, Redactor)
+            else Redactor(form for value in secrets for form in (value, value.removeprefix("Bearer "), unquote(value)))
+        )
 
     def and_also(self, secrets: Iterable[str]) -> Veil:
         """One that hides these too."""
-        return Veil((*self._secrets, *secrets))
+        more = tuple(secrets)
+        return Veil(self._redactor.and_also(more)) if more else self
 
     def __call__(self, text: str, most: int = SHOWN_CHARACTERS) -> str:
         """The text in one line, without secrets, and only then cut: half a key is a secret too."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = self._redactor(text[:LOOKED_AT])
         line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return line if len(line) <= most else line[: most - 1] + "…"
 
@@ -106,20 +112,20 @@ def broken_off(what: str, host: str, error: Exception, veil: Veil) -> ApiError:
     return Unclear(f"{what}: no whole answer came from {host} ({why})")
 
 
-def decoded(what: str, host: str, response: httpx.Response, veil: Veil) -> Any:
+def decoded(what: str, host: str, answer: Answer, veil: Veil) -> Any:
     """The JSON of a success, None when it is empty. The ApiError, as a value, for a body that is no JSON."""
-    if not response.content.strip():
+    if not answer.body.strip():
         return None
     try:
-        body = json.loads(response.content)
+        body = parsed(answer.body)
     except (ValueError, RecursionError) as error:
-        if is_html(response):
-            return Unclear(f"{what}: {response.status_code}, but {WRONG_ADDRESS.format(host=host)}")
+        if answer.is_html:
+            return Unclear(f"{what}: {answer.status}, but {WRONG_ADDRESS.format(host=host)}")
         return Unclear(f"{what}: the answer is cut short or no JSON ({veil(str(error))})")
     if isinstance(body, Mapping) and _is_an_error(body):
         code, message = _envelope(body)
         words = ": ".join(word for word in (veil(code, CODE_CHARACTERS), veil(message)) if word)
-        return Unclear(f"{what}: {response.status_code}, but the answer is an error ({words})")
+        return Unclear(f"{what}: {answer.status}, but the answer is an error ({words})")
     return body
 
 
@@ -131,28 +137,28 @@ def _is_an_error(body: Mapping[str, Any]) -> bool:
     return bool(any(map(body.get, ERROR_WORDS)) or (body.get("code") and body.get("message")))
 
 
-def refused(
-    what: str, host: str, response: httpx.Response, veil: Veil, hints: Mapping[int, str], *, again: bool
-) -> ApiError:
+def refused(what: str, host: str, answer: Answer, veil: Veil, hints: Mapping[int, str], *, again: bool) -> ApiError:
     """The error that a status means, with what the API says about it. `hints`: what to do about a status;
     `again`: the request may be repeated."""
-    status = response.status_code
-    raw_code, said, from_api = _said(response)
+    status = answer.status
+    raw_code, said, from_api = _said(answer)
     code = veil(raw_code, CODE_CHARACTERS)
-    said = WRONG_ADDRESS.format(host=host) if is_html(response) else veil(said)
+    said = WRONG_ADDRESS.format(host=host) if answer.is_html else veil(said)
     words = ": ".join(word for word in (code, said) if word)
     text = f"{what}: {status}{' ' + words if words else ''}"
     if 300 <= status < 400:
-        text += f"; {_redirect(response)} is not followed: give the API's own address"
+        text += f"; {_redirect(answer, veil)} is not followed: give the API's own address"
     kind = _kind(status, raw_code, from_api=from_api, again=again)
     if todo := _todo(what, kind, raw_code) or hints.get(status, ""):
         text += f"; {todo}"
-    return kind(text, status=status, code=code, retry_after_s=retry_after_s(response))
+    return kind(text, status=status, code=code, retry_after_s=retry_after_s(answer))
 
 
 def _kind(status: int, code: str, *, from_api: bool, again: bool) -> type[ApiError]:
     if status in (401, 403):
         return Unauthorised if status == 401 else Forbidden
+    if status == 407:
+        return Unreachable
     if status == 404 and code == FAMILY_CODE:
         return FamilyForbidden
     if from_api and ((status == 404 and not code) or (status in (400, 404) and code in GONE_CODES)):
@@ -166,6 +172,8 @@ def _todo(what: str, kind: type[ApiError], code: str) -> str:
     """What an error means that does not say it itself, and what to do."""
     if kind is FamilyForbidden:
         return f"this key may not use {family(what)}, which says nothing of what is there: use a key that may"
+    if kind is Unreachable:
+        return "the proxy wants other credentials: check the variable that names it"
     if kind is Forbidden and code == UNREADABLE_CODE:
         return "it is another account's, or gone: is the key of the account that it was made in?"
     return ""
@@ -176,80 +184,90 @@ def family(what: str) -> str:
     return re.sub(r"/[^/]*\d[^/]*", "/*", what.partition(" ")[2])
 
 
-def _redirect(response: httpx.Response) -> str:
+def _redirect(answer: Answer, veil: Veil) -> str:
     """Where it leads, without what may be secret in an address."""
-    parts = urlsplit(response.headers.get("location", ""))
+    try:
+        parts = urlsplit(answer.headers.get("location", ""))
+    except ValueError:  # a bracket that is not closed
+        return "the redirect"
     where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
-    return f"the redirect to {where}" if where else "the redirect"
+    return f"the redirect to {veil(where)}" if where else "the redirect"
 
 
-def is_html(response: httpx.Response) -> bool:
-    """Whether a page for people came."""
-    start = response.content[:64].lstrip().lower()
-    return "html" in response.headers.get("content-type", "") or start.startswith((b"<!doctype", b"<html"))
-
-
-def _said(response: httpx.Response) -> tuple[str, str, bool]:
+def _said(answer: Answer) -> tuple[str, str, bool]:
     """(code, message, whether the API itself speaks) out of any of its envelopes: flat, nested, `error_code`, `detail`;
     an empty body is the API's too, any other text is not."""
-    if not response.content.strip():
+    if not answer.body.strip():
         return "", "", True
     try:
-        body = json.loads(response.content)
+        body = parsed(answer.body)
     except (ValueError, RecursionError):
-        return "", response.text, False
-    if not isinstance(body, Mapping):
-        return "", str(body), False
-    return *_envelope(body), True
+        return "", answer.body[:LOOKED_AT].decode(errors="replace"), False
+    return (*_envelope(body), True) if isinstance(body, Mapping) else ("", _words(body), False)
 
 
 def _envelope(body: Mapping[str, Any]) -> tuple[str, str]:
-    """(code, message)."""
+    """(code, message); of another shape they are told by nothing."""
     inner = body.get("error")
     body = inner if isinstance(inner, Mapping) else body
-    code = body.get("code", body.get("error_code", ""))
-    message = body.get("message", body.get("detail", inner if isinstance(inner, str) else ""))
-    return "" if code is None else str(code), "" if message is None else _words(message)
+    code = body.get("code", body.get("error_code"))
+    message = body.get("message", body.get("detail", inner))
+    return _word(code), _words(message)
+
+
+def _word(value: Any) -> str:
+    """A text or a number, as text."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def _words(message: Any) -> str:
     """A message, or FastAPI's list of what is wrong where: `body.name: field required; …`."""
-    if not isinstance(message, list) or not all(isinstance(item, Mapping) for item in message):
-        return str(message)
-    places = (".".join(map(str, item.get("loc", ()))) for item in message)
-    return "; ".join(
-        f"{place}: {item.get('msg', item)}" if place else str(item.get("msg", item))
-        for place, item in zip(places, message, strict=True)
-    )
+    if not isinstance(message, list):
+        return _word(message)
+    told = []
+    for item in message:
+        if isinstance(item, Mapping):
+            loc = item.get("loc")
+            place = ".".join(map(_word, loc)) if isinstance(loc, list) else _word(loc)
+            told.append(": ".join(filter(None, (place, _word(item.get("msg"))))))
+        else:
+            told.append(_word(item))
+    return "; ".join(filter(None, told))
 
 
-def retry_after_s(response: httpx.Response) -> float | None:
+def retry_after_s(answer: Answer) -> float | None:
     """`Retry-After` in seconds from now: it comes as a number or as a date, which is read by the server's clock."""
-    value = response.headers.get("retry-after", "")
+    value = answer.headers.get("retry-after", "")
+    if (seconds := _seconds(value)) is not None:
+        return seconds
+    then = _epoch_s(value)
+    return None if then is None else max(then - _server_s(answer), 0.0)
+
+
+def _seconds(value: str) -> float | None:
+    """A number of them; None for what is not one."""
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
     except ValueError:
-        then = _epoch_s(value)
-        return None if then is None else max(then - _server_s(response), 0.0)
+        return None
+    return min(max(seconds, 0.0), FOR_EVER_S) if not math.isnan(seconds) else None
 
 
-def left_s(response: httpx.Response) -> float | None:
+def left_s(answer: Answer) -> float | None:
     """How long until requests like this one are allowed again, when the answer says that none is left."""
-    if response.headers.get("x-ratelimit-remaining") != "0":
+    if answer.headers.get("x-ratelimit-remaining") != "0":
         return None
-    try:
-        return max(float(response.headers["x-ratelimit-reset"]) - _server_s(response), 0.0)
-    except (KeyError, ValueError):
-        return None
+    reset = _seconds(answer.headers.get("x-ratelimit-reset", ""))
+    return None if reset is None else max(reset - _server_s(answer), 0.0)
 
 
-def _server_s(response: httpx.Response) -> float:
-    now = _epoch_s(response.headers.get("date", ""))
+def _server_s(answer: Answer) -> float:
+    now = _epoch_s(answer.headers.get("date", ""))
     return time.time() if now is None else now
 
 
 def _epoch_s(date: str) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

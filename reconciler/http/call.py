@@ -1,0 +1,64 @@
+"""One request, as it is given to httpx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["READS", "Call", "parts_of"]
+
+READS = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as often as it is sent."""
+
+    method: str
+    path: str
+    parts: Mapping[str, Any]
+    again: bool
+    json_due: bool
+    what: str
+    """Method and path, as it is shown."""
+    host: str
+
+    @property
+    def veiled(self) -> tuple[Any, ...]:
+        """Where secrets may stand in it, beside the headers that every request has."""
+        return self.path, *self.parts.values()
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method not in READS
+
+
+def parts_of(
+    query: Mapping[str, Any] | None,
+    json: Any,
+    form: Mapping[str, Any] | None,
+    files: Mapping[str, Any] | None,
+    content: Any,
+    headers: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """httpx's arguments. A form is always multipart, with a file or without: the API takes no other."""
+    parts: dict[str, Any] = {"params": query, "json": json, "content": content, "headers": headers}
+    if form is not None and files is None:
+        parts["files"] = [(name, (None, _form_text(item))) for name, value in form.items() for item in _items(value)]
+    elif form is not None:
+        parts["data"] = {name: [_form_text(item) for item in _items(value)] for name, value in form.items()}
+        parts["files"] = files
+    return {name: value for name, value in parts.items() if value is not None}
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _form_text(value: Any) -> str:
+    """A `Secret` stays one, so that it is known for what it is when the answer echoes it."""
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,155 @@
+"""What the machine's environment says of the network: proxies and certificates, each mistake told by its variable.
+
+httpx reads these too, all at once when a client is made, and fails on any that it cannot use with an error of whatever
+library came across it. Here they are read for the address that is asked for, when it is asked for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
+
+import httpx
+
+from reconciler.errors import Unreachable
+
+__all__ = ["ByEnvironment", "proxy_for", "proxy_secrets", "trusted"]
+
+SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+class ByEnvironment(httpx.AsyncBaseTransport):
+    """The network, by way of the proxy that the environment names for an address, or directly."""
+
+    def __init__(self, limits: httpx.Limits) -> None:
+        self._limits = limits
+        self._ways: dict[str | None, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = proxy_for(request.url.scheme, request.url.host, request.url.port)
+        if (way := self._ways.get(proxy)) is None:
+            way = self._ways[proxy] = httpx.AsyncHTTPTransport(verify=trusted(), limits=self._limits, proxy=proxy)
+        return await way.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for way in self._ways.values():
+            await way.aclose()
+
+
+# Proxies
+
+
+def proxy_for(scheme: str, host: str, port: int | None = None) -> str | None:
+    """The address of the proxy for a host, None when it is reached directly. Raises Unreachable when it is not one."""
+    name, value = _setting(scheme)
+    if not value or _is_direct(host, port or (443 if scheme == "https" else 80)):
+        return None
+    address = value if "://" in value else f"http://{value}"
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme.lower() in SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = usable and not (parts.query or parts.fragment) and parts.path in ("", "/")
+        httpx.Proxy(address)
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    if not usable:
+        raise Unreachable(
+            f"{name} is not a valid proxy address: write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with "
+            "special characters as %XX (# is %23, @ is %40), or unset it"
+        )
+    if parts.scheme.lower().startswith("socks") and find_spec("socksio") is None:
+        raise Unreachable(
+            f"{name} names a SOCKS proxy, for which a package is missing: pip install 'httpx[socks]', unset {name}, or "
+            f"name the host in NO_PROXY"
+        )
+    return address
+
+
+def _setting(scheme: str) -> tuple[str, str]:
+    """(name, value) of the variable that counts; in small letters first, as everywhere."""
+    for word in (scheme, "all"):
+        for name in (f"{word}_proxy", f"{word}_proxy".upper()):
+            if name == "HTTP_PROXY" and "REQUEST_METHOD" in os.environ:
+                continue  # in a CGI script that is a header of whoever asks
+            if name in os.environ:
+                return name, os.environ[name].strip()
+    system = getproxies()  # macOS and Windows keep them elsewhere
+    return "the system's proxy", system.get(scheme) or system.get("all") or ""
+
+
+def _is_direct(host: str, port: int) -> bool:
+    """Whether NO_PROXY names the host: a name and all below it, an address or a network, with a port or without."""
+    listed = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    items = [item.strip().lower() for item in listed.split(",")]
+    return any(item and _names(item.rpartition("://")[2], host.lower().strip("[]"), port) for item in items)
+
+
+def _names(item: str, host: str, port: int) -> bool:
+    if item == "*":
+        return True
+    bare = item.replace("[", "").replace("]", "")
+    try:
+        network = ipaddress.ip_network(bare, strict=False)
+    except ValueError:
+        pass
+    else:
+        try:
+            return ipaddress.ip_address(host) in network
+        except ValueError:
+            return False
+    name, colon, given = item.rpartition(":")
+    if colon and given.isdecimal():
+        return int(given) == port and _names(name, host, port)
+    name = item.removeprefix("*").removeprefix(".")
+    return host == name or host.endswith(f".{name}")
+
+
+def proxy_secrets() -> Iterator[str]:
+    """User and password of any proxy that the environment names, also when its address is not a valid one."""
+    for name, value in os.environ.items():
+        if name.lower().endswith("_proxy") and "@" in value:
+            user, _, password = value.partition("://")[2].rpartition("@")[0].partition(":")
+            yield from filter(None, (f"{user}:{password}", password, unquote(password)))
+
+
+# Certificates
+
+
+def trusted() -> ssl.SSLContext:
+    """Whom to believe: SSL_CERT_FILE or SSL_CERT_DIR, else what comes with us. Raises Unreachable by the variable."""
+    file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file and not Path(file).is_file():
+        raise Unreachable("SSL_CERT_FILE names a file that is not there: give it one of PEM certificates, or unset it")
+    if not file and directory and not Path(directory).is_dir():
+        raise Unreachable(
+            "SSL_CERT_DIR names a directory that is not there: give it one with certificates, or unset it"
+        )
+    try:
+        if file or directory:
+            return ssl.create_default_context(cafile=file or None, capath=None if file else directory)
+        return httpx.create_ssl_context(trust_env=False)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        why = error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__
+        raise Unreachable(f"{_to_blame(file)} cannot be used ({why}): unset it or mend it") from None
+
+
+def _to_blame(file: str | None) -> str:
+    """Which variable a context could not be made for: the file of keys is opened last, and nothing else can fail."""
+    log = os.environ.get("SSLKEYLOGFILE")
+    if log and not _can_be_written(Path(log)):
+        return "SSLKEYLOGFILE"
+    return "SSL_CERT_FILE" if file else "SSL_CERT_DIR" if os.environ.get("SSL_CERT_DIR") else "the TLS library"
+
+
+def _can_be_written(path: Path) -> bool:
+    try:
+        with path.open("ab"):
+            return True
+    except OSError:
+        return False
