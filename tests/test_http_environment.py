@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.errors import ApiError, Unreachable
+from reconciler.errors import ApiError, Refused, Unreachable
 from reconciler.http import Http
-from reconciler.http.environment import proxy_for, trusted
+from reconciler.http.environment import address_of, proxy_for, trusted
 from tests.running import NoTime
 
 PASSWORD = "s3cr3t#hush"
@@ -123,8 +123,8 @@ def test_a_socks_proxy_without_its_package_says_what_to_install_or_unset(monkeyp
     monkeypatch.setattr("reconciler.http.environment.find_spec", lambda _: None)
 
     assert str(ask("http://api.example.com")) == (
-        "ALL_PROXY names a SOCKS proxy, for which a package is missing: pip install 'httpx[socks]', unset ALL_PROXY, or "
-        "name the host in NO_PROXY"
+        "ALL_PROXY names a SOCKS proxy, for which a package is missing: pip install 'httpx[socks]', unset ALL_PROXY, "
+        "or name the host in NO_PROXY"
     )
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -174,3 +174,56 @@ def test_what_a_proxy_says_of_its_password_is_not_shown(monkeypatch: pytest.Monk
         assert "the proxy wants other credentials" in str(error)
         for part in ("s3cr3t", "hush", "c29tZWJvZHk6"):
             assert part not in str(error)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "  ",
+        "api.example.com",
+        "//api.example.com",
+        "ftp://api.example.com",
+        "https://",
+        "https:///v1.3",
+        "https://api.example.com:99999/",
+        "https://api.example.com:0/",
+        "https://api.example.com:port/",
+        f"https://me:{PASSWORD}@api.example.com/",
+        "https://[::1",
+        "https://a.example/?x=1",
+        "https://a b.example/",
+        "https://a.example/\n",
+    ],
+)
+def test_an_address_that_is_none_is_told_by_who_gave_it(url: str) -> None:
+    with pytest.raises(Unreachable, match=r"^--endpoint is (empty|not a valid address): [ -~]+$") as raised:
+        address_of(url, "--endpoint")
+
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.example.com/v1.3",
+        "http://127.0.0.1:8099/v1.3",
+        "http://127.8.8.8",
+        "http://[::1]:80/",
+        "http://LOCALHOST:8099",
+        "http://api.localhost",
+        "https://10.0.0.1",
+    ],
+)
+def test_a_key_is_sent_over_https_or_to_this_machine(url: str) -> None:
+    assert address_of(url, "--endpoint") == url
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.example.com/v1.3", "http://10.0.0.1", "http://localhost.example", "HTTP://a"]
+)
+def test_a_key_is_not_sent_in_clear_unless_it_is_asked_for(url: str) -> None:
+    with pytest.raises(Refused, match=r"^TWELVELABS_BASE_URL is http:.* in clear .* --allow-http$"):
+        address_of(url, "TWELVELABS_BASE_URL")
+
+    assert address_of(url, "TWELVELABS_BASE_URL", allow_http=True) == url

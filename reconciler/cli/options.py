@@ -39,6 +39,7 @@ class Settings:
     path: Path
     emulator: str | None = None
     endpoint: str | None = None
+    allow_http: bool = False
     state: str | None = None
     parallelism: int = 8
     poll_interval: float | None = None
@@ -87,6 +88,9 @@ def online(function: F) -> F:
         envvar="RECONCILER_STATE",
         help="Where state is kept [sqlite under the stack's .reconciler/].",
     )(function)
+    function = click.option(
+        "--allow-http", is_flag=True, envvar="RECONCILER_ALLOW_HTTP", help="Send the API key to http:// hosts too."
+    )(function)
     function = click.option("--endpoint", metavar="URL", help="The API's address, if it is not the provider's own.")(
         function
     )
@@ -117,6 +121,7 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
         path=path,
         emulator=options.get("emulator"),
         endpoint=options.get("endpoint"),
+        allow_http=options.get("allow_http", False),
         state=options.get("state"),
         parallelism=options.get("parallelism", 8),
         poll_interval=options.get("poll_interval"),
@@ -190,9 +195,7 @@ async def open_session(
 
     chosen = provider_class(stack.provider)
     transport = _in_process(stack, options.emulator) if options.emulator is not None else None
-    base_url = (
-        IN_PROCESS if transport else options.endpoint or _from_environment(chosen.url_variables) or chosen.base_url
-    )
+    base_url = IN_PROCESS if transport else _address(options, chosen)
     key = EMULATOR_KEY if transport else _key(chosen.key_variables)
     clock = SystemClock()
     hint = f"check the key in {chosen.key_variables[0]}"
@@ -230,6 +233,16 @@ def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
         return transport(Emulator(path))
     except (OSError, sqlite3.Error) as error:
         raise ReconcilerError(f"{path} cannot keep the emulator's account ({error}); give --emulator=FILE") from error
+
+
+def _address(options: Settings, chosen: Any) -> str:
+    """Where the API is: as the command says, or the environment, or as its vendor does."""
+    from reconciler.http.environment import address_of
+
+    given = {name: os.environ.get(name) for name in chosen.url_variables}
+    name = "--endpoint" if options.endpoint is not None else next((it for it in given if given[it]), "")
+    url = options.endpoint if options.endpoint is not None else given.get(name)
+    return str(chosen.base_url) if url is None else address_of(url, name, allow_http=options.allow_http)
 
 
 def _from_environment(names: tuple[str, ...]) -> str | None:

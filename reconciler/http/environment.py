@@ -17,9 +17,9 @@ from urllib.request import getproxies
 
 import httpx
 
-from reconciler.errors import Unreachable
+from reconciler.errors import Refused, Unreachable
 
-__all__ = ["ByEnvironment", "proxy_for", "proxy_secrets", "trusted"]
+__all__ = ["ByEnvironment", "address_of", "proxy_for", "proxy_secrets", "trusted"]
 
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
@@ -40,6 +40,34 @@ class ByEnvironment(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         for way in self._ways.values():
             await way.aclose()
+
+
+# The API's address
+
+
+def address_of(url: str, name: str, *, allow_http: bool = False) -> str:
+    """The address of an API, which `name` gave, as it can be used. Raises Unreachable when it is not one, Refused when
+    whoever listens on the way would read the key."""
+    if not url.strip():
+        raise Unreachable(f"{name} is empty: give it the address of the API, or leave it out")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        usable = parts.scheme in ("http", "https") and bool(host) and port != 0 and not set(url) & set("#? ")
+    except ValueError:  # a bracket that is not closed, a port that is not a number or beyond 65535
+        usable = False
+    if not usable or not url.isascii() or not url.isprintable():
+        raise Unreachable(f"{name} is not a valid address: write https://HOST/PATH, with a port up to 65535 if any")
+    if parts.scheme == "http" and not allow_http and not _is_this_machine(host):
+        raise Refused([f"{name} is http://, which sends the API key in clear to {host}: use https://, or --allow-http"])
+    return url
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 # Proxies
