@@ -346,6 +346,12 @@ def _leavers(claims: Claims, result: Difference) -> None:
         name = old_name(row)
         result.changes[name] = _leaver(name, row, Action.DELETE, "left over from a replacement")
 
+    for row in claims.displaced:
+        name, by = old_name(row), claims.moved[row.address]
+        result.changes[name] = _leaver(
+            name, row, Action.DELETE, f"no longer declared; {row.address} is what was {by} until now"
+        )
+
 
 def _leaver(address: str, row: Recorded, action: Action, reason: str) -> Change:
     return Change(

@@ -29,13 +29,14 @@ from reconciler.apply import (
     inspected,
     lengths,
     problem_at,
+    readdressed,
     unfinished,
 )
 from reconciler.apply.recover import adopting, after, recover
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused, StateError
 from reconciler.estimate import Means, estimated
-from reconciler.fetch import Wanted, fetch
+from reconciler.fetch import Wanted, fetch, read_whole
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
 from reconciler.kind import Kind, canonical
@@ -132,6 +133,9 @@ class Session:
         recorded = after(recorded, recovered)
         recovered, notes = [*begun.writes, *recovered], [*begun.notes, *notes, *self._warning()]
         claims = claim(stack, self.provider.kinds, recorded, snapshot)
+        if unread := _moved_unread(stack, self.provider.kinds, claims):
+            snapshot = await read_whole(self.provider, snapshot, unread)
+            claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
         difference = diff(stack, self.provider.kinds, claims)
@@ -148,7 +152,7 @@ class Session:
 
     def refusals(self, survey: Survey) -> list[str]:
         """What the guards say against the plan."""
-        owned = len(survey.claims.rows) + len(survey.claims.orphans)
+        owned = len(survey.claims.rows) + len(survey.claims.orphans) + len(survey.claims.displaced)
         return guards.refusals(survey.plan, survey.stack, owned, self.consent)
 
     def confirm(self, saved: Saved, survey: Survey) -> tuple[str, ...]:
@@ -187,7 +191,9 @@ class Session:
         stack = replace(survey.stack, id=(await self.state.aside(identify)).id)
         result = "failed"
         try:
-            await self.state.aside(partial(self.state.commit, *_housekeeping(survey)))
+            kinds = {kind.__name__: kind for kind in self.provider.kinds}
+            moves = readdressed(survey.plan, survey.claims, kinds, survey.difference.refreshed)
+            await self.state.aside(partial(self.state.commit, *_housekeeping(survey), *moves))
             journal = Journal(self.state)
             ledger = Ledger(journal, self.state.uploads())
             if self.sending:
@@ -237,7 +243,7 @@ class Session:
             for address, live in claims.live.items()
             if not stack.resources[address].external and address not in claims.adopted
         ]
-        rows += [*claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers]
+        rows += [*claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers, *claims.displaced]
         # What is not made to its end is no row: the next survey sees what is to become of it.
         objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
         rows = [row for row in rows if not (row.id in objects and self.provider.is_partial(objects[row.id]))]
@@ -338,6 +344,13 @@ def _as_now(stack: Stack, snapshot: Snapshot) -> Snapshot:
 
     by_kind = {kind: {id: read(live) for id, live in lives.items()} for kind, lives in snapshot.by_kind.items()}
     return replace(snapshot, by_kind=by_kind)
+
+
+def _moved_unread(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> list[Live]:
+    """Objects of which more is declared at their new address than was at the old one, and than was read."""
+    detail = {kind.__name__: {name for name, field in kind.specs.items() if field.detail} for kind in kinds}
+    moved = ((claims.live[address], stack.resources[address]) for address in claims.moved if address in claims.live)
+    return [live for live, it in moved if not live.detailed and detail[it.kind] & set(it.fields)]
 
 
 def _sent(address: str, done: int, total: int) -> Event:

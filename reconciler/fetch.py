@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from reconciler.errors import IncompleteListing, NotFound
@@ -19,7 +19,7 @@ from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, parent_of
 from reconciler.rest import Page, Rest
 
-__all__ = ["Wanted", "fetch", "listing"]
+__all__ = ["Wanted", "fetch", "listing", "read_whole"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,18 @@ async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
     await _read_details(provider, kinds, wanted, found)
     await _confirm_missing(provider, kinds, wanted, found, parents)
     return Snapshot(by_kind=found, parents=parents, requests=provider.http.sent)
+
+
+async def read_whole(provider: Rest, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:
+    """The snapshot with these objects read one by one, for what lists leave out of them."""
+    kinds = {kind.__name__: kind for kind in provider.kinds}
+    whole = await _together(provider.get(kinds[it.kind], it.id, it.parent_id) for it in lives)
+    by_kind = {kind: dict(found) for kind, found in snapshot.by_kind.items()}
+    for old, live in zip(lives, whole, strict=True):
+        by_kind[old.kind].pop(old.id)
+        if live is not None:
+            by_kind[old.kind][live.id] = live
+    return replace(snapshot, by_kind=by_kind, requests=provider.http.sent)
 
 
 async def listing(provider: Rest, kind: type[Kind], parent_id: str | None) -> dict[str, Live]:

@@ -200,7 +200,9 @@ def _unprompted(plan: Plan, action: Action) -> list[str]:
     return [
         change.address
         for change in plan.changes
-        if change.action is action and "parent" not in change.replace_paths and "@" not in change.address
+        if change.action is action
+        and "parent" not in change.replace_paths
+        and ("@" not in change.address or change.facts.get("displaced"))
     ]
 
 

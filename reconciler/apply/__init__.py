@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
+from reconciler.apply.addresses import readdressed
 from reconciler.apply.before import inspected, lengths, problem_at
 from reconciler.apply.find import Finder
 from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
@@ -30,6 +31,7 @@ __all__ = [
     "inspected",
     "lengths",
     "problem_at",
+    "readdressed",
     "unfinished",
 ]
 

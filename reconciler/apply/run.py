@@ -191,7 +191,8 @@ class Run:
     def all_rows(self) -> list[Recorded]:
         """What is known to be ours."""
         claims = self.claims
-        return [*claims.rows.values(), *claims.orphans.values(), *claims.leftovers, *self.rows.values()]
+        leaving = (*claims.orphans.values(), *claims.leftovers, *claims.displaced)
+        return [*claims.rows.values(), *leaving, *self.rows.values()]
 
     def intent(
         self, verb: Verb, kind: type[Kind], address: str, fields: Mapping[str, Any], look_for: Mapping[str, Any]

@@ -32,6 +32,8 @@ class Claims:
     """Under `removed:`, or external now: to be let go and kept."""
     leftovers: list[Recorded] = field(default_factory=list)
     """Old objects of replacements, still there."""
+    displaced: list[Recorded] = field(default_factory=list)
+    """Ours and there, at an address that has got another object from elsewhere: to be deleted."""
     gone: list[Recorded] = field(default_factory=list)
     """Recorded, neither declared nor there: rows to drop."""
     taken_away: dict[str, str] = field(default_factory=dict)
@@ -57,6 +59,12 @@ class Claims:
         """The object is the old one of a replacement: nobody else's, and shown under its own name."""
         self.taken.add((row.kind, row.id))
         self.addresses[(row.kind, row.id)] = old_name(row)
+
+    def displace(self, row: Recorded) -> None:
+        """The object loses its address to another, and has no new one."""
+        self.put_by(row)
+        self.displaced.append(row)
+        self.renamed[row.address] = old_name(row)
 
     def id_of(self, address: str) -> str | None:
         """The id of what an address means now, None when it is still to be made."""

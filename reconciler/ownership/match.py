@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from reconciler.kind import Field, Kind
-from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, parent_of
+from reconciler.kind import Field, Kind, Update
+from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, parent_of
 from reconciler.ownership.claims import Claims, Renames, was_put_aside
 from reconciler.ownership.compare import content_of
+from reconciler.ownership.hands import Held, traded
 
 __all__ = ["Match", "Owners"]
 
@@ -75,7 +76,9 @@ class Match:
 
     def run(self) -> None:
         """Claim what can be claimed, the surest first."""
-        open_ = [address for address, resource in self.wanted.items() if not self._by_identity(address, resource)]
+        self._by_trade()
+        rest = {address: resource for address, resource in self.wanted.items() if address not in self.claims.live}
+        open_ = [address for address, resource in rest.items() if not self._by_identity(address, resource)]
         open_ = [address for address in open_ if not self._by_stamp(address)]
         if open_:
             open_ = self._by_move(open_)
@@ -101,6 +104,72 @@ class Match:
 
     def _is_free(self, live: Live) -> bool:
         return (self.name, live.id) not in self.claims.taken
+
+    def _by_trade(self) -> None:
+        """Addresses whose objects change hands do so at once: each gets its new one before any loses its old one."""
+        if not self._fixed:
+            return
+        content = {address for address, resource in self.wanted.items() if self._has_its_own(resource)}
+        needy = [resource for address, resource in self.wanted.items() if address not in content]
+        signs = {it.address: self._signs_of_wanted(it.address) for it in needy if not self._is_bound(it)}
+        wanted = {address: found[0] for address, found in signs.items() if found}
+        trades = traded(wanted, self._held(content)) if wanted else {}
+        old_rows = {it.address: self.rows.pop(it.address) for it in trades.values() if self._is_recorded(it)}
+        for address in trades:
+            if row := self.rows.pop(address, None):
+                self._displace(row)
+        for address, it in trades.items():
+            self.claims.take(address, it.live)
+            self.claims.move(address, it.address)
+            if it.address in old_rows:
+                self.rows[address] = replace(old_rows[it.address], address=address)
+
+    @cached_property
+    def _fixed(self) -> tuple[str, ...]:
+        """The fields by which an object is known as long as it lives: its bytes, or a key that cannot be changed."""
+        if identity := self.kind.field_with(lambda field: field.identity):
+            return (identity.name,)
+        key = self.kind.natural_key
+        return key if all(self.kind.specs[name].update is Update.REPLACE for name in key) else ()
+
+    def _has_its_own(self, resource: Resource) -> bool:
+        """Whether what is recorded for an address is what it wants: by far the most are, and need no more thought."""
+        row = self.rows.get(resource.address)
+        live = self.objects.get(row.id) if row else None
+        if live is None or live.parent_id != self._parent_id(resource.address):
+            return False
+        have = {name: live.fields.get(name) for name in self._fixed} | {"content": content_of(live, row)}
+        return all(have[name] == self._to_id(self.kind.specs[name], resource.fields.get(name)) for name in self._fixed)
+
+    def _is_bound(self, resource: Resource) -> bool:
+        """Whether an address keeps its object whatever it is: by `id:`, or because what it is known by is ignored."""
+        sources = (spec.name for spec in self.kind.specs.values() if spec.source)
+        ignored = bool(resource.ignore) and not {*self._fixed, *sources}.isdisjoint(resource.ignore)
+        return resource.id is not None or resource.external or ignored
+
+    def _held(self, content: Container[str]) -> Iterator[Held]:
+        """Objects of ours whose address has no need of them, if it has one still; and what they are known by."""
+        named = {resource.id for resource in self.wanted.values()}
+        recorded = [(address, live) for id, address in self.holder.items() if (live := self.objects.get(id))]
+        stamped = [(address, live) for address, lives in self.stamped.items() for live in lives]
+        for address, live in (*recorded, *(it for it in stamped if it[1].id not in self.holder)):
+            resource = self.wanted.get(address)
+            stays = address in content or (resource is not None and self._is_bound(resource))
+            if stays or live.id in named or live.status is Status.FAILED or not self._is_free(live):
+                continue
+            if signs := self._signs(live.parent_id, live.fields, content_of(live, self.rows.get(address))):
+                yield Held(address, live, signs[0])
+
+    def _is_recorded(self, held: Held) -> bool:
+        row = self.rows.get(held.address)
+        return row is not None and row.id == held.live.id
+
+    def _displace(self, row: Recorded) -> None:
+        """Its address has another object now, and nothing that is declared is this one."""
+        if live := self.objects.get(row.id):
+            self.claims.displace(replace(row, parent_id=live.parent_id))
+        else:
+            self.claims.gone.append(row)
 
     def _by_identity(self, address: str, resource: Resource) -> bool:
         if resource.id is not None:

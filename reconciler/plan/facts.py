@@ -19,7 +19,8 @@ def told(
     changes: Mapping[str, Change], kinds: Sequence[type[Kind]], claims: Claims, snapshot: Snapshot
 ) -> dict[str, Change]:
     """The changes with the facts of the objects that leave: `foreign` are ids of what is not ours and would go with a
-    container, `unseen` is how many in it were not looked at, `inferred` that only its children say that it is ours."""
+    container, `unseen` is how many in it were not looked at, `inferred` that only its children say that it is ours,
+    `displaced` that its address has got another object."""
     children: dict[str, list[str]] = {}
     for kind in kinds:
         if kind.parent:
@@ -36,6 +37,8 @@ def told(
                 facts["unseen"] = live.facts["video_count"]
             if (change.kind, live.id) in claims.inferred:
                 facts["inferred"] = True
+            if any(row.id == live.id for row in claims.displaced):
+                facts["displaced"] = True
             if facts != change.facts:
                 result[address] = replace(change, facts=facts)
     return result

@@ -110,6 +110,8 @@ class _Choice:
         """address → the one whose change frees the name that it takes"""
         self.kinds = {kind.__name__: kind for kind in kinds}
         self.chosen = {address for address in changes if subset.has(address)}
+        self.moves = {str(it.previous_address): it.address for it in changes.values() if it.previous_address}
+        """old address → new one"""
         self.needs = {address: frozenset(self._needs(change)) for address, change in changes.items()}
         self.users: dict[str, set[str]] = {}
         for address, needs in self.needs.items():
@@ -134,10 +136,17 @@ class _Choice:
             yield self.named_after[change.address]
         if (parent := parent_of(change.address)) and parent in self.changes:
             yield parent
+        yield from self._traded(change)
         for field in self.kinds[change.kind].refs():
             value = change.fields.get(field.name)
             refs: list[str] = list(value) if isinstance(value, list | tuple) else [str(value)]
             yield from (used for used in refs if used in self.changes)
+
+    def _traded(self, change: Change) -> Iterator[str]:
+        """Addresses change hands together: where the object comes from, and where the old one goes to."""
+        for other in (change.previous_address, self.moves.get(change.address)):
+            if other and other in self.changes:
+                yield other
 
     def _blockers(self) -> dict[str, set[str]]:
         """address of what goes → addresses whose change makes it free: they refer to its old object, or live in it."""
@@ -193,7 +202,7 @@ class _Choice:
         for need in sorted(self.needs[address] - self.chosen):
             if self.named_after.get(address) == need:
                 return f"is left out: {need}, which is not in this plan, still has its name"
-            if self.changes[need].action in MADE:
+            if self.changes[need].action in MADE or need in self._traded(change):
                 return f"is left out: it needs {need}, which is not in this plan"
         if change.action in LEAVING:
             for user in sorted(self.blockers.get(address, set()) - self.chosen):

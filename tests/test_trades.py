@@ -1,0 +1,252 @@
+"""Files that are renamed onto each other's names: the assets follow their bytes, and only new bytes go up."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.emulator.journal import Exchange
+from reconciler.model import Action
+from reconciler.plan.subset import Subset
+from tests.running import Bench
+from tests.test_upload import write
+
+NAMES = "abcd"
+UPLOADS = ("POST /assets", "POST /indexes/{index_id}/indexed-assets")
+STACK = """\
+stack: s
+provider: twelvelabs
+assets: {e: {files: m/*.mp4}}
+indexes: {i: {models: [{name: marengo3.0}], assets: {e: {metadata: {n: 1}}}}}
+"""
+PEOPLE = """\
+stack: s
+provider: twelvelabs
+assets: {a: {file: m/a.mp4}, b: {file: m/b.mp4}, c: {file: m/c.mp4}, d: {file: m/d.mp4}}
+indexes: {i: {models: [{name: marengo3.0}], assets: {a: {metadata: {n: 1}}, b: {}, c: {metadata: {n: 3}}, d: {}}}}
+entity_collections: {p: {entities: {x: {assets: [a, b]}, y: {assets: [c]}}}}
+"""
+
+
+def lay(bench: Bench, contents: Mapping[str, str]) -> None:
+    """Files m/NAME.mp4, and no other."""
+    for name in NAMES:
+        (bench.directory / "m" / f"{name}.mp4").unlink(missing_ok=True)
+    for name, content in contents.items():
+        write(bench.directory / "m" / f"{name}.mp4", content.encode())
+
+
+def applied(directory: Path, stack: str, contents: Mapping[str, str]) -> Bench:
+    bench = Bench(directory)
+    bench.write({"s.yaml": stack})
+    lay(bench, contents)
+    assert not bench.apply().failed
+    bench.emulator.journal.clear()
+    return bench
+
+
+def assets(bench: Bench) -> dict[str, str]:
+    """content → id of the asset that has it"""
+    query = "SELECT id, doc ->> '$.media.sha256' FROM objects WHERE kind = 'asset'"
+    return {sha256: id for id, sha256 in bench.emulator.store.db.execute(query)}
+
+
+def keys(bench: Bench) -> dict[str, str]:
+    """content → the address that the asset with it carries"""
+    query = """SELECT doc ->> '$.media.sha256', doc ->> '$.user_metadata.reconciler_key'
+               FROM objects WHERE kind = 'asset'"""
+    return dict(bench.emulator.store.db.execute(query).fetchall())
+
+
+def sent(bench: Bench) -> int:
+    return sum(bench.emulator.journal.by_route[route] for route in UPLOADS)
+
+
+def sha(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def in_step(bench: Bench, contents: Mapping[str, str]) -> None:
+    """Each file's bytes are up once, under its address, and nothing is left to do (a new state stamps anew)."""
+    assert [it for it in bench.survey().plan.changes if {delta.path for delta in it.deltas} != {"stamp"}] == []
+    ends = {sha: address.removeprefix("assets/").removeprefix("e.")[0] for sha, address in keys(bench).items()}
+    assert ends == {sha(content): name for name, content in contents.items()}
+
+
+@settings(max_examples=8)
+@given(st.permutations(NAMES), st.booleans(), st.sampled_from([STACK, PEOPLE]))
+def test_any_permutation_of_contents_over_names_sends_nothing_and_is_done_in_one_apply(
+    order: list[str], stateless: bool, stack: str
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        bench = applied(Path(directory), stack, dict(zip(NAMES, NAMES, strict=True)))
+        before, after = assets(bench), dict(zip(NAMES, order, strict=True))
+        lay(bench, after)
+        bench.state_name = "another.db" if stateless else "state.db"
+
+        assert not bench.apply().failed
+
+        assert (sent(bench), assets(bench)) == (0, before)
+        in_step(bench, after)
+
+
+@pytest.mark.parametrize(
+    ("after", "created", "deleted"),
+    [
+        ({"a": "new", "b": "a", "c": "b", "d": "c"}, 1, 0),
+        ({"a": "b", "b": "c"}, 0, 1),
+        ({"a": "c", "b": "new", "c": "b"}, 1, 1),
+        ({"b": "a"}, 0, 2),
+    ],
+    ids=["one in front", "the first goes", "two swap, one goes, one is new", "all but one go"],
+)
+def test_only_new_bytes_go_up_and_only_what_nobody_has_any_more_goes(
+    tmp_path: Path, after: dict[str, str], created: int, deleted: int
+) -> None:
+    bench = applied(tmp_path, STACK, {"a": "a", "b": "b", "c": "c"})
+    before = assets(bench)
+    lay(bench, after)
+
+    plan = bench.survey().plan
+    assert [plan.count(action) for action in (Action.CREATE, Action.REPLACE, Action.DELETE)] == [
+        2 * created,
+        0,
+        2 * deleted,
+    ]
+    assert not bench.apply().failed
+
+    kept = {content: id for content, id in before.items() if content in map(sha, after.values())}
+    assert kept.items() <= assets(bench).items()
+    assert sent(bench) == 2 * created
+    in_step(bench, after)
+
+
+def test_of_several_with_the_same_bytes_nobody_guesses_which_is_which(tmp_path: Path) -> None:
+    bench = applied(tmp_path, STACK, {"a": "x", "b": "x", "c": "y", "d": "z"})
+    lay(bench, {"a": "y", "b": "z", "c": "x", "d": "x"})
+
+    actions = {it.address: it.action for it in bench.survey().plan.changes if it.kind == "Asset"}
+
+    assert {actions[f"assets/e.{name}.mp4"] for name in "ab"} == {Action.MOVE}
+    assert {actions[f"assets/e.{name}.mp4"] for name in "cd"} == {Action.CREATE}
+    assert not bench.apply().failed
+    assert bench.survey().plan.changes == ()
+
+
+def test_one_that_has_its_bytes_already_keeps_them(tmp_path: Path) -> None:
+    bench = applied(tmp_path, STACK, {"a": "x", "b": "x", "c": "y"})
+    lay(bench, {"a": "y", "b": "x", "c": "x"})
+
+    changes = [(it.address, it.action, it.previous_address) for it in bench.survey().plan.changes if it.kind == "Asset"]
+
+    assert changes == [
+        ("assets/e.a.mp4", Action.MOVE, "assets/e.c.mp4"),
+        ("assets/e.c.mp4", Action.MOVE, "assets/e.a.mp4"),
+    ]
+
+
+class Killed(BaseException):
+    """Ends a run on the spot."""
+
+
+@contextmanager
+def killed_after(bench: Bench, writes: int) -> Iterator[None]:
+    """The run dies when so many writes were answered."""
+    left = writes
+
+    def listener(exchange: Exchange) -> None:
+        nonlocal left
+        left -= exchange.method != "GET"
+        if not left:
+            raise Killed
+
+    bench.emulator.journal.listeners.append(listener)
+    try:
+        yield
+    finally:
+        bench.emulator.journal.listeners.clear()
+
+
+CIRCLE = {"a": "b", "b": "c", "c": "a", "d": "new"}
+
+
+@pytest.mark.parametrize("state", ["kept", "lost"])
+@pytest.mark.parametrize("writes", [1, 2, 4, 7, 10])
+def test_a_run_that_dies_amid_a_circle_is_ended_by_the_next(tmp_path: Path, writes: int, state: str) -> None:
+    bench = applied(tmp_path, PEOPLE, {name: name for name in NAMES})
+    before = assets(bench)
+    lay(bench, CIRCLE)
+    with killed_after(bench, writes), pytest.raises(Killed):
+        bench.apply()
+    if state == "lost":
+        bench.state_name = "another.db"
+
+    plan = bench.survey().plan
+    assert not {it.id for it in plan.changes if it.action in (Action.DELETE, Action.REPLACE)} & {
+        before[sha(name)] for name in "abc"
+    }
+    assert not bench.apply().failed
+
+    assert sent(bench) <= 3 and {sha(name): before[sha(name)] for name in "abc"}.items() <= assets(bench).items()
+    in_step(bench, CIRCLE)
+
+
+@pytest.mark.parametrize("target", ["assets/a", "assets/c", "assets/d"])
+def test_a_part_of_a_circle_takes_the_circle_along(tmp_path: Path, target: str) -> None:
+    bench = applied(tmp_path, PEOPLE.split("indexes")[0], {name: name for name in NAMES})
+    before = assets(bench)
+    lay(bench, CIRCLE)
+
+    async def part(session: object) -> list[str]:
+        session.subset = Subset(target=(target,))  # type: ignore[attr-defined]
+        survey = await session.survey()  # type: ignore[attr-defined]
+        with session.state.lock("test"):  # type: ignore[attr-defined]
+            assert not (await session.apply(survey, command="test")).failed  # type: ignore[attr-defined]
+        return [change.address for change in survey.plan.changes]
+
+    assert bench.run(part) == (["assets/d"] if target == "assets/d" else ["assets/a", "assets/b", "assets/c"])
+    assert not bench.apply().failed
+    assert {sha(name): before[sha(name)] for name in "abc"}.items() <= assets(bench).items()
+    in_step(bench, CIRCLE)
+
+
+def test_the_guards_count_what_loses_its_address(tmp_path: Path) -> None:
+    bench = applied(tmp_path, "guards: {max_deletes: 0}\n" + STACK, {"a": "a", "b": "b"})
+    lay(bench, {"a": "b"})
+
+    from reconciler.guards import Consent
+
+    async def refusals(session: object) -> list[str]:
+        return session.refusals(await session.survey())  # type: ignore[attr-defined, no-any-return]
+
+    (refused,) = bench.run(refusals, Consent())
+    assert refused.startswith("2 deletes, at most 0 (guards.max_deletes): assets/e.a.mp4@")
+
+
+def test_what_is_protected_is_not_displaced(tmp_path: Path) -> None:
+    bench = applied(
+        tmp_path,
+        PEOPLE.split("indexes")[0].replace("{file: m/a.mp4}", "{file: m/a.mp4, protect: true}"),
+        {name: name for name in NAMES},
+    )
+    bench.write(
+        {
+            "s.yaml": PEOPLE.split("indexes")[0]
+            .replace(", d: {file: m/d.mp4}", "")
+            .replace("{file: m/a.mp4}", "{file: m/a.mp4, protect: true}")
+        }
+    )
+    lay(bench, {"a": "d", "b": "b", "c": "c"})
+
+    async def refusals(session: object) -> list[str]:
+        return session.refusals(await session.survey())  # type: ignore[attr-defined, no-any-return]
+
+    (refused,) = bench.run(refusals)
+    assert refused.startswith("assets/a@") and "is protected and would be deleted" in refused
