@@ -21,7 +21,11 @@ from reconciler.errors import ReconcilerError
 from tests.commandline import CHECKOUT
 
 README = CHECKOUT / "README.md"
-PAGES = [README, *sorted((CHECKOUT / "examples").rglob("*.md")), *sorted((CHECKOUT / "docs").glob("*.md"))]
+PAGES = [
+    README,
+    CHECKOUT / "SECURITY.md",
+    *(it for top in ("examples", "docs") for it in sorted((CHECKOUT / top).rglob("*.md"))),
+]
 WORKFLOWS = sorted((CHECKOUT / "examples/ci/workflows").glob("*.yml"))
 RESULTS = {0, 2, 7, 130}
 """Exit codes that are no errors."""
