@@ -13,13 +13,24 @@ from typing import Any
 
 from reconciler.kind import Field, Kind, Update, canonical
 from reconciler.model import Action, Change, Delta, Live, Recorded, Resource, Source, Stack, Stamp, Status, parent_of
-from reconciler.ownership import Claims, addresses_of, aside_name, content_of, old_name, same
+from reconciler.ownership import (
+    Claims,
+    addresses_of,
+    aside_name,
+    content_of,
+    is_of,
+    old_name,
+    same,
+    was_put_aside,
+    whose,
+)
 from reconciler.redact import hidden, holds_secret, settled
 
 __all__ = ["Difference", "applied", "diff", "field_deltas"]
 
 NEW_ID = " (new)"
 GONE = "it is gone from the account"
+LEFT = "left over from a replacement"
 
 
 @dataclass(slots=True)
@@ -78,7 +89,7 @@ class _Diff:
 
     def _let_go(self, address: str, resource: Resource, live: Live | None, row: Recorded | None) -> Change | None:
         """What is external is looked up only; what was ours until now is let go of."""
-        ours = row is not None or (live is not None and live.stamp is not None and live.stamp.stack == self.stack.name)
+        ours = row is not None or (live is not None and is_of(self.stack, live.stamp))
         if live is None or not ours or (row and row.id != live.id):
             return None
         return self._make(address, resource, Action.FORGET, "it is external now", live=live)
@@ -208,7 +219,8 @@ class _Diff:
             return
         want = stamp_for(self.stack, address, content_of(live, self.claims.rows.get(address)))
         if not _same_marks(live.stamp, want):
-            yield Delta("stamp", _shown(live.stamp), _shown(want), Source.DRIFT)
+            renamed = live.stamp is not None and live.stamp.stack in self.stack.former
+            yield Delta("stamp", _shown(live.stamp), _shown(want), Source.PENDING if renamed else Source.DRIFT)
 
 
 def stamp_for(stack: Stack, address: str, content: str | None) -> Stamp | None:
@@ -227,8 +239,7 @@ def _shown(stamp: Stamp | None) -> str | None:
     """As people read it: whose, where, and what."""
     if stamp is None:
         return None
-    whose = f"{stamp.stack}#{stamp.stack_id}" if stamp.stack_id else stamp.stack
-    return f"{whose}:{stamp.key}" + (f" {stamp.content[:12]}" if stamp.content else "")
+    return f"{whose(stamp)}:{stamp.key}" + (f" {stamp.content[:12]}" if stamp.content else "")
 
 
 def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:
@@ -236,7 +247,8 @@ def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:
     if replaced := _replaced(changes, deltas):
         return f"{', '.join(replaced)} is replaced"
     if all(delta.path == "stamp" for delta in deltas):
-        return "its stamp is not as it should be"
+        renamed = all(delta.source is Source.PENDING for delta in deltas)
+        return "the stack was renamed" if renamed else "its stamp is not as it should be"
     sources = {delta.source for delta in deltas}
     if sources == {Source.DRIFT}:
         return "changed behind git's back"
@@ -344,7 +356,9 @@ def _leavers(claims: Claims, result: Difference) -> None:
         result.changes[address] = _leaver(address, row, Action.DELETE, "no longer declared")
     for row in sorted(claims.leftovers, key=lambda row: (row.address, row.id)):
         name = old_name(row)
-        result.changes[name] = _leaver(name, row, Action.DELETE, "left over from a replacement")
+        unknown = claims.never_made(row.kind, row.id) and not was_put_aside(row)
+        why = "it carries the stamp of this address too" if unknown else LEFT
+        result.changes[name] = _leaver(name, row, Action.DELETE, why)
 
     for row in claims.displaced:
         name, by = old_name(row), claims.moved[row.address]
@@ -375,9 +389,11 @@ def _drift(
         resource = stack.resources.get(address)
         if live is None:
             yield Change(address, row.kind, Action.DELETE, GONE, id=row.id)
+        elif row.id != live.id:
+            yield Change(address, row.kind, Action.REPLACE, f"it is another object now ({live.id})", id=row.id)
         elif resource and address not in changes and row.fields == resource.fields:
             continue  # as desired, and that is what was applied
-        elif row.id == live.id and not (resource and resource.external):
+        elif not (resource and resource.external):
             deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource))
             if deltas:
                 yield Change(address, row.kind, Action.UPDATE, "changed behind git's back", deltas, id=row.id)

@@ -53,12 +53,13 @@ from reconciler.model import (
     Stack,
     unmask,
 )
-from reconciler.ownership import Claims, claim, row_from
+from reconciler.ownership import Belonging, Claims, belonging, claim
+from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt, said_of
 from reconciler.plan import make_plan
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
-from reconciler.state import Close, Drop, Put, State, Write
+from reconciler.state import Close, Drop, Identity, Put, State, Write
 from reconciler.upload import Files, Sending
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ class Survey:
     """What an interrupted run had done, to be recorded before anything else."""
     unresolved: tuple[Intent, ...] = ()
     """Creates of an interrupted run of which nothing is to be seen yet."""
+    belonging: Belonging = field(default_factory=Belonging)
 
 
 @dataclass
@@ -99,6 +101,10 @@ class Session:
     """What of the stack is planned."""
     sending: Sending | None = None
     """How files are hashed and sent; made when it is left out."""
+    goes_on: bool = True
+    """Whether consent to adopt means all that carries the stack's name, when nothing is recorded of it."""
+    said: Sequence[Problem] = ()
+    """What else is to be said with each plan, of where it is made."""
 
     def __post_init__(self) -> None:
         if self.sending is None:
@@ -112,32 +118,37 @@ class Session:
         files, and raises Invalid with all that the API would refuse."""
         if problems := guards.problems(self.stack):
             raise Invalid(problems)
-        stack = self._known(_bare(self.stack) if destroy else self.stack)
+        identity = self.state.identity()
+        stack = known_as(identity, _bare(self.stack) if destroy else self.stack)
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
         wanted = Wanted(
             resources=stack.resources,
             recorded=recorded,
             intents=intents,
-            stack=stack.name,
+            stacks=(stack.name, *stack.former),
             everything=everything,
-            stateless=not recorded and not intents and not self.state.exists and stack.stamps,
+            stateless=stack.stamps and (identity is None or identity.rebuild),
         )
         async with _meanwhile(identified(stack, self._files)) as hashing:
             snapshot = await fetch(self.provider, wanted)
             stack = await hashing
         snapshot = _as_now(stack, snapshot)
+        belongs = self._belonging(identity, recorded, len(intents), snapshot)
+        if not recorded and not intents:
+            stack = self._going_on(stack, snapshot)
         begun = await unfinished(self.provider, stack, snapshot, recorded, intents, self.state.uploads())
         snapshot, recorded = begun.snapshot, after(recorded, begun.writes)
         recovered, unresolved, notes = recover(recorded, begun.intents, snapshot)
         recorded = after(recorded, recovered)
-        recovered, notes = [*begun.writes, *recovered], [*begun.notes, *notes, *self._warning()]
+        recovered = [*begun.writes, *recovered]
         claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if unread := _moved_unread(stack, self.provider.kinds, claims):
             snapshot = await read_whole(self.provider, snapshot, unread)
             claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+        notes = [*begun.notes, *notes, *self._warning(), *self.said, *said_of(stack, claims, belongs)]
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot, self.subset)
         fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
@@ -148,12 +159,16 @@ class Session:
         estimate, warnings = estimated(plan, stack, claims, snapshot, self.provider.tariff, means)
         notes += warnings
         plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints, estimate=estimate)
-        return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved))
+        return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved), belongs)
 
     def refusals(self, survey: Survey) -> list[str]:
         """What the guards say against the plan."""
         owned = len(survey.claims.rows) + len(survey.claims.orphans) + len(survey.claims.displaced)
-        return guards.refusals(survey.plan, survey.stack, owned, self.consent)
+        claims, belongs = survey.claims, survey.belonging
+        return [
+            *guards.all_gone(belongs, self.consent),
+            *guards.refusals(survey.plan, survey.stack, owned, self.consent, claims.unproven),
+        ]
 
     def confirm(self, saved: Saved, survey: Survey) -> tuple[str, ...]:
         """Addresses of a saved plan that are done already; the survey's plan does the rest of it and nothing else.
@@ -173,6 +188,8 @@ class Session:
         writes: list[Write] = list(survey.recovered)
         for intent, live in zip(survey.unresolved, found, strict=True):
             writes += adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
+        if writes:
+            await self.state.aside(partial(self.state.identify, id=survey.stack.id))
         await self.state.aside(partial(self.state.commit, *writes))
 
     async def apply(
@@ -186,9 +203,12 @@ class Session:
         """Do what the plan says. The caller holds the lock. Raises Refused; failures of single steps are reported."""
         if reasons := self.refusals(survey):
             raise Refused(reasons)
+        if survey.claims.unproven and not survey.plan.changes and not self.consent.adopt:
+            return Report("", (), requests=self.provider.http.sent)  # as it should be, and not known to be ours
+        id = survey.stack.id or self._of_what_goes(survey)
+        known = await self.state.aside(partial(self.state.identify, account=self.account, id=id))
         run_id = await self.state.aside(partial(self.state.start_run, command))
-        identify = partial(self.state.identify, account=self.account, id=survey.stack.id)
-        stack = replace(survey.stack, id=(await self.state.aside(identify)).id)
+        stack = replace(survey.stack, id=known.id)
         result = "failed"
         try:
             kinds = {kind.__name__: kind for kind in self.provider.kinds}
@@ -215,6 +235,8 @@ class Session:
             on_start(walk)
             report = await walk.go()
             result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
+            if known.rebuild and result == "done" and not survey.plan.left_out:
+                await self.state.aside(self.state.complete)
             return report
         except asyncio.CancelledError:
             self.state.wait_at_most(0)  # nobody waits for a database that hangs any more
@@ -223,39 +245,61 @@ class Session:
             with suppress(StateError):  # how a run ended is for people; all that it did is recorded
                 await self.state.aside(partial(self.state.end_run, run_id, result))
 
-    async def rebuild(self) -> list[Recorded]:
+    async def rebuild(self, id: str | None = None) -> list[Recorded]:
         """Make the state anew from what the account says: stamps and natural keys. The caller holds the lock.
 
-        What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp.
+        What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp. `id` says
+        which of several stacks of this name it is. Raises Refused when that is not clear, and for another account.
         """
-        stack = await identified(self.stack, self._files)
-        wanted = Wanted(resources=stack.resources, recorded=(), stack=stack.name, everything=True, stateless=True)
+        identity = self.state.identity()
+        stack = known_as(identity, await identified(self.stack, self._files))
+        wanted = Wanted(stack.resources, self.state.recorded(), stacks=(stack.name, *stack.former), everything=True)
         snapshot = _as_now(stack, await fetch(self.provider, wanted))
+        self._belonging(identity, wanted.recorded, len(self.state.intents()), snapshot)
+        stack = replace(stack, id=chosen_id(stack, snapshot, id))
         claims = claim(stack, self.provider.kinds, (), snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
-        kinds = {kind.__name__: kind for kind in self.provider.kinds}
-        rows = [
-            replace(
-                row_from(kinds[live.kind], claims.moved.get(address, address), live, claims),
-                protect=stack.resources[address].protect,
-            )
-            for address, live in claims.live.items()
-            if not stack.resources[address].external and address not in claims.adopted
-        ]
-        rows += [*claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers, *claims.displaced]
+        rows = rebuilt(stack, self.provider.kinds, claims)
         # What is not made to its end is no row: the next survey sees what is to become of it.
         objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
         rows = [row for row in rows if not (row.id in objects and self.provider.is_partial(objects[row.id]))]
         old = [Drop(row.address, row.id) for row in self.state.recorded()]
         closed = [Close(intent.op) for intent in self.state.intents()]
+        await self.state.aside(partial(self.state.identify, account=self.account, id=stack.id))
         await self.state.aside(partial(self.state.commit, *old, *closed, *(Put(row) for row in rows)))
+        await self.state.aside(self.state.complete)
         return rows
 
-    def _known(self, stack: Stack) -> Stack:
-        """The stack with what its state knows of it."""
-        identity = self.state.identity()
-        return replace(stack, id=identity.id, former=identity.former) if identity else stack
+    async def accept(self) -> Belonging:
+        """Note that the state is of this account, whatever it knows; says what of the recorded is in it."""
+        recorded = self.state.recorded()
+        snapshot = await fetch(self.provider, Wanted({}, recorded))
+        await self.state.aside(partial(self.state.identify, account=self.account))
+        return belonging(None, self.account, recorded, 0, snapshot)
+
+    def _belonging(
+        self, identity: Identity | None, recorded: Sequence[Recorded], unfinished: int, snapshot: Snapshot
+    ) -> Belonging:
+        """What of the recorded is in the account. Raises Refused when it is another account than the state's."""
+        noted = identity.account if identity else None
+        found = belonging(noted, self.account, recorded, unfinished + len(self.state.uploads()), snapshot)
+        if found.refusal:
+            raise Refused([found.refusal])
+        return found
+
+    def _going_on(self, stack: Stack, snapshot: Snapshot) -> Stack:
+        """Of a stack of which nothing is recorded: under the id that all its objects carry, if it is agreed that they
+        are ours. Objects of several ids are of several stacks: then none is taken for this one's."""
+        ids = snapshot.stack_ids(stack.name)
+        agreed = self.consent.adopt and self.goes_on and len(ids) == 1
+        return replace(stack, id=next(iter(ids))) if agreed else stack
+
+    def _of_what_goes(self, survey: Survey) -> str | None:
+        """The id of what is agreed to be deleted as ours, so that a run that is cut short is taken up by the next."""
+        ids = survey.snapshot.stack_ids(survey.stack.name)
+        goes = survey.claims.orphans or survey.claims.leftovers
+        return next(iter(ids)) if goes and len(ids) == 1 else None
 
     def _means(self, plan: Plan, durations: Mapping[str, float]) -> Means:
         """What is known of files and of the pace, for the estimate."""

@@ -10,7 +10,7 @@ the total says. Else it is read again, and given up as an error: what a list lac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -36,11 +36,12 @@ class Wanted:
     resources: Mapping[str, Resource]
     recorded: Sequence[Recorded]
     intents: Sequence[Intent] = ()
-    stack: str = ""
+    stacks: Collection[str] = ()
+    """Names of the stack, now and before."""
     everything: bool = False
     """Read all children of all parents: to rebuild a state, to export, to list what is unmanaged."""
     stateless: bool = False
-    """Nothing is recorded: what is ours must be told from stamps."""
+    """More may be ours than is recorded: it must be told from stamps."""
 
 
 async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
@@ -187,7 +188,7 @@ def _could_be_ours(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mapping
     """Whether objects of ours may sit under a parent that nobody declares: not if what they refer to is not ours."""
     referred = [field.ref for field in kind.refs() if field.ref]
     return not referred or any(
-        live.stamp and live.stamp.stack == wanted.stack for name in referred for live in found.get(name, {}).values()
+        live.stamp and live.stamp.stack in wanted.stacks for name in referred for live in found.get(name, {}).values()
     )
 
 

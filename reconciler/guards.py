@@ -14,8 +14,9 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import Action, Change, Plan, Stack
+from reconciler.ownership import Belonging
 
-__all__ = ["DEFAULTS", "Consent", "problems", "refusals"]
+__all__ = ["DEFAULTS", "Consent", "all_gone", "problems", "refusals"]
 
 DEFAULTS: Mapping[str, float] = {
     "max_deletes": 10,
@@ -32,6 +33,8 @@ NO_LIMITS = ("plan",)
 """Keys of `guards:` that are no limits of a plan: the account's plan, for its quotas."""
 
 SHARE_FROM = 10
+GONE_FROM = 3
+"""So many recorded objects that are all gone are more than somebody's doing by hand."""
 NAMED = 5
 """So many addresses are listed of what trips a limit."""
 
@@ -49,6 +52,8 @@ class Consent:
     """A stack that declares nothing may delete everything: `destroy`."""
     foreign: frozenset[str] = field(default_factory=frozenset)
     """Patterns of addresses that may go though somebody else's objects are in them."""
+    recreate: bool = False
+    """Make everything anew when nothing of what is recorded is there."""
     cost: bool = False
     """Any number of minutes, bytes and money."""
 
@@ -80,19 +85,36 @@ def _told(value: Any) -> str:
     return words.get(type(value), "a mapping" if isinstance(value, Mapping) else "a list")
 
 
-def refusals(plan: Plan, stack: Stack, owned: int, consent: Consent) -> list[str]:
-    """Everything that trips a guard, a line each; [] when the plan may run. `owned` objects were ours before."""
+def refusals(
+    plan: Plan, stack: Stack, owned: int, consent: Consent, unproven: Mapping[str, str] | None = None
+) -> list[str]:
+    """Everything that trips a guard, a line each; [] when the plan may run.
+
+    `owned` objects were ours before. `unproven` are addresses whose objects carry our name under another stack's id.
+    """
     limits = {**DEFAULTS, **stack.guards}
     return [
+        *_unproven(plan, stack, unproven or {}, consent),
         *_protected(plan),
         *_adoptions(plan, stack, consent),
         *_replacements(plan, stack, consent),
         *_strangers(plan, consent),
-        *_inferred(plan, consent),
+        *_never_made(plan, consent),
         *_emptied(plan, stack, owned, consent),
         *_too_many(plan, limits, owned, consent),
         *_too_much(plan, limits, consent),
     ]
+
+
+def all_gone(belongs: Belonging, consent: Consent) -> Iterator[str]:
+    """Nothing that was recorded is there: an emptied account, or not the account of this state. One or two objects are
+    deleted by hand now and then, and are simply made again."""
+    if belongs.recorded < GONE_FROM or belongs.here or consent.recreate or (consent.empty and belongs.known):
+        return
+    yield (
+        f"none of the {belongs.recorded} recorded objects is in this account; is it the right key and state? "
+        "To make them all anew, agree with --allow-recreate"
+    )
 
 
 def _protected(plan: Plan) -> Iterator[str]:
@@ -153,14 +175,41 @@ def _strangers(plan: Plan, consent: Consent) -> Iterator[str]:
         )
 
 
-def _inferred(plan: Plan, consent: Consent) -> Iterator[str]:
-    """What has no stamp and no state could also be somebody else's that only holds things of ours."""
-    for change in plan.changes:
-        if change.facts.get("inferred") and change.action is Action.DELETE and not (consent.deletes or consent.empty):
-            yield (
-                f"{change.address}: the state is lost, and only what lives in {change.kind} {change.id} says that it "
-                "is of this stack; agree to delete it with --allow-deletes"
-            )
+def _unproven(plan: Plan, stack: Stack, unproven: Mapping[str, str], consent: Consent) -> Iterator[str]:
+    """Objects of a stack of our name: of this one before its state was lost, or of somebody else's."""
+    if not unproven or not plan.changes or consent.adopt:
+        return
+    ids = " and ".join(sorted(set(unproven.values())))
+    if stack.id:
+        what = f"and this one's is {stack.id}. Choose another name for one of the two, or take over with --adopt"
+    else:
+        what = (
+            "of which this state knows nothing. If its state was lost, go on with --adopt, or `reconciler state "
+            "rebuild` first; if it is somebody else's, choose another name for this one"
+        )
+    yield f"{_some(sorted(unproven))}: found by the stamp of a stack {stack.name!r} with the id {ids}, {what}"
+
+
+def _never_made(plan: Plan, consent: Consent) -> Iterator[str]:
+    """What only a stamp says to be ours is not lost by that alone."""
+    changes = [change for change in plan.changes if change.facts.get("never_made")]
+    goes = [change.address for change in changes if change.action is Action.DELETE]
+    if goes and not consent.deletes:
+        yield (
+            f"{_some(goes)}: {'carries' if len(goes) == 1 else 'carry'} this stack's name, but this state never made "
+            f"{'it' if len(goes) == 1 else 'them'}. If the state was lost, delete with --allow-deletes, or "
+            "`reconciler state rebuild` first; if another stack has this name, choose another one"
+        )
+    taken = [change for change in changes if change.action is not Action.DELETE]
+    if taken and not consent.adopt:
+        words = ", ".join(sorted({WORDS[change.action] for change in taken}))
+        yield (
+            f"{_some([change.address for change in taken])}: would be {words}, and only a stamp says that this stack "
+            "made what is there; agree with --adopt, or `reconciler state rebuild` first"
+        )
+
+
+WORDS = {Action.REPLACE: "replaced", Action.MOVE: "moved", Action.FORGET: "let go"}
 
 
 def _emptied(plan: Plan, stack: Stack, owned: int, consent: Consent) -> Iterator[str]:

@@ -63,7 +63,8 @@ class World:
 
     def refusals(self, plan: Plan) -> list[str]:
         claims = self.claims()
-        return guards.refusals(plan, self.stack, len(claims.rows) + len(claims.orphans), self.consent)
+        owned = len(claims.rows) + len(claims.orphans)
+        return guards.refusals(plan, self.stack, owned, self.consent, claims.unproven)
 
 
 def _problems(claims: Claims) -> Iterator[Any]:
@@ -82,7 +83,9 @@ def world(case: Mapping[str, Any]) -> World:
     """What a case describes."""
     changed = case.get("changed", ())
     then = stack_of(case.get("applied") or {}, name=case.get("was", "s"))
+    then = replace(then, id=case.get("was_id", case.get("id")))
     now = stack_of(case["stack"] if "stack" in case else case.get("applied") or {}, changed=changed)
+    now = replace(now, id=case.get("id"), former=tuple(case.get("former", ())))
     lives = {address: live_of(resource, then) for address, resource in then.resources.items()}
     rows = {
         address: Recorded(address, r.kind, lives[address].id, r.fields, lives[address].parent_id, r.protect)
@@ -141,7 +144,7 @@ def live_of(resource: Resource, stack: Stack) -> Live:
         empty: Any = {} if spec.stamped else [] if spec.unordered else None
         fields[name] = empty if value is None else value
     stamped = kind.field_with(lambda spec: spec.stamped) is not None and stack.stamps and not resource.external
-    stamp = Stamp(stack.name, resource.address, resource.fields.get("content")) if stamped else None
+    stamp = Stamp(stack.name, resource.address, resource.fields.get("content"), stack.id) if stamped else None
     parent = parent_of(resource.address)
     id = resource.id or id_of(resource.address)
     return Live(resource.kind, id, fields, id_of(parent) if parent else None, stamp=stamp)

@@ -48,14 +48,14 @@ def test_nothing_is_agreed_to_by_default() -> None:
 
 
 def test_no_consent_helps_against_protect() -> None:
-    everything = Consent(True, frozenset({"*"}), True, True, frozenset({"*"}), True)
+    everything = Consent(True, frozenset({"*"}), True, True, frozenset({"*"}), True, True)
     plan = replace(PLAN, changes=(change(Action.DELETE, protect=True),))
 
     assert len(guards.refusals(plan, STACK, 1, everything)) == 1
 
 
 def test_each_thing_that_trips_is_told() -> None:
-    facts = {"foreign": ["theirs"], "inferred": True}
+    facts = {"foreign": ["theirs"], "never_made": True}
     plan = replace(
         PLAN,
         changes=(change(Action.DELETE, protect=True, facts=facts),),
@@ -65,7 +65,7 @@ def test_each_thing_that_trips_is_told() -> None:
 
     refused = guards.refusals(plan, stack, 1, Consent())
 
-    words = ("is protected", "--allow-foreign", "the state is lost", "declares nothing", "1 delete,", "to pay")
+    words = ("is protected", "--allow-foreign", "never made it", "declares nothing", "1 delete,", "to pay")
     assert [word for word, line in zip(words, refused, strict=True) if word not in line] == []
 
 

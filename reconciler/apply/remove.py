@@ -12,6 +12,7 @@ from reconciler.apply.run import Run
 from reconciler.errors import Conflict, StalePlan
 from reconciler.kind import Kind
 from reconciler.model import Live, Step, Verb
+from reconciler.ownership import is_of
 from reconciler.state import Close, Drop, Open, Write
 
 __all__ = ["Remover"]
@@ -53,7 +54,7 @@ class Remover:
 
     def _still_ours(self, address: str, live: Live) -> None:
         planned = self.run.snapshot.get(live.kind, live.id)
-        if live.stamp and live.stamp.stack != self.run.stack.name:
+        if live.stamp and not is_of(self.run.stack, live.stamp) and not (planned and planned.stamp == live.stamp):
             raise StalePlan([f"{address}: {live.id} now belongs to the stack {live.stamp.stack!r}; not deleted"])
         if planned is None or live.id in self.run.touched or not planned.detailed:
             return

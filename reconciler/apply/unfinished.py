@@ -15,7 +15,7 @@ from reconciler.apply.find import fits
 from reconciler.errors import Problem
 from reconciler.kind import Field, Update
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Upload, Verb
-from reconciler.ownership import same
+from reconciler.ownership import is_of, same
 from reconciler.rest import Rest
 from reconciler.state import Close, DropUpload, Put, PutUpload, Write
 
@@ -139,7 +139,7 @@ async def _strays(provider: Rest, stack: Stack, result: Unfinished, known: set[s
         live
         for objects in result.snapshot.by_kind.values()
         for live in objects.values()
-        if live.stamp and live.stamp.stack == stack.name and live.id not in known and provider.is_partial(live)
+        if is_of(stack, live.stamp) and live.id not in known and provider.is_partial(live)
     ]
     abandoned = await provider.abandoned(found) if found else frozenset()
     for live in found:

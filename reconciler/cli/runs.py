@@ -51,10 +51,16 @@ FOREIGN = click.option(
     multiple=True,
     help="Agree to this going though somebody else's objects are in it (globs).",
 )
+DELETES = click.option(
+    "--allow-deletes",
+    is_flag=True,
+    help="Agree to more deletes than the guards allow, and to those of what only a stamp says to be ours.",
+)
 CONSENT = [
-    click.option("--adopt", is_flag=True, help="Take over objects that are nobody's and have the right name."),
+    click.option("--adopt", is_flag=True, help="Take over what has the right name, or our stamp of a lost state."),
     click.option("--allow-replace", metavar="ADDRESS", multiple=True, help="Agree to replacing this (globs)."),
-    click.option("--allow-deletes", is_flag=True, help="Agree to more deletes and replaces than the guards allow."),
+    DELETES,
+    click.option("--allow-recreate", is_flag=True, help="Agree to making all anew when nothing recorded is there."),
     click.option("--allow-cost", is_flag=True, help="Agree to more minutes, bytes and money than the guards allow."),
     FOREIGN,
 ]
@@ -164,6 +170,7 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
 @online
 @targets
 @FOREIGN
+@DELETES
 @FORMAT
 @VERBOSE
 @WHOLE
@@ -252,6 +259,7 @@ def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
         deletes=bool(options.get("allow_deletes")),
         empty=destroying,
         foreign=frozenset(options.get("allow_foreign") or ()),
+        recreate=bool(options.get("allow_recreate")),
         cost=bool(options.get("allow_cost")),
     )
 

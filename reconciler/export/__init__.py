@@ -39,7 +39,7 @@ class Exported:
 
 async def read_account(session: Session, targets: Sequence[str] = ()) -> Exported:
     """Read everything and say it in YAML; `session.stack` gives the name of the new stack."""
-    wanted = Wanted(resources={}, recorded=(), stack=session.stack.name, everything=True)
+    wanted = Wanted(resources={}, recorded=(), stacks=(session.stack.name,), everything=True)
     snapshot = await fetch(session.provider, wanted)
     kinds = session.provider.kinds
     picked = pick(session.stack.name, kinds, snapshot, targets)

@@ -4,6 +4,9 @@ An object is ours when it is recorded, or stamped by this stack. In that order a
 `id:` names, the one recorded for it, the one stamped with it, one of ours that lost its address and has the same
 content or natural key (a move), and last one with its natural key that is nobody's (an adoption: needs consent).
 What has no place for a stamp is ours if its children carry ours. Everything else is foreign: counted, never touched.
+
+A stamp with our name and an id that our state does not know proves nothing: another stack may have the name. What is
+declared is found by it, and what is not declared is listed; that either is touched needs consent (docs/decisions).
 """
 
 from __future__ import annotations
@@ -13,31 +16,39 @@ from dataclasses import replace
 
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded, Snapshot, Stack
+from reconciler.ownership.account import Belonging, belonging
 from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
 from reconciler.ownership.compare import content_of, same
-from reconciler.ownership.match import Match, Owners
+from reconciler.ownership.match import Match
+from reconciler.ownership.owners import Owners, Standing, is_of, standing, whose
 
 __all__ = [
+    "Belonging",
     "Claims",
+    "Standing",
     "addresses_of",
     "aside_name",
+    "belonging",
     "claim",
     "content_of",
+    "is_of",
     "old_name",
     "row_from",
     "same",
+    "standing",
     "was_put_aside",
+    "whose",
 ]
 
 
 def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded], snapshot: Snapshot) -> Claims:
     """Who is who. Problems (two of one, foreign by stamp, no such id) are collected in the answer, not raised."""
-    claims = Claims()
+    recorded = list(recorded)
+    claims = Claims(known=frozenset((row.kind, row.id) for row in recorded), recorded=bool(recorded))
     renames = Renames(stack.moved, stack.resources)
     rows: dict[str, Recorded] = {}
     deposed: list[Recorded] = []
     for row in recorded:
-        claims.recorded = True
         if row.deposed:
             deposed.append(row)
             claims.put_by(row)
@@ -62,27 +73,32 @@ def _rename(rows: dict[str, Recorded], renames: Renames, claims: Claims) -> None
 
 
 def _let_go_of_taken(stack: Stack, rows: dict[str, Recorded], claims: Claims, snapshot: Snapshot) -> None:
-    """A recorded object that carries another stack's stamp by now is that stack's: said if it is still declared."""
+    """A recorded object that carries another stack's stamp by now is that stack's: said if it is still declared.
+
+    Of one of our own name that is said by `claims.unproven`: it can be had back by consent.
+    """
     for address, row in list(rows.items()):
         live = snapshot.get(row.kind, row.id)
-        if live is None or live.stamp is None or live.stamp.stack == stack.name:
+        if live is None or live.stamp is None or is_of(stack, live.stamp):
             continue
         resource = stack.resources.get(address)
         if resource is None:
             claims.gone.append(replace(rows.pop(address), address=claims.moved.get(address, address)))
-            claims.taken_away[address] = live.stamp.stack
-        elif not resource.external:
+            claims.taken_away[address] = whose(live.stamp)
+        elif not resource.external and standing(stack, live.stamp) is Standing.FOREIGN:
             claims.problems.append(
                 (address, f"{row.kind} {row.id} carries the stamp of {_other(live)} now; {WHAT_TO_DO}")
             )
 
 
+STAMPED_BY = "reconciler_id"
+"""In the fields of an old object that is recorded to be deleted: the id of the other stack that has stamped it."""
 WHAT_TO_DO = "take the stamp off it, or let go of it here (`removed:`)"
 
 
 def _other(live: Live) -> str:
     assert live.stamp is not None
-    return f"the stack {live.stamp.stack!r}"
+    return f"the stack {whose(live.stamp)!r}"
 
 
 class _Rest:
@@ -97,7 +113,8 @@ class _Rest:
         for address, row in rows.items():
             self._row(address, row)
         for row in deposed:
-            if live := self.snapshot.get(row.kind, row.id):
+            live = self.snapshot.get(row.kind, row.id)
+            if live and not self._was_taken(row, live):
                 self.claims.leftovers.append(replace(row, parent_id=live.parent_id))
             else:
                 self.claims.gone.append(row)
@@ -105,6 +122,12 @@ class _Rest:
             for live in objects.values():
                 if (kind, live.id) not in self.claims.taken:
                     self._unclaimed(kind, live)
+
+    def _was_taken(self, row: Recorded, live: Live) -> bool:
+        """Whether an old object carries another's stamp now: not that with which it was recorded."""
+        if live.stamp is None or is_of(self.stack, live.stamp):
+            return False
+        return live.stamp.stack_id is None or live.stamp.stack_id != row.fields.get(STAMPED_BY)
 
     def _row(self, address: str, row: Recorded) -> None:
         claims = self.claims
@@ -134,7 +157,10 @@ class _Rest:
         (claims.forgotten if keep else claims.orphans)[address] = replace(row, parent_id=live.parent_id)
 
     def _unclaimed(self, kind: str, live: Live) -> None:
-        if address := self.owners.mark(live):
+        id = self.owners.other_id(live)
+        if id and self.stack.id:
+            self.claims.namesakes.setdefault(id, []).append(live)
+        if (address := self.owners.mark(live)) and not (id and self.stack.id):
             self._stray(address, live)
         else:
             self.claims.foreign.setdefault(kind, []).append(live)
@@ -143,8 +169,6 @@ class _Rest:
         """Marked by us, in no row: of a run whose state is lost. A second one of an address is an old version."""
         claims = self.claims
         row = Recorded(address, live.kind, live.id, live.fields, live.parent_id)
-        if live.stamp is None and not was_put_aside(live):
-            claims.inferred.add((live.kind, live.id))
         if address in self.stack.resources or address in claims.orphans:
             claims.put_by(row)
             claims.leftovers.append(replace(row, deposed=True))

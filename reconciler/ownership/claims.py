@@ -38,8 +38,12 @@ class Claims:
     """Recorded, neither declared nor there: rows to drop."""
     taken_away: dict[str, str] = field(default_factory=dict)
     """address of a row in `gone` → the stack whose stamp its object carries now"""
-    inferred: set[tuple[str, str]] = field(default_factory=set)
-    """(kind, id) of what leaves and is ours only because what lives in it is: no state, no stamp of its own."""
+    known: frozenset[tuple[str, str]] = frozenset()
+    """(kind, id) of all that a state of ours has recorded: it made them, or was told to take them."""
+    unproven: dict[str, str] = field(default_factory=dict)
+    """address → the id in the stamp of its object, which has our name and is not known to be ours"""
+    namesakes: dict[str, list[Live]] = field(default_factory=dict)
+    """id of another stack of our name → what carries its stamp and is foreign therefore"""
     foreign: dict[str, list[Live]] = field(default_factory=dict)
     addresses: dict[tuple[str, str], str] = field(default_factory=dict)
     """(kind, id) → address, of all that is ours or declared."""
@@ -54,6 +58,10 @@ class Claims:
         self.live[address] = live
         self.taken.add((live.kind, live.id))
         self.addresses[(live.kind, live.id)] = address
+
+    def never_made(self, kind: str, id: str | None) -> bool:
+        """Whether nothing but a stamp, its own or of what lives in it, says that an object is ours."""
+        return id is not None and (kind, id) not in self.known
 
     def put_by(self, row: Recorded) -> None:
         """The object is the old one of a replacement: nobody else's, and shown under its own name."""
@@ -117,7 +125,7 @@ def aside_name(name: str, id: str) -> str:
     return f"{name}~replaced-{id[-6:]}"
 
 
-def was_put_aside(live: Live) -> bool:
+def was_put_aside(live: Live | Recorded) -> bool:
     """Whether we renamed it, to replace it."""
     names = (value for value in live.fields.values() if isinstance(value, str) and "~" in value)
     return any(name == aside_name(name.rpartition("~")[0], live.id) for name in names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -10,46 +10,11 @@ from typing import Any
 from reconciler.kind import Field, Kind, Update
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, parent_of
 from reconciler.ownership.claims import Claims, Renames, was_put_aside
-from reconciler.ownership.compare import content_of
+from reconciler.ownership.compare import content_of, same
 from reconciler.ownership.hands import Held, traded
+from reconciler.ownership.owners import Owners, Standing, standing
 
-__all__ = ["Match", "Owners"]
-
-
-class Owners:
-    """Stacks that have stamped an object, or what lives in it."""
-
-    def __init__(self, stack: Stack, kinds: Sequence[type[Kind]], snapshot: Snapshot) -> None:
-        self._stack = stack.name
-        self._below: dict[tuple[str, str], set[tuple[str, str]]] = {}
-        """(kind, id) of a parent → (stack, its address) as the stamps of what lives in it say"""
-        for kind in kinds:
-            if kind.parent is None:
-                continue
-            for child in snapshot.by_kind.get(kind.__name__, {}).values():
-                if child.stamp and child.parent_id:
-                    said = (child.stamp.stack, _above(child.stamp.key))
-                    self._below.setdefault((kind.parent.__name__, child.parent_id), set()).add(said)
-
-    def of(self, live: Live) -> set[str]:
-        """Names of stacks."""
-        if live.stamp:
-            return {live.stamp.stack}
-        return {stack for stack, _ in self._below.get((live.kind, live.id), ())}
-
-    def mark(self, live: Live) -> str | None:
-        """The address that an object of ours carries: by its own stamp, or by those of all that lives in it."""
-        if live.stamp:
-            return live.stamp.key if live.stamp.stack == self._stack else None
-        said = self._below.get((live.kind, live.id), ())
-        if len(said) != 1:
-            return None
-        ((stack, address),) = said
-        return address if stack == self._stack and address else None
-
-
-def _above(address: str) -> str:
-    return address.rpartition("/")[0].rpartition("/")[0]
+__all__ = ["Match"]
 
 
 class Match:
@@ -119,7 +84,7 @@ class Match:
             if row := self.rows.pop(address, None):
                 self._displace(row)
         for address, it in trades.items():
-            self.claims.take(address, it.live)
+            self._take(address, it.live)
             self.claims.move(address, it.address)
             if it.address in old_rows:
                 self.rows[address] = replace(old_rows[it.address], address=address)
@@ -157,6 +122,8 @@ class Match:
             stays = address in content or (resource is not None and self._is_bound(resource))
             if stays or live.id in named or live.status is Status.FAILED or not self._is_free(live):
                 continue
+            if live.id not in self.holder and self._is_anothers(live):
+                continue
             if signs := self._signs(live.parent_id, live.fields, content_of(live, self.rows.get(address))):
                 yield Held(address, live, signs[0])
 
@@ -177,7 +144,7 @@ class Match:
             return True
         row = self.rows.get(address)
         if row and (live := self.objects.get(row.id)) and self._is_free(live):
-            self.claims.take(address, live)
+            self._take(address, live)
             return True
         return False
 
@@ -188,15 +155,27 @@ class Match:
             self.claims.problems.append((address, f"there is no {self.name} with id {id} in the account"))
         elif holder != address and holder in self.wanted:
             self.claims.problems.append((address, f"{self.name} {id} is that of {holder}; one object has one address"))
-        elif live.stamp and live.stamp.stack != self.stack.name and not resource.external:
+        elif live.stamp and standing(self.stack, live.stamp) is Standing.FOREIGN and not resource.external:
             self._refuse_foreign(address, live)
         elif holder != address and not resource.external:
             self._move(address, holder, live)
         else:
             self.claims.take(address, live)
-            ours = id in self.holder or self.stack.name in self.owners.of(live)
+            ours = id in self.holder or self._is_of_our_name(live)
             if not resource.external and not ours:
                 self.claims.adopted.add(address)
+
+    def _take(self, address: str, live: Live) -> None:
+        """The object is this address's; if another stack of our name may have made it, that is noted. What is recorded
+        is another's only if its own stamp says so: anybody may put things into an index of ours."""
+        self.claims.take(address, live)
+        if self.wanted[address].external or (live.stamp is None and (self.name, live.id) in self.claims.known):
+            return
+        if id := self.owners.other_id(live):
+            self.claims.unproven[address] = id
+
+    def _is_of_our_name(self, live: Live) -> bool:
+        return self.owners.standing(live) not in (None, Standing.FOREIGN)
 
     def _by_stamp(self, address: str) -> bool:
         lives = [live for live in self.stamped.get(address, ()) if self._is_free(live)]
@@ -204,19 +183,34 @@ class Match:
             lives = self._of_that_name(address, lives)
         if not lives:
             return False
-        if len(lives) > 1:
-            content, parent_id = self.wanted[address].fields.get("content"), self._parent_id(address)
-            lives = [live for live in lives if live.stamp and live.stamp.content == content] or lives
-            lives = [live for live in lives if live.parent_id == parent_id] or lives
-        if len(lives) > 1:
-            ids = " and ".join(sorted(live.id for live in lives))
-            self.claims.problems.append(
-                (address, f"{len(lives)} objects carry its stamp ({ids}); delete or re-stamp all but one")
-            )
-        self.claims.take(address, lives[0])
-        if (key := self.owners.mark(lives[0])) and key != address:
+        chosen = min(lives, key=lambda live: self._likeness(address, live))
+        self._take(address, chosen)
+        if (key := self.owners.mark(chosen)) and key != address:
             self.claims.move(address, key)
         return True
+
+    def _likeness(self, address: str, live: Live) -> tuple[Any, ...]:
+        """Of several that carry the stamp of an address, as after a replacement that was cut short, the least is meant:
+        what is ours for certain and nearest to what is declared; of two that are the same, the older."""
+        resource = self.wanted[address]
+        declared = {name: spec for name, spec in self.kind.specs.items() if name in resource.fields and not spec.source}
+        unlike = [
+            not same(spec, self._to_id(spec, resource.fields[name]), live.fields.get(name))
+            for name, spec in declared.items()
+            if not spec.identity
+        ]
+        natural = set(self._signs_of_wanted(address)) & set(self._signs(live.parent_id, live.fields, None))
+        return (
+            self.owners.standing(live),
+            live.stamp is not None and live.stamp.content != resource.fields.get("content"),
+            live.parent_id != self._parent_id(address),
+            bool(self.kind.natural_key) and not natural,
+            was_put_aside(live),
+            sum(unlike),
+            live.status is Status.FAILED,
+            str(live.facts.get("created_at", "")),
+            live.id,
+        )
 
     def _of_that_name(self, address: str, lives: list[Live]) -> list[Live]:
         """Of those whose children carry our stamp the one with the right name; none if something else has the name."""
@@ -261,7 +255,7 @@ class Match:
         return left
 
     def _move(self, address: str, old: str, live: Live) -> None:
-        self.claims.take(address, live)
+        self._take(address, live)
         self.claims.move(address, old)
         if row := self.rows.pop(old, None):
             self.rows[address] = replace(row, address=address)
@@ -272,8 +266,12 @@ class Match:
                 yield address, live
         for address, lives in self.stamped.items():
             for live in lives:
-                if address not in self.wanted and live.id not in self.holder:
+                if address not in self.wanted and live.id not in self.holder and not self._is_anothers(live):
                     yield address, live
+
+    def _is_anothers(self, live: Live) -> bool:
+        """Whether another stack of our name has made it: certain only when we know our own id."""
+        return self.stack.id is not None and self.owners.standing(live) is Standing.CLAIMED
 
     def _signs_of_wanted(self, address: str) -> list[Any]:
         resource = self.wanted[address]
@@ -285,6 +283,8 @@ class Match:
         return self._signs(parent_id, fields, resource.fields.get("content"))
 
     def _to_id(self, field: Field, value: Any) -> Any:
+        if field.ref and isinstance(value, list | tuple):
+            return [self.claims.id_of(address) for address in value]
         return self.claims.id_of(value) if field.ref and isinstance(value, str) else value
 
     def _signs(self, parent_id: str | None, fields: Mapping[str, Any], content: str | None) -> list[Any]:
@@ -305,7 +305,7 @@ class Match:
 
     def _settle(self, address: str, lives: list[Live]) -> None:
         """One of these may be what the address means: ours by its children, nobody's, or another stack's."""
-        ours = [live for live in lives if self.stack.name in self.owners.of(live)]
+        ours = [live for live in lives if self._is_of_our_name(live)]
         nobodys = [live for live in lives if not self.owners.of(live)]
         resource = self.wanted[address]
         if resource.external:
@@ -314,7 +314,7 @@ class Match:
             ids = " and ".join(sorted(live.id for live in ours or nobodys))
             self.claims.problems.append((address, f"several objects have its name ({ids}); say which by `id:`"))
         elif ours:
-            self.claims.take(address, ours[0])
+            self._take(address, ours[0])
         elif nobodys:
             self.claims.take(address, nobodys[0])
             if not resource.external and not self._was_making(address):
