@@ -103,7 +103,7 @@ def test_after_the_holder_is_killed_the_next_run_takes_over_and_finishes(
     assert counts == {"asset": 5, "index": 3, "indexed_asset": 4, "entity_collection": 1, "entity": 3}
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_ends_what_is_in_flight_records_it_and_exits_with_130(
     tmp_path: Path, served: ServedEmulator, sign: signal.Signals
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 
 import click
 
@@ -94,6 +97,20 @@ def _secrets_of_one_command() -> Iterator[None]:
 @_secrets_of_one_command()
 def main() -> None:
     """The entry point: what was foreseen becomes a message and its exit code, never a traceback."""
+    from reconciler.cli.signals import interruptible
+    from reconciler.cli.streams import held
+
+    with held(sys.argv) as out:
+        with interruptible():
+            code = _run()
+        sys.stdout.flush()
+        if out.lost:
+            _tell(f"standard output: {out.lost}; what was done is done")
+            code = code if code not in (0, 2) else 1
+    sys.exit(code)
+
+
+def _run() -> int:
     from reconciler.errors import ReconcilerError
     from reconciler.redact import learn, passwords_in
 
@@ -102,24 +119,39 @@ def main() -> None:
         result = cli.main(prog_name="reconciler", standalone_mode=False, color=_colour())
     except click.ClickException as error:
         error.show()
-        sys.exit(1)
+        return 1
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        return 130
     except ReconcilerError as error:
         if _wants_json(sys.argv):
             _tell_in_json(error)
         _tell(error)
-        sys.exit(error.exit_code)
-    sys.exit(result if isinstance(result, int) else 0)
+        return error.exit_code
+    except MemoryError:
+        _tell("there is not enough memory for this")
+        return 1
+    except OSError as error:
+        _tell(_explained(error))
+        return 1
+    return result if isinstance(result, int) else 0
 
 
-def _tell(error: Exception) -> None:
+def _explained(error: OSError) -> str:
+    """What the system said, of what, and what to do where that is known."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        warnings.filterwarnings("ignore", ".* was never awaited", RuntimeWarning)  # for want of an event loop
+        return f"{error.strerror}: raise the limit (`ulimit -n`), or give a lower --parallelism"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current directory is gone; change to another, or give the PATH of the stack in full"
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+
+
+def _tell(error: Exception | str) -> None:
     """One line for each problem, on standard error."""
     label = click.style("Error: ", fg="red", bold=True)
     for line in str(error).splitlines() or [type(error).__name__]:

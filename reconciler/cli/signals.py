@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,19 +18,27 @@ if TYPE_CHECKING:
     from reconciler.apply import Walk
     from reconciler.state import State
 
-__all__ = ["TO_STOP", "die_as_interrupted", "locked", "stop_on_signals"]
+__all__ = ["TO_STOP", "interruptible", "locked", "stop_on_signals"]
 
 TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOPPING_S = 5.0
 """How long a database may be silent once the run was asked to stop."""
 
 
-def die_as_interrupted() -> None:
-    """A request to end the process is as good as Ctrl-C: it unwinds, and exits with 130. One that whoever started it
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """A request to end the process is as good as Ctrl-C while the block runs: it unwinds. One that whoever started it
     has it ignore (`nohup`) stays ignored."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+    changed = []
+    if threading.current_thread() is threading.main_thread():
+        changed = [number for number in TO_STOP[1:] if signal.getsignal(number) is signal.SIG_DFL]
+    for number in changed:
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -46,6 +55,7 @@ def locked(state: State, command: str) -> Iterator[None]:
             state.prove_when_woken()
         except StateError as error:
             lost.append(error)
+            logging.getLogger("asyncio").disabled = True  # it would tell of every task that ends by this
             raise KeyboardInterrupt from None  # what an event loop lets through at once
 
     with state.lock(command):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -60,20 +61,29 @@ async def events_to(target: str | None, plan: Plan, command: str, clock: Clock) 
     if target is None:
         yield None
         return
+    from reconciler.cli.streams import Sink
     from reconciler.reports.events import Events, telling
 
+    if target == STDOUT:
+        async with telling(Events(_flushed(sys.stdout), plan, clock), command, clock) as events:
+            yield events
+        return
     try:
-        stream = sys.stdout if target == STDOUT else open(target, "w", encoding="utf-8", buffering=1)  # noqa: SIM115, PTH123, ASYNC230
+        opened = open(target, "wb", buffering=0)  # noqa: SIM115, PTH123, ASYNC230
     except OSError as error:
         raise click.UsageError(f"--json-events {target}: cannot be written ({error.strerror})") from error
+    sink = Sink(opened.fileno())
+    with opened:
+        stream = io.TextIOWrapper(io.BufferedWriter(sink), encoding="utf-8", errors="reconciler")
+        async with telling(Events(_flushed(stream), plan, clock), command, clock) as events:
+            yield events
+    if sink.lost:
+        click.echo(f"Warning: --json-events {target}: {sink.lost}", err=True)
 
+
+def _flushed(stream: TextIO) -> Callable[[str], None]:
     def write(line: str) -> None:
         stream.write(line)
         stream.flush()
 
-    try:
-        async with telling(Events(write, plan, clock), command, clock) as events:
-            yield events
-    finally:
-        if target != STDOUT:
-            stream.close()
+    return write
