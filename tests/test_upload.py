@@ -6,38 +6,33 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from reconciler.errors import MediaError
+from reconciler.inside import open_inside
 from reconciler.upload import Bandwidth, Cache, Files, Form, Slice, cache_path, parse_rate
 
 OLD_NS = 1_700_000_000_000_000_000
-_watched: list[str] | None = None
-
-
-def _see(event: str, args: tuple[object, ...]) -> None:
-    if event == "open" and _watched is not None and isinstance(args[0], str):
-        _watched.append(args[0])
-
-
-sys.addaudithook(_see)
 
 
 @contextmanager
 def opens(under: Path) -> Iterator[list[str]]:
-    """Every file under a directory that this process opens in the block."""
-    global _watched
-    _watched, found = [], list[str]()
-    try:
+    """Every file under a directory that is opened in the block to be hashed, looked into or sent."""
+    found: list[str] = []
+
+    def watched(top: Path, relative: str) -> BinaryIO:
+        if f"{top}/{relative}".startswith(str(under)):
+            found.append(f"{top}/{relative}")
+        return open_inside(top, relative)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reconciler.upload.hashes.open_inside", watched)
         yield found
-    finally:
-        found += [path for path in _watched if path.startswith(str(under))]
-        _watched = None
 
 
 def sha256(content: bytes) -> str:
@@ -168,7 +163,7 @@ def test_every_file_that_cannot_be_read_is_named(media: Path) -> None:
 
     assert list(found) == ["a"]
     assert sorted(wrong) == ["folder", "gone"]
-    assert wrong["gone"] == "cannot be read (No such file or directory)"
+    assert wrong == {"gone": "cannot be read (No such file or directory)", "folder": "is a directory, not a file"}
 
 
 def test_what_was_planned_and_what_is_there_must_be_the_same(media: Path) -> None:
@@ -219,7 +214,7 @@ def test_bytes_leave_no_faster_than_the_rate(media: Path) -> None:
     write(media / "big", b"x" * 10_000)
     seen = asyncio.run(Files(media).still("big", None))
 
-    assert asyncio.run(body(Slice(media / "big", seen, bandwidth=bandwidth))) == b"x" * 10_000
+    assert asyncio.run(body(Slice(Files(media), "big", seen, bandwidth=bandwidth))) == b"x" * 10_000
     assert 9.5 <= clock.time_s <= 10.0
 
 
@@ -228,7 +223,14 @@ def test_a_slice_is_part_of_a_file_and_can_be_sent_again(media: Path) -> None:
     seen = asyncio.run(Files(media).still("big", None))
     counted: list[int] = []
     part = Slice(
-        media / "big", seen, start=100, length=300, bandwidth=Bandwidth(None, Manual()), on_bytes=counted.append
+        Files(media),
+        "big",
+        seen,
+        start=100,
+        length=300,
+        sha256=sha256((bytes(range(250)) * 10)[100:400]),
+        bandwidth=Bandwidth(None, Manual()),
+        on_bytes=counted.append,
     )
 
     assert [asyncio.run(body(part)) for _ in range(2)] == [(bytes(range(250)) * 10)[100:400]] * 2
@@ -249,7 +251,7 @@ def test_the_end_of_a_file_that_changed_is_never_sent(media: Path, how: str) -> 
     async def send() -> bytes:
         got = b""
         with pytest.raises(MediaError, match="changed while it was being sent"):
-            async for piece in Slice(path, seen, start=500, bandwidth=Bandwidth(None, Manual())):
+            async for piece in Slice(Files(media), "big", seen, start=500, bandwidth=Bandwidth(None, Manual())):
                 got += piece
         return got
 
@@ -258,7 +260,7 @@ def test_the_end_of_a_file_that_changed_is_never_sent(media: Path, how: str) -> 
 
 def test_a_form_has_its_length_and_quotes_names(media: Path) -> None:
     seen = asyncio.run(Files(media).still("a", None))
-    content = Slice(media / "a", seen, bandwidth=Bandwidth(None, Manual()))
+    content = Slice(Files(media), "a", seen, bandwidth=Bandwidth(None, Manual()))
     form = Form({"method": "direct", "enable_hls": False, "ümlaut": "é"}, 'a"b\r\n.mp4', content)
 
     sent = asyncio.run(body(form))
@@ -266,3 +268,26 @@ def test_a_form_has_its_length_and_quotes_names(media: Path) -> None:
     assert int(form.headers["Content-Length"]) == len(sent)
     assert b'name="enable_hls"\r\n\r\nfalse\r\n' in sent
     assert b'filename="a%22b%0D%0A.mp4"\r\nContent-Type: video/mp4\r\n\r\n' + b"a" * 100 + b"\r\n--" in sent
+
+
+@pytest.mark.parametrize("what", ["link out", "link to hidden", "directory link", "fifo"])
+def test_what_is_swapped_after_it_was_hashed_is_never_opened(media: Path, tmp_path: Path, what: str) -> None:
+    outside = write(tmp_path / "outside" / "a", b"a" * 100)
+    write(media / ".git" / "config", b"a" * 100)
+    files = Files(media)
+    write(media / "in" / "a", b"a" * 100)
+    seen = asyncio.run(files.still("in/a", None))
+    if what == "directory link":
+        (media / "in").rename(media / "was")
+        (media / "in").symlink_to(outside.parent)
+    else:
+        (media / "in" / "a").unlink()
+        if what == "fifo":
+            os.mkfifo(media / "in" / "a")
+        else:
+            (media / "in" / "a").symlink_to(outside if what == "link out" else "../.git/config")
+
+    with pytest.raises(MediaError, match=r"leads out|is hidden|is no regular file"):
+        asyncio.run(body(Slice(files, "in/a", seen, bandwidth=Bandwidth(None, Manual()))))
+    _, wrong = asyncio.run(Files(media, Cache(None)).hashed(["in/a"]))
+    assert list(wrong) == ["in/a"]

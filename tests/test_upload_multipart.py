@@ -310,7 +310,7 @@ def test_a_file_that_changes_while_it_is_sent_becomes_no_asset(studio: Studio, s
             return await files._as_form("assets/a", "film.mp4", seen, BODY)
         return await files.create("assets/a", {"file": "film.mp4"}, BODY)
 
-    with pytest.raises(MediaError, match="changed while it was being sent, which was stopped"):
+    with pytest.raises(MediaError, match=r"film.mp4: changed (while it was being sent|since it was planned)"):
         studio.run(go, parallelism=1)
 
     assert studio.emulator.store.db.execute("SELECT count(*) FROM objects WHERE status = 'ready'").fetchone() == (0,)
@@ -369,3 +369,58 @@ def test_a_session_that_cannot_be_read_is_unclear(studio: Studio, broken: Any) -
 
     with pytest.raises(ApiError):
         studio.send()
+
+
+@pytest.mark.parametrize("size", [2 * CHUNK, len(FILM)], ids=["form", "chunks"])
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_an_edit_that_leaves_no_trace_is_found_by_hashing_what_is_sent(
+    studio: Studio, size: int, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(studio.directory / "film.mp4", FILM[:size])
+    asyncio.run(Files(studio.directory).still("film.mp4", None))
+    monkeypatch.setattr("reconciler.upload.Hashed.is_still", lambda *_: True)
+    content = hashlib.sha256(FILM[:size]).hexdigest()
+
+    async def go(files: AssetFiles) -> Made:
+        def edit(address: str, done: int, total: int) -> None:
+            if done:
+                path.write_bytes(FILM[: size - 1] + b"!")
+
+        files.sending.begin(studio.kept, edit if when == "while" else lambda *_: None)
+        return await files.create("assets/a", {"file": "film.mp4", "content": content}, BODY)
+
+    if when == "before":
+        path.write_bytes(FILM[: size - 1] + b"!")
+    monkeypatch.setattr("reconciler.upload.Bandwidth.piece_bytes", 100)
+    with pytest.raises(MediaError, match="changed"):
+        studio.run(go)
+    assert studio.assets() == (size == len(FILM))  # begun, and never whole
+    assert studio.count(REPORTS) == 0
+
+    made = studio.send(content=hashlib.sha256(path.read_bytes()).hexdigest())  # what was remembered is not believed
+    assert studio.object(made)["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_an_interrupted_upload_goes_on_only_with_the_bytes_that_it_began_with(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(address: str, done: int, total: int) -> None:
+        if done >= 4 * CHUNK:
+            raise NotUploaded("enough")
+
+    async def part(files: AssetFiles) -> Made:
+        files.sending.begin(studio.kept, stop)
+        return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+
+    with pytest.raises(NotUploaded):
+        studio.run(part, parallelism=1)
+    monkeypatch.setattr("reconciler.upload.Hashed.is_still", lambda *_: True)
+    (studio.directory / "film.mp4").write_bytes(b"!" + FILM[1:])
+    before = studio.count(PUTS)
+
+    with pytest.raises(MediaError, match="changed since it was planned; nothing more of it was sent"):
+        studio.send(content=hashlib.sha256(FILM).hexdigest())
+
+    assert studio.count(PUTS) == before
+    made = studio.send()
+    assert studio.object(made)["sha256"] == hashlib.sha256(b"!" + FILM[1:]).hexdigest()

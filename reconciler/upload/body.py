@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from reconciler.errors import MediaError
 from reconciler.upload.bandwidth import Bandwidth
-from reconciler.upload.hashes import Hashed
+from reconciler.upload.hashes import Files, Hashed
 from reconciler.upload.types import media_type
 
 __all__ = ["Form", "Slice"]
@@ -20,31 +20,36 @@ __all__ = ["Form", "Slice"]
 class Slice:
     """Part of a file, from byte `start` on. Can be iterated again, when it has to be sent again.
 
-    Memory is one piece. Raises MediaError instead of the last bytes when the file is no longer what was hashed.
+    Memory is one piece. What is read is hashed once more: raises MediaError instead of the last bytes when they are not
+    those of `sha256` (the whole file's, unless it is given), or when the file is seen to have changed before that.
     """
 
     def __init__(
         self,
-        path: Path,
+        files: Files,
+        name: str,
         seen: Hashed,
         *,
         start: int = 0,
         length: int | None = None,
+        sha256: str | None = None,
         bandwidth: Bandwidth,
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self.path, self.seen, self.start = path, seen, start
+        self.files, self.name, self.seen, self.start = files, name, seen, start
         self.length = seen.size_bytes - start if length is None else length
+        self._sha256 = sha256 or seen.sha256
         self._bandwidth, self._on_bytes = bandwidth, on_bytes
         self._sent = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.forget()
+        digest = hashlib.sha256()
         file = await asyncio.to_thread(self._open)
         try:
             while self._sent < self.length:
                 count = min(self._bandwidth.piece_bytes, self.length - self._sent)
-                piece = await asyncio.to_thread(self._read, file, count)
+                piece = await asyncio.to_thread(self._read, file, count, digest)
                 await self._bandwidth.take(len(piece))
                 yield piece
                 self._sent += len(piece)
@@ -60,20 +65,23 @@ class Slice:
 
     def _open(self) -> BinaryIO:
         try:
-            file: BinaryIO = self.path.open("rb", buffering=0)
+            file = self.files.open(self.name)
             file.seek(self.start)
-        except OSError as error:
-            raise MediaError(f"{self.path}: cannot be read ({error.strerror})") from error
+        except (OSError, MediaError) as error:
+            raise MediaError(f"{self.name}: {error}") from error
         return file
 
-    def _read(self, file: BinaryIO, count: int) -> bytes:
+    def _read(self, file: BinaryIO, count: int, digest: Any) -> bytes:
         try:
             piece = file.read(count)
             same = self.seen.is_still(os.fstat(file.fileno()))
         except OSError as error:
-            raise MediaError(f"{self.path}: cannot be read ({error.strerror})") from error
-        if not piece or not same:
-            raise MediaError(f"{self.path}: changed while it was being sent, which was stopped; plan again")
+            raise MediaError(f"{self.name}: cannot be read ({error.strerror})") from error
+        digest.update(piece)
+        last = self._sent + len(piece) == self.length
+        if not piece or not same or (last and digest.hexdigest() != self._sha256):
+            self.files.distrust(self.name)
+            raise MediaError(f"{self.name}: changed while it was being sent, which was stopped; plan again")
         return piece
 
 

@@ -57,6 +57,10 @@ class Cache:
         """Remember these."""
         self._keep("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", [(p, *mark) for p, mark in marks.items()])
 
+    def drop_hashes(self, paths: Sequence[str]) -> None:
+        """These were wrong."""
+        self._keep("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
+
     def probes(self, contents: Sequence[str]) -> dict[str, str]:
         """sha256 → what was found in such a file."""
         rows: list[Any] = self._rows("SELECT sha256, found FROM probes WHERE sha256 IN", contents)

@@ -10,16 +10,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from reconciler.errors import MediaError
+from reconciler.inside import Outside, open_inside
 from reconciler.upload.cache import Cache, cache_path
 from reconciler.upload.mistaken import mistaken
+
+if TYPE_CHECKING:
+    from io import RawIOBase
 
 __all__ = ["Files", "Hashed"]
 
@@ -81,6 +85,57 @@ class Files:
             raise MediaError(f"{name}: changed since it was planned; nothing of it was sent, plan again")
         return found[name]
 
+    def open(self, name: str) -> BinaryIO:
+        """The file, by its descriptor, below the directory and nowhere else. Raises MediaError."""
+        try:
+            return open_inside(self.root, name)
+        except Outside as error:
+            raise MediaError(str(error)) from error
+
+    async def parts(self, name: str, seen: Hashed, part_bytes: int) -> list[str]:
+        """The sha256 of each part of the file, of one reading that proves the whole to be what was hashed: each part
+        can then be held against it while it is sent. Raises MediaError when it is not."""
+        try:
+            whole, parts = await asyncio.to_thread(self._parts, name, part_bytes)
+        except MediaError as error:
+            raise MediaError(f"{name}: {error}") from error
+        except asyncio.CancelledError:
+            self._given_up = True
+            raise
+        if whole != seen.sha256:
+            self.distrust(name)
+            raise MediaError(f"{name}: changed since it was planned; nothing more of it was sent, plan again")
+        return parts
+
+    def _parts(self, name: str, part_bytes: int) -> tuple[str, list[str]]:
+        whole, part, parts, left = hashlib.sha256(), hashlib.sha256(), list[str](), part_bytes
+        with self.open(name) as file:
+            for piece in self._pieces(file):
+                whole.update(piece)
+                while piece:
+                    part.update(piece[:left])
+                    piece, left = piece[left:], left - len(piece[:left])
+                    if not left:
+                        parts.append(part.hexdigest())
+                        part, left = hashlib.sha256(), part_bytes
+        return whole.hexdigest(), [*parts, part.hexdigest()] if left < part_bytes else parts
+
+    def _pieces(self, file: BinaryIO) -> Iterator[memoryview]:
+        """The file, read into one block of memory again and again."""
+        view = memoryview(bytearray(BLOCK_BYTES))
+        try:
+            while count := cast("RawIOBase", file).readinto(view):
+                if self._given_up:
+                    raise MediaError("was not read to its end")
+                yield view[:count]
+        except OSError as error:
+            raise MediaError(_why(error)) from error
+
+    def distrust(self, name: str) -> None:
+        """What is remembered of the file is wrong, whatever its times say: it is read anew."""
+        self._known.pop(name, None)
+        self.cache.drop_hashes([self._path(name)])
+
     def _hashed(self, names: Sequence[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
         wrong: dict[str, str] = {}
         seen: dict[str, os.stat_result] = {}
@@ -133,21 +188,16 @@ class Files:
 
     def _hash(self, name: str) -> Hashed:
         """Read the file whole. Raises MediaError when it is no file, not what it should be, or changes meanwhile."""
-        digest, block = hashlib.sha256(), bytearray(BLOCK_BYTES)
-        view = memoryview(block)
-        with (self.root / name).open("rb", buffering=0) as file:
+        digest, first = hashlib.sha256(), True
+        with self.open(name) as file:
             before = os.fstat(file.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise MediaError("is no regular file")
-            first = True
-            while count := file.readinto(block):
-                if first and (wrong := mistaken(name, bytes(view[: min(count, HEAD_BYTES)]), before.st_size)):
+            for piece in self._pieces(file):
+                if first and (wrong := mistaken(name, bytes(piece[:HEAD_BYTES]), before.st_size)):
                     raise MediaError(wrong)
                 first = False
-                digest.update(view[:count])
-                if self._given_up:
-                    raise MediaError("was not read to its end")
-            made = Hashed(digest.hexdigest(), before.st_size, before.st_mtime_ns, before.st_ctime_ns, before.st_ino)
+                digest.update(piece)
+            times = (before.st_mtime_ns, before.st_ctime_ns)
+            made = Hashed(digest.hexdigest(), before.st_size, *times, before.st_ino)
             if not made.is_still(os.fstat(file.fileno())):
                 raise MediaError("is being written to; run again when it is whole")
         return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.errors import ApiError, MediaError, NotFound, NotUploaded, Rejected
@@ -101,13 +101,13 @@ class Multipart:
         remote: Remote,
         upload: Upload,
         seen: Hashed,
-        path: Path,
+        name: str,
         *,
         sending: Sending,
         keep: Callable[[Upload], Awaitable[None]],
         urls: Mapping[int, str] | None = None,
     ) -> None:
-        self.remote, self.upload, self.seen, self.path = remote, upload, seen, path
+        self.remote, self.upload, self.seen, self.name = remote, upload, seen, name
         self._sending, self._keep = sending, keep
         self._urls = _Urls(remote, sending.clock, upload)
         self._urls.add(urls or {})
@@ -115,6 +115,7 @@ class Multipart:
         self._unreported = sorted(upload.proofs)  # what of them was reported is not known here; repeats are ignored
         self._reporting = asyncio.Lock()
         self._completed = 0
+        self._parts: Sequence[str] = ()
         self._failed = False
         self._done_bytes = sum(map(self._size, upload.proofs))
 
@@ -122,6 +123,8 @@ class Multipart:
         """Send what is missing, report it all. Raises SessionLost, MediaError when the file changed, or NotUploaded:
         then what arrived is kept, and the next run goes on."""
         self._tell(0)
+        # Chunks that an earlier run sent were held against the same hash: so all of them are of one version.
+        self._parts = await self._sending.files.parts(self.name, self.seen, self.upload.chunk_size)
         todo = iter(sorted(self._missing))
         workers = min(self._sending.parallelism, len(self._missing))
         try:
@@ -150,10 +153,12 @@ class Multipart:
         """Send one chunk and keep its proof. Each try has a URL of its own: they can be used once."""
         start = (index - 1) * self.upload.chunk_size
         piece = Slice(
-            self.path,
+            self._sending.files,
+            self.name,
             self.seen,
             start=start,
             length=self._size(index),
+            sha256=self._parts[index - 1],
             bandwidth=self._sending.bandwidth,
             on_bytes=self._tell,
         )
@@ -208,7 +213,9 @@ class Multipart:
 
     def _left_off(self, why: str) -> str:
         done, total = len(self.upload.proofs), self.upload.total_chunks
-        return f"{self.path.name}: {why}. {done} of {total} chunks are there and kept; run again to go on"
+        return (
+            f"{PurePosixPath(self.name).name}: {why}. {done} of {total} chunks are there and kept; run again to go on"
+        )
 
 
 async def _all(jobs: Iterator[Awaitable[None]]) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ApiError, NotFound, Unclear
@@ -53,17 +54,18 @@ class AssetFiles:
         return await self._as_form(address, fields["file"], seen, body)
 
     async def _as_form(self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]) -> Made:
-        path, done = self.sending.files.root / file, 0
+        name, done = PurePosixPath(file).name, 0
 
         def tell(more: int) -> None:
             nonlocal done
             done += more
             self.sending.on_bytes(address, done, seen.size_bytes)
 
-        fields = {"method": "direct", "filename": path.name, **body}
+        fields = {"method": "direct", "filename": name, **body}
         if "user_metadata" in fields:
             fields["user_metadata"] = json.dumps(fields["user_metadata"])
-        form = Form(fields, path.name, Slice(path, seen, bandwidth=self.sending.bandwidth, on_bytes=tell))
+        content = Slice(self.sending.files, file, seen, bandwidth=self.sending.bandwidth, on_bytes=tell)
+        form = Form(fields, name, content)
         async with self.sending.slots:
             answer = await self.http.request("POST", "/assets", content=form, headers=form.headers)
             return made_of(self.http, ID_FORM, "POST /assets", answer)
@@ -100,7 +102,7 @@ class AssetFiles:
         self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]
     ) -> tuple[Upload, dict[int, str]]:
         """A new session, kept before a byte is sent. Unclear when its answer is lost: the caller looks for it."""
-        name = self.sending.files.root.joinpath(file).name
+        name = PurePosixPath(file).name
         asked = {"filename": name, **body, "type": kind_of_file(file), "total_size": seen.size_bytes}
         answer = await self.http.request("POST", PATH, json=asked)
         with answer_to(f"POST {PATH}", Unclear):
@@ -127,9 +129,8 @@ class AssetFiles:
         return upload, urls
 
     async def _send(self, upload: Upload, file: str, seen: Hashed, urls: Mapping[int, str]) -> None:
-        path = self.sending.files.root / file
         ledger = self.sending.ledger
-        await Multipart(self, upload, seen, path, sending=self.sending, keep=ledger.keep, urls=urls).go()
+        await Multipart(self, upload, seen, file, sending=self.sending, keep=ledger.keep, urls=urls).go()
 
     async def _give_up(self, upload: Upload) -> None:
         """Nobody can complete it any more: delete its asset, forget it."""
