@@ -346,7 +346,7 @@ TABLES: list[tuple[str, dict[str, str | bytes], list[str]]] = [
                                        ' did you mean "roster.csv"?']),
     ("../r.csv", {}, ['stack.yaml:3:41: entity_collections/p: "../r.csv" leads out of the directory of the stack;'
                       " move the file into it"]),
-    ("r.csv", {"r.csv": b"key\n\xff"}, ["r.csv: is not UTF-8; save the file as UTF-8"]),
+    ("r.csv", {"r.csv": b"key\n\xff"}, ["r.csv:2:1: is not UTF-8; save the file as UTF-8"]),
     ("r.csv", {"r.csv": 'key,name\nx,"a'}, ["r.csv:2:1: not CSV: unexpected end of data"]),
     ("r.csv", {"r.csv": "key,key\n"}, ["r.csv:1:1: each column needs a name of its own in the first line"]),
     (

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from json import JSONDecodeError
 from typing import Any, Final
 
 from reconciler.load.complaints import dotted
 from reconciler.load.entries import Entries, Entry
+from reconciler.load.json_files import json_in
 from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.schemas import Budget, TooMuch, compiled, unknown, without_values
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.tables import from_json
 from reconciler.load.wording import a, cut, holds_secret, one_of, shown
 from reconciler.model import Resource, Secret, parent_of
 
@@ -123,14 +122,8 @@ class Contracts:
         except Outside as error:
             self._problems.add(place, f'{WORD}: "{cut(written)}" {error}')
             return None
-        try:
-            return source, from_json((source.data or b"").decode())
-        except JSONDecodeError as error:
-            where = Place(source, line=error.lineno, column=error.colno)
-            self._problems.add(where, f"not JSON: {error.msg}", address="")
-        except (ValueError, RecursionError) as error:
-            self._problems.add(Place(source, line=1, column=1), f"not JSON: {error}", address="")
-        return None
+        read, schema = json_in(source, self._problems)
+        return (source, schema) if read else None
 
 
 def _why(error: Exception) -> str:

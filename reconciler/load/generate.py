@@ -23,17 +23,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from json import JSONDecodeError
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from reconciler.load.documents import parsed
 from reconciler.load.entries import NAME, Entry, Origin
+from reconciler.load.json_files import json_in
 from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import Shape
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.tables import Columns, Converter, Row, columns_of, from_json, table_of
+from reconciler.load.tables import Columns, Converter, Row, columns_of, table_of
 from reconciler.load.wording import a, cut, holds_secret
 
 __all__ = ["Generator"]
@@ -183,18 +183,12 @@ class Generator:
         if not source.name.endswith(".json"):
             value: Mapping[str, Any] = parsed(source, self._problems, what="a mapping of metadata").value
             return value
-        problem = Place(source, line=1, column=1)
-        try:
-            value = from_json((source.data or b"").decode())
-        except JSONDecodeError as error:
-            place = Place(source, line=error.lineno, column=error.colno)
-            self._problems.add(place, f"not JSON: {error.msg}", address="")
-        except (ValueError, RecursionError) as error:
-            self._problems.add(problem, f"not JSON: {error}", address="")
-        else:
-            if isinstance(value, dict):
-                return value
-            self._problems.add(problem, f"expected a mapping of metadata, got {a(value)}", address="")
+        read, value = json_in(source, self._problems)
+        if isinstance(value, dict):
+            return value
+        if read:
+            place = Place(source, line=1, column=1)
+            self._problems.add(place, f"expected a mapping of metadata, got {a(value)}", address="")
         return {}
 
     def _metadata_by_path(

@@ -17,6 +17,7 @@ from yaml import events
 
 from reconciler.load.marks import LOADER, Marks, Path
 from reconciler.load.scalars import STARTS, WORDS, Surprise, plain
+from reconciler.load.texts import NotText, text_of
 from reconciler.load.wording import a, cut
 
 __all__ = ["Doc", "Fault", "Slot", "read"]
@@ -72,19 +73,11 @@ def read(data: bytes) -> Doc:
 
 def _text(data: bytes, doc: Doc) -> str | None:
     """The bytes as text, or a fault."""
-    fault = None
-    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        fault = Fault(1, 1, (), "begins with a byte order mark; save the file as UTF-8 without one")
-    else:
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            line_start = data.rfind(b"\n", 0, error.start) + 1
-            column = len(data[line_start : error.start].decode()) + 1
-            fault = Fault(data.count(b"\n", 0, error.start) + 1, column, (), "is not UTF-8; save the file as UTF-8")
-    doc.faults.append(fault)
-    doc.whole = False
-    return None
+    try:
+        return text_of(data)
+    except NotText as error:
+        _stop(doc, Fault(error.line, error.column, (), str(error)))
+        return None
 
 
 def _read(text: str, doc: Doc) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["STARTS", "WORDS", "Surprise", "from_text", "plain"]
+__all__ = ["STARTS", "WORDS", "Surprise", "from_text", "loses_digits", "number", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,10 @@ _FLOAT = re.compile(
     r"[-+]?(?:(?:\.[0-9]+|(?:0|[1-9][0-9]*)\.[0-9]*)(?:[eE][-+]?[0-9]+)?|(?:0|[1-9][0-9]*)[eE][-+][0-9]+)"
 )
 """What writers of JSON print is among it: `1e-05`. A bare `12e7` is more often the end of a commit's hash."""
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_PADDED = re.compile(r".*\.[0-9]+0(?:[eE].*)?")
+_MOST_EXACT = 2**53 - 1
+_ALWAYS_EXACT = 15
+"""So many digits survive in every double."""
 _DATE = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
 _TIME = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]*)?[ \t]*(Z|[-+][0-9]{1,2}(:?[0-9]{2})?)?"
 
@@ -83,7 +86,7 @@ _SURPRISING: Final[tuple[tuple[re.Pattern[str], Callable[[str], str]], ...]] = (
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), _base_60),
     (re.compile(r"[-+]?0b[01_]*[01]"), _in_base(2)),
     (re.compile(r"[-+]?0x[0-9a-fA-F_]*[0-9a-fA-F]"), _in_base(16)),
-    (re.compile(r"[-+]?0[0-7_]*[0-7]"), _in_base(8)),
+    (re.compile(r"[-+]?0o?[0-7_]*[0-7]"), _in_base(8)),
     (re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?"), _without_marks),
 )
 """What readers of one YAML version or the other take for no string, and we for no value; first fit counts."""
@@ -100,16 +103,19 @@ def plain(text: str) -> Any:
     return number(text) if text[0] in STARTS else text
 
 
-def number(text: str) -> Any:
-    """What a scalar that begins like a number is: a number, a `Surprise`, or the text itself."""
+def number(text: str, *, padded: bool = False) -> Any:
+    """What a scalar that begins like a number is: a number, a `Surprise`, or the text itself.
+
+    A number that is not what is written any more when it is written out again is a surprise: a version, an id. With
+    `padded`, zeros at the end of a fraction are no such difference.
+    """
     if len(text) > _MOST_DIGITS:
         return Surprise(f"{text[:20]}…", "too long to begin like a number")
     if _INT.fullmatch(text):
-        return int(text)
+        whole = int(text)
+        return whole if abs(whole) <= _MOST_EXACT else Surprise(text, "an integer that loses digits on its way")
     if _FLOAT.fullmatch(text):
-        return _finite(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
+        return _exact(text, padded=padded)
     for pattern, reading in _SURPRISING:
         if pattern.fullmatch(text):
             return Surprise(text, f"{reading(text)} to some YAML readers")
@@ -118,9 +124,24 @@ def number(text: str) -> Any:
     return text
 
 
-def _finite(text: str) -> Any:
+def _exact(text: str, *, padded: bool) -> Any:
     value = float(text)
-    return value if abs(value) != float("inf") else Surprise(text, "too big for a number")
+    if abs(value) == float("inf"):
+        return Surprise(text, "too big for a number")
+    if _PADDED.fullmatch(text) and not padded:
+        return Surprise(text, f"the number {value!r} to every YAML reader", f"{value!r}, or ")
+    if loses_digits(text, value):
+        return Surprise(text, f"the number {value!r} to every YAML reader", f"{value!r}, or ")
+    return value
+
+
+def loses_digits(text: str, value: float) -> bool:
+    """Whether a decimal is another number than what is written."""
+    if len(text) <= _ALWAYS_EXACT and "e" not in text.lower():
+        return False
+    from decimal import Decimal
+
+    return abs(value) != float("inf") and Decimal(text) != Decimal(repr(value))
 
 
 def from_text(text: str) -> Any:

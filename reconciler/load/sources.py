@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from fnmatch import translate
@@ -43,7 +44,7 @@ class Source:
                 data = self._again() if self.data is None else self.data
             except (OSError, Outside):
                 data = b""
-            self._marks = Marks(data.decode(errors="replace"))
+            self._marks = Marks(data.removeprefix(BOM_UTF8).decode(errors="replace"))
         return self._marks
 
     def let_go(self) -> None:

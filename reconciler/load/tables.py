@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reconciler.load.json_files import from_json, text_in
 from reconciler.load.problems import Place, Problems
-from reconciler.load.reader import MOST_DEPTH
-from reconciler.load.scalars import from_text
+from reconciler.load.scalars import from_text, number
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.wording import a, cut, is_text, one_of
+from reconciler.load.wording import a, cut, one_of
 
-__all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "from_json", "table_of"]
+__all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "table_of"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
-TOO_DEEP: Final = f"is nested deeper than {MOST_DEPTH} levels"
 TYPES: Final = ("text", "integer", "number", "boolean", "list")
 
 
@@ -115,14 +114,13 @@ def table_of(columns: Columns, root: Root, place: Place, problems: Problems) -> 
     except Outside as error:
         problems.add(place, f'"{cut(columns.file)}" {error}')
         return None
-    try:
-        text = (source.data or b"").decode("utf-8-sig")
-    except UnicodeDecodeError:
-        problems.add(Place(source), "is not UTF-8; save the file as UTF-8", address="")
+    text = text_in(source, problems)
+    if text is None:
         return None
     table = Table(source, {}, [])
     read = _read_json_lines if columns.file.endswith(".jsonl") else _read_separated
-    read(text, table, problems)
+    if not read(text, table, problems):
+        return None
     wanted = [columns.key, *(column.name for column in (columns.fields or {}).values())]
     for name in dict.fromkeys(wanted):
         if name not in table.columns:
@@ -130,16 +128,18 @@ def table_of(columns: Columns, root: Root, place: Place, problems: Problems) -> 
     return table if columns.key in table.columns else None
 
 
-def _read_json_lines(text: str, table: Table, problems: Problems) -> None:
-    for number, line in enumerate(text.split("\n"), start=1):
+def _read_json_lines(text: str, table: Table, problems: Problems) -> bool:
+    for line_number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        place = Place(table.source, line=number, column=1)
+        place = Place(table.source, line=line_number, column=1)
         try:
             value = from_json(line)
         except json.JSONDecodeError as error:
-            problems.add(Place(table.source, line=number, column=error.colno), f"not JSON: {error.msg}", address="")
-        except (ValueError, RecursionError) as error:
+            problems.add(
+                Place(table.source, line=line_number, column=error.colno), f"not JSON: {error.msg}", address=""
+            )
+        except ValueError as error:
             problems.add(place, f"not JSON: {error}", address="")
         else:
             if isinstance(value, dict):
@@ -147,42 +147,11 @@ def _read_json_lines(text: str, table: Table, problems: Problems) -> None:
                 table.rows.append(Row(place, {key: item for key, item in value.items() if item is not None}))
             else:
                 problems.add(place, f"expected an object on each line, got {a(value)}", address="")
+    return True
 
 
-def from_json(text: str) -> Any:
-    """The value of a JSON text, if it is the same for every reader; raises ValueError."""
-    try:
-        value = json.loads(text, object_pairs_hook=_object_once, parse_constant=_no_number)
-    except RecursionError:
-        raise ValueError(TOO_DEEP) from None
-    if text.count("[") + text.count("{") > MOST_DEPTH and _depth(value) > MOST_DEPTH:
-        raise ValueError(TOO_DEEP)
-    if "\\ud" in text.lower() and not is_text(json.dumps(value, ensure_ascii=False)):
-        raise ValueError("half of a character")
-    return value
-
-
-def _depth(value: Any) -> int:
-    """Levels of lists and mappings, counted without going down into them one by one."""
-    levels, inner = 0, [value]
-    while inner := [item for item in inner if isinstance(item, (list, dict))]:
-        levels += 1
-        inner = [item for outer in inner for item in (outer.values() if isinstance(outer, dict) else outer)]
-    return levels
-
-
-def _object_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key is there twice")
-    return value
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
-
-
-def _read_separated(text: str, table: Table, problems: Problems) -> None:
+def _read_separated(text: str, table: Table, problems: Problems) -> bool:
+    """Fill the table; gives whether its columns have names."""
     delimiter = "\t" if table.source.name.endswith(".tsv") else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
@@ -194,9 +163,9 @@ def _read_separated(text: str, table: Table, problems: Problems) -> None:
             if not header:
                 header = cells
                 table.columns.update(dict.fromkeys(cells, place))
-                if len(table.columns) != len(cells) or "" in cells:
-                    problems.add(place, "each column needs a name of its own in the first line", address="")
-                    return
+                if what := _wrong_header(cells, delimiter):
+                    problems.add(place, what, address="")
+                    return False
             elif len(cells) not in (0, len(header)):
                 what = f"has {len(cells)} cells, and the first line names {len(header)} columns"
                 problems.add(place, what, address="")
@@ -204,6 +173,23 @@ def _read_separated(text: str, table: Table, problems: Problems) -> None:
                 table.rows.append(Row(place, {name: cell for name, cell in zip(header, cells, strict=True) if cell}))
     except csv.Error as error:
         problems.add(Place(table.source, line=line, column=1), f"not CSV: {error}", address="")
+    return True
+
+
+def _wrong_header(cells: list[str], delimiter: str) -> str:
+    """What is wrong with a first line, or ""."""
+    for other, name, ending in ((";", "`;`", ".csv"), ("\t", "tabs", ".tsv"), (",", "`,`", ".csv")):
+        if len(cells) == 1 and other != delimiter and other in cells[0]:
+            parted = "`,`" if delimiter == "," else "tabs"
+            hint = (
+                f"{parted}, or name it {ending}"
+                if (ending == ".tsv") == (delimiter == ",") and other != ";"
+                else parted
+            )
+            return f"its cells are parted by {name}; part them by {hint}"
+    if len(set(cells)) != len(cells) or "" in cells:
+        return "each column needs a name of its own in the first line"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +228,11 @@ class Converter:
             return value
         if sort == "list":
             return [item for item in (part.strip() for part in value.split(";")) if item]
-        typed = from_text(value.strip().lower() if sort == "boolean" else value.strip())
+        typed = from_text(value.strip().lower()) if sort == "boolean" else number(value.strip(), padded=True)
         fits, words = _FITS[sort]
         if type(typed) not in fits:
             self.problems.add(row.place, f'{field}: expected {words}, got "{cut(value)}"', address=address)
+            return value
         return typed
 
 
