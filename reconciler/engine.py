@@ -209,7 +209,10 @@ class Session:
         known = await self.state.aside(partial(self.state.identify, account=self.account, id=id))
         run_id = await self.state.aside(partial(self.state.start_run, command))
         stack = replace(survey.stack, id=known.id)
-        result = "failed"
+        result, on_wait = "failed", self.provider.http.on_wait
+        self.provider.http.on_wait = lambda seconds, why: on_event(
+            Event("pause", "", message=why, total=round(seconds))
+        )
         try:
             kinds = {kind.__name__: kind for kind in self.provider.kinds}
             moves = readdressed(survey.plan, survey.claims, kinds, survey.difference.refreshed)
@@ -242,6 +245,7 @@ class Session:
             self.state.wait_at_most(0)  # nobody waits for a database that hangs any more
             raise
         finally:
+            self.provider.http.on_wait = on_wait
             with suppress(StateError):  # how a run ended is for people; all that it did is recorded
                 await self.state.aside(partial(self.state.end_run, run_id, result))
 

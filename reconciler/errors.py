@@ -200,7 +200,17 @@ class RateLimited(ApiError):
     `resumes` is set when that is too long to be waited for (a day's budget is spent): when it may go on, in UTC.
     """
 
-    resumes: datetime | None = None
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        code: str = "",
+        retry_after_s: float | None = None,
+        resumes: datetime | None = None,
+    ) -> None:
+        self.resumes = resumes
+        super().__init__(message, status=status, code=code, retry_after_s=retry_after_s)
 
 
 class Unreachable(ApiError):

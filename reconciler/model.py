@@ -371,9 +371,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to an address; `kind` is start, done, failed, skipped, waiting or upload.
+    """Something that happened to an address; `kind` is start, done, failed, skipped, waiting, upload or pause.
 
     waiting: `done` of the `total` objects that were waited for are ready. upload: `done` of `total` bytes were sent.
+    pause: nothing goes on for `total` seconds, because the API asks for it; `message` says why.
     """
 
     kind: str

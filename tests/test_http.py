@@ -6,6 +6,7 @@ import asyncio
 import random
 import traceback
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -519,14 +520,87 @@ def test_retry_after_is_waited_for(header: str, date: str | None, waited_s: floa
     assert waited_s <= clock.slept_s <= waited_s + 0.5
 
 
-def test_a_limit_that_opens_in_an_hour_is_not_waited_for() -> None:
-    clock = NoTime()
+DAY = {  # as the live service was seen to answer
+    "retry-after": "11382",
+    "date": "Sat, 21 Nov 2026 04:00:00 GMT",
+    "x-ratelimit-limit": "100",
+    "x-ratelimit-remaining": "0",
+    "x-ratelimit-reset": str(1_795_233_600 + 11382),
+    "x-ratelimit-used": "100",
+}
 
-    raised, sent = ask(json(429, None, **{"retry-after": "3600"}), clock=clock)
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("left_out", ["", "retry-after", "x-ratelimit-reset"])
+def test_a_limit_that_opens_in_hours_is_not_waited_for_and_says_when(method: str, left_out: str) -> None:
+    clock = NoTime()
+    headers = {name: value for name, value in DAY.items() if name != left_out}
+
+    raised, sent = ask(json(429, {"code": "too_many_requests", "message": "x"}, **headers), clock=clock, method=method)
 
     assert type(raised) is RateLimited
-    assert str(raised).endswith("429; it takes no requests for 120 s or more: run again later")
-    assert (sent, clock.slept_s, raised.retry_after_s) == (1, 0.0, 120.0)
+    assert str(raised) == (
+        f"{method} /things: 429 too_many_requests: x; it takes no such requests before 2026-11-21 07:09:42 UTC: "
+        "run again then"
+    )
+    assert raised.resumes == datetime(2026, 11, 21, 7, 9, 42, tzinfo=UTC)
+    assert (sent, clock.slept_s, raised.retry_after_s) == (1, 0.0, None)
+
+
+def test_what_a_spent_limit_would_refuse_is_not_sent_and_all_else_is() -> None:
+    clock = NoTime()
+    seen: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.path}")
+        return json(429, None, **DAY) if len(seen) == 1 else OK
+
+    async def go() -> list[Any]:
+        transport = httpx.MockTransport(handle)
+        async with Http("https://a.example", headers={}, transport=transport, clock=clock) as client:
+            calls = [
+                ("POST", "/indexes/6a/x"),
+                ("POST", "/indexes/7b/x"),
+                ("GET", "/indexes/6a/x"),
+                ("POST", "/assets"),
+            ]
+            first = [(await asyncio.gather(client.request(*call), return_exceptions=True))[0] for call in calls]
+            await clock.sleep(11382)
+            return [*first, await client.request("POST", "/indexes/7b/x")]
+
+    first, second, *others = asyncio.run(go())
+    assert (type(first), str(second)) == (RateLimited, str(first))
+    assert second is not first
+    assert others == [{"ok": True}] * 3
+    assert seen == ["POST /indexes/6a/x", "GET /indexes/6a/x", "POST /assets", "POST /indexes/7b/x"]
+
+
+def test_a_wait_that_a_server_asks_for_is_told_once_however_many_wait() -> None:
+    told: list[tuple[float, str]] = []
+
+    async def go(refusal: httpx.Response, count: int) -> None:
+        given = [refusal]
+        transport = httpx.MockTransport(lambda _: given.pop() if given else OK)
+        async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as client:
+            client.on_wait = lambda seconds, why: told.append((seconds, why))
+            await asyncio.gather(*(client.request("GET", "/things") for _ in range(count)))
+
+    asyncio.run(go(json(429, None, **{"retry-after": "40"}), 30))
+    assert told == [(40.0, "rate limited")]
+
+    asyncio.run(go(json(503, None, **{"retry-after": "20"}), 1))
+    assert told[1:] == [(20.0, "the API asks for a pause")]
+
+    asyncio.run(go(json(429, None, **{"retry-after": "2"}), 30))
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "9" * 400, "\xff", "Sat, 99 Nov 99999 04:00:30 GMT"])
+def test_a_wait_that_is_none_is_no_traceback(value: str) -> None:
+    names = (b"retry-after", b"x-ratelimit-reset")
+    odd = httpx.Response(429, headers=[(name, value.encode("latin-1")) for name in names])
+
+    assert isinstance(ask(odd, method="POST")[0], RateLimited)
 
 
 def together(*answers: httpx.Response, count: int, clock: NoTime, connections: int = 12) -> tuple[Http, list[float]]:

@@ -68,6 +68,7 @@ def test_a_log_gets_a_line_in_thirty_seconds_about_bytes() -> None:
         clock.time_s = float(second)
         show(upload(10 * second))
     show(Event("done", "assets/a", Verb.CREATE))
+    show(Event("pause", "", message="rate limited", total=40))
     show(Event("failed", "assets/b", Verb.CREATE, "no"))
 
     assert said == [
@@ -75,6 +76,7 @@ def test_a_log_gets_a_line_in_thirty_seconds_about_bytes() -> None:
         "[ 20 %] 600 B of 3.0 kB sent, 10 B/s, 4 min 00 s left, 1 files under way",
         "[ 30 %] 900 B of 3.0 kB sent, 10 B/s, 3 min 30 s left, 1 files under way",
         "[1/2] create assets/a",
+        "rate limited, going on in 40 s",
         "failed: assets/b: no",
     ]
 
@@ -100,13 +102,14 @@ def test_each_event_is_one_line_that_fits_the_schema() -> None:
     events.happened(upload(1000))
     events.happened(Event("done", "assets/a", Verb.CREATE))
     events.happened(Event("waiting", "", done=1, total=2))
+    events.happened(Event("pause", "", message="rate limited", total=40))
     events.happened(Event("skipped", "assets/b", "", "waits for assets/a"))
     events.heartbeat()
     events.ended(Report("r", (Outcome("assets/a", Action.CREATE, "done"),)))
 
     found = parsed(written)
     assert [line["type"] for line in found] == [
-        "began", "start", "upload", "done", "waiting", "skipped", "heartbeat", "ended"
+        "began", "start", "upload", "done", "waiting", "pause", "skipped", "heartbeat", "ended"
     ]  # fmt: skip
     assert found[0]["time"] == "2026-01-01T00:00:00.000Z"
     assert found[-1]["report"]["outcomes"][0]["address"] == "assets/a"

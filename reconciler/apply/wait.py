@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.apply.run import Run
-from reconciler.errors import ApiError, BecameFailed, NotReady, Unauthorised
+from reconciler.errors import ApiError, BecameFailed, NotReady, RateLimited, Unauthorised
 from reconciler.model import Event, Live, Status
 
 __all__ = ["Waiting"]
@@ -75,7 +75,7 @@ class Waiting:
             return len(ids)
         except ApiError as error:
             lives = {}
-            if error.status and error.status < 500 and error.status != 429:
+            if error.status and error.status < 500 and (error.status != 429 or _is_over(error)):
                 self._fail_all(name, parent_id, ids, error)
                 return len(ids)
         return sum([self._settle(name, parent_id, id, lives.get(id)) for id in ids])
@@ -103,6 +103,11 @@ class Waiting:
                 NotReady(f"{name} {id} is not ready after {waited_s:.0f} s; run again to go on waiting")
             )
         return wait.future.done()
+
+
+def _is_over(error: ApiError) -> bool:
+    """Whether a limit is used up for longer than anybody waits."""
+    return isinstance(error, RateLimited) and error.resumes is not None
 
 
 class _Wait:

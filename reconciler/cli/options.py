@@ -201,6 +201,7 @@ async def open_session(
     hint = f"check the key in {chosen.key_variables[0]}"
     poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if transport else 1.0
     async with Http(base_url, headers=chosen.headers(key), transport=transport, clock=clock, key_hint=hint) as http:
+        http.on_wait = _told_of_a_wait
         yield Session(
             stack=stack,
             provider=chosen(http, root=stack.root),
@@ -218,6 +219,13 @@ async def open_session(
             resolve=partial(expand, environment=_environment(options.allow_env)),
             account=account_of(f"emulator:{options.emulator}" if transport else base_url, key),
         )
+
+
+def _told_of_a_wait(seconds: float, why: str) -> None:
+    from reconciler.model import Event
+    from reconciler.reports.progress import paused
+
+    click.echo(paused(Event("pause", "", message=why, total=round(seconds))), err=True)
 
 
 def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import ApiError, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
-from reconciler.http.answers import Veil, broken_off, decoded, left_s, refused, secrets_in
+from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in
 from reconciler.http.body import Answer, TooMuch, taken_in
 from reconciler.http.call import Call, parts_of
 from reconciler.http.environment import ByEnvironment, proxy_secrets
@@ -74,6 +75,9 @@ class Http:
     """Awaited right before each request that may change something is sent, repetitions and other hosts included; what
     it raises is raised by the request, of which then nothing was sent."""
 
+    on_wait: Callable[[float, str], None] | None = None
+    """Called with seconds and reason when requests will wait so long because the server asks for it."""
+
     def __init__(
         self,
         base_url: str,
@@ -94,7 +98,7 @@ class Http:
         self._keys = tuple(headers.values())
         self._veil = Veil((*headers.values(), *secrets_in(base_url), *proxy_secrets()))
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
-        self._pace = Pace(clock)
+        self._pace = Pace(clock, self._tell)
         self._slots = asyncio.Semaphore(connections)
         self._transport, self._timeout_s, self._connections = transport, timeout_s, connections
         self._answer_s = answer_s
@@ -207,11 +211,18 @@ class Http:
 
     async def _pause(self, attempt: int, wait_s: float | None) -> None:
         longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+        self._pace.tell(wait_s or 0.0, "the API asks for a pause")
         await self._clock.sleep(max(wait_s or 0.0, self._chance.uniform(0, longest)))
+
+    def _tell(self, seconds: float, why: str) -> None:
+        if on_wait := (self._asked_by or self).on_wait:
+            on_wait(seconds, why)
 
     async def _once(self, call: Call) -> Any:
         """One try. A failure is a value here: an error raised inside the handler of httpx's would hold on to that one,
         and so to the request with the key."""
+        if (spent := self._pace.spent(call.what)) is not None:
+            return _Failed(spent())
         async with self._slots:
             turn = await self._pace.turn(call.what)
             if self._transport is not None and (before := self._before(call)):
@@ -288,13 +299,23 @@ class Http:
     def _refused(self, call: Call, answer: Answer, turn: int) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
         error = refused(call.what, call.host, answer, veil, self._hints, again=call.again)
-        asked_s = error.retry_after_s
-        if asked_s is not None:
-            error.retry_after_s = min(asked_s, LONGEST_RETRY_AFTER_S)
-        if isinstance(error, RateLimited):
-            self._pace.slower(turn, error.retry_after_s)
-        again = call.again and error.status in WORTH_REPEATING and (asked_s or 0.0) <= LONGEST_RETRY_AFTER_S
-        return _Failed(error, again=again, wait_s=asked_s)
+        asked_s = error.retry_after_s or 0.0
+        too_long = asked_s > LONGEST_RETRY_AFTER_S
+        if too_long:
+            error = self._much_later(call, error, answer, asked_s)
+        elif isinstance(error, RateLimited):
+            self._pace.slower(turn, asked_s)
+        return _Failed(error, again=call.again and error.status in WORTH_REPEATING and not too_long, wait_s=asked_s)
+
+    def _much_later(self, call: Call, error: ApiError, answer: Answer, asked_s: float) -> ApiError:
+        """The error of an answer that asks for a wait that nobody waits for: when to come back."""
+        when = moment_in(answer, asked_s)
+        text = f"{error}; it takes no such requests before {when:%Y-%m-%d %H:%M:%S} UTC: run again then"
+        if not isinstance(error, RateLimited):
+            return type(error)(text, status=error.status, code=error.code)
+        spent = partial(RateLimited, text, status=error.status, code=error.code, resumes=when)
+        self._pace.spend(call.what, asked_s, spent)
+        return spent()
 
     def _count(self, call: Call, by: int) -> None:
         self.sent += by
@@ -305,8 +326,6 @@ class Http:
 
 def _told(error: ApiError, attempts: int) -> ApiError:
     """The error with what to know about the tries."""
-    told = f" (tried {attempts} times)" if attempts > 1 else ""
-    if (error.retry_after_s or 0.0) >= LONGEST_RETRY_AFTER_S:
-        told += f"; it takes no requests for {LONGEST_RETRY_AFTER_S:g} s or more: run again later"
-    error.args = (f"{error}{told}",)
+    if attempts > 1:
+        error.args = (f"{error} (tried {attempts} times)",)
     return error

@@ -9,9 +9,9 @@ refusal is `Unclear`.
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -31,9 +31,10 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.http.body import Answer, parsed
+from reconciler.http.pace import family
 from reconciler.redact import Redactor, Secret
 
-__all__ = ["Veil", "broken_off", "decoded", "family", "left_s", "refused", "retry_after_s", "secrets_in"]
+__all__ = ["Veil", "broken_off", "decoded", "left_s", "moment_in", "refused", "retry_after_s", "secrets_in"]
 
 GONE_CODES = frozenset({"resource_not_exist", "resource_not_exists"})
 FAMILY_CODE, UNREADABLE_CODE = "endpoint_not_exists", "read_not_allowed"
@@ -171,17 +172,13 @@ def _kind(status: int, code: str, *, from_api: bool, again: bool) -> type[ApiErr
 def _todo(what: str, kind: type[ApiError], code: str) -> str:
     """What an error means that does not say it itself, and what to do."""
     if kind is FamilyForbidden:
-        return f"this key may not use {family(what)}, which says nothing of what is there: use a key that may"
+        path = family(what).partition(" ")[2]
+        return f"this key may not use {path}, which says nothing of what is there: use a key that may"
     if kind is Unreachable:
         return "the proxy wants other credentials: check the variable that names it"
     if kind is Forbidden and code == UNREADABLE_CODE:
         return "it is another account's, or gone: is the key of the account that it was made in?"
     return ""
-
-
-def family(what: str) -> str:
-    """The endpoints that a request belongs to: its path, whatever ids stand in it."""
-    return re.sub(r"/[^/]*\d[^/]*", "/*", what.partition(" ")[2])
 
 
 def _redirect(answer: Answer, veil: Veil) -> str:
@@ -236,8 +233,11 @@ def _words(message: Any) -> str:
 
 
 def retry_after_s(answer: Answer) -> float | None:
-    """`Retry-After` in seconds from now: it comes as a number or as a date, which is read by the server's clock."""
+    """`Retry-After` in seconds from now: it comes as a number or as a date, which is read by the server's clock. A 429
+    may say it by when its limit opens again only."""
     value = answer.headers.get("retry-after", "")
+    if not value and answer.status == 429:
+        return left_s(answer)
     if (seconds := _seconds(value)) is not None:
         return seconds
     then = _epoch_s(value)
@@ -259,6 +259,11 @@ def left_s(answer: Answer) -> float | None:
         return None
     reset = _seconds(answer.headers.get("x-ratelimit-reset", ""))
     return None if reset is None else max(reset - _server_s(answer), 0.0)
+
+
+def moment_in(answer: Answer, seconds: float) -> datetime:
+    """The point in time so many seconds after an answer, by the server's clock."""
+    return datetime.fromtimestamp(round(_server_s(answer) + seconds), UTC)
 
 
 def _server_s(answer: Answer) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "Events", "telling"]
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 HEARTBEAT_S = 10.0
 UPLOAD_EVERY_S = 1.0
 """How often each file is told of, besides its beginning and its end."""
@@ -59,6 +59,8 @@ class Events:
             self._upload(event)
         elif event.kind == "waiting":
             self._tell("waiting", ready=event.done, waiting=event.total)
+        elif event.kind == "pause":
+            self._tell("pause", seconds=event.total, message=event.message)
         else:
             self._under_way += (event.kind == "start") - (event.kind in ("done", "failed") and self._under_way > 0)
             self._steps_done += event.kind == "done"

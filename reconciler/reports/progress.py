@@ -15,7 +15,7 @@ from reconciler.model import Event
 from reconciler.redact import plain
 from reconciler.reports.traffic import Traffic, amount, duration
 
-__all__ = ["lines", "progress"]
+__all__ = ["lines", "paused", "progress"]
 
 LINE_EVERY_S = 30.0
 """How often a log that nobody watches is told about uploads."""
@@ -49,6 +49,8 @@ def lines(
             write(f"[{done}/{steps}] {event.verb} {plain(event.address)}")
         elif event.kind in ("failed", "skipped"):
             write(f"{event.kind}: {plain(event.address)}: {plain(event.message)}")
+        elif event.kind == "pause":
+            write(paused(event))
         elif event.kind == "upload":
             traffic.see(event.address, event.done, event.total)
             if now() - last_s >= LINE_EVERY_S:
@@ -56,6 +58,11 @@ def lines(
                 write(_line(traffic))
 
     return show
+
+
+def paused(event: Event) -> str:
+    """That nothing goes on for a while, and why."""
+    return f"{event.message}, going on in {duration(event.total)}"
 
 
 def _line(traffic: Traffic) -> str:
@@ -106,6 +113,8 @@ class _Bars:
             self.work.update(self.steps, description=f"{event.verb} {plain(event.address)}")
         elif event.kind == "waiting" and event.total:
             self.work.update(self.steps, description=f"waiting until {event.total} are ready")
+        elif event.kind == "pause":
+            self.console.print(paused(event), highlight=False, markup=False)
         elif event.kind == "upload":
             self._upload(event)
         elif event.kind == "done":

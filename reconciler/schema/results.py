@@ -165,6 +165,7 @@ def event_schema() -> dict[str, Any]:
         "failed": {"address": text, "message": text},
         "skipped": {"address": text, "message": text},
         "waiting": {"ready": count, "waiting": count},
+        "pause": {"seconds": count, "message": text},
         "upload": {"address": text, "bytes_done": count, "bytes_total": count, "bytes_per_s": count},
         "heartbeat": {"steps_done": count, "steps": count, "bytes_done": count, "bytes_total": count},
         "ended": {"report": {"type": "object", "description": "As in report.json."}},
