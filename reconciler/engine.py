@@ -56,11 +56,13 @@ from reconciler.model import (
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt, said_of
 from reconciler.plan import make_plan
+from reconciler.plan.facts import leaving, used
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Identity, Put, State, Write
 from reconciler.upload import Files, Sending
+from reconciler.uses import uses
 
 T = TypeVar("T")
 
@@ -151,6 +153,9 @@ class Session:
         notes = [*begun.notes, *notes, *self._warning(), *self.said, *said_of(stack, claims, belongs)]
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot, self.subset)
+        if inspect and (going := leaving(plan)):
+            plan = used(plan, claims, (await uses(self.provider, going, snapshot)).users)
+            snapshot = replace(snapshot, requests=self.provider.http.sent)
         fingerprints = _fingerprints(plan, snapshot, self.provider.kinds)
         notes += plan.diagnostics
         if inspect:

@@ -19,7 +19,7 @@ from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, parent_of
 from reconciler.rest import Page, Rest
 
-__all__ = ["Wanted", "fetch", "listing", "read_whole"]
+__all__ = ["Wanted", "children", "fetch", "listing", "read_whole", "together"]
 
 T = TypeVar("T")
 
@@ -49,12 +49,12 @@ async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
     kinds = _needed_kinds(provider, wanted)
     roots = [kind for kind in kinds if kind.parent is None]
     found: dict[str, dict[str, Live]] = {}
-    for kind, objects in zip(roots, await _together(listing(provider, kind, None) for kind in roots), strict=True):
+    for kind, objects in zip(roots, await together(listing(provider, kind, None) for kind in roots), strict=True):
         found[kind.__name__] = objects
     parents: dict[str, frozenset[str]] = {}
     for kind in (kind for kind in kinds if kind.parent is not None):
         ids = _parents_to_list(kind, wanted, found)
-        lists = await _together(_children(provider, kind, id) for id in ids)
+        lists = await together(children(provider, kind, id) for id in ids)
         there = {id: objects for id, objects in zip(ids, lists, strict=True) if objects is not None}
         for id in set(ids) - there.keys():  # the list of parents lagged behind a delete
             assert kind.parent is not None
@@ -69,7 +69,7 @@ async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
 async def read_whole(provider: Rest, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:
     """The snapshot with these objects read one by one, for what lists leave out of them."""
     kinds = {kind.__name__: kind for kind in provider.kinds}
-    whole = await _together(provider.get(kinds[it.kind], it.id, it.parent_id) for it in lives)
+    whole = await together(provider.get(kinds[it.kind], it.id, it.parent_id) for it in lives)
     by_kind = {kind: dict(found) for kind, found in snapshot.by_kind.items()}
     for old, live in zip(lives, whole, strict=True):
         by_kind[old.kind].pop(old.id)
@@ -78,14 +78,18 @@ async def read_whole(provider: Rest, snapshot: Snapshot, lives: Sequence[Live]) 
     return replace(snapshot, by_kind=by_kind, requests=provider.http.sent)
 
 
-async def listing(provider: Rest, kind: type[Kind], parent_id: str | None) -> dict[str, Live]:
-    """All objects of a kind (under one parent), id → object in the server's order, proven whole."""
+async def listing(provider: Rest, kind: type[Kind], parent_id: str | None, *, path: str = "") -> dict[str, Live]:
+    """All objects of a kind (under one parent, or of the list at `path`), id → object in the server's order, proven
+    whole."""
+    query: dict[str, str] | None = {} if path else None
     trouble = ""
     for _ in range(READS):
-        first = await provider.page(kind, parent_id, 1)
+        first = await provider.page(kind, parent_id, 1, query, path)
         if trouble := _short(first):
             continue
-        rest = await _together(provider.page(kind, parent_id, number) for number in range(2, first.pages + 1))
+        rest = await together(
+            provider.page(kind, parent_id, number, query, path) for number in range(2, first.pages + 1)
+        )
         objects = {live.id: live for page in (first, *rest) for live in page.objects}
         trouble = _gap([first, *rest], objects)
         if not trouble:
@@ -97,7 +101,7 @@ async def listing(provider: Rest, kind: type[Kind], parent_id: str | None) -> di
     )
 
 
-async def _children(provider: Rest, kind: type[Kind], parent_id: str) -> dict[str, Live] | None:
+async def children(provider: Rest, kind: type[Kind], parent_id: str) -> dict[str, Live] | None:
     """What lives in a parent, proven whole; None when the parent itself is provably not there any more."""
     assert kind.parent is not None
     for attempt in range(1, READS + 1):
@@ -131,7 +135,7 @@ def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
     return ""
 
 
-async def _together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """Await all, some side by side; the first error cancels the others. How many requests leave at once is the
     transport's to bound; here is bounded what waits for it, for a list may have thousands of pages."""
     todo, results = enumerate(calls), dict[int, T]()
@@ -201,7 +205,7 @@ async def _read_details(
         if not detail:
             continue
         ids = _ids_to_read(kind, detail, wanted, found[kind.__name__])
-        lives = await _together(provider.get(kind, id, found[kind.__name__][id].parent_id) for id in ids)
+        lives = await together(provider.get(kind, id, found[kind.__name__][id].parent_id) for id in ids)
         for id, live in zip(ids, lives, strict=True):
             if live is None:
                 del found[kind.__name__][id]
@@ -248,7 +252,7 @@ async def _confirm_missing(
         and row.id not in found[row.kind]
         and (row.parent_id is None or row.parent_id in parents[row.kind])
     ]
-    lives = await _together(provider.get(by_name[row.kind], row.id, row.parent_id) for row in missing)
+    lives = await together(provider.get(by_name[row.kind], row.id, row.parent_id) for row in missing)
     for row, live in zip(missing, lives, strict=True):
         if live is not None:
             found[row.kind][row.id] = live

@@ -99,6 +99,7 @@ def refusals(
         *_adoptions(plan, stack, consent),
         *_replacements(plan, stack, consent),
         *_strangers(plan, consent),
+        *_losers(plan, consent),
         *_never_made(plan, consent),
         *_emptied(plan, stack, owned, consent),
         *_too_many(plan, limits, owned, consent),
@@ -171,6 +172,21 @@ def _strangers(plan: Plan, consent: Consent) -> Iterator[str]:
         yield (
             f"{change.address} would be {change.action.value}d with {count} {_objects(count)} in it that "
             f"{'is' if count == 1 else 'are'} not of this stack ({who}); move them away, "
+            f"or agree with --allow-foreign {change.address}"
+        )
+
+
+def _losers(plan: Plan, consent: Consent) -> Iterator[str]:
+    """What would be taken out of other objects without a word."""
+    for change in plan.changes:
+        losers = change.facts.get("losers", ())
+        if not (losers or change.facts.get("unknown_users")) or _agreed(change, consent.foreign):
+            continue
+        count = len(losers)
+        who = ", ".join(losers[:NAMED]) + (" …" if count > NAMED else "")
+        what = f"{count} {_objects(count)} would lose it: {who}" if count else "this key may not look who uses it"
+        yield (
+            f"{change.address} would be {change.action.value}d, and {what}; take it out there first, "
             f"or agree with --allow-foreign {change.address}"
         )
 

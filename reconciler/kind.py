@@ -71,9 +71,14 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """The field names other resources: their addresses in YAML's terms, their ids on the wire."""
+    """The field names other resources: their addresses in YAML's terms, their ids on the wire.
+
+    `cut` says that deleting what it names takes the reference away without a word, and where the API lists who refers
+    to an object: a path under the object's own.
+    """
 
     kind: str
+    cut: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class Field:
     identity: bool = False
     stamped: bool = False
     ref: str | None = None
+    cut: str = ""
     members: Members | None = None
     read: Read | None = None
     part: type[Part] | None = None
@@ -263,6 +269,7 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         identity=Mark.IDENTITY in plain,
         stamped=Mark.STAMPED in plain,
         ref=next((mark.kind for mark in marks if isinstance(mark, Ref)), None),
+        cut=next((mark.cut for mark in marks if isinstance(mark, Ref)), ""),
         members=members,
         read=next((mark for mark in marks if isinstance(mark, Read)), None),
         part=part,

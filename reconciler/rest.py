@@ -97,11 +97,17 @@ class Rest:
     # Reading
 
     async def page(
-        self, kind: type[Kind], parent_id: str | None, number: int, query: Mapping[str, Any] | None = None
+        self,
+        kind: type[Kind],
+        parent_id: str | None,
+        number: int,
+        query: Mapping[str, Any] | None = None,
+        path: str = "",
     ) -> Page:
-        """Page `number` (from 1) of the objects of a kind, the largest pages that the API gives."""
+        """Page `number` (from 1) of the objects of a kind, the largest pages that the API gives. `path` is where they
+        are listed, if not in their collection."""
         query = {"page": number, "page_limit": self.page_size, **(kind.query if query is None else query)}
-        path = self._collection(kind, parent_id)
+        path = path or self._collection(kind, parent_id)
         answer = await self.http.request("GET", path, query=query)
         with answer_to(f"GET {path}"):
             total, pages, limit = page_counts(answer, self.page_size)
@@ -115,7 +121,7 @@ class Rest:
 
     async def get(self, kind: type[Kind], id: str, parent_id: str | None) -> Live | None:
         """One object with all its fields; None when it is provably not there."""
-        path = self._object(kind, id, parent_id)
+        path = self.object_path(kind, id, parent_id)
         try:
             raw = await self.http.request("GET", path)
         except NotFound:
@@ -262,7 +268,7 @@ class Rest:
         marked = kind.field_with(lambda field: field.stamped)
         if marked and marked.name in fields:
             wire[marked.wire] = {**fields[marked.name], **stamp_to_wire(stamp)}
-        await self.http.request(method, path.replace("{path}", self._object(kind, id, parent_id)), json=wire)
+        await self.http.request(method, path.replace("{path}", self.object_path(kind, id, parent_id)), json=wire)
 
     async def unstamp(self, kind: type[Kind], live: Live) -> None:
         """Take our marks off an object that is no longer ours to manage, as it was just read; the rest stays."""
@@ -271,7 +277,7 @@ class Rest:
         rest = live.fields.get(marked.name) or {}
         value = dict.fromkeys(STAMP_KEYS) if marked.update is Update.MERGE else rest
         method, _, path = kind.update.partition(" ")
-        where = path.replace("{path}", self._object(kind, live.id, live.parent_id))
+        where = path.replace("{path}", self.object_path(kind, live.id, live.parent_id))
         await self.http.request(method, where, json={marked.wire: value})
 
     async def link(self, kind: type[Kind], id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
@@ -285,7 +291,7 @@ class Rest:
     async def delete(self, kind: type[Kind], id: str, parent_id: str | None) -> None:
         """Delete one object; one that is already gone is a success."""
         try:
-            await self.http.request("DELETE", self._object(kind, id, parent_id))
+            await self.http.request("DELETE", self.object_path(kind, id, parent_id))
         except NotFound:
             return
 
@@ -307,13 +313,13 @@ class Rest:
         self, method: str, kind: type[Kind], id: str, parent_id: str | None, field: Field, ids: Sequence[str]
     ) -> None:
         assert field.members is not None
-        path = self._object(kind, id, parent_id) + field.members.path
+        path = self.object_path(kind, id, parent_id) + field.members.path
         await self.http.request(method, path, json={field.wire: list(ids)}, repeatable=True)
 
     def _collection(self, kind: type[Kind], parent_id: str | None) -> str:
         return kind.path.replace("{parent}", segment(parent_id or ""))
 
-    def _object(self, kind: type[Kind], id: str, parent_id: str | None) -> str:
+    def object_path(self, kind: type[Kind], id: str, parent_id: str | None) -> str:
         return f"{self._collection(kind, parent_id)}/{segment(id)}"
 
 

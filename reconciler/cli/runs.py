@@ -49,7 +49,7 @@ FOREIGN = click.option(
     "--allow-foreign",
     metavar="ADDRESS",
     multiple=True,
-    help="Agree to this going though somebody else's objects are in it (globs).",
+    help="Agree to this going though somebody else's objects are in it, or lose it (globs).",
 )
 DELETES = click.option(
     "--allow-deletes",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.kind import Kind
-from reconciler.model import Action, Change, Snapshot
+from reconciler.model import Action, Change, Live, Plan, Snapshot
 from reconciler.ownership import Claims
 
-__all__ = ["told"]
+__all__ = ["leaving", "told", "used"]
 
 LEAVING = (Action.DELETE, Action.REPLACE)
 TAKING = (*LEAVING, Action.MOVE, Action.FORGET)
@@ -64,3 +64,43 @@ def _foreign(claims: Claims) -> dict[tuple[str, str], list[str]]:
     if not inside:
         return {}
     return {(kind, id): inside[id] for kind, id in claims.addresses if id in inside}
+
+
+def leaving(plan: Plan) -> list[tuple[str, str]]:
+    """(kind, id) of all objects that the plan deletes."""
+    return [(change.kind, change.id) for change in plan.changes if change.action in LEAVING and change.id]
+
+
+def used(plan: Plan, claims: Claims, users: Mapping[tuple[str, str], Sequence[Live] | None]) -> Plan:
+    """The plan with the facts of who would lose something without a word: `losers` are named, `unknown_users` says that
+    nobody may look. What is ours and lets go of it in the same plan loses nothing."""
+    changes = {change.address: change for change in plan.changes}
+    told = []
+    for change in plan.changes:
+        facts = dict(change.facts)
+        lives = users.get((change.kind, change.id or ""), ()) if change.action in LEAVING else ()
+        if lives is None:
+            facts["unknown_users"] = True
+        elif losers := sorted(_named(it, claims) for it in lives if not _lets_go(it, change, claims, changes)):
+            facts["losers"] = losers
+        told.append(replace(change, facts=facts))
+    return replace(plan, changes=tuple(told))
+
+
+def _lets_go(live: Live, going: Change, claims: Claims, changes: Mapping[str, Change]) -> bool:
+    """Whether the plan deletes it, or changes the field by which it refers to what goes."""
+    change = changes.get(claims.addresses.get((live.kind, live.id), ""))
+    if change is None or change.id != live.id:
+        return False
+    if change.action in LEAVING:
+        return True
+    values = (live.fields.get(delta.path) for delta in change.deltas)
+    return any(going.id in value if isinstance(value, list) else going.id == value for value in values)
+
+
+def _named(live: Live, claims: Claims) -> str:
+    """Which object, and whose."""
+    address = claims.addresses.get((live.kind, live.id))
+    whose = address or (f"of the stack {live.stamp.stack!r}" if live.stamp else "nobody's")
+    name = live.fields.get("name")
+    return f"{live.kind} {live.id}{f' {name!r}' if name else ''} ({whose})"

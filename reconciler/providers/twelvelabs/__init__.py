@@ -239,7 +239,14 @@ class Entity(
     """Not unique in its collection."""
     description: str = ""
     """Who or what it is."""
-    assets: Annotated[list[str], Ref("Asset"), Members("/assets", at_least=1), UNORDERED, MinLen(1), Wire("asset_ids")]
+    assets: Annotated[
+        list[str],
+        Ref("Asset", cut="/entities"),
+        Members("/assets", at_least=1),
+        UNORDERED,
+        MinLen(1),
+        Wire("asset_ids"),
+    ]
     """Its reference images, at least one."""
     metadata: Annotated[PlainMetadata, STAMPED] = PydanticField(default_factory=dict)
     """Your own facts about it: strings, numbers and booleans."""
