@@ -174,7 +174,7 @@ class Emulator:
             reply, body = dataclasses.replace(reply, chunks=iter(pieces)), b"".join(pieces)
         else:
             body = encoded(reply)
-        headers = {**(match.api.headers if match.api else {})}
+        headers = {**match.api.headers, "x-trace-id": f"{self.journal.total + 1:032x}"} if match.api else {}
         if body:
             headers["content-type"] = reply.media_type
         headers.update(reply.headers)

@@ -1,0 +1,88 @@
+"""What the live service was seen to answer, replayed through our client and our provider."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from reconciler.errors import ApiError, RateLimited
+from reconciler.http import Http
+from reconciler.model import Status
+from reconciler.providers.twelvelabs import Asset, Index, IndexedAsset, TwelveLabs
+from tests.running import NoTime
+
+SEEN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "cases" / "seen.yaml").read_text())
+
+
+def provider(answer: httpx.Response, clock: NoTime | None = None) -> TwelveLabs:
+    inner = httpx.MockTransport(lambda request: answer)
+    http = Http(
+        "https://api.example.com/v1.3", headers={"x-api-key": "k" * 12}, transport=inner, clock=clock or NoTime()
+    )
+    return TwelveLabs(http, root=Path())
+
+
+def replayed(name: str, clock: NoTime | None = None) -> Any:
+    """The body as our client hands it on, or the error that it becomes."""
+    case = SEEN[name]
+    method, path = case["request"].split()
+    answer = httpx.Response(case["status"], json=case["body"], headers=case.get("headers"))
+
+    async def go() -> Any:
+        async with provider(answer, clock).http as http:
+            try:
+                return await http.request(method, path.replace("{id}", "6a000000aaaaaaaaaaaaaaaa"), json={})
+            except ApiError as error:
+                return error
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_an_answer_that_was_seen_is_handed_on_or_is_an_error_that_says_it(name: str) -> None:
+    case, found = SEEN[name], replayed(name)
+
+    if case["status"] < 400:
+        assert found == case["body"]
+    else:
+        assert isinstance(found, ApiError)
+        assert (found.status, found.code) == (case["status"], case["body"]["code"])
+
+
+def test_a_day_is_not_waited_for() -> None:
+    clock = NoTime()
+
+    found = replayed("a day's budget is spent", clock)
+
+    assert isinstance(found, RateLimited)
+    assert clock.slept_s < 600
+
+
+def test_what_was_seen_of_a_video_is_read_as_an_indexed_asset() -> None:
+    """Fields that nobody knows, times of nine decimals, whole numbers where the contract has fractions."""
+    twelvelabs = provider(httpx.Response(500))
+    ready, sized = SEEN["task ready"]["body"], SEEN["video retrieved"]["body"]
+    body = {**ready, "asset_id": "6a000002cccccccccccccccc", "system_metadata": sized["system_metadata"]}
+
+    live = twelvelabs.live(IndexedAsset, body, "6a000000aaaaaaaaaaaaaaaa", detailed=True)
+
+    assert (live.id, live.status, live.fields["stream"]) == (ready["_id"], Status.READY, True)
+    assert live.facts["duration"] == 245.12
+    whole = twelvelabs.live(IndexedAsset, {**body, "system_metadata": ready["system_metadata"]}, None, detailed=True)
+    assert whole.facts["duration"] == 60
+
+
+def test_unknown_fields_and_whole_numbers_of_every_kind_are_read() -> None:
+    twelvelabs = provider(httpx.Response(500))
+    more = {"_id": "6a000001bbbbbbbbbbbbbbbb", "created_at": "2026-07-20T20:00:00.087692515Z", "new": {"a": [1, None]}}
+    asset = {**more, "status": "ready", "method": "url", "filename": "a.mp4", "duration": 60, "size": 5}
+    models = [{"model_name": "marengo3.0", "model_options": ["visual"], "finetuned": False}]
+    index = {**more, "index_name": "a", "models": models, "addons": [], "video_count": 1, "total_duration": 60}
+
+    assert twelvelabs.live(Asset, asset, None, detailed=True).facts["duration"] == 60
+    assert twelvelabs.live(Index, index, None, detailed=True).fields["name"] == "a"
