@@ -1,7 +1,9 @@
 """A plan as a file: complete in itself, without secrets, and a promise that apply keeps or refuses.
 
 The file is the plan's JSON (`reports.json`) with what it rests on beside it: where it was made and for which account,
-a digest of the stack's files, all fields and steps, and a digest of itself, so that a hand-edited plan is refused.
+the values of variables, a digest of the stack's files, all fields and steps. Its digest finds an edit by accident. Its
+seal is a digest that only who has the account's key can make: without it nothing that the file says is believed or
+opened, so a forged one can neither ask for more nor lead to another file. `show` needs no key, and cannot check it.
 Values from the environment stand in it as `{"$env": template}` and are resolved when the plan is applied.
 
 Apply plans anew, under the lock, and runs only when what it would do is what was saved: `check` says what moved. So
@@ -12,6 +14,7 @@ needed because an earlier apply of it did it is passed over: that is how an inte
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -20,10 +23,11 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.errors import Invalid, Problem, StalePlan
-from reconciler.model import Action, Change, Delta, Plan, Source, Step, Verb, mask, unmask
+from reconciler.model import Action, Change, Plan, Step, Verb, mask
+from reconciler.planshape import Wrong, as_plan, made
 from reconciler.reports.json import FORMAT_VERSION, change_json, dumps, plan_json
 
-__all__ = ["Origin", "Saved", "account_of", "check", "moved", "read", "render"]
+__all__ = ["Origin", "Saved", "account_of", "check", "moved", "read", "render", "sealing_key"]
 
 NOT_COMPARED = ("reason", "facts")
 """Keys of a change that are for people, or that change by themselves."""
@@ -40,7 +44,9 @@ class Origin:
     from_here: str = ""
     """The same, from the directory of the plan file."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    var_file: str | None = None
+    """Of `--var`."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Of the file of `--var-file`: the plan needs no other file than the stack's."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What was asked for: `destroy`, `target`, `exclude`."""
     consent: Mapping[str, Any] = field(default_factory=dict)
@@ -54,7 +60,19 @@ class Saved:
     plan: Plan
     origin: Origin
     digest: str
-    raw: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    seal: str
+    tool_version: str
+    name: str
+
+    def believed(self, key: bytes, account: str) -> None:
+        """Raises StalePlan unless it was made, as it is, by somebody with this account's key."""
+        if self.origin.account != account:
+            where = account.partition("#")[0]
+            what = f"the plan is for another account or key than the one at {where}; plan again"
+            raise StalePlan([f"{self.name}: {what}"])
+        if not hmac.compare_digest(self.seal.encode(), _seal(key, self.digest).encode()):
+            what = "it was changed after it was made, or was not made with this account's key; plan again"
+            raise StalePlan([f"{self.name}: {what}"])
 
     def stack_path(self, file: Path) -> Path:
         """Where the stack is: beside the plan as it was, else where it was from the working directory."""
@@ -68,7 +86,12 @@ def account_of(base_url: str, key: str) -> str:
     return f"{base_url}#{digest[:16]}"
 
 
-def render(plan: Plan, origin: Origin) -> str:
+def sealing_key(base_url: str, key: str) -> bytes:
+    """What seals plans for an account; the account's key cannot be found from it."""
+    return hashlib.sha256(f"reconciler seal of plans\n{base_url}\n{key}".encode(errors="surrogatepass")).digest()
+
+
+def render(plan: Plan, origin: Origin, key: bytes) -> str:
     """The text of the file."""
     document = plan_json(plan)
     document |= {
@@ -79,25 +102,46 @@ def render(plan: Plan, origin: Origin) -> str:
         "tool_version": __version__,
         "origin": asdict(origin),
     }
-    return dumps({**document, "digest": _digest(document)}) + "\n"
+    document = json.loads(dumps(document))
+    digest = _digest(document)
+    return dumps({**document, "digest": digest, "seal": _seal(key, digest)}) + "\n"
 
 
 def read(text: str, name: str) -> Saved:
-    """The plan in a file's text. Invalid when it is no plan; StalePlan when it is not ours to apply any more."""
+    """The plan in a file's text. Invalid when it is no plan; StalePlan when it is not one to apply any more."""
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_constant)
         version = str(document["format_version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise Invalid([Problem(name, 0, 0, "", "is no saved plan; make one with `reconciler plan -o FILE`")]) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _invalid(name, "is not a saved plan; make one with `reconciler plan -o FILE`") from error
     if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        raise StalePlan([f"{name}: a plan of format {version}; this version reads {FORMAT_VERSION}; plan again"])
+        raise StalePlan([f"{name}: a plan of format {cut(version)}; this version reads {FORMAT_VERSION}; plan again"])
     if "digest" not in document:
         what = "is a plan as shown by `--format json`, which cannot be applied; save one with `reconciler plan -o FILE`"
-        raise Invalid([Problem(name, 0, 0, "", what)])
-    digest = document.pop("digest")
-    if digest != _digest(document):
-        raise StalePlan([f"{name}: it was changed after it was made; plan again"])
-    return Saved(_plan(document), Origin(**document["origin"]), digest, document)
+        raise _invalid(name, what)
+    digest, seal = document.pop("digest"), document.pop("seal", None)
+    if seal is None:
+        raise StalePlan([f"{name}: it was made by an earlier version, which did not seal plans; plan again"])
+    try:
+        if digest != _digest(document):
+            raise StalePlan([f"{name}: it was changed after it was made; plan again"])
+        plan, origin = as_plan(document), made(Origin, document.get("origin"), "origin")
+        tool = made(str, document.get("tool_version"), "tool_version")
+    except (Wrong, ValueError, RecursionError) as error:
+        raise _invalid(name, f"is not a whole plan ({error}); plan again") from error
+    return Saved(plan, origin, digest, str(seal), tool, name)
+
+
+def _invalid(name: str, what: str) -> Invalid:
+    return Invalid([Problem(name, 0, 0, "", what)])
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= 20 else f"{text[:20]}…"
 
 
 def check(saved: Saved, fresh: Plan, origin: Origin, *, by_others: Collection[str] = ()) -> tuple[str, ...]:
@@ -120,7 +164,7 @@ def check(saved: Saved, fresh: Plan, origin: Origin, *, by_others: Collection[st
 
 def _elsewhere(saved: Saved, fresh: Plan, origin: Origin) -> Iterator[str]:
     """Why the plan is not for this stack, this account, this version."""
-    made = saved.raw["tool_version"]
+    made = saved.tool_version
     if made != __version__:
         yield f"the plan was made by reconciler {made}, this is {__version__}; plan again"
     if (saved.plan.stack, saved.plan.provider) != (fresh.stack, fresh.provider):
@@ -179,7 +223,11 @@ def _digest(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# To JSON and back
+def _seal(key: bytes, digest: str) -> str:
+    return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
+
+
+# To JSON; back it is `planshape.as_plan`
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -205,64 +253,3 @@ def _step(step: Step) -> dict[str, Any]:
         "parent_id": step.parent_id,
         "writes": step.writes,
     }
-
-
-def _plan(document: Mapping[str, Any]) -> Plan:
-    return Plan(
-        stack=document["stack"],
-        provider=document["provider"],
-        changes=tuple(map(_change_from, document["changes"])),
-        steps=tuple(map(_step_from, document["steps"])),
-        drift=tuple(map(_change_from, document["drift"])),
-        estimate=document["estimate"],
-        fingerprints=document["fingerprints"],
-        diagnostics=tuple(_problem_from(item) for item in document["diagnostics"]),
-        unmanaged=document["unmanaged"],
-        containers=frozenset(document["containers"]),
-        left_out=document["left_out"],
-    )
-
-
-def _change_from(item: Mapping[str, Any]) -> Change:
-    return Change(
-        address=item["address"],
-        kind=item["kind"],
-        action=Action(item["action"]),
-        reason=item["reason"],
-        deltas=tuple(map(_delta_from, item["deltas"])),
-        replace_paths=tuple(item["replace_paths"]),
-        id=item.get("id"),
-        previous_address=item.get("previous_address"),
-        fields=unmask(item.get("fields", {}), str),
-        parent_id=item.get("parent_id"),
-        facts=item.get("facts", {}),
-        protect=item.get("protect", False),
-    )
-
-
-def _delta_from(item: Mapping[str, Any]) -> Delta:
-    return Delta(
-        path=item["path"],
-        before=unmask(item["before"], str),
-        after=unmask(item["after"], str),
-        source=Source(item["source"]),
-        recorded=unmask(item.get("recorded"), str),
-    )
-
-
-def _step_from(item: Mapping[str, Any]) -> Step:
-    return Step(
-        id=item["id"],
-        verb=Verb(item["verb"]),
-        kind=item["kind"],
-        addresses=tuple(item["addresses"]),
-        needs=tuple(item["needs"]),
-        fields=unmask(item["fields"], str),
-        object_id=item["object_id"],
-        parent_id=item["parent_id"],
-        writes=item["writes"],
-    )
-
-
-def _problem_from(item: Mapping[str, Any]) -> Problem:
-    return Problem(item["file"], item["line"], item["column"], item["address"], item["summary"], item["severity"])

@@ -44,7 +44,8 @@ class Settings:
     parallelism: int = 8
     poll_interval: float | None = None
     variables: Mapping[str, str] | None = None
-    var_file: Path | None = None
+    var_file: Path | Mapping[str, Any] | None = None
+    """A file; of a saved plan what was in it."""
     allow_env: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -148,7 +149,10 @@ def parsed(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def load_stack(
-    path: Path, given: Mapping[str, str] | None = None, var_file: Path | None = None, allow_env: Sequence[str] = ()
+    path: Path,
+    given: Mapping[str, str] | None = None,
+    var_file: Path | Mapping[str, Any] | None = None,
+    allow_env: Sequence[str] = (),
 ) -> Stack:
     """The stack at a path, or every problem of it."""
     from reconciler.load import load
@@ -179,6 +183,16 @@ def open_state(stack: Stack, given: str | None, *, create: bool) -> State:
     return State.open(state_url(stack, given), stack.name, create=create)
 
 
+def account(provider_name: str, options: Settings) -> tuple[str, str]:
+    """(address, key) of the account that the options and the environment name."""
+    from reconciler.providers import provider
+
+    if options.emulator is not None:
+        return f"emulator:{options.emulator}", EMULATOR_KEY
+    chosen = provider(provider_name)
+    return _address(options, chosen), _key(chosen.key_variables)
+
+
 @asynccontextmanager
 async def open_session(
     stack: Stack, state: State, options: Settings, consent: Consent | None = None
@@ -195,8 +209,8 @@ async def open_session(
 
     chosen = provider_class(stack.provider)
     transport = _in_process(stack, options.emulator) if options.emulator is not None else None
-    base_url = IN_PROCESS if transport else _address(options, chosen)
-    key = EMULATOR_KEY if transport else _key(chosen.key_variables)
+    address, key = account(stack.provider, options)
+    base_url = IN_PROCESS if transport else address
     clock = SystemClock()
     hint = f"check the key in {chosen.key_variables[0]}"
     poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if transport else 1.0
@@ -217,7 +231,7 @@ async def open_session(
             consent=consent or Consent(),
             subset=Subset(options.target, options.exclude),
             resolve=partial(expand, environment=_environment(options.allow_env)),
-            account=account_of(f"emulator:{options.emulator}" if transport else base_url, key),
+            account=account_of(address, key),
         )
 
 

@@ -13,7 +13,8 @@ import click
 
 from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, Look, drift_as, look_for, plan_as
 from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings, targets
-from reconciler.cli.saved import agreed_before, is_plan, read_plan, settings_of, write_file, write_plan
+from reconciler.cli.outputs import write_file
+from reconciler.cli.saved import agreed_before, believed, is_plan, read_plan, settings_of, write_plan
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.uploads import STDOUT, events_to, uploading
 from reconciler.errors import Refused
@@ -43,6 +44,8 @@ def _format(choices: list[str]) -> Callable[[F], F]:
 
 
 FORMAT, PLAN_FORMAT, DRIFT_FORMAT = _format(["text", "json"]), _format(PLAN_FORMATS), _format(DRIFT_FORMATS)
+REPORTS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
+"""Ends of the names of files in which nobody looks for a plan to apply."""
 WHOLE = click.option("--whole", is_flag=True, help="Show long values uncut.")
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
 FOREIGN = click.option(
@@ -102,26 +105,29 @@ def plan(
     reconciler plan --format json       for programs
     reconciler plan -o plan.json        to be applied as it is: reconciler apply plan.json
     """
+    if out and out.suffix.lower() in REPORTS:
+        what = "-o saves the plan for `apply FILE`; for a report write standard output into a file"
+        raise click.UsageError(f"{what}: reconciler plan --format {REPORTS[out.suffix.lower()]} > {out.name}")
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     agreed = _consent(options, destroying)
 
-    async def run() -> tuple[Survey, list[str], str]:
+    async def run() -> tuple[Survey, list[str]]:
         state = open_state(stack, chosen.state, create=False)
         try:
             async with open_session(stack, state, chosen, agreed) as session:
                 survey = await session.survey(destroy=destroying)
-                return survey, session.refusals(survey), session.account
+                return survey, session.refusals(survey)
         finally:
             state.close()
 
-    survey, refused, account = asyncio.run(run())
+    survey, refused = asyncio.run(run())
     click.echo(plan_as(form, survey.plan, look_for(whole, verbose)))
     if refused:
         raise Refused(refused)
     if out:
         asked = {"destroy": destroying, "target": chosen.target, "exclude": chosen.exclude}
-        write_plan(out, survey.plan, account, stack.digest, chosen, agreed, asked)
+        write_plan(out, survey.plan, stack.digest, chosen, agreed, asked)
     return 2 if detailed_exitcode and survey.plan.changes else 0
 
 
@@ -155,6 +161,7 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
         form = "events"
     if is_plan(path):
         saved = read_plan(path)
+        believed(saved, chosen)
         chosen = settings_of(saved, path, chosen, options)
         consent = agreed_before(saved, _consent(options))
         stack = load_stack(chosen.path, chosen.variables, chosen.var_file, chosen.allow_env)

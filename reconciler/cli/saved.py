@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import Settings
+from reconciler.cli.options import Settings, account
+from reconciler.cli.outputs import write_file
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from reconciler.model import Plan
     from reconciler.planfile import Saved
 
-__all__ = ["agreed_before", "is_plan", "read_plan", "settings_of", "write_file", "write_plan"]
+__all__ = ["agreed_before", "believed", "is_plan", "read_plan", "settings_of", "write_plan"]
 
+LARGEST = 1 << 30
+"""Bytes of a plan file."""
 FIXED = ("var", "var_file", "target", "exclude")
 """Options that a saved plan has settled."""
 
@@ -30,22 +33,24 @@ def is_plan(path: Path) -> bool:
 
 
 def write_plan(
-    file: Path, plan: Plan, account: str, digest: str, chosen: Settings, consent: Consent, asked: Mapping[str, Any]
+    file: Path, plan: Plan, digest: str, chosen: Settings, consent: Consent, asked: Mapping[str, Any]
 ) -> None:
     """Save a plan with all that is needed to apply it."""
-    from reconciler.planfile import Origin, render
+    from reconciler.load.variables import values_in
+    from reconciler.planfile import Origin, account_of, render, sealing_key
 
+    address, key = account(plan.provider, chosen)
     origin = Origin(
-        account=account,
+        account=account_of(address, key),
         stack_digest=digest,
         path=chosen.path.as_posix(),
         from_here=Path(os.path.relpath(chosen.path, file.parent)).as_posix(),
         variables=dict(chosen.variables or {}),
-        var_file=chosen.var_file.as_posix() if chosen.var_file else None,
+        values=values_in(chosen.var_file) if isinstance(chosen.var_file, Path) else {},
         options=dict(asked),
         consent={name: sorted(it) if isinstance(it, frozenset) else it for name, it in asdict(consent).items()},
     )
-    write_file(file, render(plan, origin))
+    write_file(file, render(plan, origin, sealing_key(address, key)), private=True)
 
 
 def read_plan(file: Path) -> Saved:
@@ -53,10 +58,26 @@ def read_plan(file: Path) -> Saved:
     from reconciler.planfile import read
 
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ReconcilerError(f"{file}: is bigger than {LARGEST >> 20} MB, which no plan is")
+        text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ReconcilerError(f"{file}: cannot be read ({error})") from error
     return read(text, str(file))
+
+
+def believed(saved: Saved, chosen: Settings) -> None:
+    """Raises StalePlan for a plan that nobody with this account's key has made as it is: before anything that it says
+    is used."""
+    from reconciler.planfile import account_of, sealing_key
+    from reconciler.providers import names
+
+    if saved.plan.provider not in names():
+        raise ReconcilerError(f"there is no provider {saved.plan.provider!r}; known: {', '.join(names())}")
+    address, key = account(saved.plan.provider, chosen)
+    saved.believed(sealing_key(address, key), account_of(address, key))
 
 
 def settings_of(saved: Saved, file: Path, chosen: Settings, options: Mapping[str, Any]) -> Settings:
@@ -67,13 +88,12 @@ def settings_of(saved: Saved, file: Path, chosen: Settings, options: Mapping[str
     path = saved.stack_path(file)
     if not path.exists():
         raise ReconcilerError(f"{path}: the stack of the plan is not there; run where it was planned")
-    var_file = Path(saved.origin.var_file) if saved.origin.var_file else None
     asked = saved.origin.options
     return replace(
         chosen,
         path=path,
         variables=saved.origin.variables,
-        var_file=var_file,
+        var_file=saved.origin.values or None,
         target=tuple(asked.get("target", ())),
         exclude=tuple(asked.get("exclude", ())),
     )
@@ -82,18 +102,7 @@ def settings_of(saved: Saved, file: Path, chosen: Settings, options: Mapping[str
 def agreed_before(saved: Saved, now: Consent) -> Consent:
     """What was agreed to when the plan was made, and what is agreed to now."""
     both: dict[str, Any] = {}
-    for name, before in saved.origin.consent.items():
-        agreed = getattr(now, name)
-        both[name] = agreed | frozenset(before) if isinstance(agreed, frozenset) else agreed or before
+    for name, agreed in asdict(now).items():
+        before = saved.origin.consent.get(name, ())
+        both[name] = agreed | frozenset(before) if isinstance(agreed, frozenset) else agreed or bool(before)
     return replace(now, **both)
-
-
-def write_file(file: Path, text: str) -> None:
-    """Put a text into a file, whole or not at all."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ReconcilerError(f"{file}: cannot be written ({error.strerror})") from error

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
+
+from reconciler.cli.outputs import opened
+from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
@@ -69,11 +74,11 @@ async def events_to(target: str | None, plan: Plan, command: str, clock: Clock) 
             yield events
         return
     try:
-        opened = open(target, "wb", buffering=0)  # noqa: SIM115, PTH123, ASYNC230
-    except OSError as error:
-        raise click.UsageError(f"--json-events {target}: cannot be written ({error.strerror})") from error
-    sink = Sink(opened.fileno())
-    with opened:
+        file = os.fdopen(opened(Path(target)), "wb", buffering=0)
+    except ReconcilerError as error:
+        raise click.UsageError(f"--json-events {error}") from error
+    sink = Sink(file.fileno())
+    with file:
         stream = io.TextIOWrapper(io.BufferedWriter(sink), encoding="utf-8", errors="reconciler")
         async with telling(Events(_flushed(stream), plan, clock), command, clock) as events:
             yield events

@@ -51,14 +51,15 @@ def load(
     path: Path,
     *,
     variables: Mapping[str, str] | None = None,
-    var_file: Path | None = None,
+    var_file: Path | Mapping[str, Any] | None = None,
     environ: Mapping[str, str],
     allow_env: Collection[str] = (),
     display: Path | None = None,
 ) -> Stack:
     """The stack in a directory or a file; raises Invalid with all that is wrong.
 
-    `variables` are the arguments of --var, `allow_env` are those of --allow-env (globs of names in `environ` that the
+    `variables` are the arguments of --var, `var_file` is that of --var-file, or what was in it,
+    `allow_env` are those of --allow-env (globs of names in `environ` that the
     stack may read), `display` is the path as messages are to show it.
     """
     with _no_garbage():
@@ -91,7 +92,7 @@ class _Load:
         self._shapes: dict[str, Shape] = {}
         self._environment = environment
 
-    def run(self, arguments: Mapping[str, str], var_file: Path | None) -> Stack:
+    def run(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> Stack:
         """All of it, in order; each stage goes on with what the one before could make sense of."""
         values = self._fill(arguments, var_file)
         name, provider = self._head()
@@ -122,7 +123,7 @@ class _Load:
             digest=digest,
         )
 
-    def _fill(self, arguments: Mapping[str, str], var_file: Path | None) -> Mapping[str, Any]:
+    def _fill(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
         """Put variables into all files, those that are included too; gives their values."""
         documents, problems = self._documents, self._problems
         for document in documents:

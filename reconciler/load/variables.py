@@ -17,7 +17,7 @@ from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
 from reconciler.model import Secret
 
-__all__ = ["Filling", "Scope", "declared", "expand", "fill_defaults", "from_file", "given"]
+__all__ = ["Filling", "Scope", "declared", "expand", "fill_defaults", "from_file", "given", "values_in"]
 
 MOST_FILLED: Final = 64 * 1024 * 1024
 """Characters that the texts with variables of a stack may come to."""
@@ -153,8 +153,11 @@ def _typed(text: str, default: Any) -> Any:
     return from_text(text)
 
 
-def from_file(path: Path, problems: Problems) -> tuple[Source, Mapping[str, Any]]:
-    """What --var-file holds. It may be anywhere: whoever runs this names it, not the stack."""
+def from_file(path: Path | Mapping[str, Any], problems: Problems) -> tuple[Source, Mapping[str, Any]]:
+    """What --var-file holds. It may be anywhere: whoever runs this names it, not the stack.
+    A saved plan has in it what was there."""
+    if isinstance(path, Mapping):
+        return Source("the plan's variables"), path
     try:
         source = Source(str(path), "", path.read_bytes(), path.read_bytes)
     except OSError as error:
@@ -166,6 +169,11 @@ def from_file(path: Path, problems: Problems) -> tuple[Source, Mapping[str, Any]
         slot.path = ("variables", *slot.path)
     fill_defaults(document, problems)
     return source, doc.value
+
+
+def values_in(path: Path) -> dict[str, Any]:
+    """What --var-file holds, when nothing is wrong with it."""
+    return dict(from_file(path, Problems())[1])
 
 
 class Filling:

@@ -62,7 +62,7 @@ def plan_schema() -> dict[str, Any]:
             **_saved_plan(),
         },
         "dependentRequired": {
-            "digest": ["steps", "containers", "left_out", "origin", "tool_version", "unmanaged", "diagnostics"]
+            "digest": ["seal", "steps", "containers", "left_out", "origin", "tool_version", "unmanaged", "diagnostics"]
         },
         "$defs": {"change": change, "diagnostic": _diagnostic()},
     }
@@ -117,14 +117,14 @@ def _saved_plan() -> dict[str, Any]:
     }
     origin = {
         "type": "object",
-        "required": ["account", "stack_digest", "path", "from_here", "variables", "var_file", "options", "consent"],
+        "required": ["account", "stack_digest", "path", "from_here", "variables", "values", "options", "consent"],
         "properties": {
             "account": {"type": "string", "description": "Base URL and a digest of the key; no key."},
             "stack_digest": text,
             "path": {"type": "string", "description": "Of the stack, as it was given."},
             "from_here": {"type": "string", "description": "Of the stack, from the directory of this file."},
             "variables": {"type": "object", "additionalProperties": text},
-            "var_file": {"type": ["string", "null"]},
+            "values": {"type": "object", "description": "Of the file of --var-file."},
             "options": {"type": "object"},
             "consent": {"type": "object"},
         },
@@ -136,6 +136,7 @@ def _saved_plan() -> dict[str, Any]:
         "origin": origin,
         "tool_version": {"type": "string", "description": "Only this version applies it."},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "Of all the rest: do not edit."},
+        "seal": {"type": "string", "description": "Of the digest, by the account's key: who has it made the plan."},
     }
 
 
