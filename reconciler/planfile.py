@@ -70,7 +70,7 @@ class Saved:
             where = account.partition("#")[0]
             what = f"the plan is for another account or key than the one at {where}; plan again"
             raise StalePlan([f"{self.name}: {what}"])
-        if not hmac.compare_digest(self.seal.encode(), _seal(key, self.digest).encode()):
+        if not hmac.compare_digest(self.seal.encode(errors="replace"), _seal(key, self.digest).encode()):
             what = "it was changed after it was made, or was not made with this account's key; plan again"
             raise StalePlan([f"{self.name}: {what}"])
 

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from reconciler.planfile import _digest
 from reconciler.schema import schemas
 from tests.served import Place, place
 
@@ -344,3 +345,76 @@ def test_a_stack_that_was_emptied_by_mistake_is_refused(here: Place) -> None:
         assert (said.code, here.writes()) == (3, before)
         assert "the stack declares nothing" in said.err
     assert not (here.directory / "plan.json").exists()
+
+
+def resealed(file: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit a plan as somebody would who knows how digests are made, and has no key."""
+    document = json.loads(file.read_text())
+    digest = document.pop("digest")
+    seal = document.pop("seal")
+    assert digest == _digest(document)
+    edit(document)
+    file.write_text(json.dumps({**document, "digest": _digest(document), "seal": seal}))
+
+
+def to_destroy(document: dict[str, Any]) -> None:
+    document["origin"]["options"] = {"destroy": True}
+
+
+def agreeing(document: dict[str, Any]) -> None:
+    document["origin"]["consent"] |= {"deletes": True, "adopt": True, "empty": True}
+
+
+def from_elsewhere(document: dict[str, Any]) -> None:
+    document["origin"] |= {"path": "/etc/passwd", "from_here": "", "values": {"x": 1}}
+
+
+@pytest.mark.parametrize("edit", [to_destroy, agreeing, from_elsewhere])
+def test_a_forged_plan_is_refused_whatever_its_digest(here: Place, edit: Callable[[dict[str, Any]], None]) -> None:
+    here.apply("stack")
+    changed(here, "league: nba", "league: wnba")
+    here.run("plan", "stack", "-o", "plan.json")
+    resealed(here.directory / "plan.json", edit)
+    before = here.writes()
+
+    said = here.run("apply", "plan.json")
+
+    assert (said.code, here.writes()) == (6, before)
+    assert "was not made with this account's key" in said.err
+    assert "root:" not in said.err + said.out
+
+
+def test_a_plan_to_destroy_made_with_another_key_is_not_passed_off_as_the_one_that_was_read(here: Place) -> None:
+    here.apply("stack")
+    changed(here, "league: nba", "league: wnba")
+    here.run("plan", "stack", "-o", "plan.json")
+    account = json.loads((here.directory / "plan.json").read_text())["origin"]["account"]
+    here.run("plan", "stack", "--destroy", "-o", "plan.json", env={"TWELVELABS_API_KEY": "another"})
+    resealed(here.directory / "plan.json", lambda document: document["origin"].update(account=account))
+    before = here.writes()
+
+    said = here.run("apply", "plan.json")
+
+    assert (said.code, here.writes()) == (6, before)
+
+
+def test_it_needs_no_file_of_variables_and_reads_none(here: Place) -> None:
+    here.write({"vars/prod.yaml": 'season: "2031"\n', "out/.keep": ""})
+    here.run("plan", "stack", "--var-file", "vars/prod.yaml", "-o", "out/plan.json")
+    (here.directory / "vars/prod.yaml").unlink()
+
+    assert here.run("apply", "out/plan.json").code == 0
+    (final,) = (asset for asset in here.objects("/assets") if asset["filename"] == "final.mp4")
+    assert final["user_metadata"]["season"] == "2031"
+
+
+def test_a_plan_of_an_earlier_version_is_to_be_made_again(here: Place) -> None:
+    here.run("plan", "stack", "-o", "plan.json")
+    file = here.directory / "plan.json"
+    document = json.loads(file.read_text())
+    del document["seal"]
+    file.write_text(json.dumps(document))
+
+    said = here.run("apply", "plan.json")
+
+    assert (said.code, "plan again" in said.err) == (6, True)
