@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import resource
 import struct
+import wave
 import zlib
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
 from reconciler.emulator import Emulator
 from reconciler.errors import Invalid
-from reconciler.upload import media
+from reconciler.upload import Cache, Files, Probe, prober, probes
+from reconciler.upload.structure import cut_short
 from tests.running import Bench
 from tests.test_upload import opens, write
 
@@ -231,4 +237,149 @@ def test_the_picture_on_the_sleeve_of_a_song_does_not_make_it_a_film() -> None:
             video = (Stream,)
             audio = (Stream,)
 
-    assert media._probe(Container, 7.0) == media.Probe("audio", duration_s=7.0, codec="mp3")
+    assert prober.described(Container, 7.0) == {"kind": "audio", "duration_s": 7.0, "codec": "mp3"}
+
+
+def test_a_picture_whose_codec_nobody_knows_is_no_more_than_a_warning(bench: Bench) -> None:
+    bench.write({"stack.yaml": FINE.replace("poster.png", "poster.svg")})
+    write(bench.directory / "poster.svg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>")
+
+    (warning,) = bench.survey().plan.diagnostics
+
+    assert str(warning).endswith("cannot be read as media (its codec is not known here); the API may refuse it")
+
+
+def a_bomb(path: Path, samples: int) -> None:
+    """A film of few bytes that says to have so many samples."""
+    movie(path, 640, 360, 5)
+    data = bytearray(path.read_bytes())
+    for box, offset, value in ((b"stts", 8, samples), (b"stsz", 4, 4), (b"stsz", 8, samples), (b"stsc", 12, samples)):
+        struct.pack_into(">I", data, data.index(box) + 4 + offset, value)
+    write(path, bytes(data))
+
+
+def looked_into(directory: Path, *names: str) -> dict[str, Probe]:
+    files = Files(directory, Cache(None))
+
+    async def go() -> dict[str, Probe]:
+        hashed, wrong = await files.hashed(names)
+        assert not wrong
+        return await probes(files, hashed)
+
+    return asyncio.run(go())
+
+
+def test_a_bomb_takes_no_more_memory_than_it_may_and_the_next_file_is_looked_into(tmp_path: Path) -> None:
+    a_bomb(tmp_path / "bomb.mp4", 50_000_000)
+    movie(tmp_path / "good.mp4", 640, 360, 5)
+
+    found = looked_into(tmp_path, "bomb.mp4", "good.mp4")
+
+    assert found["good.mp4"] == Probe("video", 640, 360, 5.0, "mpeg4")
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1 << 20  # in kB
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the process that looks into files ended over it"),
+        ("import time; time.sleep(60)", "it takes longer than 0.3 s"),
+        ("b'x' * (2 << 30)", "it takes more than 1024 MB of memory"),
+        ("raise KeyError('x')", None),
+    ],
+    ids=["crash", "hang", "memory", "error"],
+)
+def test_what_becomes_of_the_process_over_one_file_is_said_and_the_next_is_looked_into(
+    tmp_path: Path, does: str, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library in the place of FFmpeg's does to order what a file may make the real one do."""
+    monkeypatch.setattr("reconciler.upload.media.SECONDS", 0.3)
+    write(
+        tmp_path / "lib" / "av.py",
+        f"""
+class FFmpegError(Exception): pass
+def open(file, **_):
+    if file.name == "bad.mp4": {does}
+    raise FFmpegError("fine")
+""".encode(),
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    for name in ("a.mp4", "bad.mp4", "c.mp4"):
+        write(tmp_path / name, name.encode())
+
+    found = looked_into(tmp_path, "a.mp4", "bad.mp4", "c.mp4")
+
+    assert found["a.mp4"] == found["c.mp4"] == Probe(broken="fine")
+    assert found["bad.mp4"] == (Probe(beyond=said) if said else Probe(broken="it is damaged"))
+
+
+def test_the_process_that_looks_into_files_has_none_of_our_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWELVELABS_API_KEY", "s3cr3t")
+    write(
+        tmp_path / "lib" / "av.py",
+        b"""
+import os
+class FFmpegError(Exception): pass
+def open(file, **_): raise FFmpegError(" ".join(sorted(os.environ)))
+""",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    write(tmp_path / "a.mp4", b"a")
+
+    assert "KEY" not in looked_into(tmp_path, "a.mp4")["a.mp4"].broken
+
+
+def containers(directory: Path) -> list[Path]:
+    """A whole file of each kind."""
+    for name, format_ in (("a.mp4", "mp4"), ("a.mov", "mov"), ("a.mkv", "matroska"), ("a.avi", "avi")):
+        movie(directory / name, 64, 64, 3)
+        if format_ != "mp4":
+            with av.open(str(directory / name), "w", format=format_) as out:
+                _frames(out, "mpeg4")
+    with av.open(str(directory / "f.mp4"), "w", options={"movflags": "frag_keyframe+empty_moov"}) as out:
+        _frames(out, "mpeg4")
+    with av.open(str(directory / "a.jpg"), "w", format="image2") as out:
+        _frames(out, "mjpeg", 1)
+    picture(directory / "a.png")
+    with wave.open(str(directory / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"\0\1" * 4000)
+    return sorted(path for path in directory.iterdir() if path.suffix != ".db")
+
+
+def _frames(out: Any, codec: str, count: int = 3) -> None:
+    stream = out.add_stream(codec, rate=1)
+    stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    frame = av.VideoFrame(64, 64, stream.pix_fmt)
+    for second in range(count):
+        frame.pts, frame.time_base = second, Fraction(1, 1)
+        out.mux(stream.encode(frame))
+    out.mux(stream.encode(None))
+
+
+def test_whole_files_pass_and_files_whose_end_is_missing_do_not(tmp_path: Path) -> None:
+    for path in containers(tmp_path):
+        data = path.read_bytes()
+        assert cut_short(io.BytesIO(data), len(data)) == "", path.name
+        assert cut_short(io.BytesIO(data + bytes(40)), len(data) + 40) == "", path.name
+        for length in range(len(data) - 20, 20, -max(1, len(data) // 50)):
+            missing = cut_short(io.BytesIO(data[:length]), length)
+            assert missing or path.name == "f.mp4", f"{path.name} cut to {length} of {len(data)}"
+
+
+def test_a_file_that_is_cut_short_replaces_nothing_also_without_the_extra(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.providers.twelvelabs.media.can_probe", lambda: False)
+    bench.write({"stack.yaml": FINE})
+    bench.apply()
+    data = (bench.directory / "good.mp4").read_bytes()
+    write(bench.directory / "good.mp4", data[: len(data) // 2])
+
+    with pytest.raises(Invalid, match=r"3:23: assets/good: good.mp4 is cut short \("):
+        bench.survey()
+    with opens(bench.directory) as opened, pytest.raises(Invalid):
+        bench.survey()
+    assert opened == []

@@ -9,7 +9,7 @@ from reconciler.upload.bandwidth import Bandwidth, parse_rate
 from reconciler.upload.body import Form, Slice
 from reconciler.upload.cache import Cache, cache_path
 from reconciler.upload.hashes import Files, Hashed
-from reconciler.upload.media import Probe, can_probe, probes
+from reconciler.upload.media import Probe, can_probe, cuts, probes
 from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
 from reconciler.upload.sending import Ledger, Sending
 from reconciler.upload.types import media_type
@@ -30,6 +30,7 @@ __all__ = [
     "Slice",
     "cache_path",
     "can_probe",
+    "cuts",
     "media_type",
     "parse_rate",
     "probes",

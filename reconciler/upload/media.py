@@ -1,28 +1,38 @@
-"""What a media file is, by its own header: needs the `media` extra (PyAV), which is imported only to look at a file.
+"""What a media file is, by its own header: needs the `media` extra (PyAV).
 
-A file comes from whoever can open a pull request, so only its own bytes are read: no playlist in it leads anywhere.
+Files are looked into by one process of their own (`prober.py`), which is begun for the first and asked for all others.
+When it ends over a file, or takes too long, that file cannot be looked into, and another one is begun for the next.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
+from reconciler.errors import MediaError
 from reconciler.upload.hashes import Files, Hashed
+from reconciler.upload.prober import SECONDS
+from reconciler.upload.structure import cut_short
 
-__all__ = ["Probe", "can_probe", "probes"]
+__all__ = ["Probe", "can_probe", "cuts", "probes"]
 
-VERSION = 1
+VERSION, CUT_VERSION = 2, 1
 """Of what is kept of a probe: another one is looked at anew."""
-THREADS = 4
-STILL = ("image2", "_pipe")
-"""How FFmpeg's names of formats of single pictures begin or end."""
+STARTING_S = 30.0
+"""What the process may take to begin."""
+MOST_OF_AN_ANSWER = 1 << 16
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
+"""What the process gets of ours: no key is in these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +47,59 @@ class Probe:
     codec: str = ""
     broken: str = ""
     """Why it could not be opened."""
+    beyond: str = ""
+    """The limit that stopped us from looking."""
 
 
 def can_probe() -> bool:
-    """Whether the extra is installed."""
-    return find_spec("av") is not None
+    """Whether the extra is installed, and this machine has what keeps a process in bounds."""
+    return find_spec("av") is not None and hasattr(socket, "send_fds")
 
 
 async def probes(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, Probe]:
     """name → what the file is. What was looked at in an earlier run is not opened."""
     known = await asyncio.to_thread(_known, files, wanted)
-    todo = [name for name in wanted if name not in known]
+    todo = {name: hashed for name, hashed in wanted.items() if name not in known}
     if todo:
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="probe") as pool:
-            found = await asyncio.gather(*(loop.run_in_executor(pool, probe, files.root / name) for name in todo))
-        fresh = dict(zip(todo, found, strict=True))
-        kept = {wanted[name].sha256: json.dumps([VERSION, asdict(it)]) for name, it in fresh.items()}
-        await asyncio.to_thread(files.cache.keep_probes, kept)
-        known |= fresh
+        prober = Prober()
+        try:
+            known |= await asyncio.to_thread(_looked, files, todo, prober)
+        finally:
+            prober.end()  # also when nobody waits for the thread any more: then it finds nobody to ask
     return known
+
+
+async def cuts(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, str]:
+    """name → what is missing of its end, for files that are not whole."""
+    return await asyncio.to_thread(_cuts, files, wanted)
+
+
+def _cuts(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, str]:
+    keys = {name: f"cut {CUT_VERSION} {hashed.sha256}" for name, hashed in wanted.items()}
+    found = files.cache.probes(list(keys.values()))
+    fresh: dict[str, str] = {}
+    for name, key in keys.items():
+        if key not in found:
+            with suppress(MediaError, OSError), files.open(name) as file:
+                fresh[key] = cut_short(file, wanted[name].size_bytes)
+    files.cache.keep_probes(fresh)
+    found |= fresh
+    return {name: found[key] for name, key in keys.items() if found.get(key)}
+
+
+def _looked(files: Files, todo: Mapping[str, Hashed], prober: Prober) -> dict[str, Probe]:
+    found: dict[str, Probe] = {}
+    for name, hashed in todo.items():
+        try:
+            with files.open(name) as file:
+                found[name] = prober.look(file, PurePosixPath(name).name)
+                if not hashed.is_still(os.fstat(file.fileno())):
+                    raise MediaError("changed since it was hashed")
+        except MediaError as error:
+            found[name] = Probe(beyond=str(error))
+    sure = {todo[name].sha256: it for name, it in found.items() if not it.beyond}
+    files.cache.keep_probes({sha256: json.dumps([VERSION, asdict(it)]) for sha256, it in sure.items()})
+    return found
 
 
 def _known(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, Probe]:
@@ -72,29 +115,77 @@ def _known(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, Probe]:
     return found
 
 
-def probe(path: Path) -> Probe:
-    """Open the file and look at its streams; nothing is decoded."""
-    import av
+class Prober:
+    """The process, as whoever asks it sees it."""
 
-    # Reading through a Python file, and with no protocol allowed, FFmpeg has nothing to open anything else by.
-    alone = {"protocol_whitelist": "-"}
-    try:
-        with path.open("rb") as file, av.open(file, mode="r", metadata_errors="ignore", options=alone) as container:
-            return _probe(container, container.duration / av.time_base if container.duration else None)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        return Probe(broken=str(getattr(error, "strerror", None) or error))
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: socket.socket | None = None
+        self._ended = False
+
+    def look(self, file: BinaryIO, name: str) -> Probe:
+        """What is in the file, or which limit stopped us. Raises MediaError when it was ended."""
+        fresh = self._process is None
+        asked = self._begun()
+        try:
+            asked.settimeout(SECONDS + STARTING_S * fresh)
+            socket.send_fds(asked, [json.dumps(name).encode()], [file.fileno()])
+            if not (line := next(_lines(asked), b"")):
+                self._stop()
+                return Probe(beyond="the process that looks into files ended over it")
+            return Probe(**json.loads(line))
+        except TimeoutError:
+            self._stop()
+            return Probe(beyond=f"it takes longer than {SECONDS} s")
+        except OSError:
+            self._stop()
+            return Probe(beyond="the process that looks into files ended over it")
+        except (ValueError, TypeError):
+            self._stop()
+            return Probe(broken="it is damaged")
+
+    def _begun(self) -> socket.socket:
+        if self._ended:
+            raise MediaError("was not looked into to its end")
+        if self._answers is None:
+            ours, theirs = socket.socketpair()
+            with closing(theirs):
+                paths = [path for path in sys.path if Path(path).is_absolute()]
+                self._process = subprocess.Popen(  # noqa: S603 - our own file, no shell
+                    [sys.executable, "-P", str(Path(__file__).with_name("prober.py")), str(theirs.fileno())],
+                    env={**_environment(), "PYTHONPATH": os.pathsep.join(paths)},
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            self._answers = ours
+        return self._answers
+
+    def end(self) -> None:
+        """Nobody asks any more."""
+        self._ended = True
+        self._stop()
+
+    def _stop(self) -> None:
+        process, answers = self._process, self._answers
+        self._process = self._answers = None
+        if answers is not None:
+            answers.close()
+        if process is not None:
+            process.kill()
+            process.wait()
 
 
-def _probe(container: Any, length_s: float | None) -> Probe:
-    cover = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the picture on the sleeve of a song
-    pictures = [stream for stream in container.streams.video if not int(stream.disposition) & cover]
-    if pictures:
-        context, name = pictures[0].codec_context, container.format.name
-        still = name.startswith(STILL[0]) or name.endswith(STILL[1])
-        if not context.width or not context.height:
-            return Probe(broken="its picture has no size")  # FFmpeg takes a picture's type from the file's name
-        length_s = None if still else length_s
-        return Probe("image" if still else "video", context.width, context.height, length_s, context.name)
-    if container.streams.audio:
-        return Probe("audio", duration_s=length_s, codec=container.streams.audio[0].codec_context.name)
-    return Probe(broken="it has neither picture nor sound")
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+
+
+def _lines(asked: socket.socket) -> Iterator[bytes]:
+    """Whole lines; nothing of one that is too long or not ended."""
+    data = b""
+    while len(data) < MOST_OF_AN_ANSWER and (more := asked.recv(1 << 12)):
+        data += more
+        if data.endswith(b"\n"):
+            yield data
+            data = b""

@@ -12,7 +12,7 @@ from reconciler.errors import how_to_install
 from reconciler.model import Resource, parent_of
 from reconciler.providers.twelvelabs.limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
 from reconciler.rest import Finding
-from reconciler.upload import Files, Hashed, Probe, can_probe, media_type, probes
+from reconciler.upload import Files, Hashed, Probe, can_probe, cuts, media_type, probes
 
 __all__ = ["inspect", "lengths"]
 
@@ -29,7 +29,11 @@ async def inspect(
         if resources[address].kind == "Asset" and "file" in resources[address].fields
     }
     hashed, _ = await files.hashed(new.values())
+    new = {address: file for address, file in new.items() if file in hashed}  # what is gone by now is told when sent
     found = [it for address, file in new.items() for it in _by_size(address, hashed[file].size_bytes, file, sizes)]
+    missing = await cuts(files, {file: it for file, it in hashed.items() if it.size_bytes})
+    found += [_cut(address, file, missing[file]) for address, file in new.items() if file in missing]
+    new = {address: file for address, file in new.items() if file not in missing}
     models, shown = _models(resources), _shown(resources)
     used = {address: file for address, file in new.items() if address in models or address in shown}
     if not used:
@@ -92,7 +96,14 @@ def _by_size(address: str, size: int, file: str, sizes: Mapping[str, Sizes]) -> 
         )
 
 
+def _cut(address: str, file: str, missing: str) -> Finding:
+    return Finding(address, "file", f"{file} is cut short ({missing}); copy it again, or end its recording")
+
+
 def _by_probe(address: str, probe: Probe, models: Mapping[str, str], entity: str | None) -> Iterator[Finding]:
+    if probe.beyond:
+        yield Finding(address, "file", f"cannot be looked into ({probe.beyond}); the API may refuse it", "warning")
+        return
     if probe.broken:
         text = f"cannot be read as media ({probe.broken}); the API may refuse it"
         yield Finding(address, "file", text, "warning")
