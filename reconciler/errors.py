@@ -19,6 +19,7 @@ ReconcilerError                     1
     ├── Conflict                    1
     ├── Rejected                    1   the API says that the request is wrong
     ├── RateLimited                 1   nothing was done; comes with how long to wait
+    │   └── NotYet                  1   the same, for something that the request needs is still being made ready
     ├── Unreachable                 1   nothing was sent: no such host, refused, TLS
     ├── NotUploaded                 1   part of a file did not get through; what did is kept for the next run
     └── Unclear                     1   sent, but what came back does not say whether it was done
@@ -49,6 +50,7 @@ __all__ = [
     "NotFound",
     "NotReady",
     "NotUploaded",
+    "NotYet",
     "Problem",
     "RateLimited",
     "ReconcilerError",
@@ -211,6 +213,10 @@ class RateLimited(ApiError):
     ) -> None:
         self.resumes = resumes
         super().__init__(message, status=status, code=code, retry_after_s=retry_after_s)
+
+
+class NotYet(RateLimited):
+    """Any other 4xx that time mends: what the request refers to is still being processed. Nothing was done."""
 
 
 class Unreachable(ApiError):

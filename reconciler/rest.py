@@ -63,6 +63,8 @@ class Made:
 
     id: str = ""
     refused: str = ""
+    again_s: float | None = None
+    """When what was refused only came too early: how long to wait before it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.apply.find import Finder, Present, look_for
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
-from reconciler.errors import ApiError, Conflict, MediaError, RateLimited, Rejected, Unclear
+from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, Unclear
 from reconciler.kind import Kind
 from reconciler.model import Action, Change, Intent, Live, Recorded, Stamp, Step, Verb
 from reconciler.rest import Made
@@ -123,7 +123,11 @@ class Maker:
                 raise
             else:
                 refused |= await self._made_many(todo, answers, parent_id, intents)
-                todo = []
+                early = [made for made in answers if made.again_s]
+                todo = [address for address, made in zip(todo, answers, strict=True) if made.again_s]
+                if early:
+                    last = NotYet(early[0].refused)
+                    await self.run.clock.sleep(max(made.again_s or 0.0 for made in early))
             if not todo:
                 break
         else:
@@ -139,7 +143,7 @@ class Maker:
         for address, made in zip(todo, answers, strict=True):
             if made.id:
                 writes.append(self._made(address, made.id, parent_id, intents[address].op))
-            else:
+            elif not made.again_s:
                 refused[address] = made.refused
         closes = [Close(intents[address].op) for address in refused]
         await asyncio.gather(*writes, self.run.journal.write(*closes))

@@ -39,6 +39,7 @@ from reconciler.model import Live, Resource, Secret, Stamp, Status
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES
 from reconciler.providers.twelvelabs.media import inspect, lengths
+from reconciler.providers.twelvelabs.patience import again_s, patience
 from reconciler.providers.twelvelabs.tariff import TARIFF
 from reconciler.redact import plain
 from reconciler.rest import Finding, Made, Rest
@@ -319,7 +320,8 @@ class TwelveLabs(Rest):
     ) -> Made:
         """An asset goes up from disk, as a form or in chunks, or by its URL; metadata is a string of JSON in forms."""
         if kind is not Asset:
-            return await super().create(kind, fields, parent_id, stamp, address=address)
+            with patience():
+                return await super().create(kind, fields, parent_id, stamp, address=address)
         body = self.body(kind, fields, stamp)
         if "file" in fields:
             assert self.sending is not None, "whoever creates has said how files are sent"
@@ -366,7 +368,7 @@ class TwelveLabs(Rest):
             for name in sent:
                 if name not in made and name not in refused:
                     raise Unexpected("entities", f"nothing is said of {name!r}")
-        return [Made(made.get(name, ""), plain(refused.get(name, ""))) for name in sent]
+        return [Made(made.get(name, ""), plain(why := refused.get(name, "")), again_s(why)) for name in sent]
 
     async def poll(self, kind: type[Kind], parent_id: str | None, ids: Iterable[str]) -> dict[str, Live]:
         """Assets can be asked for by id, a page of them at once."""
