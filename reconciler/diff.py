@@ -12,7 +12,20 @@ from dataclasses import field as default
 from typing import Any
 
 from reconciler.kind import Field, Kind, Update, canonical
-from reconciler.model import Action, Change, Delta, Live, Recorded, Resource, Source, Stack, Stamp, Status, parent_of
+from reconciler.model import (
+    Action,
+    Change,
+    Delta,
+    Live,
+    Recorded,
+    Resource,
+    Source,
+    Stack,
+    Stamp,
+    Status,
+    ignores,
+    parent_of,
+)
 from reconciler.ownership import (
     Claims,
     addresses_of,
@@ -180,7 +193,7 @@ class _Diff:
             elif live.detailed or not field.detail:  # what was not read is not known to differ
                 have = live.fields.get(name)
                 for delta in field_deltas(field, recorded.get(name), want, have, known=name in recorded):
-                    if not _ignored(resource.ignore, delta.path):
+                    if not ignores(resource.ignore, delta.path):
                         yield delta
 
     def _is_ignored(self, resource: Resource, field: Field) -> bool:
@@ -188,7 +201,7 @@ class _Diff:
         if not resource.ignore:
             return False
         sources = [spec.name for spec in self.kind.specs.values() if spec.source] if field.identity else []
-        return any(_ignored(resource.ignore, name) for name in (field.name, *sources))
+        return any(ignores(resource.ignore, name) for name in (field.name, *sources))
 
     def _ref_delta(self, name: str, field: Field, value: Any, live: Live, recorded: Any) -> Iterator[Delta]:
         assert field.ref is not None
@@ -342,10 +355,6 @@ def _part_deltas(field: Field, want: list[Any], have: list[Any], source: Source,
         yield Delta(field.name + path, item.t1, item.t2, source)
 
 
-def _ignored(ignore: Sequence[str], path: str) -> bool:
-    return any(path == ignored or path.startswith(ignored + ".") for ignored in ignore)
-
-
 def _leavers(claims: Claims, result: Difference) -> None:
     """What is ours and no longer declared: deleted, or let go."""
     for address, row in sorted(claims.forgotten.items()):
@@ -416,7 +425,7 @@ def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, resour
             was = sorted(claims.now(was)) if field.many else claims.now(was)
         declared = resource.fields.get(name) if resource else None
         for delta in field_deltas(field, was, have, settled(was, have), known=True):
-            if not _ignored(resource.ignore if resource else (), delta.path):
+            if not ignores(resource.ignore if resource else (), delta.path):
                 yield _sides(delta, was, declared)
 
 
@@ -452,12 +461,12 @@ def applied(kind: type[Kind], resource: Resource, row: Recorded | None, live: Li
     for name, value in resource.fields.items():
         field, was = kind.specs.get(name), before.get(name)
         usable = was is not None and (before is not (live.fields if live else None) or not (field and field.ref))
-        if _ignored(resource.ignore, name):
+        if ignores(resource.ignore, name):
             fields |= {name: was} if usable else {}
         elif isinstance(value, Mapping):
             old = was if isinstance(was, Mapping) else {}
-            sent = {key: item for key, item in value.items() if not _ignored(resource.ignore, f"{name}.{key}")}
-            kept = {key: item for key, item in old.items() if _ignored(resource.ignore, f"{name}.{key}")}
+            sent = {key: item for key, item in value.items() if not ignores(resource.ignore, f"{name}.{key}")}
+            kept = {key: item for key, item in old.items() if ignores(resource.ignore, f"{name}.{key}")}
             fields[name] = {**kept, **sent}
         else:
             fields[name] = value

@@ -9,9 +9,11 @@ and an id in `Live`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ __all__ = [
     "Upload",
     "Verb",
     "Where",
+    "ignores",
     "key_of",
     "mask",
     "parent_of",
@@ -98,6 +101,13 @@ class Resource:
     external: bool = False
     replace: bool = False
     """`replace: allow`: consent to being replaced."""
+
+
+def ignores(ignore: Iterable[str], path: str) -> bool:
+    """Whether differences at a path are left alone: `metadata` is all of a field, `metadata.video` is that key of it
+    and not `video.codec`, and `metadata.v*` all keys that fit."""
+    field = re.split(r"[.\[]", path, maxsplit=1)[0]
+    return any(said in (field, path) or ("." in said and fnmatchcase(path, said)) for said in ignore)
 
 
 Where = Callable[..., tuple[str, int, int]]

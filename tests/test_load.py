@@ -247,14 +247,33 @@ prices: {index_minute: 0.05}
 stamps: false
 assets: {new: {url: 'http://a'}}
 moved: [{from: assets/old, to: assets/new}]
-removed: [indexes/gone, indexes/gone/assets/x]
+removed: [indexes/gone, indexes/gone/assets/x, 'assets/2019-*']
+ignore: [metadata.rating]
 """)
 
     assert (stack.guards, stack.prices, stack.stamps) == ({"deletes": 3}, {"index_minute": 0.05}, False)
     assert (stack.moved, stack.removed) == (
         (("assets/old", "assets/new"),),
-        ("indexes/gone", "indexes/gone/assets/x"),
+        ("indexes/gone", "indexes/gone/assets/x", "assets/2019-*"),
     )
+    assert stack.where("removed", "indexes/gone/assets/x") == ("stack.yaml", 8, 25)
+    assert stack.where("guards", "deletes") == ("stack.yaml", 3, 19)
+
+
+def test_what_is_ignored_is_said_of_a_resource_or_of_the_whole_stack_with_globs(loaded: Loading) -> None:
+    stack = loaded("""\
+ignore: [metadata.rating, 'desc*']
+assets: {a: {url: 'http://a', ignore: ['meta*.v*', '*name', metadata.rating]}, b: {url: 'http://b'}}
+indexes: {i: {models: [{name: marengo3.0}]}}
+entity_collections: {c: {ignore: [name]}}
+""")
+
+    assert {address: resource.ignore for address, resource in stack.resources.items()} == {
+        "assets/a": ("metadata.rating", "metadata.v*", "filename"),
+        "assets/b": ("metadata.rating",),
+        "indexes/i": (),
+        "entity_collections/c": ("description", "name"),
+    }
 
 
 def test_an_alias_stands_for_its_value_without_being_shared(loaded: Loading) -> None:

@@ -36,8 +36,9 @@ def _making(stack: Stack, plan: Plan) -> list[str]:
 
 
 def problem_at(stack: Stack, address: str, text: str, *path: str, severity: str = "error") -> Problem:
-    """A problem of an address (of a field, if `path` says so), at its place in YAML if it is declared."""
-    file, line, column = stack.where(address, *path) if address in stack.resources else ("", 0, 0)
+    """A problem of an address (of a field, if `path` says so), at its place in YAML if it stands there."""
+    at = ("removed", address) if address in stack.removed else (address, *path)
+    file, line, column = stack.where(*at) if address in stack.resources or at[0] == "removed" else ("", 0, 0)
     return Problem(file, line, column, address, text, severity)
 
 

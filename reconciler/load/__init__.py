@@ -98,7 +98,9 @@ class _Load:
         name, provider = self._head()
         entries = self._entries()
         closed, root = self._documents.closed, self._documents.root
-        resources = Checker(entries, self._shapes, root, self._problems, closed=closed).resources()
+        checker = Checker(entries, self._shapes, root, self._problems, closed=closed)
+        checker.ignore(self._settings.given("ignore"))
+        resources = checker.resources()
         contracts = Contracts(root, self._problems)
         contracts.check(entries, resources, self._settings.given(CONTRACT))
         moved = self._settings.moved(entries, self._shapes, closed=closed)
@@ -178,8 +180,8 @@ def _where(entries: Entries, sources: list[Source], settings: Settings) -> Where
         if isinstance(origin, Origin):
             return origin.place(path, on_key=False).find()
         if address not in origins:
-            setting = settings.place(address)
-            return Place(setting.source, (*setting.path, *path)).find() if setting else (origin.name, 0, 0)
+            setting = settings.place(address, path)
+            return setting.find() if setting else (origin.name, 0, 0)
         return Place(origin, (*address.split("/"), *path), on_key=not path).find()
 
     return where

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from reconciler.kind import Field
 from reconciler.load.complaints import complaints
 from reconciler.load.entries import Entries, Entry
 from reconciler.load.marks import Path
-from reconciler.load.problems import Problems
+from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import OPTIONS, Shape
 from reconciler.load.sources import Outside, Root
 from reconciler.load.wording import a, cut, did_you_mean, holds_secret
@@ -36,6 +37,20 @@ class Checker:
         self._shapes = {shape.kind.__name__: shape for shape in _all(shapes)}
         self._alone: dict[tuple[Any, ...], str] = {}
         self._ids: dict[tuple[str, str], str] = {}
+        self._ignored: dict[str, tuple[str, ...]] = {}
+        """kind → what of it is ignored in the whole stack"""
+
+    def ignore(self, said: tuple[Place, Any] | None) -> None:
+        """What the stack says of all its resources."""
+        if said is None or not self._shapes:
+            return
+        place, patterns = said
+        every = {field for shape in self._shapes.values() for field in shape.names}
+        problems = list(_ignore_problems(patterns, every))
+        for path, summary in problems:
+            self._problems.add(Place(place.source, (*place.path, *path)), f"ignore: {summary}")
+        if not problems:
+            self._ignored = {name: _ignored(patterns, shape) for name, shape in self._shapes.items()}
 
     def resources(self) -> dict[str, Resource]:
         """All of them, also when some are wrong."""
@@ -59,6 +74,9 @@ class Checker:
         if shape.alone and "id" not in options:
             self._check_alone(entry, fields)
         self._check_enough(entry, fields, options)
+        if self._ignored or "ignore" in options:
+            ignore = (*self._ignored.get(shape.kind.__name__, ()), *_ignored(options.get("ignore", ()), shape))
+            options = {**options, "ignore": tuple(dict.fromkeys(ignore))}
         return Resource(entry.address, shape.kind.__name__, fields, **options)
 
     def _say(self, entry: Entry, path: Path, summary: str, *, on_key: bool = False) -> None:
@@ -74,7 +92,7 @@ class Checker:
                 for path, summary in wrong:
                     self._say(entry, (name, *path), f"{name}: {summary}")
                 if not wrong:
-                    options[name] = tuple(value) if name == "ignore" else True if name == "replace" else value
+                    options[name] = True if name == "replace" else value
             elif name in entry.shape.kind.specs and name not in entry.shape.names:
                 self._say(entry, (name,), f"{name}: is found out, not declared; take it out", on_key=True)
             elif name not in entry.shape.others:
@@ -238,12 +256,27 @@ def _option_problems(name: str, value: Any, shape: Shape) -> Iterator[tuple[Path
     elif not isinstance(value, list):
         yield (), f"expected a list of fields, got {a(value)}"
     else:
-        yield from _ignore_problems(value, shape)
+        yield from _ignore_problems(value, shape.names)
 
 
-def _ignore_problems(paths: list[Any], shape: Shape) -> Iterator[tuple[Path, str]]:
+def _ignore_problems(paths: Iterable[Any], names: Collection[str]) -> Iterator[tuple[Path, str]]:
     for index, path in enumerate(paths):
-        if not isinstance(path, str) or not all(path.split(".")):
+        first, dot, key = path.partition(".") if type(path) is str else ("", "", "")
+        if not first or (dot and not key):
             yield (index,), f"expected a field such as metadata.rating, got {a(path)}"
-        elif (first := path.partition(".")[0]) not in shape.names:
-            yield (index,), f'unknown field "{cut(first)}"{did_you_mean(first, shape.names)}'
+        elif not _meant(first, names):
+            yield (index,), f'unknown field "{cut(first)}"{did_you_mean(first, names)}'
+
+
+def _ignored(paths: Iterable[str], shape: Shape) -> tuple[str, ...]:
+    """The paths with the fields that they mean; keys are known only when they are compared."""
+    found: list[str] = []
+    for path in paths:
+        first, dot, key = path.partition(".")
+        found += [f"{name}{dot}{key}" for name in _meant(first, shape.names)]
+    return tuple(found)
+
+
+def _meant(glob: str, names: Iterable[str]) -> list[str]:
+    """The fields that a glob means, in an order of their own."""
+    return sorted(name for name in names if fnmatchcase(name, glob))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -25,11 +26,14 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "metadata_schema": ((dict, str), "a JSON Schema, or the path of one"),
     "moved": (list, "a list of {from: ADDRESS, to: ADDRESS}"),
     "removed": (list, "a list of addresses"),
+    "ignore": (list, "a list of fields such as metadata.rating"),
     "variables": (dict, "a mapping of name to `{default: …}`"),
     "include": (list, "a list of globs"),
 }
 LISTS: Final = frozenset({"moved", "removed", "variables", "include"})
 """These may stand in several files."""
+PATTERN: Final = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._*?\[\]!-]*")
+"""A name, or a glob of names."""
 MAIN_ONLY: Final = frozenset({"stack", "provider", "variables", "include"})
 """These may not stand in an included file: what is included depends on them."""
 
@@ -98,9 +102,15 @@ class Settings:
         place, value = self._single.get(key, (None, None))
         return (place, value) if place is not None and value is not None else None
 
-    def place(self, key: str) -> Place | None:
-        """Where the value of such a key stands."""
-        return self._single[key][0] if key in self._single else None
+    def place(self, key: str, path: Path) -> Place | None:
+        """Where what is at a path in the value of such a key stands; in a list, where the item stands that it names."""
+        if key in LISTS:
+            found = ((source, items.index(path[0])) for source, items in self.many[key] if path and path[0] in items)
+            return next((Place(source, (key, index)) for source, index in found), None)
+        if key not in self._single:
+            return None
+        first = self._single[key][0]
+        return Place(first.source, (*first.path, *path))
 
     def stack(self, blame: Place) -> str:
         """The stack's name; `blame` is the place to name when there is none."""
@@ -171,13 +181,13 @@ class Settings:
         return old, new
 
     def removed(self, entries: Entries, shapes: Mapping[str, Shape]) -> tuple[str, ...]:
-        """Addresses to stop managing."""
+        """Addresses and globs of what is to be managed no longer."""
         found: list[str] = []
         for source, items in self.many["removed"]:
             for index, item in enumerate(items):
                 path = ("removed", index)
-                address = self._address(source, path, item, shapes)
-                if address in entries:
+                address = self._address(source, path, item, shapes, PATTERN)
+                if address in entries or address in entries.groups:
                     self._say(source, path, f"{address} is still declared; take it out to stop managing it")
                 elif address and address in found:
                     self._say(source, path, f"{address} is there twice")
@@ -185,14 +195,18 @@ class Settings:
                     found.append(address)
         return tuple(found)
 
-    def _address(self, source: Source, path: Path, value: Any, shapes: Mapping[str, Shape]) -> str:
-        """A well-formed address, or "" and a problem."""
+    def _address(
+        self, source: Source, path: Path, value: Any, shapes: Mapping[str, Shape], name: re.Pattern[str] = NAME
+    ) -> str:
+        """A well-formed address whose names are such, or "" and a problem."""
+        if not shapes:
+            return ""  # without a provider, which was complained of, nobody knows
         if isinstance(value, str) and not isinstance(value, Secret):
             words = tuple(value.split("/"))
             if (
                 len(words) % 2 == 0
                 and address_of(tuple(words), shapes) == value
-                and all(map(NAME.fullmatch, words[1::2]))
+                and all(map(name.fullmatch, words[1::2]))
             ):
                 return value
         example = f"{next(iter(shapes))}/NAME"

@@ -19,6 +19,7 @@ from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging, belonging
 from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
 from reconciler.ownership.compare import content_of, same
+from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
 from reconciler.ownership.owners import Owners, Standing, is_of, standing, whose
 
@@ -106,7 +107,7 @@ class _Rest:
 
     def __init__(self, stack: Stack, claims: Claims, snapshot: Snapshot, owners: Owners) -> None:
         self.stack, self.claims, self.snapshot, self.owners = stack, claims, snapshot, owners
-        self.forgotten = frozenset(stack.removed)
+        self.letting_go = LettingGo(stack.removed)
 
     def sort(self, rows: Mapping[str, Recorded], deposed: Iterable[Recorded]) -> None:
         """Put each into one of the lists of the claims."""
@@ -122,6 +123,8 @@ class _Rest:
             for live in objects.values():
                 if (kind, live.id) not in self.claims.taken:
                     self._unclaimed(kind, live)
+        claims = self.claims
+        claims.problems += self.letting_go.problems(claims.orphans)
 
     def _was_taken(self, row: Recorded, live: Live) -> bool:
         """Whether an old object carries another's stamp now: not that with which it was recorded."""
@@ -139,6 +142,7 @@ class _Rest:
                 claims.put_by(row)
                 claims.leftovers.append(replace(row, parent_id=live.parent_id, deposed=True))
         elif live is None:
+            self.letting_go.has(address)
             claims.gone.append(row)
         elif (row.kind, row.id) not in claims.taken:
             self._leave(address, row, live)
@@ -152,8 +156,7 @@ class _Rest:
         claims = self.claims
         claims.taken.add((row.kind, row.id))
         claims.addresses[(row.kind, row.id)] = address
-        parts = address.split("/")
-        keep = any("/".join(parts[:end]) in self.forgotten for end in range(2, len(parts) + 1, 2))
+        keep = self.letting_go.has(address)
         (claims.forgotten if keep else claims.orphans)[address] = replace(row, parent_id=live.parent_id)
 
     def _unclaimed(self, kind: str, live: Live) -> None:

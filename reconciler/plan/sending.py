@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.kind import Kind, Update
-from reconciler.model import Action, Change, Live, Stack
+from reconciler.model import Action, Change, Live, Stack, ignores
 
 __all__ = ["batches", "changed_fields"]
 
@@ -38,9 +38,7 @@ def _kept(name: str, value: Any, live: Live, ignored: Sequence[str]) -> Any:
     if not isinstance(value, Mapping) or not ignored:
         return value
     there = live.fields.get(name) or {}
-    kept = {key for path in ignored if path.startswith(f"{name}.") and (key := path.removeprefix(f"{name}."))}
-    if name in ignored:
-        kept = set(there) | set(value)
+    kept = {key for key in (*there, *value) if ignores(ignored, f"{name}.{key}")}
     result = {key: item for key, item in value.items() if key not in kept}
     return result | {key: item for key, item in there.items() if key in kept}
 

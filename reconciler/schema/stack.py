@@ -22,7 +22,7 @@ COMMON: Mapping[str, Any] = {
     "ignore": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Field paths whose differences are left alone, such as `metadata.rating`.",
+        "description": "Fields whose differences are left alone, such as `metadata.rating`; globs too.",
     },
     "id": {"type": "string", "description": "Adopt exactly this object of the account."},
     "external": {"type": "boolean", "description": "Look it up, refer to it, never change it."},
@@ -71,7 +71,12 @@ def _frame(provider: str) -> dict[str, Any]:
             },
             "description": "New addresses of what exists.",
         },
-        "removed": {"type": "array", "items": address, "description": "Addresses to stop managing, and keep."},
+        "removed": {
+            "type": "array",
+            "items": address,
+            "description": "Addresses to stop managing, and keep; globs too.",
+        },
+        "ignore": {**COMMON["ignore"], "description": "The same for all resources: fields to leave alone."},
         "metadata_schema": _metadata_schema(),
     }
 
