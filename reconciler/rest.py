@@ -20,6 +20,7 @@ from reconciler.wire import (
     ANY_ID,
     Unexpected,
     answer_to,
+    below,
     fields_of,
     identifier,
     items,
@@ -185,7 +186,7 @@ class Rest:
 
     def status(self, raw: Mapping[str, Any], where: str = "") -> Status:
         """What the API's word means to us; an object without one is ready."""
-        if (word := raw.get("status")) is None or text(word, f"{where}.status" if where else "status") in self.ready:
+        if (word := raw.get("status")) is None or text(word, below(where, "status")) in self.ready:
             return Status.READY
         return Status.FAILED if word in self.failed else Status.PENDING
 
@@ -327,7 +328,7 @@ class Rest:
 
 def id_of(http: Http, form: re.Pattern[str], raw: Any, where: str = "") -> str:
     """As `Rest.id_of`, for what is made in more than one request."""
-    place = f"{where}._id" if where else "_id"
+    place = below(where, "_id")
     id = identifier(mapping(raw, where).get("_id"), place, form)
     if http.holds_key(id):  # a server that gives our own key back: it is not to be shown, kept or sent on
         raise Unexpected(place, "what is secret")

@@ -20,6 +20,7 @@ __all__ = [
     "MOST_NUMBER",
     "Unexpected",
     "answer_to",
+    "below",
     "fields_of",
     "flag",
     "from_wire",
@@ -64,6 +65,11 @@ def answer_to(what: str, error: type[ApiError] = ApiError) -> Iterator[None]:
 def _came(value: Any, due: str) -> str:
     came = "null" if value is None else NAMES.get(type(value), "something else")
     return f"{came} came where {due} is due"
+
+
+def below(where: str, name: str) -> str:
+    """The place of a member of what is at a place."""
+    return f"{where}.{name}" if where else name
 
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:
@@ -160,7 +166,7 @@ def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
     """The live value of one field out of the object's JSON; None when it is not there. Raises Unexpected."""
     if field.read:
         return field.read.how(raw)
-    value, place = raw.get(field.wire), f"{where}.{field.wire}" if where else field.wire
+    value, place = raw.get(field.wire), below(where, field.wire)
     if value is None:
         return None
     if field.many:

@@ -300,7 +300,7 @@ class Http:
         veil = self._veil.and_also(secrets_in(*call.veiled))
         error = refused(call.what, call.host, answer, veil, self._hints, again=call.again)
         asked_s = error.retry_after_s or 0.0
-        too_long = asked_s > LONGEST_RETRY_AFTER_S
+        too_long = asked_s > LONGEST_RETRY_AFTER_S and error.status in WORTH_REPEATING
         if too_long:
             error = self._much_later(call, error, answer, asked_s)
         elif isinstance(error, RateLimited):

@@ -44,7 +44,7 @@ from reconciler.providers.twelvelabs.tariff import TARIFF
 from reconciler.redact import plain
 from reconciler.rest import Finding, Made, Rest
 from reconciler.upload import Sending
-from reconciler.wire import Unexpected, answer_to, items, mapping, moment_text, number, text, whole
+from reconciler.wire import Unexpected, answer_to, below, items, mapping, moment_text, number, text, whole
 
 __all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset", "TwelveLabs"]
 
@@ -277,13 +277,13 @@ class TwelveLabs(Rest):
 
     def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
         system = raw.get("system_metadata")
-        system = {} if system is None else mapping(system, f"{where}.system_metadata")
+        system = {} if system is None else mapping(system, below(where, "system_metadata"))
         found = {name: raw.get(name, system.get(name)) for name in (*MEASURES, *WORDS)}
-        facts = {name: number(found[name], f"{where}.{name}") for name in MEASURES if found[name] is not None}
-        words = {name: moment_text(found[name], f"{where}.{name}") for name in WORDS if found[name] is not None}
+        facts = {name: number(found[name], below(where, name)) for name in MEASURES if found[name] is not None}
+        words = {name: moment_text(found[name], below(where, name)) for name in WORDS if found[name] is not None}
         error = raw.get("error")
         if isinstance(error, Mapping) and error.get("message") is not None:
-            words["error"] = text(error["message"], f"{where}.error.message")
+            words["error"] = text(error["message"], below(where, "error.message"))
         return facts | words
 
     def name_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> str | None:
