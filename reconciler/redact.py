@@ -23,6 +23,7 @@ __all__ = [
     "Learned",
     "Redactor",
     "Secret",
+    "as_declared",
     "digits_of",
     "escaped_json",
     "forget",
@@ -36,6 +37,7 @@ __all__ = [
     "redacted",
     "settled",
     "unmask",
+    "without_known",
 ]
 
 HIDDEN = "(not shown)"
@@ -93,6 +95,15 @@ def holds_secret(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(holds_secret, value.values()))
     return any(map(holds_secret, value)) if isinstance(value, list | tuple) else isinstance(value, Secret)
+
+
+def as_declared(live: Any, declared: Any) -> Any:
+    """A live value; as a secret where one is declared, for it is that one, or an older one."""
+    if isinstance(declared, Secret):
+        return Secret(live, declared.template) if isinstance(live, str) else hidden(live)
+    if isinstance(live, Mapping) and isinstance(declared, Mapping):
+        return {key: as_declared(item, declared.get(key)) for key, item in live.items()}
+    return hidden(live) if live is not None and holds_secret(declared) else live
 
 
 _MARK = "$env"
@@ -341,6 +352,16 @@ def passwords_in(*urls: str) -> Iterator[str]:
 def redacted(text: str) -> str:
     """One thing that is said, without what is known to be secret."""
     return _known(text) if _known else text
+
+
+def without_known(masked: Any) -> Any:
+    """What `mask` gave, to keep; what is known to be secret in it as the digits of a value that is not shown."""
+    if isinstance(masked, Mapping):
+        return {redacted(key): without_known(item) for key, item in masked.items()}
+    if isinstance(masked, list):
+        return [without_known(item) for item in masked]
+    known = isinstance(masked, str) and knows(masked)
+    return {_MARK: [HIDDEN, digits_of(masked)]} if known else masked
 
 
 def knows(text: str) -> bool:

@@ -11,6 +11,7 @@ from reconciler.kind import Kind
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging
 from reconciler.ownership.claims import Claims, row_from
+from reconciler.redact import as_declared
 
 __all__ = ["chosen_id", "known_as", "rebuilt", "said_of"]
 
@@ -53,14 +54,13 @@ def _some_of(snapshot: Snapshot, id: str) -> str:
 def rebuilt(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> list[Recorded]:
     """What would be recorded if all that is found had been applied."""
     by_name = {kind.__name__: kind for kind in kinds}
-    rows = [
-        replace(
-            row_from(by_name[live.kind], claims.moved.get(address, address), live, claims),
-            protect=stack.resources[address].protect,
-        )
-        for address, live in claims.live.items()
-        if not stack.resources[address].external and address not in claims.adopted
-    ]
+    rows = []
+    for address, live in claims.live.items():
+        resource = stack.resources[address]
+        if not resource.external and address not in claims.adopted:
+            row = row_from(by_name[live.kind], claims.moved.get(address, address), live, claims)
+            fields = as_declared(row.fields, resource.fields)
+            rows.append(replace(row, protect=resource.protect, fields=fields))
     return [*rows, *claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers, *claims.displaced]
 
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateError
-from reconciler.model import Intent, Recorded, Upload, mask
+from reconciler.model import Intent, Recorded, Upload
+from reconciler.redact import knows, mask, without_known
 from reconciler.state.tables import intents, resources, uploads
 
 __all__ = [
@@ -108,7 +109,9 @@ def _grouped(writes: Iterable[Write]) -> Iterator[tuple[type[Write], list[Any]]]
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(mask(value, keep=True), sort_keys=True, separators=(",", ":"))
+    """As it is kept: a value that came from an answer may hold what is secret, too."""
+    text = json.dumps(mask(value, keep=True), sort_keys=True, separators=(",", ":"))
+    return json.dumps(without_known(mask(value, keep=True)), sort_keys=True) if knows(text) else text
 
 
 @cache
