@@ -60,7 +60,7 @@ from reconciler.plan.facts import leaving, used
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
-from reconciler.state import Close, Drop, Identity, Put, State, Write
+from reconciler.state import Clear, Close, Drop, Identity, Put, PutUpload, State, Write
 from reconciler.upload import Files, Sending
 from reconciler.uses import uses
 
@@ -262,9 +262,10 @@ class Session:
         """
         identity = self.state.identity()
         stack = known_as(identity, await identified(self.stack, self._files))
-        wanted = Wanted(stack.resources, self.state.recorded(), stacks=(stack.name, *stack.former), everything=True)
+        was = self.state.recorded(legible=True)  # damaged rows are what a rebuild is for
+        wanted = Wanted(stack.resources, was, stacks=(stack.name, *stack.former), everything=True)
         snapshot = _as_now(stack, await fetch(self.provider, wanted))
-        self._belonging(identity, wanted.recorded, len(self.state.intents()), snapshot)
+        self._belonging(identity, wanted.recorded, len(self.state.intents(legible=True)), snapshot)
         stack = replace(stack, id=chosen_id(stack, snapshot, id))
         claims = claim(stack, self.provider.kinds, (), snapshot)
         if claims.problems:
@@ -273,10 +274,9 @@ class Session:
         # What is not made to its end is no row: the next survey sees what is to become of it.
         objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
         rows = [row for row in rows if not (row.id in objects and self.provider.is_partial(objects[row.id]))]
-        old = [Drop(row.address, row.id) for row in self.state.recorded()]
-        closed = [Close(intent.op) for intent in self.state.intents()]
+        begun = [PutUpload(upload) for upload in self.state.uploads(legible=True)]
         await self.state.aside(partial(self.state.identify, account=self.account, id=stack.id))
-        await self.state.aside(partial(self.state.commit, *old, *closed, *(Put(row) for row in rows)))
+        await self.state.aside(partial(self.state.commit, Clear(), *begun, *(Put(row) for row in rows)))
         await self.state.aside(self.state.complete)
         return rows
 

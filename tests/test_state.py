@@ -49,7 +49,15 @@ __all__ = ["postgres", "postgres_url"]
 
 ASSET = Recorded("assets/final", "Asset", "a1", {"file": "final.mp4", "metadata": {"season": 2024}})
 ENTRY = Recorded("indexes/catalog/assets/final", "IndexedAsset", "x1", {}, parent_id="i1", protect=True)
-INTENT = Intent("op1", "run1", "assets/final", "Asset", "create", "d" * 64, {"stamp": {"key": "assets/final"}})
+SOUGHT = {
+    "parent_id": None,
+    "natural": {"filename": "final.mp4"},
+    "stamp": {"stack": "sports", "key": "assets/final", "content": None},
+    "listed": True,
+    "size": 17,
+    "not": ["a0"],
+}
+INTENT = Intent("op1", "run1", "assets/final", "Asset", "create", "d" * 64, SOUGHT)
 UPLOAD = Upload(
     upload_id="u1",
     asset_id="a1",
@@ -210,7 +218,9 @@ def test_secrets_are_never_written(sqlite_url: str, tmp_path: Path) -> None:
     secret = Secret("hunter2-hunter2", "${env.TOKEN}")
     with opened(sqlite_url) as state:
         state.commit(Put(replace(ASSET, fields={"url": secret, "list": [secret]})))
-        state.commit(Open(replace(INTENT, look_for={"url": secret})), PutUpload(replace(UPLOAD, headers={"h": secret})))
+        state.commit(
+            Open(replace(INTENT, look_for={**SOUGHT, "url": secret})), PutUpload(replace(UPLOAD, headers={"h": secret}))
+        )
 
         kept = {"$env": ["${env.TOKEN}", digits_of(secret)]}
         assert state.recorded()[0].fields == {"url": kept, "list": [kept]}
@@ -313,7 +323,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 try:
     with state.lock("reconciler apply"):
-        state.commit(Open(Intent("op1", "run1", "assets/final", "Asset", "create", "d", {})))
+        state.commit(Open(Intent("op1", "run1", "assets/final", "Asset", "wait", "d", {})))
         print("held", flush=True)
         sys.stdin.readline()
 except Locked as error:

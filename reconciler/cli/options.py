@@ -245,11 +245,14 @@ def _told_of_a_wait(seconds: float, why: str) -> None:
 def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
     import sqlite3
 
+    from reconciler.state.files import refuse_links
+
     try:
         from reconciler.emulator import Emulator, transport
     except ImportError as error:
         raise ReconcilerError(f"the emulator is an extra: {how_to_install('emulator')}") from error
     path = Path(file) if file else stack.root / ".reconciler" / "emulator.db"
+    refuse_links(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return transport(Emulator(path))

@@ -43,6 +43,9 @@ def init(directory: Path, spec: str, listing: bool) -> int:
     targets = {path: directory / path.relative_to(specs / spec) for path in files}
     if there := [target for target in targets.values() if target.exists()]:
         raise ReconcilerError(f"{there[0]} is there already; choose an empty directory")
+    places = {place for path in targets.values() for place in (path, *path.parents) if place.is_relative_to(directory)}
+    if linked := sorted(place for place in (places - {directory}) | {directory / ".schemas"} if place.is_symlink()):
+        raise ReconcilerError(f"{linked[0]} is a link; choose an empty directory")
     for path, target in targets.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         _copy(path, target, directory)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import os
 import secrets
 import socket
@@ -31,10 +30,12 @@ import sqlalchemy as sa
 
 from reconciler.errors import Locked, StateError
 from reconciler.model import Intent, Recorded
-from reconciler.state.identity import Identity, change, ensure, identity_from, rename
+from reconciler.state.identity import Identity, change, ensure, rename
+from reconciler.state.rows import Damaged, identity_from, intent_from, recorded_from, upload_from
 from reconciler.state.store import Store, connect
 from reconciler.state.tables import intents, locks, resources, runs, stacks, uploads
 from reconciler.state.writes import (
+    Clear,
     Close,
     Drop,
     DropUpload,
@@ -44,17 +45,24 @@ from reconciler.state.writes import (
     Rename,
     Upload,
     Write,
-    upload_from,
     upsert,
     write,
 )
 
 T = TypeVar("T")
 
+ANEW = "which forgets all rows of this stack and makes them anew from the account"
+SAFE = dict.fromkeys(
+    (resources, intents, uploads),
+    f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
+) | {stacks: "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it"}
+"""What is safe and what to run, when a row of a table is damaged."""
+
 FRESH_S = 0.1
 """How old a proof of the lock may be when a write is sent: less than another run needs to begin."""
 
 __all__ = [
+    "Clear",
     "Close",
     "Drop",
     "DropUpload",
@@ -128,8 +136,9 @@ class State:
 
     def identity(self) -> Identity | None:
         """Who the stack is; None when nothing was ever written of it."""
-        rows = self._rows(sa.select(stacks), stacks)
-        return identity_from(rows[0]) if rows else None
+        c = stacks.c
+        query = sa.select(c.id, c.account, c.former, sa.type_coerce(c.rebuild, sa.Integer).label("rebuild"))
+        return next(iter(self._made_of(identity_from, query, stacks)), None)
 
     def identify(self, *, account: str | None = None, id: str | None = None) -> Identity:
         """Who the stack is, noting the account, and the id when the stack goes on under one that is known already."""
@@ -165,26 +174,23 @@ class State:
         with self._writing() as connection:
             rename(connection, self._stack, new)
 
-    def recorded(self) -> list[Recorded]:
-        """All that we own, by address, deposed ones included."""
+    def recorded(self, *, legible: bool = False) -> list[Recorded]:
+        """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
         c = resources.c
-        rows = self._rows(
-            sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, c.protect, c.deposed).order_by(c.address, c.id),
-            resources,
-        )
-        loads = json.loads
-        return [Recorded(a, k, i, loads(fields), p, protect, deposed) for a, k, i, fields, p, protect, deposed in rows]
+        flags = (sa.type_coerce(c.protect, sa.Integer), sa.type_coerce(c.deposed, sa.Integer))  # raw, to be checked
+        query = sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, *flags).order_by(c.address, c.id)
+        return self._made_of(recorded_from, query, resources, legible)
 
-    def intents(self) -> list[Intent]:
+    def intents(self, *, legible: bool = False) -> list[Intent]:
         """What was announced and never concluded, oldest first."""
         c = intents.c
         query = sa.select(c.op, c.run, c.address, c.kind, c.verb, c.digest, c.look_for).order_by(c.seq)
-        rows = self._rows(query, intents)
-        return [Intent(o, run, a, k, verb, digest, json.loads(found)) for o, run, a, k, verb, digest, found in rows]
+        return self._made_of(intent_from, query, intents, legible)
 
-    def uploads(self) -> list[Upload]:
+    def uploads(self, *, legible: bool = False) -> list[Upload]:
         """Multipart uploads in flight, by id."""
-        return [upload_from(row) for row in self._rows(sa.select(uploads).order_by(uploads.c.upload_id), uploads)]
+        query = sa.select(uploads).order_by(uploads.c.upload_id)
+        return self._made_of(upload_from, query, uploads, legible)
 
     def commit(self, *writes: Write) -> None:
         """Do all the writes, in order, in one transaction that is on disk when this returns; or none of them."""
@@ -309,10 +315,26 @@ class State:
         with self._using():
             return self._store.read(query.where(table.c.stack == self._stack))
 
+    def _made_of(
+        self, make: Callable[[Any], T], query: sa.Select[*tuple[Any, ...]], table: sa.Table, legible: bool = False
+    ) -> list[T]:
+        made: list[T] = []
+        for row in self._rows(query, table):
+            try:
+                made.append(make(row))
+            except Damaged as error:
+                if not legible:
+                    which = getattr(row, "address", "that says who the stack is")
+                    odd = f"table {table.name}, the row {which!r:.80}: {error}"
+                    raise StateError(f"the state at {self._store.shown} is damaged: {odd}. {SAFE[table]}") from None
+        return made
+
     def _mark(self) -> Holder | None:
         c = locks.c
         rows = self._rows(sa.select(c.who, c.host, c.pid, c.since, c.command).where(c.who != ""), locks)
-        return next((Holder(w, h, p, datetime.fromisoformat(s), command) for w, h, p, s, command in rows), None)
+        with suppress(TypeError, ValueError):  # a mark is for people: one that is damaged says nothing
+            return next((Holder(w, h, p, datetime.fromisoformat(s), command) for w, h, p, s, command in rows), None)
+        return None
 
     def _fence(self, found: Sequence[Any]) -> None:
         if [row.token for row in found] != [self._token]:

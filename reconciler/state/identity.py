@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from reconciler.errors import StateError
 from reconciler.state.tables import intents, locks, new_id, resources, runs, stacks, unseen, uploads
 
-__all__ = ["Identity", "change", "ensure", "identity_from", "rename"]
+__all__ = ["Identity", "change", "ensure", "rename"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,6 @@ class Identity:
     """Names that the stack had before it was renamed, the latest last."""
     rebuild: bool = False
     """Whether there may be more of ours than is recorded: true until a run has ended whole."""
-
-
-def identity_from(row: sa.Row[Any]) -> Identity:
-    return Identity(row.id, row.account, tuple(json.loads(row.former)), row.rebuild)
 
 
 def ensure(connection: sa.Connection, stack: str) -> None:

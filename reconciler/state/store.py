@@ -1,4 +1,4 @@
-"""The two databases: how each is opened, made durable and locked, and what its errors mean.
+"""What the two databases have in common: how a state is opened and written, and what a driver's errors mean.
 
 A store is one connection. `transaction` is durable when it ends. What a driver raises comes out as StateError,
 without the password of the URL. A store whose connection is lost stays lost: its lock went with it.
@@ -7,14 +7,11 @@ without the password of the URL. A store whose connection is lost stays lost: it
 from __future__ import annotations
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, ClassVar
 
-import filelock
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
@@ -27,13 +24,15 @@ _FORMS = "sqlite:////path/state.db or postgresql+psycopg://user@host/database"
 
 def connect(url: str, *, create: bool) -> Store:
     """The store at the URL, with the newest schema; see `State.open`."""
+    if path := _file_of(url):
+        from reconciler.state.sqlite import SQLiteStore
+
+        return SQLiteStore(path, create=create)
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise StateError(f"the address of the state is no URL; it is like {_FORMS}") from error
     match parsed.drivername:
-        case "sqlite" | "sqlite+pysqlite" if parsed.database not in (None, "", ":memory:"):
-            return SQLiteStore(parsed, create=create)
         case "postgresql+psycopg" | "postgresql" | "postgres":
             from reconciler.state.postgres import PostgresStore
 
@@ -41,6 +40,14 @@ def connect(url: str, *, create: bool) -> Store:
         case _:
             shown = parsed.set(query={}).render_as_string(hide_password=True)
             raise StateError(f"{shown}: no state can be kept there; its address is like {_FORMS}")
+
+
+def _file_of(url: str) -> str | None:
+    """The path in a `sqlite:///path`, as it stands: the file systems' `%` and `?` mean nothing here."""
+    for beginning in ("sqlite:///", "sqlite+pysqlite:///"):
+        if url.startswith(beginning) and (path := url.removeprefix(beginning)) not in ("", ":memory:"):
+            return path
+    return None
 
 
 def number_of(stack: str) -> int:
@@ -59,8 +66,9 @@ class Store(ABC):
 
     def __init__(self, url: sa.URL, *, create: bool) -> None:
         self._url = url
-        self.shown = url.set(query={}).render_as_string(hide_password=True)
+        self.shown = url.set(query={}).render_as_string(hide_password=True) if self.far else f"{url.database}"
         self._connection: sa.Connection | None = None
+        self._why_not_write = ""
         self._why_none = f"there is no state at {self.shown} yet: an apply makes it"
         if create or self._may_exist():
             try:
@@ -105,6 +113,8 @@ class Store(ABC):
     def transaction(self) -> Iterator[sa.Connection]:
         """All that the block writes, on disk when it ends, or nothing when it raises."""
         connection = self.connection
+        if self._why_not_write:
+            raise StateError(self._why_not_write)
         with self._explained("write"):
             connection.exec_driver_sql(self._BEGIN)
             try:
@@ -178,125 +188,3 @@ class Store(ABC):
     @abstractmethod
     def end_holder(self, stack: str) -> bool:
         """End the session that holds the lock; False when that is not for us to do."""
-
-
-class SQLiteStore(Store):
-    """A file, in a directory made for it when needed (0700, file 0600); the locks are files beside it."""
-
-    far = False
-    _BEGIN = "BEGIN IMMEDIATE"  # a transaction that begins by reading could not wait for another writer
-    _HINTS: ClassVar[dict[str, str]] = {
-        "file is not a database": "it is another kind of file; move it away, or name another with --state",
-        "malformed": "the file is damaged; restore it, or move it away and rebuild the state from the account",
-        "readonly": "this user may not write it",
-        "unable to open": "its directory must be writable for this user",
-        "is locked": "another process has been writing it for long",
-        "disk is full": "make room",
-    }
-
-    def __init__(self, url: sa.URL, *, create: bool) -> None:
-        self._path = Path(str(url.database))
-        self._lock: filelock.BaseFileLock | None = None
-        self._locked_files: dict[str, tuple[int, int]] = {}
-        """The lock's file and the database's, as they were when the lock was taken: device and inode."""
-        if create:
-            self._make_file(url)
-        super().__init__(url, create=create)
-
-    def _make_file(self, url: sa.URL) -> None:
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ignore = self._path.parent / ".gitignore"
-            if self._path.parent.name == ".reconciler" and not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise StateError(f"cannot make the state at {url}: {error.strerror}: {error.filename}") from error
-
-    def _may_exist(self) -> bool:
-        return self._path.exists() and self._path.stat().st_size > 0
-
-    def _engine(self) -> sa.Engine:
-        engine = sa.create_engine(
-            self._url,
-            isolation_level="AUTOCOMMIT",
-            poolclass=sa.pool.StaticPool,
-            hide_parameters=True,
-            connect_args={"check_same_thread": False, "timeout": 30},
-        )
-
-        @sa.event.listens_for(engine, "connect")
-        def _durable(raw: Any, _record: Any) -> None:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-                raw.execute(f"PRAGMA {pragma}").close()
-
-        return engine
-
-    def _keep_others_out(self, connection: sa.Connection) -> None:
-        """BEGIN IMMEDIATE has done it."""
-
-    def _lock_of(self, stack: str) -> filelock.BaseFileLock:
-        path = f"{self._path}.{number_of(stack):016x}.lock"
-        return filelock.FileLock(path, mode=0o600, thread_local=False)
-
-    def acquire(self, stack: str) -> bool:
-        """Waits a quarter of a second, since `is_held` of another process takes the lock for an instant."""
-        _ = self.connection  # no lock on a state that is not there
-        lock = self._lock_of(stack)
-        try:
-            lock.acquire(timeout=0.25, poll_interval=0.02)
-        except filelock.Timeout:
-            return False
-        except OSError as error:
-            raise StateError(f"cannot lock the state at {self.shown}: {error.strerror}: {error.filename}") from error
-        self._lock = lock
-        self._locked_files = {path: found for path in (lock.lock_file, str(self._path)) if (found := _file_at(path))}
-        return True
-
-    def wait_at_most(self, seconds: float) -> None:
-        """A file does not hang; for another writer it waits no longer than half a minute."""
-
-    def prove(self) -> None:
-        """The system takes a file's lock from nobody; but who removes the file lets another run make it anew."""
-        for path, was in self._locked_files.items():
-            if _file_at(path) != was:
-                raise StateError(
-                    f"{path} was removed or replaced while this run was going, so it no longer holds the stack; "
-                    "nothing more is written: run again"
-                )
-
-    def release(self, stack: str) -> None:
-        """Also done by `close`, and by the system when the process ends."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def is_held(self, stack: str) -> bool:
-        """Tries to take the lock, if anybody ever has."""
-        lock = self._lock_of(stack)
-        if not Path(lock.lock_file).exists():
-            return False
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            return True
-        lock.release()
-        return False
-
-    def end_holder(self, stack: str) -> bool:
-        """The holder is a process, and not ours to end."""
-        return False
-
-    def close(self) -> None:
-        """Release the lock too."""
-        self.release("")
-        super().close()
-
-
-def _file_at(path: str) -> tuple[int, int] | None:
-    """Which file is at a path: device and inode; None when there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - before every write: twice as fast as Path's
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -160,7 +160,13 @@ def version_of(connection: sa.Connection) -> int | None:
     """The schema version of the database; None when it holds no state."""
     if not sa.inspect(connection).has_table(schema.name):
         return None
-    return connection.scalar(sa.select(schema.c.version))
+    found = connection.execute(sa.select(schema.c.version)).all()
+    if len(found) != 1 or type(found[0].version) is not int or found[0].version < 1:
+        raise StateError(
+            "the state does not say which version it has: it is damaged. Restore a copy; or move it away and "
+            "run `reconciler state rebuild`. Nothing in the account was touched"
+        )
+    return int(found[0].version)
 
 
 def prepare(connection: sa.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -18,6 +18,7 @@ from reconciler.redact import knows, mask, without_known
 from reconciler.state.tables import intents, resources, uploads
 
 __all__ = [
+    "Clear",
     "Close",
     "Drop",
     "DropUpload",
@@ -27,7 +28,6 @@ __all__ = [
     "Rename",
     "Upload",
     "Write",
-    "upload_from",
     "upsert",
     "write",
 ]
@@ -84,7 +84,12 @@ class DropUpload:
     upload_id: str
 
 
-Write = Put | Drop | Rename | Open | Close | PutUpload | DropUpload
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Forget all that is recorded of the stack and all that is under way, whatever the rows say."""
+
+
+Write = Clear | Put | Drop | Rename | Open | Close | PutUpload | DropUpload
 
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
@@ -228,18 +233,17 @@ def _put_upload(connection: sa.Connection, stack: str, group: list[PutUpload]) -
     connection.execute(upsert(connection.dialect.name, uploads, ("stack", "upload_id")), packed)
 
 
-def upload_from(row: sa.Row[Any]) -> Upload:
-    values = dict(row._mapping)
-    del values["stack"]
-    proofs = {int(index): proof for index, proof in json.loads(values.pop("proofs")).items()}
-    return Upload(**values | {"headers": json.loads(values["headers"]), "proofs": proofs})
-
-
 def _drop_upload(connection: sa.Connection, stack: str, group: list[DropUpload]) -> None:
     connection.execute(_DROP_UPLOAD, [{"of": stack, "its": drop.upload_id} for drop in group])
 
 
+def _clear(connection: sa.Connection, stack: str, group: list[Clear]) -> None:
+    for table in (resources, intents, uploads):
+        connection.execute(table.delete().where(table.c.stack == stack))
+
+
 _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
+    Clear: _clear,
     Put: _put,
     Drop: _drop,
     Rename: _rename,

@@ -1,0 +1,144 @@
+"""Rows as they come from a database, made into our values: checked once, here, so that nobody else has to.
+
+A database may be damaged, edited by hand, or of somebody who means harm. What is not as we write it is a `Damaged`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model import Intent, Recorded, Upload, Verb
+from reconciler.state.identity import Identity
+
+__all__ = ["Damaged", "identity_from", "intent_from", "recorded_from", "upload_from"]
+
+MOST = 1 << 63
+VERBS = frozenset(Verb)
+TEXTS = ("path", "content", "asset_id", "upload_id", "expires_at")
+
+
+class Damaged(ValueError):
+    """A row is not as we write it; the text says what is odd."""
+
+
+def recorded_from(row: Any) -> Recorded:
+    address, kind, id, fields, parent_id, protect, deposed = row
+    return Recorded(
+        _address(address),
+        _text("kind", kind),
+        _text("id", id),
+        _object("fields", fields),
+        None if parent_id is None else _text("parent_id", parent_id),
+        _flag("protect", protect),
+        _flag("deposed", deposed),
+    )
+
+
+def intent_from(row: Any) -> Intent:
+    op, run, address, kind, verb, digest, look_for = row
+    if verb not in VERBS:
+        raise Damaged(f"verb is {_shown(verb)}")
+    sought = _object("look_for", look_for)
+    _sought(sought, made=verb == Verb.CREATE)
+    op, run, kind, digest = (_text("op", op), _text("run", run), _text("kind", kind), _text("digest", digest))
+    return Intent(op, run, _address(address), kind, verb, digest, sought)
+
+
+def upload_from(row: Any) -> Upload:
+    values = dict(row._mapping)
+    del values["stack"]
+    values["address"] = _address(values["address"])
+    if not _are_texts([values[name] for name in TEXTS]):
+        raise Damaged("something in it is no text")
+    for name in ("size_bytes", "mtime_ns", "chunk_size", "total_chunks"):
+        _whole(name, values[name])
+    headers, proofs = _object("headers", values["headers"]), _object("proofs", values["proofs"])
+    if not all(isinstance(value, str | Mapping) for value in headers.values()):
+        raise Damaged("headers are no texts")
+    if not all(index.isascii() and index.isdigit() and len(index) < 8 for index in proofs):
+        raise Damaged("proofs are of no chunks")
+    numbered = {int(index): _text("proofs", proof) for index, proof in proofs.items()}
+    return Upload(**values | {"headers": headers, "proofs": numbered})
+
+
+def identity_from(row: Any) -> Identity:
+    former = _json("former", row.former)
+    if not isinstance(former, list) or not all(isinstance(name, str) for name in former):
+        raise Damaged("former is no list of names")
+    account = None if row.account is None else _text("account", row.account)
+    return Identity(_text("id", row.id), account, tuple(former), _flag("rebuild", row.rebuild))
+
+
+def _sought(sought: Mapping[str, Any], *, made: bool) -> None:
+    """How an object is looked for: see `apply.find.look_for`."""
+    if made and not {"parent_id", "natural", "stamp", "listed", "size", "not"} <= sought.keys():
+        raise Damaged("look_for lacks something")
+    for name in ("parent_id", "id"):
+        if sought.get(name) is not None:
+            _text(name, sought[name])
+    for name in ("not", "fields"):
+        if not _are_texts(sought.get(name, [])):
+            raise Damaged(f"look_for: {name} is no list of texts")
+    if sought.get("size") is not None:
+        _whole("size", sought["size"])
+    natural, stamp = sought.get("natural", {}), sought.get("stamp")
+    if not isinstance(natural, dict):
+        raise Damaged(f"look_for: natural is {_shown(natural)}")
+    if not all(_are_texts([*value.values()]) for value in natural.values() if isinstance(value, dict)):
+        raise Damaged(f"look_for: natural is {_shown(natural)}")
+    marks = [stamp.get(name) for name in ("stack", "key")] if isinstance(stamp, dict) and "content" in stamp else None
+    if stamp is not None and not _are_texts(marks):
+        raise Damaged(f"look_for: stamp is {_shown(stamp)}")
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _address(value: Any) -> str:
+    parts = _text("address", value).split("/")
+    if len(parts) not in (2, 4) or not all(parts):
+        raise Damaged(f"address is {_shown(value)}")
+    return str(value)
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise Damaged(f"{name} is {_shown(value)}")
+    return value
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not -MOST <= value < MOST:
+        raise Damaged(f"{name} is {_shown(value)}")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value is not True and value is not False and not (type(value) is int and value in (0, 1)):
+        raise Damaged(f"{name} is {_shown(value)}")
+    return bool(value)
+
+
+def _object(name: str, value: Any) -> dict[str, Any]:
+    found = _json(name, value)
+    if not isinstance(found, dict):
+        raise Damaged(f"{name} is {_shown(value)}")
+    return found
+
+
+def _json(name: str, value: Any) -> Any:
+    try:
+        return json.loads(_text(name, value), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{name} is no JSON of ours ({str(error)[:80]})") from None
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.60}"
