@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from reconciler.state import Open, PutUpload
 from tests.fuzz import ODD, bounded, damaged, inputs
 from tests.running import Bench
 
-FILES = {
+FILES: dict[str, str | bytes] = {
     "a.mp4": b"a",
     "s.yaml": """\
 stack: s
@@ -28,7 +29,14 @@ indexes: {i: {models: [{name: marengo3.0}], assets: {a: {metadata: {y: [k, l]}}}
 entity_collections: {c: {description: d, entities: {e: {assets: [b]}}}}
 """,
 }
-SOUGHT = {"parent_id": None, "natural": {"name": "x"}, "stamp": None, "listed": False, "size": None, "not": []}
+SOUGHT: dict[str, Any] = {
+    "parent_id": None,
+    "natural": {"name": "x"},
+    "stamp": None,
+    "listed": False,
+    "size": None,
+    "not": [],
+}
 WHEN = "2026-01-01T00:00:00Z"
 NUMBERS = (None, 0, 1, 2, -1, 1 << 62, 1.5, b"\xff\xfe", b"", "\ud800x")
 WORDS = (
