@@ -194,6 +194,8 @@ def _moved(planned_on: Plan, fresh: Plan, by_others: Collection[str], done: list
                 done.append(address)
         elif planned_on.fingerprints.get(address) != fresh.fingerprints.get(address):
             yield f"{address}: it was changed in the account since the plan"
+        elif _is_readdressed(change, now[address]):
+            continue
         elif now[address].action is not change.action:
             yield f"{address}: planned was {change.action.value}, needed is now {now[address].action.value}"
         elif _compared(now[address]) != _compared(change):
@@ -201,6 +203,15 @@ def _moved(planned_on: Plan, fresh: Plan, by_others: Collection[str], done: list
     planned = {change.address for change in planned_on.changes}
     for address in sorted(now.keys() - planned):
         yield f"{address}: {now[address].action.value} is needed now ({now[address].reason}), which was not planned"
+
+
+def _is_readdressed(planned: Change, now: Change) -> bool:
+    """Whether of a move no more is done than that it is recorded: an apply does that first, for all of its moves."""
+    if (planned.action, now.action) != (Action.MOVE, Action.UPDATE):
+        return False
+    before, after = ({delta.path for delta in change.deltas} | {"stamp"} for change in (planned, now))
+    was, is_ = _compared(planned), _compared(now)
+    return before == after and all(was[key] == is_[key] for key in ("id", "fields", "parent_id"))
 
 
 def _compared(change: Change) -> Any:

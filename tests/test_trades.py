@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler import __version__
 from reconciler.emulator.journal import Exchange
-from reconciler.model import Action
+from reconciler.engine import Limits, Session
+from reconciler.guards import Consent
+from reconciler.model import Action, Event
 from reconciler.plan.subset import Subset
+from reconciler.planfile import Origin, Saved
 from tests.running import Bench
 from tests.test_upload import write
 
@@ -95,6 +99,31 @@ def test_any_permutation_of_contents_over_names_sends_nothing_and_is_done_in_one
 
         assert (sent(bench), assets(bench)) == (0, before)
         in_step(bench, after)
+
+
+LAID = st.dictionaries(st.sampled_from(NAMES), st.sampled_from("uvwxyz"), min_size=1)
+
+
+@settings(max_examples=10)
+@given(LAID, LAID, st.booleans())
+def test_whatever_files_become_of_files_bytes_that_are_there_once_and_stay_are_never_sent_again(
+    before: dict[str, str], after: dict[str, str], interrupted: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        bench = applied(Path(directory), STACK, before)
+        known = assets(bench)
+        lay(bench, after)
+        if interrupted:
+            with killed_after(bench, 2), suppress(Killed):
+                bench.apply()
+
+        assert not bench.apply().failed
+
+        assert bench.survey().plan.changes == ()
+        query = "SELECT doc ->> '$.media.sha256' FROM objects WHERE kind = 'asset'"
+        assert sorted(row[0] for row in bench.emulator.store.db.execute(query)) == sorted(map(sha, after.values()))
+        once = {it for it in after.values() if [*before.values()].count(it) == [*after.values()].count(it) == 1}
+        assert {sha(it): known[sha(it)] for it in once}.items() <= assets(bench).items()
 
 
 @pytest.mark.parametrize(
@@ -204,11 +233,11 @@ def test_a_part_of_a_circle_takes_the_circle_along(tmp_path: Path, target: str) 
     before = assets(bench)
     lay(bench, CIRCLE)
 
-    async def part(session: object) -> list[str]:
-        session.subset = Subset(target=(target,))  # type: ignore[attr-defined]
-        survey = await session.survey()  # type: ignore[attr-defined]
-        with session.state.lock("test"):  # type: ignore[attr-defined]
-            assert not (await session.apply(survey, command="test")).failed  # type: ignore[attr-defined]
+    async def part(session: Session) -> list[str]:
+        session.subset = Subset(target=(target,))
+        survey = await session.survey()
+        with session.state.lock("test"):
+            assert not (await session.apply(survey, command="test")).failed
         return [change.address for change in survey.plan.changes]
 
     assert bench.run(part) == (["assets/d"] if target == "assets/d" else ["assets/a", "assets/b", "assets/c"])
@@ -221,10 +250,8 @@ def test_the_guards_count_what_loses_its_address(tmp_path: Path) -> None:
     bench = applied(tmp_path, "guards: {max_deletes: 0}\n" + STACK, {"a": "a", "b": "b"})
     lay(bench, {"a": "b"})
 
-    from reconciler.guards import Consent
-
-    async def refusals(session: object) -> list[str]:
-        return session.refusals(await session.survey())  # type: ignore[attr-defined, no-any-return]
+    async def refusals(session: Session) -> list[str]:
+        return session.refusals(await session.survey())
 
     (refused,) = bench.run(refusals, Consent())
     assert refused.startswith("2 deletes, at most 0 (guards.max_deletes): assets/e.a.mp4@")
@@ -245,8 +272,44 @@ def test_what_is_protected_is_not_displaced(tmp_path: Path) -> None:
     )
     lay(bench, {"a": "d", "b": "b", "c": "c"})
 
-    async def refusals(session: object) -> list[str]:
-        return session.refusals(await session.survey())  # type: ignore[attr-defined, no-any-return]
+    async def refusals(session: Session) -> list[str]:
+        return session.refusals(await session.survey())
 
     (refused,) = bench.run(refusals)
     assert refused.startswith("assets/a@") and "is protected and would be deleted" in refused
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tmp_path: Path, steps: int) -> None:
+    bench = applied(tmp_path, PEOPLE.split("entity")[0], {name: name for name in NAMES})
+    lay(bench, {"a": "b", "b": "c", "c": "a", "d": "d"})
+
+    async def saved(session: Session) -> Saved:
+        origin = Origin(account=session.account, stack_digest=session.stack.digest)
+        return Saved((await session.survey()).plan, origin, "", "", __version__, "plan.json")
+
+    async def killed(session: Session) -> None:
+        ends = iter(range(1, steps))
+
+        def on_event(event: Event) -> None:
+            if event.kind == "done" and next(ends, None) is None:
+                raise Killed
+
+        survey = await session.survey()
+        with session.state.lock("test"):
+            await session.apply(survey, command="test", on_event=on_event)
+
+    async def ended(session: Session) -> tuple[str, ...]:
+        survey = await session.survey()
+        done = session.confirm(plan, survey)
+        with session.state.lock("test"):
+            assert not (await session.apply(survey, command="test")).failed
+        return done
+
+    plan = bench.run(saved)
+    bench.limits = Limits(parallelism=1, poll_s=0.01)
+    with pytest.raises(Killed):
+        bench.run(killed)
+
+    assert len(bench.run(ended)) <= steps
+    in_step(bench, {"a": "b", "b": "c", "c": "a", "d": "d"})
