@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
+
 from reconciler.emulator import Emulator, transport
 from reconciler.engine import Limits, Session, Survey
 from reconciler.guards import Consent
@@ -52,6 +54,8 @@ class Bench:
     endpoint: str | None = None
     """Served: over a socket. None: in process."""
     environ: Mapping[str, str] = field(default_factory=dict)
+    through: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None = None
+    """What stands between us and the account."""
     state_url: str | None = None
     """Where the state is, if not in a file beside the stack."""
 
@@ -69,6 +73,8 @@ class Bench:
         chosen = provider(stack.provider)
         clock = NoTime()
         inner = None if self.endpoint else transport(self.emulator)
+        if inner and self.through:
+            inner = self.through(inner)
         url = self.endpoint or "http://emulator/v1.3"
         try:
             async with Http(url, headers=chosen.headers("key"), transport=inner, clock=clock) as http:

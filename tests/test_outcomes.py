@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 import pytest
 
 from reconciler.engine import Limits
@@ -14,6 +15,7 @@ from reconciler.model import Report
 from reconciler.reports.text import report_text
 from tests.crash.stacks import V1, V2
 from tests.running import Bench
+from tests.test_engine import many
 
 FORBIDDEN = {"fault": "status", "status": 403, "body": {"code": "api_not_allowed", "message": "not enabled"}}
 EXPIRED = {"fault": "status", "status": 401, "body": {"code": "api_key_invalid", "message": "expired"}}
@@ -163,3 +165,87 @@ def test_a_family_that_may_not_be_deleted_from_is_not_forgotten_by_destroy(bench
 
 async def _recorded(session: Any) -> Any:
     return session.state.recorded()
+
+
+DAY = {"fault": "rate_limit", "method": "POST", "retry_after": 11382}
+
+
+@pytest.mark.parametrize("path", ["/assets", "/indexes/*/indexed-assets", "/entity-collections/*/entities/bulk"])
+def test_a_day_that_is_used_up_ends_the_run_and_says_when_it_may_go_on(bench: Bench, path: str) -> None:
+    bench.write(many(6))
+    bench.emulator.add_fault({**DAY, "path": path, "after": 0 if "bulk" in path else 3})
+    before = bench.emulator.journal.total
+
+    report = bench.apply()
+
+    assert report.exit_code == 7
+    (why,) = {outcome.message for outcome in report.outcomes if outcome.result == "failed"}
+    assert "run again then" in why
+    assert bench.emulator.journal.total - before < 60, "nobody knocks all day"
+    assert bench.run(_open) == []
+    bench.emulator.clear_faults()
+    assert not bench.apply().failed
+    assert bench.survey().plan.changes == ()
+    assert len(bench.names("asset")) == 6
+
+
+def test_a_day_that_is_used_up_before_anything_was_done_is_to_be_gone_on_with_as_well(bench: Bench) -> None:
+    bench.write(many(2))
+    bench.emulator.add_fault({**DAY, "path": "/assets"})
+
+    assert bench.apply().exit_code == 7
+
+
+def test_a_long_burst_of_429_without_a_word_when_it_ends_is_waited_out(bench: Bench) -> None:
+    bench.write(many(3))
+    bench.emulator.add_fault({"fault": "rate_limit", "path": "/**", "count": 30})
+    bench.apply()
+    bench.emulator.add_fault({"fault": "rate_limit", "method": "POST", "path": "/assets", "after": 1, "count": 15})
+
+    assert bench.apply().exit_code == 0
+
+
+def test_429_for_ever_ends_some_time(bench: Bench) -> None:
+    bench.write(many(1))
+    bench.limits = Limits(poll_s=1, patient_s=60)
+    bench.emulator.add_fault({"fault": "rate_limit", "method": "POST", "path": "/assets"})
+
+    report = bench.apply()
+
+    assert by_result(report)["failed"] == ["assets/a0"]
+    assert bench.emulator.journal.by_route["POST /assets"] < 30
+
+
+async def _open(session: Any) -> Any:
+    return session.state.intents()
+
+
+class Twice(httpx.AsyncBaseTransport):
+    """A proxy that delivers each create of an index twice, and gives back the second answer."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path.endswith("/indexes"):
+            await request.aread()
+            await self.inner.handle_async_request(request)
+        return await self.inner.handle_async_request(request)
+
+
+def test_a_create_that_is_delivered_twice_is_ours_though_the_answer_says_it_exists(bench: Bench) -> None:
+    bench.write(many(1))
+    bench.through = Twice
+
+    assert not bench.apply().failed
+    assert bench.survey().plan.changes == ()
+
+
+def test_a_name_that_somebody_else_took_is_not_made_ours(bench: Bench) -> None:
+    bench.write(many(1))
+    taken = {"code": "index_name_already_exists", "message": "taken"}
+    bench.emulator.add_fault({"fault": "status", "method": "POST", "path": "/indexes", "status": 409, "body": taken})
+
+    report = bench.apply()
+
+    assert by_result(report)["failed"] == ["indexes/one"]

@@ -137,10 +137,11 @@ class Finder:
         self._under_way: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
         self._kinds = {kind.__name__: kind for kind in provider.kinds}
 
-    async def find(self, intent: Intent) -> Live | None:
-        """The object that the intent made, or None when it provably made none. Ambiguous when there are two."""
+    async def find(self, intent: Intent, looks: int | None = None) -> Live | None:
+        """The object that the intent made, or None when it provably made none. Ambiguous when there are two. `looks`
+        is how often to look, if not as often as it takes to prove it."""
         kind, parent_id = self._kinds[intent.kind], intent.look_for["parent_id"]
-        for look in range(self._limits.settle):
+        for look in range(looks or self._limits.settle):
             await self._clock.sleep(self._limits.poll_s * PAUSES[min(look, len(PAUSES) - 1)])
             found = [live for live in await self._newest(kind, parent_id) if fits(intent.look_for, live)]
             if len(found) > 1:

@@ -7,7 +7,7 @@ open: the next run looks it up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from reconciler.rest import Made
 from reconciler.state import Close, Drop, Open, Put, Write
 
 __all__ = ["Maker", "leaving"]
+
+LOOKS_AFTER_A_REFUSAL = 2
+"""How often what a clear refusal may be about is looked for."""
 
 
 class Maker:
@@ -40,39 +43,50 @@ class Maker:
         await self.run.journal.write(Open(intent))
 
         async def send() -> str:
-            made = await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)
-            return made.id
+            return (await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)).id
 
         await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)
 
-    async def _exactly_once(self, intent: Intent, send: Any) -> str:
+    async def _exactly_once(self, intent: Intent, send: Callable[[], Awaitable[str]]) -> str:
         """Send until the object is known to exist, looking before each repetition."""
-        sent_before = False
-        for _ in range(self.run.limits.tries):
+        tries, since_s = 0, self.run.clock.now()
+        while True:
             try:
-                return str(await send())
+                return await send()
             except (Unclear, RateLimited) as error:
                 last: ApiError = error
             except MediaError:  # a file that is not sent to its end makes nothing
                 await self.run.journal.write(Close(intent.op))
                 raise
             except ApiError as error:
-                if not (sent_before and isinstance(error, Rejected | Conflict)):
+                if not self._may_be_there(intent, error, tries):
                     await self.run.journal.write(Close(intent.op))
                     raise
-                last = error  # refused for what an unclear attempt has made, perhaps: look
-            sent_before = True
+                last = error
+            tries += 1
             if found := await self._look(intent, last):
                 return found.id
-            if isinstance(last, Rejected | Conflict):
+            if is_clear(last):
                 await self.run.journal.write(Close(intent.op))
                 raise last
-        raise last
+            if not self._goes_on(last, tries, since_s):
+                raise last
+
+    def _may_be_there(self, intent: Intent, error: ApiError, tries: int) -> bool:
+        """Whether a refusal may be about what this very create has made: in an attempt before, whose answer was lost,
+        or in this one, which a proxy has delivered twice."""
+        taken = isinstance(error, Conflict) or error.code.endswith("already_exists")
+        return (tries > 0 and isinstance(error, Rejected | Conflict)) or (taken and self.run.kinds[intent.kind].unique)
+
+    def _goes_on(self, error: ApiError, tries: int, since_s: float) -> bool:
+        limits = self.run.limits
+        patient = isinstance(error, RateLimited) and self.run.clock.now() - since_s < limits.patient_s
+        return tries < limits.tries or patient
 
     async def _look(self, intent: Intent, error: ApiError) -> Live | None:
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
-        found = await self.finder.find(intent)
+        found = await self.finder.find(intent, looks=LOOKS_AFTER_A_REFUSAL if is_clear(error) else None)
         if found is None or not self.run.provider.is_partial(found):
             return found
         if self.run.ledger.making(found.id) is None:
@@ -111,27 +125,33 @@ class Maker:
         }
         await self.run.journal.write(*(Open(intent) for intent in intents.values()))
         refused: dict[str, str] = {}
-        for _ in range(self.run.limits.tries):
+        tries, since_s = 0, self.run.clock.now()
+        while todo:
             many = [(wanted[address], self.run.stamp(address)) for address in todo]
             try:
                 answers = await self.run.provider.create_many(kind, parent_id, many)
             except (Unclear, RateLimited) as error:
-                last: ApiError = error
-                todo = await self._look_up_all(kind, todo, parent_id, intents, error)
+                tries += 1
+                sent, todo = todo, await self._look_up_all(todo, parent_id, intents, error)
+                if is_clear(error):
+                    await self.run.journal.write(*(Close(intents[address].op) for address in todo))
+                    if todo == sent:
+                        raise
+                if is_clear(error) or not self._goes_on(error, tries, since_s):
+                    refused |= dict.fromkeys(todo, str(error))
+                    break
             except ApiError:
                 await self.run.journal.write(*(Close(intents[address].op) for address in todo))
                 raise
             else:
                 refused |= await self._made_many(todo, answers, parent_id, intents)
-                early = [made for made in answers if made.again_s]
-                todo = [address for address, made in zip(todo, answers, strict=True) if made.again_s]
+                early = {it: made for it, made in zip(todo, answers, strict=True) if made.again_s}
+                tries, todo = tries + 1, list(early)
+                if early and not self._goes_on(NotYet(""), tries, since_s):
+                    refused |= {address: made.refused for address, made in early.items()}
+                    break
                 if early:
-                    last = NotYet(early[0].refused)
-                    await self.run.clock.sleep(max(made.again_s or 0.0 for made in early))
-            if not todo:
-                break
-        else:
-            refused |= dict.fromkeys(todo, str(last))
+                    await self.run.clock.sleep(max(made.again_s or 0.0 for made in early.values()))
         if refused:
             raise Failures(refused)
 
@@ -150,17 +170,13 @@ class Maker:
         return refused
 
     async def _look_up_all(
-        self,
-        kind: type[Kind],
-        todo: Sequence[str],
-        parent_id: str | None,
-        intents: Mapping[str, Intent],
-        error: ApiError,
+        self, todo: Sequence[str], parent_id: str | None, intents: Mapping[str, Intent], error: ApiError
     ) -> list[str]:
         """After an unclear bulk call: record those that exist; the addresses of those that do not."""
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
-        found = await asyncio.gather(*(self.finder.find(intents[address]) for address in todo))
+        looks = LOOKS_AFTER_A_REFUSAL if is_clear(error) else None
+        found = await asyncio.gather(*(self.finder.find(intents[address], looks=looks) for address in todo))
         missing = []
         for address, live in zip(todo, found, strict=True):
             if live is None:
@@ -182,6 +198,11 @@ class Maker:
         name, size = provider.name_of(kind, fields), provider.size_of(kind, fields)
         sought = look_for(kind, fields, parent_id, stamp, self._present(kind), name, size)
         return self.run.intent(Verb.CREATE, kind, address, fields, sought)
+
+
+def is_clear(error: ApiError) -> bool:
+    """Whether it says that nothing was done, and that repeating it would not help for now."""
+    return isinstance(error, Rejected | Conflict) or (isinstance(error, RateLimited) and error.resumes is not None)
 
 
 def leaving(change: Change, row: Recorded) -> list[Write]:

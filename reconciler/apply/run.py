@@ -51,6 +51,8 @@ class Limits:
     """How many looks, with growing pauses, prove that an unclear create made nothing."""
     tries: int = 8
     """How often a create is sent in all, each time after such a proof."""
+    patient_s: float = 300.0
+    """How long a create is sent again that is answered by nothing but 429."""
 
 
 class Journal:

@@ -32,6 +32,8 @@ __all__ = ["Clock", "Http", "SystemClock"]
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 WORTH_REPEATING = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
+PATIENT_S = 300.0
+"""How long a request is repeated that is answered by nothing but 429: a burst of others' requests ends some time."""
 CONNECT_S = 10.0
 ANSWER_S = 120.0
 """From when a request has left until its answer is there, whole."""
@@ -201,9 +203,10 @@ class Http:
             what=f"{method} {url.path}",
             host=url.netloc.rpartition("@")[2] or self._host,
         )
-        attempt = 1
+        attempt, since_s = 1, self._clock.now()
         while isinstance(outcome := await self._once(call), _Failed):
-            if attempt == self._attempts or not outcome.again:
+            patient = isinstance(outcome.error, RateLimited) and self._clock.now() - since_s < PATIENT_S
+            if not outcome.again or (attempt >= self._attempts and not patient):
                 raise _told(outcome.error, attempt) from outcome.cause
             await self._pause(attempt, outcome.wait_s)
             attempt += 1
