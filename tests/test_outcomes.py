@@ -198,7 +198,7 @@ def test_a_day_that_is_used_up_before_anything_was_done_is_to_be_gone_on_with_as
 
 def test_a_long_burst_of_429_without_a_word_when_it_ends_is_waited_out(bench: Bench) -> None:
     bench.write(many(3))
-    bench.emulator.add_fault({"fault": "rate_limit", "path": "/**", "count": 30})
+    bench.emulator.add_fault({"fault": "rate_limit", "path": "/**", "count": 15})
     bench.apply()
     bench.emulator.add_fault({"fault": "rate_limit", "method": "POST", "path": "/assets", "after": 1, "count": 15})
 

@@ -51,7 +51,7 @@ class Limits:
     """How many looks, with growing pauses, prove that an unclear create made nothing."""
     tries: int = 8
     """How often a create is sent in all, each time after such a proof."""
-    patient_s: float = 300.0
+    patient_s: float = 600.0
     """How long a create is sent again that is answered by nothing but 429."""
 
 

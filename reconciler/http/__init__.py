@@ -32,7 +32,7 @@ __all__ = ["Clock", "Http", "SystemClock"]
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 WORTH_REPEATING = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
-PATIENT_S = 300.0
+PATIENT_S = 600.0
 """How long a request is repeated that is answered by nothing but 429: a burst of others' requests ends some time."""
 CONNECT_S = 10.0
 ANSWER_S = 120.0
