@@ -149,6 +149,7 @@ class Maker:
                 tries, todo = tries + 1, list(early)
                 if early and not self._goes_on(NotYet(""), tries, since_s):
                     refused |= {address: made.refused for address, made in early.items()}
+                    await self.run.journal.write(*(Close(intents[address].op) for address in early))
                     break
                 if early:
                     await self.run.clock.sleep(max(made.again_s or 0.0 for made in early.values()))
