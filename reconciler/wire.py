@@ -17,6 +17,7 @@ from reconciler.errors import ApiError
 from reconciler.kind import Field, Part
 
 __all__ = [
+    "ANY_ID",
     "MOST_NUMBER",
     "Unexpected",
     "answer_to",

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from reconciler.errors import ApiError, Rejected, Unclear
+from reconciler.errors import ApiError, IncompleteListing, Rejected, Unclear
+from reconciler.fetch import SIDE_BY_SIDE, listing
 from reconciler.http import Http
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
-from reconciler.rest import MOST_PAGES
+from reconciler.rest import MOST_PAGES, Page
 from tests.running import NoTime
 
 T = TypeVar("T")
@@ -221,3 +222,41 @@ def test_an_id_that_the_api_does_not_take_says_how_to_forget_it() -> None:
 
     assert type(raised) is Rejected
     assert "`reconciler state rm ADDRESS` forgets it" in str(raised)
+
+
+def test_pages_are_asked_for_a_few_at_a_time_and_a_short_first_one_ends_it() -> None:
+    under_way, most, asked = 0, 0, 0
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        page = int(request.url.params["page"])
+        rows = [{**ASSET, "_id": f"{page:024}"}] if honest else []
+        return httpx.Response(200, json=page_of(*rows, total_results=300, limit_per_page=1, total_page=300))
+
+    async def go() -> Any:
+        nonlocal under_way, most
+
+        class Watched(TwelveLabs):
+            async def page(self, *args: Any, **more: Any) -> Page:
+                nonlocal under_way, most
+                under_way += 1
+                most = max(most, under_way)
+                try:
+                    return await super().page(*args, **more)
+                finally:
+                    under_way -= 1
+
+        transport = httpx.MockTransport(handle)
+        async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as http:
+            return await listing(Watched(http, root=Path()), Asset, None)
+
+    honest = True
+    assert len(asyncio.run(go())) == 300
+    assert most == SIDE_BY_SIDE
+
+    honest, asked = False, 0
+    with pytest.raises(IncompleteListing, match="0 objects came of 1 in the first page"):
+        asyncio.run(go())
+    assert asked == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -424,3 +425,55 @@ def test_an_interrupted_upload_goes_on_only_with_the_bytes_that_it_began_with(
     assert studio.count(PUTS) == before
     made = studio.send()
     assert studio.object(made)["sha256"] == hashlib.sha256(b"!" + FILM[1:]).hexdigest()
+
+
+@dataclass
+class Lying(httpx.AsyncBaseTransport):
+    """Answers one request with something else, after it was done."""
+
+    inner: httpx.AsyncBaseTransport
+    path: str
+    change: Callable[[Any], Any]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        if request.method != "POST" or not request.url.path.endswith(self.path):
+            return response
+        return httpx.Response(response.status_code, json=self.change(json.loads(await response.aread())))
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda told: [], "a list came where an object is due"),
+        (lambda told: told | {"upload_id": None}, "upload_id: null"),
+        (lambda told: told | {"upload_id": "../../indexes"}, "upload_id: a text that is not a valid id"),
+        (lambda told: told | {"asset_id": ["x"]}, "asset_id: a list"),
+        (lambda told: told | {"chunk_size": 0}, "chunk_size: a number that is not a whole one of at least 1"),
+        (lambda told: told | {"chunk_size": "5"}, "chunk_size: a text"),
+        (lambda told: told | {"total_chunks": 1}, f"total_chunks: {len(FILM)} bytes are not 1 chunks of {CHUNK}"),
+        (lambda told: told | {"total_chunks": 10**12}, "total_chunks: "),
+        (lambda told: told | {"upload_urls": {"a": 1}}, "upload_urls: an object"),
+        (lambda told: told | {"upload_urls": [5]}, "upload_urls[0]: a number"),
+        (lambda told: told | {"upload_urls": [{"chunk_index": "x", "url": "http://x"}]}, "upload_urls[0].chunk_index"),
+        (lambda told: told | {"upload_urls": [{"chunk_index": 1}]}, "upload_urls[0].url: null"),
+        (lambda told: told | {"upload_headers": {"Host": "elsewhere.example"}}, "upload_headers: Host is not"),
+        (lambda told: told | {"upload_headers": {"x": "a\r\nb: c"}}, "upload_headers: a header that cannot be sent"),
+        (lambda told: told | {"upload_headers": {"x": 5}}, "upload_headers: a number"),
+    ],
+)
+def test_a_session_that_is_none_is_not_begun(studio: Studio, change: Callable[[Any], Any], place: str) -> None:
+    async def go() -> None:
+        lying = Lying(transport(studio.emulator), "/assets/multipart-uploads", change)
+        sending = Sending(Files(studio.directory), clock=studio.clock)
+        sending.begin(studio.kept, lambda *what: None)
+        async with Http(
+            "http://emulator/v1.3", headers={"x-api-key": "k"}, transport=lying, clock=studio.clock
+        ) as http:
+            files = AssetFiles(http, sending, SIZES)
+            await files.create("assets/a", {"file": "film.mp4", "content": None}, BODY)
+
+    with pytest.raises(Unclear, match=r"^POST /assets/multipart-uploads: the answer is not what it must be") as raised:
+        asyncio.run(go())
+    assert place in str(raised.value)
+    assert studio.kept.of("assets/a") is None

@@ -19,7 +19,7 @@ from reconciler.model import Upload
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES, Sizes
 from reconciler.rest import Made, made_of, page_counts
 from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, media_type
-from reconciler.wire import Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
+from reconciler.wire import ANY_ID, Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["AssetFiles", "kind_of_file", "moment", "open_since", "upload_status"]
 
 PATH = "/assets/multipart-uploads"
+MOST_CHUNKS = 20_000
+"""Of one file: ten times what 10 GB are at the usual size."""
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "cookie"})
 """Headers that say where to and how it is sent."""
@@ -110,6 +112,8 @@ class AssetFiles:
             chunks = whole(answer.get("total_chunks"), "total_chunks", least=1)
             if chunks != -(-seen.size_bytes // size):
                 raise Unexpected("total_chunks", f"{seen.size_bytes} bytes are not {chunks} chunks of {size}")
+            if chunks > MOST_CHUNKS:
+                raise Unexpected("total_chunks", f"more than {MOST_CHUNKS} chunks")
             upload = Upload(
                 upload_id=identifier(answer.get("upload_id"), "upload_id", ID_FORM),
                 asset_id=identifier(answer.get("asset_id"), "asset_id", ID_FORM),
@@ -156,8 +160,9 @@ class AssetFiles:
             repeatable=False,
             expect_json=False,
         )
-        if not (etag := response.headers.get("etag", "").strip('"')):
-            raise Unclear("PUT of a chunk: the storage answered without an ETag")
+        etag = response.headers.get("etag", "").strip('"')
+        if not ANY_ID.fullmatch(etag):
+            raise Unclear("PUT of a chunk: the storage answered without a valid ETag")
         return str(etag)
 
     async def report(self, upload_id: str, chunks: Sequence[Chunk]) -> int:
