@@ -15,11 +15,12 @@ from typing import Any
 from reconciler.errors import Invalid, Problem
 from reconciler.model import Action, Change, Live, Plan, Snapshot, Stack, Verb, parent_of
 from reconciler.ownership import Claims
-from reconciler.tariff import Measure, Metered, Quota, Tariff
+from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
 
 __all__ = ["Means", "estimated"]
 
 MADE = (Action.CREATE, Action.REPLACE)
+DAY_S = 86400.0
 CURRENCY, INDEX_MINUTE = "currency", "index_minute"
 BY_THE_STACK = "`prices:` of the stack"
 
@@ -67,7 +68,6 @@ class _Estimate:
         writes = sum(step.writes for step in self.plan.steps)
         polls = self._polls()
         known = [seconds for seconds in self.seconds.values() if seconds is not None]
-        rate = self.means.rate_per_s
         return {
             "writes": writes,
             "polls": polls,
@@ -79,8 +79,27 @@ class _Estimate:
             "index_objects": len(self.billed),
             "index_objects_of_unknown_length": len(self.billed) - len(known),
             "cost": self._cost() if self.billed else None,
-            "seconds_at_rate_limit": round((writes + polls + self.means.chunk_requests) / rate, 1) if rate else None,
+            "seconds_at_rate_limit": self._limited_s(writes + polls + self.means.chunk_requests),
         }
+
+    # Rate limits
+
+    def _limited_s(self, requests: int) -> float | None:
+        """How long it takes at least: by what the API has said in this run, and by the plan of the account, if named."""
+        rate = self.means.rate_per_s
+        found = [requests / rate] if rate else []
+        # What fits into the first window need not wait for another.
+        found += [(ceil(much / one.most) - 1) * one.window_s for one, much in self._rated() if much > one.most]
+        return round(max(found), 1) if found else None
+
+    def _rated(self) -> Iterator[tuple[Rate, float]]:
+        """What is limited by the account's plan, and how much of it there will be."""
+        for rate in self.tariff.rates.get(str(self.stack.guards.get("plan")), ()):
+            made = [change for change in self.plan.changes if change.kind in rate.kinds and change.action in MADE]
+            if rate.measure is Measure.MINUTES:
+                yield rate, sum((self.seconds.get(change.address) or 0.0) / 60 for change in made)
+            else:
+                yield rate, len(made)
 
     # Minutes and money
 
@@ -170,6 +189,9 @@ class _Estimate:
             for where, count in self._counts(quota):
                 if count > quota.most:
                     yield _shortfall(quota, where, count, name)
+        for rate, much in self._rated():
+            if rate.window_s >= DAY_S and much > rate.most:
+                yield _beyond(rate, much, name)
 
     def _counts(self, quota: Quota) -> Iterator[tuple[str, float]]:
         """(where, how much there would be); what is not listed in this run is not counted."""
@@ -216,6 +238,14 @@ def _shortfall(quota: Quota, where: str, count: float, plan: str) -> str:
         )
     unit = "minutes of media" if quota.measure is Measure.MINUTES else "objects"
     return f"at least {count:.4g} {quota.kind} {unit}{place} after this, the {plan} plan allows {quota.most:g}"
+
+
+def _beyond(rate: Rate, much: float, plan: str) -> str:
+    unit = "minutes of media" if rate.measure is Measure.MINUTES else " and ".join(rate.kinds) + " objects"
+    return (
+        f"at least {much:.4g} {unit} would be sent, the {plan} plan takes {rate.most:g} a day; "
+        "what is beyond is refused until the next day, and the next apply goes on"
+    )
 
 
 def _duration(live: Live | None) -> float | None:

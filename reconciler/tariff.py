@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Measure", "Metered", "Quota", "Tariff"]
+__all__ = ["Measure", "Metered", "Quota", "Rate", "Tariff"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,23 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How much of some kinds, all together, an account of some plan may make in a window of time."""
+
+    kinds: tuple[str, ...]
+    measure: Measure
+    most: float
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tariff:
     """All of it. A stack names its account's plan with `guards: {plan: NAME}`, and other prices with `prices:`."""
 
     metered: Metered | None = None
     quotas: Mapping[str, tuple[Quota, ...]] = field(default_factory=dict)
+    """By plan."""
+    rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
     """By plan."""
     typical_wait_s: Mapping[str, float] = field(default_factory=dict)
     """By kind: how long a new object usually takes to become ready, apart from the length of its media."""

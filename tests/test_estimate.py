@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.emulator import Emulator
+from reconciler.emulator.rates import PLANS, QUOTAS
 from reconciler.errors import Invalid
+from reconciler.providers.twelvelabs.rates import RATES
+from reconciler.providers.twelvelabs.tariff import TARIFF
+from reconciler.tariff import Measure
 from tests.commandline import CHECKOUT
 from tests.running import Bench
 
@@ -265,6 +270,43 @@ def test_more_videos_at_once_than_the_plan_takes_are_warned_of(tmp_path: Path) -
     (warning,) = warnings(bench)
 
     assert warning.startswith("6 IndexedAsset objects would be made side by side, the free plan takes 5 at once")
+
+
+def of_one_length(bench: Bench, count: int, seconds: float) -> None:
+    """So many videos in the account that are to be indexed, each so long."""
+    assets = "assets:\n" + "".join(f"  c{n}: {{url: 'https://x.example/c{n}.mp4'}}\n" for n in range(count))
+    bench.write({"stack.yaml": HEAD + "guards: {plan: developer-2}\n" + assets})
+    bench.apply()
+    bench.emulator.store.db.execute("UPDATE objects SET doc = json_set(doc, '$.media.duration', ?)", (seconds,))
+    inside = "".join(f"      c{n}: {{}}\n" for n in range(count))
+    bench.write({"indexes.yaml": f"indexes:\n  all:\n    models: [{{name: marengo3.0}}]\n    assets:\n{inside}"})
+
+
+def test_more_than_a_day_takes_is_warned_of_and_waiting_for_the_plan_is_counted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    of_one_length(bench, 26, 240 * 60.0)
+
+    assert bench.survey().plan.estimate["seconds_at_rate_limit"] == 86400.0, "an hour takes 1200, a day 6000"
+    assert warnings(bench)[-1] == (
+        "at least 6240 minutes of media would be sent, the developer-2 plan takes 6000 a day; "
+        "what is beyond is refused until the next day, and the next apply goes on"
+    )
+
+
+def test_the_table_of_rates_is_the_emulators(tmp_path: Path) -> None:
+    """Two tables, for neither side may know the other; and one truth."""
+
+    def plain(table: Mapping[Any, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {plan: {name: asdict(family) for name, family in rows.items()} for plan, rows in table.items()}
+
+    assert plain(RATES) == plain(PLANS)
+    assert {plan.removesuffix("-1") for plan in PLANS} | set(PLANS) == set(TARIFF.quotas) == set(TARIFF.rates)
+    for plan, quota in QUOTAS.items():
+        ours = {(each.kind, each.measure, each.per_parent): each.most for each in TARIFF.quotas[plan]}
+        assert ours["IndexedAsset", Measure.AT_ONCE, False] == quota.indexing
+        assert ours["IndexedAsset", Measure.OBJECTS, True] == quota.videos
+        assert ours.get(("EntityCollection", Measure.OBJECTS, False)) == quota.collections
+        assert ours.get(("Entity", Measure.OBJECTS, False)) == quota.entities
 
 
 def test_a_plan_that_is_not_known_is_an_error(tmp_path: Path) -> None:

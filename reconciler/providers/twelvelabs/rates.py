@@ -1,0 +1,59 @@
+"""How much TwelveLabs takes in a minute, an hour, a day: the published table of November 2026, by plan and family.
+
+The table says that the second tier doubles most and the third doubles again; here they double all. The emulator has a
+table of its own, and a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from reconciler.tariff import Measure, Rate
+
+__all__ = ["RATES", "Family", "rates_of"]
+
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What one family of endpoints may be asked for, of the whole account together."""
+
+    requests_a_minute: int
+    requests_a_day: int
+    media_minutes_an_hour: int | None = None
+    media_minutes_a_day: int | None = None
+    tokens_a_minute: int | None = None
+    tokens_a_day: int | None = None
+
+    def times(self, factor: int) -> Family:
+        return Family(**{name: most and most * factor for name, most in asdict(self).items()})
+
+
+FIRST: Mapping[str, Family] = {
+    "index": Family(60, 3000, 600, 3000),
+    "search": Family(600, 3000),
+    "analyze": Family(60, 1000, 600, 3000, 30_000, 500_000),
+    "embed": Family(600, 3000),
+    "embed-media": Family(25, 3000, 600, 3000),
+}
+"""`index` is uploading and indexing together; `embed` is of text and images, `embed-media` of sound and video."""
+
+RATES: Mapping[str, Mapping[str, Family]] = {
+    "free": FIRST,
+    "developer-1": FIRST,
+    "developer-2": {name: family.times(2) for name, family in FIRST.items()},
+    "developer-3": {name: family.times(4) for name, family in FIRST.items()},
+}
+
+
+def rates_of(plan: str) -> tuple[Rate, ...]:
+    """What of a plan's table an apply can come up against: uploads and indexed assets, and the media behind these."""
+    family = RATES[plan]["index"]
+    minutes = ((family.media_minutes_an_hour, HOUR_S), (family.media_minutes_a_day, DAY_S))
+    return (
+        Rate(("Asset", "IndexedAsset"), Measure.OBJECTS, family.requests_a_minute, MINUTE_S),
+        Rate(("Asset", "IndexedAsset"), Measure.OBJECTS, family.requests_a_day, DAY_S),
+        *(Rate(("IndexedAsset",), Measure.MINUTES, most, window_s) for most, window_s in minutes if most),
+    )
