@@ -85,7 +85,7 @@ class _Estimate:
     # Rate limits
 
     def _limited_s(self, requests: int) -> float | None:
-        """How long it takes at least: by what the API has said in this run, and by the plan of the account, if named."""
+        """How long it takes at least: by what the API has said in this run, and by the plan of the account."""
         rate = self.means.rate_per_s
         found = [requests / rate] if rate else []
         # What fits into the first window need not wait for another.
