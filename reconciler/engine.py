@@ -54,19 +54,19 @@ from reconciler.model import (
     unmask,
 )
 from reconciler.ownership import Belonging, Claims, belonging, claim
-from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt, said_of
+from reconciler.ownership.rebuild import known_as, said_of
 from reconciler.plan import make_plan
 from reconciler.plan.facts import leaving, used
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
-from reconciler.state import Clear, Close, Drop, Identity, Put, PutUpload, State, Write
+from reconciler.state import Close, Drop, Identity, Put, State, Write
 from reconciler.upload import Files, Sending
 from reconciler.uses import uses
 
 T = TypeVar("T")
 
-__all__ = ["Event", "Limits", "Session", "Survey", "identified"]
+__all__ = ["Event", "Limits", "Session", "Survey", "as_now", "identified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,21 @@ class Session:
     """What of the stack is planned."""
     sending: Sending | None = None
     """How files are hashed and sent; made when it is left out."""
-    goes_on: bool = True
-    """Whether consent to adopt means all that carries the stack's name, when nothing is recorded of it."""
+    whole: bool = True
+    """Whether this run is about all of the stack: consent then means all that has its name."""
     said: Sequence[Problem] = ()
     """What else is to be said with each plan, of where it is made."""
+    place: str = ""
+    """The file that names the stack, or "." for its directory."""
+    alone: bool = False
+    """Whether the state is that of this directory alone, so that another stack in its place is this one renamed."""
 
     def __post_init__(self) -> None:
         if self.sending is None:
             self.sending = Sending(Files(self.stack.root), clock=self.clock)
         self.provider.sending = self.sending
         self.provider.http.before_write = self.state.proven
-        self._files = self.sending.files
+        self.files = self.sending.files
 
     async def survey(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Survey:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `inspect` looks into new
@@ -124,6 +128,8 @@ class Session:
         stack = known_as(identity, _bare(self.stack) if destroy else self.stack)
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
+        if not recorded and not intents:
+            self._was_it_renamed()
         wanted = Wanted(
             resources=stack.resources,
             recorded=recorded,
@@ -131,12 +137,13 @@ class Session:
             stacks=(stack.name, *stack.former),
             everything=everything,
             stateless=stack.stamps and (identity is None or identity.rebuild),
+            marks=stack.stamps and identity is not None and identity.rebuild and bool(identity.former),
         )
-        async with _meanwhile(identified(stack, self._files)) as hashing:
+        async with _meanwhile(identified(stack, self.files)) as hashing:
             snapshot = await fetch(self.provider, wanted)
             stack = await hashing
-        snapshot = _as_now(stack, snapshot)
-        belongs = self._belonging(identity, recorded, len(intents), snapshot)
+        snapshot = as_now(stack, snapshot)
+        belongs = self.belonging(identity, recorded, len(intents), snapshot)
         if not recorded and not intents:
             stack = self._going_on(stack, snapshot)
         begun = await unfinished(self.provider, stack, snapshot, recorded, intents, self.state.uploads())
@@ -211,7 +218,7 @@ class Session:
         if survey.claims.unproven and not survey.plan.changes and not self.consent.adopt:
             return Report("", (), requests=self.provider.http.sent)  # as it should be, and not known to be ours
         id = survey.stack.id or self._of_what_goes(survey)
-        known = await self.state.aside(partial(self.state.identify, account=self.account, id=id))
+        known = await self.state.aside(partial(self.state.identify, account=self.account, id=id, place=self.place))
         run_id = await self.state.aside(partial(self.state.start_run, command))
         stack = replace(survey.stack, id=known.id)
         result, on_wait = "failed", self.provider.http.on_wait
@@ -243,7 +250,7 @@ class Session:
             on_start(walk)
             report = await walk.go()
             result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
-            if known.rebuild and result == "done" and not survey.plan.left_out:
+            if known.rebuild and self.whole and result == "done" and not survey.plan.left_out:
                 await self.state.aside(self.state.complete)
             return report
         except asyncio.CancelledError:
@@ -254,40 +261,7 @@ class Session:
             with suppress(StateError):  # how a run ended is for people; all that it did is recorded
                 await self.state.aside(partial(self.state.end_run, run_id, result))
 
-    async def rebuild(self, id: str | None = None) -> list[Recorded]:
-        """Make the state anew from what the account says: stamps and natural keys. The caller holds the lock.
-
-        What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp. `id` says
-        which of several stacks of this name it is. Raises Refused when that is not clear, and for another account.
-        """
-        identity = self.state.identity()
-        stack = known_as(identity, await identified(self.stack, self._files))
-        was = self.state.recorded(legible=True)  # damaged rows are what a rebuild is for
-        wanted = Wanted(stack.resources, was, stacks=(stack.name, *stack.former), everything=True)
-        snapshot = _as_now(stack, await fetch(self.provider, wanted))
-        self._belonging(identity, wanted.recorded, len(self.state.intents(legible=True)), snapshot)
-        stack = replace(stack, id=chosen_id(stack, snapshot, id))
-        claims = claim(stack, self.provider.kinds, (), snapshot)
-        if claims.problems:
-            raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
-        rows = rebuilt(stack, self.provider.kinds, claims)
-        # What is not made to its end is no row: the next survey sees what is to become of it.
-        objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
-        rows = [row for row in rows if not (row.id in objects and self.provider.is_partial(objects[row.id]))]
-        begun = [PutUpload(upload) for upload in self.state.uploads(legible=True)]
-        await self.state.aside(partial(self.state.identify, account=self.account, id=stack.id))
-        await self.state.aside(partial(self.state.commit, Clear(), *begun, *(Put(row) for row in rows)))
-        await self.state.aside(self.state.complete)
-        return rows
-
-    async def accept(self) -> Belonging:
-        """Note that the state is of this account, whatever it knows; says what of the recorded is in it."""
-        recorded = self.state.recorded()
-        snapshot = await fetch(self.provider, Wanted({}, recorded))
-        await self.state.aside(partial(self.state.identify, account=self.account))
-        return belonging(None, self.account, recorded, 0, snapshot)
-
-    def _belonging(
+    def belonging(
         self, identity: Identity | None, recorded: Sequence[Recorded], unfinished: int, snapshot: Snapshot
     ) -> Belonging:
         """What of the recorded is in the account. Raises Refused when it is another account than the state's."""
@@ -297,11 +271,25 @@ class Session:
             raise Refused([found.refusal])
         return found
 
+    def _was_it_renamed(self) -> None:
+        """Nothing is known of a stack of this name; Refused if something is of one that was declared in its place."""
+        if not self.alone or not (others := self.state.neighbours(self.place)):
+            return
+        new = self.stack.name
+        told = " and ".join(f"{count} objects of a stack {old!r}" for old, count in others.items())
+        ways = " or ".join(f"`reconciler state rename {old} {new}`" for old in others)
+        raise Refused(
+            [
+                f"the state here knows {told}, and nothing of {new!r}. If that is the same stack under a new name, say "
+                f"so with {ways}; nothing is made anew then. If it is another one, give it a state of its own (--state)"
+            ]
+        )
+
     def _going_on(self, stack: Stack, snapshot: Snapshot) -> Stack:
         """Of a stack of which nothing is recorded: under the id that all its objects carry, if it is agreed that they
         are ours. Objects of several ids are of several stacks: then none is taken for this one's."""
         ids = snapshot.stack_ids(stack.name)
-        agreed = self.consent.adopt and self.goes_on and len(ids) == 1
+        agreed = self.consent.adopt and self.whole and len(ids) == 1
         return replace(stack, id=next(iter(ids))) if agreed else stack
 
     def _of_what_goes(self, survey: Survey) -> str | None:
@@ -384,7 +372,7 @@ def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
     return resource
 
 
-def _as_now(stack: Stack, snapshot: Snapshot) -> Snapshot:
+def as_now(stack: Stack, snapshot: Snapshot) -> Snapshot:
     """Stamps that say what the bytes of a declared URL are as older versions did, read as they would be written now."""
     urls = [it.fields for it in stack.resources.values() if "url" in it.fields]
     now = {identity.formerly(it["url"], it.get("sha256")): str(it["content"]) for it in urls}

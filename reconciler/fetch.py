@@ -42,6 +42,8 @@ class Wanted:
     """Read all children of all parents: to rebuild a state, to export, to list what is unmanaged."""
     stateless: bool = False
     """More may be ours than is recorded: it must be told from stamps."""
+    marks: bool = False
+    """Read every stamp of ours: the stack was renamed, and they say its old name."""
 
 
 async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
@@ -230,7 +232,11 @@ def _ids_to_read(kind: type[Kind], detail: set[str], wanted: Wanted, objects: Ma
             needed = bool(fresh) or wanted.stateless
         else:
             resource = wanted.resources.get(row.address)
-            needed = bool(detail & set(row.fields)) or (resource is not None and bool(detail & set(resource.fields)))
+            needed = (
+                wanted.marks
+                or bool(detail & set(row.fields))
+                or (resource is not None and bool(detail & set(resource.fields)))
+            )
         if needed:
             ids.append(id)
     return ids

@@ -131,6 +131,8 @@ class Stack:
     """(from, to) addresses."""
     removed: tuple[str, ...] = ()
     """Addresses to stop managing and keep."""
+    varies: bool = False
+    """Whether its name depends on variables: another name is another stack then, and no rename."""
     id: str | None = None
     """Its random id, as the state knows it: no YAML says it, the session fills it in."""
     former: tuple[str, ...] = ()

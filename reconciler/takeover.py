@@ -26,6 +26,7 @@ async def taken_over(session: Session, address: str, id: str) -> Survey:
         session.stack,
         resources={**session.stack.resources, address: replace(resource, id=id)},
     )
+    session.whole = False  # what is agreed to is this one object
     survey = await session.survey()
     difference = replace(survey.difference, refreshed={})
     claims = replace(survey.claims, gone=[])

@@ -238,7 +238,7 @@ def test_a_failure_in_the_middle_is_7_and_the_next_run_goes_on(stack: Path, serv
 
 
 def test_a_locked_stack_is_4_and_names_who_holds_it(stack: Path) -> None:
-    state = State.open(f"sqlite:///{stack}/.reconciler/state.db", "small")
+    state = State.open(f"sqlite:///{stack}/.reconciler/emulator.state.db", "small")
     with state.lock("reconciler apply elsewhere"):
         said = failed(reconciler("apply", stack, "--emulator", "--auto-approve"), 4)
     state.close()

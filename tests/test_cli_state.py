@@ -9,6 +9,8 @@ import pytest
 from tests.commandline import reconciler
 from tests.crash.stacks import V1
 
+INDEX = "indexes/dropped"
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> str:
@@ -20,21 +22,21 @@ def stack(tmp_path: Path) -> str:
 
 
 def test_list_names_everything_that_is_owned(stack: str) -> None:
-    lines = reconciler("state", "list", stack).out.splitlines()
+    lines = reconciler("state", "list", "--emulator", stack).out.splitlines()
 
     assert len(lines) == 16
     assert lines[0].startswith("assets/changes  ")
 
 
 def test_show_tells_what_was_applied(stack: str) -> None:
-    out = reconciler("state", "show", "assets/stays", stack).out
+    out = reconciler("state", "show", "--emulator", "assets/stays", stack).out
 
     assert "kind  Asset" in out
     assert 'metadata  {count: 1, gone: "soon"}' in out
 
 
 def test_show_of_what_is_not_there_says_what_was_meant(stack: str) -> None:
-    said = reconciler("state", "show", "assets/stay", stack)
+    said = reconciler("state", "show", "--emulator", "assets/stay", stack)
 
     assert said.code == 1
     assert "did you mean 'assets/stays'?" in said.err
@@ -44,8 +46,8 @@ def test_mv_gives_a_new_address_and_the_plan_is_a_move_of_nothing_else(stack: st
     yaml = Path(stack) / "stack.yaml"
     yaml.write_text(yaml.read_text().replace("  goes:", "  went:").replace("{goes: {}}", "{went: {}}"))
 
-    assert reconciler("state", "mv", "assets/goes", "assets/went", stack).code == 0
-    assert reconciler("state", "mv", "indexes/dropped/assets/goes", "indexes/dropped/assets/went", stack).code == 0
+    for old, new in (("assets/goes", "assets/went"), (f"{INDEX}/assets/goes", f"{INDEX}/assets/went")):
+        assert reconciler("state", "mv", "--emulator", old, new, stack).code == 0
 
     plan = reconciler("plan", "--emulator", "--format", "json", stack).json
     assert {change["action"] for change in plan["changes"]} == {"update"}
@@ -53,27 +55,27 @@ def test_mv_gives_a_new_address_and_the_plan_is_a_move_of_nothing_else(stack: st
 
 
 def test_mv_onto_another_kind_or_a_taken_address_is_refused(stack: str) -> None:
-    assert "another kind" in reconciler("state", "mv", "assets/goes", "indexes/goes", stack).err
-    assert "is taken" in reconciler("state", "mv", "assets/goes", "assets/stays", stack).err
+    assert "another kind" in reconciler("state", "mv", "--emulator", "assets/goes", "indexes/goes", stack).err
+    assert "is taken" in reconciler("state", "mv", "--emulator", "assets/goes", "assets/stays", stack).err
 
 
 def test_what_is_removed_from_state_is_claimed_again_by_its_marks(stack: str) -> None:
-    assert reconciler("state", "rm", "assets/stays", "--path", stack).code == 0
+    assert reconciler("state", "rm", "--emulator", "assets/stays", "--path", stack).code == 0
 
     assert reconciler("plan", "--emulator", "--detailed-exitcode", stack).code == 0
 
 
 def test_rebuild_makes_a_lost_state_anew(stack: str) -> None:
-    before = reconciler("state", "list", stack).out
-    for file in (Path(stack) / ".reconciler").glob("state.db*"):
+    before = reconciler("state", "list", "--emulator", stack).out
+    for file in (Path(stack) / ".reconciler").glob("emulator.state.db*"):
         file.unlink()
 
     said = reconciler("state", "rebuild", "--emulator", stack)
 
     assert said.code == 0
     assert "Rebuilt: 16 objects" in said.out
-    assert reconciler("state", "list", stack).out == before
+    assert reconciler("state", "list", "--emulator", stack).out == before
 
 
 def test_unlock_says_when_there_was_nothing_to_unlock(stack: str) -> None:
-    assert "was not locked" in reconciler("state", "unlock", stack).out
+    assert "was not locked" in reconciler("state", "unlock", "--emulator", stack).out

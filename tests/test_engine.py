@@ -14,6 +14,7 @@ from reconciler.engine import Limits, Session
 from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refused
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
+from reconciler.repair import rebuild
 from tests.crash.stacks import IN_V1, STRANGERS, V1, V2
 from tests.running import AGREED, Bench, Killed
 
@@ -112,7 +113,7 @@ def test_a_rebuilt_state_gives_the_plan_of_the_lost_one(bench: Bench) -> None:
     before = [(c.address, c.action) for c in bench.survey().plan.changes]
 
     bench.state_name = "another.db"
-    rows = bench.run(lambda session: session.rebuild())
+    rows = bench.run(rebuild)
 
     assert len(rows) == IN_V1.total()
     assert [(c.address, c.action) for c in bench.survey().plan.changes] == before

@@ -231,7 +231,7 @@ def test_it_works_on_the_built_in_emulator(tmp_path: Path) -> None:
     (tmp_path / "stack/final.mp4").write_bytes(b"f" * 50)
     (tmp_path / "stack/face.jpg").write_bytes(b"j" * 40)
     account = "--emulator=account.db"
-    reconciler("apply", "stack", "--auto-approve", account, cwd=tmp_path)
+    reconciler("apply", "stack", "--auto-approve", account, "--state=sqlite:///first.db", cwd=tmp_path)
 
     assert reconciler("export", "--out", "out", "--name", "sports", account, cwd=tmp_path).code == 0
 

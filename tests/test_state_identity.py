@@ -91,7 +91,8 @@ def test_a_renamed_stack_keeps_all_that_is_kept_of_it_and_remembers_its_names(ur
     assert renamed.recorded() == [ASSET]
     identity = renamed.identify()
     assert (identity.id, identity.account, identity.former) == (before.id, before.account, ("sports", "archive"))
-    assert renamed.others() == {}
+    assert identity.rebuild  # until all objects say the new name
+    assert renamed.neighbours(".") == {}
     renamed.close()
     assert State.open(url, "sports").recorded() == []
 
@@ -103,7 +104,8 @@ def test_a_stack_is_not_renamed_onto_one_that_has_objects(url: str) -> None:
         state.close()
 
     state = State.open(url, "sports")
-    assert state.others() == {"news": 1}
+    assert state.neighbours(".") == {"news": 1}  # nobody knows where that is declared
+    state.identify(place="sports.yaml")
     with pytest.raises(StateError, match="has a stack 'news' already"):
         state.rename("news")
     assert state.recorded() == [ASSET]
@@ -130,3 +132,18 @@ def test_a_state_of_the_first_version_gets_ids_and_knows_which_run_never_ended(t
     cut_short = State.open(f"sqlite:///{file}", "cut-short")
     assert cut_short.identify().rebuild
     cut_short.close()
+
+
+def test_stacks_that_are_declared_elsewhere_are_no_neighbours(url: str) -> None:
+    for name, place in (("sports", "sports.yaml"), ("news", "news.yaml"), ("old", "sports.yaml"), ("empty", ".")):
+        state = State.open(url, name)
+        state.identify(place=place)
+        if name != "empty":
+            state.commit(Put(ASSET))
+        state.close()
+
+    state = State.open(url, "sports")
+    assert state.neighbours("sports.yaml") == {"old": 1}
+    assert state.neighbours("news.yaml") == {"news": 1}
+    assert state.neighbours(".") == {}
+    state.close()

@@ -17,6 +17,7 @@ from reconciler.engine import Session
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
 from reconciler.providers.twelvelabs.limits import Sizes
+from reconciler.repair import rebuild
 from reconciler.upload import Files, Sending
 from tests.running import AGREED, Bench, Killed
 from tests.test_upload import opens, write
@@ -170,7 +171,7 @@ def test_a_state_that_is_rebuilt_does_not_take_an_unfinished_upload_for_an_asset
     studio.killed(after_puts(studio, 4))
     studio.state_name = "state.db" if kept else "another.db"
 
-    assert studio.run(Session.rebuild) == []
+    assert studio.run(rebuild) == []
     done(studio.apply())
 
     assert (studio.shas(), studio.sent(PUTS)) == ({sha(FILM): 1}, 8 if kept else 11)

@@ -19,6 +19,7 @@ from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
+    from reconciler.cli.options import Settings
     from reconciler.engine import Survey
     from reconciler.export import Exported
     from reconciler.model import Report, Stack
@@ -52,7 +53,7 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
 
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    state = open_state(stack, chosen.state, create=True)
+    state = open_state(stack, chosen, create=True)
     command = f"reconciler import {address} {id}"
     try:
         with locked(state, command):
@@ -101,7 +102,7 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
     new = _new_stack(name or out.resolve().name, provider, out)
 
     async def read() -> Exported:
-        state = open_state(new, chosen.state, create=False)
+        state = open_state(_beside(new) if chosen.emulator is not None else new, chosen, create=False)
         try:
             _is_new(state, new)
             async with open_session(_beside(new), state, chosen) as session:
@@ -110,7 +111,7 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
             state.close()
 
     exported = asyncio.run(read())
-    left = _write(out, new, exported, chosen.state)
+    left = _write(out, new, exported, chosen)
     for note in (*exported.notes, *(f"planning will change {line}" for line in left)):
         click.echo(note, err=True)
     told = ", ".join(f"{count} {kind}" for kind, count in exported.counts.items() if count) or "nothing"
@@ -140,7 +141,7 @@ def _is_new(state: State, stack: Stack) -> None:
         raise ReconcilerError(f"the state has a stack {stack.name!r} already; export under another --name")
 
 
-def _write(out: Path, new: Stack, exported: Exported, state_url: str | None) -> list[str]:
+def _write(out: Path, new: Stack, exported: Exported, chosen: Settings) -> list[str]:
     """The files, then the state of what they say; what planning would change even so."""
     from reconciler.export import SCHEMAS, rows_of
     from reconciler.providers import kinds_of
@@ -154,13 +155,13 @@ def _write(out: Path, new: Stack, exported: Exported, state_url: str | None) -> 
         path.write_text(text, encoding="utf-8")
     stack = load_stack(out)
     rows, left = rows_of(stack, kinds_of(new.provider), exported.snapshot)
-    state = open_state(stack, state_url, create=True)
+    state = open_state(_beside(stack) if chosen.emulator is not None else stack, chosen, create=True)
     try:
         with locked(state, "reconciler export"):
             _is_new(state, stack)
             state.commit(*(Put(row) for row in rows))
-            if len(ids := exported.snapshot.stack_ids(stack.name)) == 1:  # the stack is marked already: it goes on
-                state.identify(id=next(iter(ids)))
+            ids = exported.snapshot.stack_ids(stack.name)  # the stack may be marked already: then it goes on
+            state.identify(id=next(iter(ids)) if len(ids) == 1 else None, place=out.as_posix())
     finally:
         state.close()
     return left

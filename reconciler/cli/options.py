@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.errors import ReconcilerError, Unauthorised, how_to_install
+from reconciler.errors import Problem, ReconcilerError, Unauthorised, how_to_install
 from reconciler.redact import Learned, learn, passwords_in
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model import Stack
     from reconciler.state import State
 
-__all__ = ["Settings", "load_stack", "online", "open_session", "state_url", "targets", "variables"]
+__all__ = ["Settings", "emulated", "load_stack", "online", "open_session", "state_url", "targets", "variables"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,7 +87,7 @@ def online(function: F) -> F:
         "--state",
         metavar="URL",
         envvar="RECONCILER_STATE",
-        help="Where state is kept [sqlite under the stack's .reconciler/].",
+        help="Where state is kept [sqlite under the stack's .reconciler/, or beside the emulator's account].",
     )(function)
     function = click.option(
         "--allow-http", is_flag=True, envvar="RECONCILER_ALLOW_HTTP", help="Send the API key to http:// hosts too."
@@ -95,14 +95,18 @@ def online(function: F) -> F:
     function = click.option("--endpoint", metavar="URL", help="The API's address, if it is not the provider's own.")(
         function
     )
-    function = click.option(
+    return variables(emulated(function))
+
+
+def emulated(function: F) -> F:
+    """--emulator."""
+    return click.option(
         "--emulator",
         metavar="[=FILE]",
         is_flag=False,
         flag_value="",
         help="Use the built-in fake of the API, kept in --emulator=FILE [.reconciler/emulator.db].",
     )(function)
-    return variables(function)
 
 
 def targets(function: F) -> F:
@@ -123,7 +127,7 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
         emulator=options.get("emulator"),
         endpoint=options.get("endpoint"),
         allow_http=options.get("allow_http", False),
-        state=options.get("state"),
+        state=_state(options),
         parallelism=options.get("parallelism", 8),
         poll_interval=options.get("poll_interval"),
         variables=parsed(options.get("var", ())),
@@ -135,6 +139,15 @@ def settings(path: Path, options: Mapping[str, Any]) -> Settings:
         bandwidth=options.get("bandwidth"),
         json_events=options.get("json_events"),
     )
+
+
+def _state(options: Mapping[str, Any]) -> str | None:
+    """The state that is asked for. What the environment names is for the real account, not for the emulator's."""
+    given: str | None = options.get("state")
+    if options.get("emulator") is None or not given:
+        return given
+    source = click.get_current_context().get_parameter_source("state")
+    return None if source is click.core.ParameterSource.ENVIRONMENT else given
 
 
 def parsed(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -168,19 +181,43 @@ def _environment(allow_env: Sequence[str]) -> Environment:
     return Environment(Learned(os.environ), globs_in(*allow_env, os.environ.get(ALLOW, "")))
 
 
-def state_url(stack: Stack, given: str | None) -> str:
-    """Where the state is: as given, or under the stack."""
-    if given:
-        return given
-    return f"sqlite:///{(stack.root / '.reconciler' / 'state.db').absolute()}"
+def state_url(stack: Stack, options: Settings) -> str:
+    """Where the state is: as given, beside the emulator's account, or under the stack."""
+    if options.state:
+        return options.state
+    if options.emulator is not None:
+        account = _emulator_file(stack, options.emulator)
+        file = account.with_name(f"{account.stem}.state.db")
+    else:
+        file = stack.root / ".reconciler" / "state.db"
+    return f"sqlite:///{file.absolute()}"
 
 
-def open_state(stack: Stack, given: str | None, *, create: bool) -> State:
+def open_state(stack: Stack, options: Settings, *, create: bool) -> State:
     """The stack's state; made when it is to be written to."""
     from reconciler.state import State
 
-    learn(*passwords_in(given or ""))
-    return State.open(state_url(stack, given), stack.name, create=create)
+    learn(*passwords_in(options.state or ""))
+    return State.open(state_url(stack, options), stack.name, create=create)
+
+
+def _emulator_file(stack: Stack, given: str) -> Path:
+    return Path(given) if given else stack.root / ".reconciler" / "emulator.db"
+
+
+def _place(path: Path) -> str:
+    """What names the stack, within its directory."""
+    return path.name if path.is_file() else "."
+
+
+def _said(options: Settings) -> Iterator[Problem]:
+    """What is to be said of where this runs."""
+    if os.environ.get("CI") and not options.state and options.emulator is None:
+        text = (
+            "this runs in CI with its state in the checkout: unless that is kept, each run knows nothing of the ones "
+            "before. Give all of them one state with --state or RECONCILER_STATE"
+        )
+        yield Problem("", 0, 0, "", text, "warning")
 
 
 def account(provider_name: str, options: Settings) -> tuple[str, str]:
@@ -188,7 +225,7 @@ def account(provider_name: str, options: Settings) -> tuple[str, str]:
     from reconciler.providers import provider
 
     if options.emulator is not None:
-        return f"emulator:{options.emulator}", EMULATOR_KEY
+        return f"emulator:{Path(options.emulator).absolute() if options.emulator else ''}", EMULATOR_KEY
     chosen = provider(provider_name)
     return _address(options, chosen), _key(chosen.key_variables)
 
@@ -232,6 +269,9 @@ async def open_session(
             subset=Subset(options.target, options.exclude),
             resolve=partial(expand, environment=_environment(options.allow_env)),
             account=account_of(address, key),
+            said=tuple(_said(options)),
+            place=_place(options.path),
+            alone=not options.state and not options.emulator and not stack.varies,
         )
 
 
@@ -242,7 +282,7 @@ def _told_of_a_wait(seconds: float, why: str) -> None:
     click.echo(paused(Event("pause", "", message=why, total=round(seconds))), err=True)
 
 
-def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
+def _in_process(stack: Stack, file: str) -> httpx.AsyncBaseTransport:
     import sqlite3
 
     from reconciler.state.files import refuse_links
@@ -251,7 +291,7 @@ def _in_process(stack: Stack, file: str | None) -> httpx.AsyncBaseTransport:
         from reconciler.emulator import Emulator, transport
     except ImportError as error:
         raise ReconcilerError(f"the emulator is an extra: {how_to_install('emulator')}") from error
-    path = Path(file) if file else stack.root / ".reconciler" / "emulator.db"
+    path = _emulator_file(stack, file)
     refuse_links(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

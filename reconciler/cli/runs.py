@@ -113,7 +113,7 @@ def plan(
     agreed = _consent(options, destroying)
 
     async def run() -> tuple[Survey, list[str]]:
-        state = open_state(stack, chosen.state, create=False)
+        state = open_state(stack, chosen, create=False)
         try:
             async with open_session(stack, state, chosen, agreed) as session:
                 survey = await session.survey(destroy=destroying)
@@ -223,7 +223,7 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None,
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
 
     async def run() -> Survey:
-        state = open_state(stack, chosen.state, create=False)
+        state = open_state(stack, chosen, create=False)
         try:
             async with open_session(stack, state, chosen) as session:
                 return await session.survey(everything=unmanaged, inspect=False)
@@ -294,7 +294,7 @@ def _apply(
     """Apply a stack, or the plan of it that was `saved` in the file `name`."""
     if not auto_approve and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
-    state = open_state(stack, chosen.state, create=True)
+    state = open_state(stack, chosen, create=True)
     command = f"reconciler {'destroy' if destroying and not saved else 'apply'} {name or chosen.path}"
     try:
         with locked(state, command):

@@ -1,4 +1,4 @@
-"""state list, show, mv, rm, rebuild, unlock."""
+"""state list, show, mv, rm, rebuild, accept, rename, duplicates, unlock."""
 
 from __future__ import annotations
 
@@ -11,19 +11,35 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import load_stack, online, open_session, open_state, settings, variables
+from reconciler.cli.options import (
+    emulated,
+    load_stack,
+    online,
+    open_session,
+    open_state,
+    settings,
+    state_url,
+    variables,
+)
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
     from reconciler.model import Recorded, Stack
+    from reconciler.ownership import Belonging
+    from reconciler.ownership.duplicates import Twins
     from reconciler.state import State
 
 __all__ = ["state"]
 
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
-STATE = click.option("--state", metavar="URL", envvar="RECONCILER_STATE", help="Where state is kept.")
+
+
+def STATE(function: Any) -> Any:
+    """Which state is meant."""
+    given = click.option("--state", metavar="URL", envvar="RECONCILER_STATE", help="Where state is kept.")
+    return given(emulated(function))
 
 
 @click.group()
@@ -45,7 +61,7 @@ def _opened(path: Path, options: dict[str, Any], command: str = "") -> Iterator[
     """The stack and its state; locked when `command` says what for."""
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    opened = open_state(stack, chosen.state, create=bool(command))
+    opened = open_state(stack, chosen, create=bool(command))
     try:
         if command:
             with locked(opened, command):
@@ -144,21 +160,120 @@ def rm(addresses: tuple[str, ...], path: Path, **options: Any) -> None:
 @state.command()
 @PATH
 @online
-def rebuild(path: Path, **options: Any) -> None:
+@click.option("--id", "id", metavar="ID", help="Which stack of this name it is, if there are several.")
+def rebuild(path: Path, id: str | None, **options: Any) -> None:
     """Make the state anew from the account: by the marks that objects carry, and by names.
+
+    All that carries this stack's name is taken for what this stack has made. If another stack has the same name, its
+    objects have another id: say with --id which are yours.
 
     \b
     reconciler state rebuild
     """
+    from reconciler.repair import rebuild as made_anew
+
     chosen = settings(path, options)
 
     async def run(stack: Stack, opened: State) -> list[Recorded]:
         async with open_session(stack, opened, chosen) as session:
-            return await session.rebuild()
+            return await made_anew(session, id)
 
     with _opened(path, options, f"reconciler state rebuild {path}") as (stack, opened):
         rows = asyncio.run(run(stack, opened))
     click.echo(f"Rebuilt: {len(rows)} objects of {stack.name} are in the account.")
+
+
+@state.command()
+@PATH
+@online
+def accept(path: Path, **options: Any) -> None:
+    """Say that the state belongs to this account: after a change of the key, or of the API's address.
+
+    \b
+    reconciler state accept
+    """
+    from reconciler.repair import accept as accepted
+
+    chosen = settings(path, options)
+
+    async def run(stack: Stack, opened: State) -> Belonging:
+        async with open_session(stack, opened, chosen) as session:
+            return await accepted(session)
+
+    with _opened(path, options, f"reconciler state accept {path}") as (stack, opened):
+        found = asyncio.run(run(stack, opened))
+    told = f"{found.here} of {found.recorded} recorded objects are in it"
+    click.echo(f"The state of {plain(stack.name)} is of this account now; {told}.")
+
+
+@state.command()
+@click.argument("old")
+@click.argument("new")
+@PATH
+@STATE
+@variables
+def rename(old: str, new: str, path: Path, **options: Any) -> None:
+    """Go on with the stack OLD as NEW, which YAML says: nothing is made anew, and the next apply marks the objects so.
+
+    \b
+    reconciler state rename archive sports-archive
+    """
+    from reconciler.state import State
+
+    chosen = settings(path, options)
+    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
+    if stack.name != new:
+        raise ReconcilerError(f"YAML says `stack: {stack.name}`; write `stack: {new}` there, then rename")
+    url = state_url(stack, chosen)
+    before, after = (State.open(url, name, create=False) for name in (old, new))
+    command = f"reconciler state rename {old} {new}"
+    try:
+        if not (rows := before.recorded()) and not before.intents():
+            raise ReconcilerError(f"the state knows nothing of a stack {old!r}")
+        with locked(before, command), locked(after, command):
+            before.rename(new)
+    finally:
+        before.close()
+        after.close()
+    click.echo(f"{plain(old)} is {plain(new)} now: {len(rows)} objects. The next apply marks them so.")
+
+
+@state.command()
+@PATH
+@online
+@click.option(
+    "--keep",
+    metavar="WHICH",
+    multiple=True,
+    help="`recorded`, `oldest`, `newest`, or ids: which one of each stays; the next apply deletes the others.",
+)
+def duplicates(path: Path, keep: tuple[str, ...], **options: Any) -> None:
+    """List objects that were made twice for one address, as by two checkouts with states of their own; or settle which
+    of each is kept. Nothing is deleted here: the next plan shows what goes.
+
+    \b
+    reconciler state duplicates
+    reconciler state duplicates --keep oldest
+    """
+    from reconciler.ownership.duplicates import listed
+    from reconciler.repair import duplicates as settled
+
+    chosen = settings(path, options)
+
+    async def run(stack: Stack, opened: State) -> list[Twins]:
+        async with open_session(stack, opened, chosen) as session:
+            return await settled(session, keep)
+
+    with _opened(path, options, f"reconciler state duplicates {path}" if keep else "") as (stack, opened):
+        found = asyncio.run(run(stack, opened))
+    for line in listed(found):
+        click.echo(plain(line))
+    if not found:
+        click.echo(f"No address of {plain(stack.name)} has more than one object.")
+    elif keep:
+        click.echo("Settled; `reconciler plan` shows what goes.")
+    else:
+        click.echo("Say which stay with --keep recorded, --keep oldest, --keep newest, or --keep ID.")
 
 
 @state.command()

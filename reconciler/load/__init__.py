@@ -94,6 +94,7 @@ class _Load:
 
     def run(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> Stack:
         """All of it, in order; each stage goes on with what the one before could make sense of."""
+        varies = any("${" in str(top.get("stack")) for _, top in self._tops())
         values = self._fill(arguments, var_file)
         name, provider = self._head()
         entries = self._entries()
@@ -123,6 +124,7 @@ class _Load:
             removed=removed,
             files=tuple(document.source.name for document in self._documents),
             digest=digest,
+            varies=varies,
         )
 
     def _fill(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_nam
 from reconciler.ownership.compare import content_of, same
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
-from reconciler.ownership.owners import Owners, Standing, is_of, standing, whose
+from reconciler.ownership.owners import Owners, Standing, agreed, is_of, standing, whose
 
 __all__ = [
     "Belonging",
@@ -80,7 +80,7 @@ def _let_go_of_taken(stack: Stack, rows: dict[str, Recorded], claims: Claims, sn
     """
     for address, row in list(rows.items()):
         live = snapshot.get(row.kind, row.id)
-        if live is None or live.stamp is None or is_of(stack, live.stamp):
+        if live is None or live.stamp is None or is_of(stack, live.stamp) or agreed(row, live):
             continue
         resource = stack.resources.get(address)
         if resource is None:
@@ -92,8 +92,6 @@ def _let_go_of_taken(stack: Stack, rows: dict[str, Recorded], claims: Claims, sn
             )
 
 
-STAMPED_BY = "reconciler_id"
-"""In the fields of an old object that is recorded to be deleted: the id of the other stack that has stamped it."""
 WHAT_TO_DO = "take the stamp off it, or let go of it here (`removed:`)"
 
 
@@ -128,9 +126,7 @@ class _Rest:
 
     def _was_taken(self, row: Recorded, live: Live) -> bool:
         """Whether an old object carries another's stamp now: not that with which it was recorded."""
-        if live.stamp is None or is_of(self.stack, live.stamp):
-            return False
-        return live.stamp.stack_id is None or live.stamp.stack_id != row.fields.get(STAMPED_BY)
+        return live.stamp is not None and not is_of(self.stack, live.stamp) and not agreed(row, live)
 
     def _row(self, address: str, row: Recorded) -> None:
         claims = self.claims

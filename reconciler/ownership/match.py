@@ -12,7 +12,7 @@ from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, 
 from reconciler.ownership.claims import Claims, Renames, was_put_aside
 from reconciler.ownership.compare import content_of, same
 from reconciler.ownership.hands import Held, traded
-from reconciler.ownership.owners import Owners, Standing, standing
+from reconciler.ownership.owners import Owners, Standing, agreed, standing
 
 __all__ = ["Match"]
 
@@ -171,7 +171,7 @@ class Match:
         self.claims.take(address, live)
         if self.wanted[address].external or (live.stamp is None and (self.name, live.id) in self.claims.known):
             return
-        if id := self.owners.other_id(live):
+        if (id := self.owners.other_id(live)) and not agreed(self.rows.get(address), live):
             self.claims.unproven[address] = id
 
     def _is_of_our_name(self, live: Live) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from reconciler.kind import Kind
-from reconciler.model import Live, Snapshot, Stack, Stamp
+from reconciler.model import Live, Recorded, Snapshot, Stack, Stamp
 
-__all__ = ["Owners", "Standing", "is_of", "standing", "whose"]
+__all__ = ["STAMPED_BY", "Owners", "Standing", "agreed", "is_of", "standing", "whose"]
 
 
 class Standing(IntEnum):
@@ -36,6 +36,21 @@ def standing(stack: Stack, stamp: Stamp) -> Standing:
 def is_of(stack: Stack, stamp: Stamp | None) -> bool:
     """Whether a stamp is this stack's beyond doubt."""
     return stamp is not None and standing(stack, stamp) <= Standing.UNNUMBERED
+
+
+STAMPED_BY = "reconciler_id"
+"""In the fields of a recorded object: the id of another stack of our name under which it was taken, or is to go."""
+
+
+def agreed(row: Recorded | None, live: Live) -> bool:
+    """Whether it is recorded that an object is meant though another stack of our name has stamped it."""
+    return (
+        row is not None
+        and row.id == live.id
+        and live.stamp is not None
+        and live.stamp.stack_id is not None
+        and row.fields.get(STAMPED_BY) == live.stamp.stack_id
+    )
 
 
 def whose(stamp: Stamp) -> str:

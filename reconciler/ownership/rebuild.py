@@ -70,9 +70,10 @@ def said_of(stack: Stack, claims: Claims, belongs: Belonging) -> Iterator[Proble
         yield Problem("", 0, 0, "", belongs.note, "note")
     if claims.unproven:
         ids = " and ".join(sorted(set(claims.unproven.values())))
+        known = f"this one's is {stack.id}" if stack.id else "this state knows nothing of it"
         text = (
-            f"{_count(len(claims.unproven))} found by the stamp of a stack {stack.name!r} with the id {ids}, of which "
-            "this state knows nothing; a change needs --adopt, or `reconciler state rebuild` first"
+            f"{_count(len(claims.unproven))} found by the stamp of a stack {stack.name!r} with the id {ids}, and "
+            f"{known}; a change needs --adopt{'' if stack.id else ', or `reconciler state rebuild` first'}"
         )
         yield Problem("", 0, 0, "", text, "note")
     for id, lives in sorted(claims.namesakes.items()):

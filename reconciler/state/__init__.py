@@ -30,7 +30,7 @@ import sqlalchemy as sa
 
 from reconciler.errors import Locked, StateError
 from reconciler.model import Intent, Recorded
-from reconciler.state.identity import Identity, change, ensure, rename
+from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
 from reconciler.state.rows import Damaged, identity_from, intent_from, recorded_from, upload_from
 from reconciler.state.store import Store, connect
 from reconciler.state.tables import intents, locks, resources, runs, stacks, uploads
@@ -137,12 +137,12 @@ class State:
     def identity(self) -> Identity | None:
         """Who the stack is; None when nothing was ever written of it."""
         c = stacks.c
-        query = sa.select(c.id, c.account, c.former, sa.type_coerce(c.rebuild, sa.Integer).label("rebuild"))
+        query = sa.select(c.id, c.account, c.place, c.former, sa.type_coerce(c.rebuild, sa.Integer).label("rebuild"))
         return next(iter(self._made_of(identity_from, query, stacks)), None)
 
-    def identify(self, *, account: str | None = None, id: str | None = None) -> Identity:
-        """Who the stack is, noting the account, and the id when the stack goes on under one that is known already."""
-        given = {name: value for name, value in (("account", account), ("id", id)) if value}
+    def identify(self, *, account: str | None = None, id: str | None = None, place: str | None = None) -> Identity:
+        """Who the stack is, noting account and place; and the id, when it goes on under one that is known already."""
+        given = {name: value for name, value in (("account", account), ("id", id), ("place", place)) if value}
         with self._writing() as connection:
             change(connection, self._stack, **given)
         found = self.identity()
@@ -154,17 +154,10 @@ class State:
         with self._writing() as connection:
             change(connection, self._stack, rebuild=not whole)
 
-    def others(self) -> dict[str, int]:
-        """Other stacks in the same state → how many objects of them are recorded."""
-        c = resources.c
-        query = (
-            sa.select(c.stack, sa.func.count().label("objects"))
-            .where(c.stack != self._stack)
-            .group_by(c.stack)
-            .order_by(c.stack)
-        )
-        with self._using():
-            return {row.stack: row.objects for row in self._store.read(query)}
+    def neighbours(self, place: str) -> dict[str, int]:
+        """Other stacks of this state that were declared in the same place → how many objects of them are recorded."""
+        with self._mutex:
+            return {row.stack: row.objects for row in self._store.read(neighbours_of(self._stack, place))}
 
     def rename(self, new: str) -> None:
         """Keep all of this stack under a new name, and remember the old one.

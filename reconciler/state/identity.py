@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from reconciler.errors import StateError
 from reconciler.state.tables import intents, locks, new_id, resources, runs, stacks, unseen, uploads
 
-__all__ = ["Identity", "change", "ensure", "rename"]
+__all__ = ["Identity", "change", "ensure", "neighbours_of", "rename"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Identity:
     """Random, made at the first write: it tells this stack from another of the same name."""
     account: str | None = None
     """See `planfile.account_of`; None until something was applied."""
+    place: str | None = None
+    """The file that names it, or "." for a directory: a stack of another name there is this one renamed."""
     former: tuple[str, ...] = ()
     """Names that the stack had before it was renamed, the latest last."""
     rebuild: bool = False
@@ -31,8 +33,16 @@ class Identity:
 def ensure(connection: sa.Connection, stack: str) -> None:
     """Give the stack an id unless it has one: part of the first transaction that writes anything of it."""
     if connection.scalar(sa.select(stacks.c.id).where(stacks.c.stack == stack)) is None:
-        row = {"stack": stack, "id": new_id(), "account": None, "former": "[]", "rebuild": True}
+        row = {"stack": stack, "id": new_id(), "account": None, "place": None, "former": "[]", "rebuild": True}
         connection.execute(stacks.insert(), row)
+
+
+def neighbours_of(stack: str, place: str) -> sa.Select[tuple[str, int]]:
+    """Asks for other stacks that were declared in the same place, or nobody knows where, with how many objects."""
+    here = sa.or_(stacks.c.place == place, stacks.c.place.is_(None))
+    query = sa.select(resources.c.stack, sa.func.count().label("objects"))
+    query = query.join(stacks, stacks.c.stack == resources.c.stack).where(resources.c.stack != stack, here)
+    return query.group_by(resources.c.stack).order_by(resources.c.stack)
 
 
 def change(connection: sa.Connection, stack: str, **values: Any) -> None:
@@ -53,4 +63,4 @@ def rename(connection: sa.Connection, old: str, new: str) -> None:
     names = [name for name in (*json.loads(before or "[]"), old) if name != new]
     for table in (stacks, resources, intents, uploads, runs, unseen):
         connection.execute(table.update().where(table.c.stack == old).values(stack=new))
-    change(connection, new, former=json.dumps(names))
+    change(connection, new, former=json.dumps(names), rebuild=True)  # until all of it is marked anew

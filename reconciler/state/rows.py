@@ -68,7 +68,8 @@ def identity_from(row: Any) -> Identity:
     if not isinstance(former, list) or not all(isinstance(name, str) for name in former):
         raise Damaged("former is no list of names")
     account = None if row.account is None else _text("account", row.account)
-    return Identity(_text("id", row.id), account, tuple(former), _flag("rebuild", row.rebuild))
+    place = None if row.place is None else _text("place", row.place)
+    return Identity(_text("id", row.id), account, place, tuple(former), _flag("rebuild", row.rebuild))
 
 
 def _sought(sought: Mapping[str, Any], *, made: bool) -> None:

@@ -110,6 +110,7 @@ stacks = sa.Table(
     _column("stack", key=True),
     _column("id"),
     _column("account", null=True),
+    _column("place", null=True),
     _column("former"),
     _column("rebuild", sa.Boolean),
 )
@@ -141,7 +142,7 @@ def _identities(connection: sa.Connection) -> None:
     whole = {row.stack for row in connection.execute(sa.select(runs.c.stack).where(runs.c.result == "done"))}
     for stack in sorted(known):
         pending = stack in ran - whole
-        row = {"stack": stack, "id": new_id(), "account": None, "former": "[]", "rebuild": pending}
+        row = {"stack": stack, "id": new_id(), "account": None, "place": None, "former": "[]", "rebuild": pending}
         connection.execute(stacks.insert(), row)
 
 

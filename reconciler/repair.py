@@ -1,0 +1,78 @@
+"""When the state does not say what is: made anew from the account, told whose it is, or which of two objects stays.
+
+Nothing in the account is changed here; what follows from it is for the next plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+
+from reconciler.apply import problem_at
+from reconciler.engine import Session, as_now, identified
+from reconciler.errors import Invalid
+from reconciler.fetch import Wanted, fetch
+from reconciler.model import Recorded
+from reconciler.ownership import Belonging, belonging, claim
+from reconciler.ownership.duplicates import Twins, resolved, twins
+from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt
+from reconciler.state import Clear, Put, PutUpload
+
+__all__ = ["accept", "duplicates", "rebuild"]
+
+
+async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
+    """Make the state anew from what the account says: stamps and natural keys. The caller holds the lock.
+
+    What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp. `id` says
+    which of several stacks of this name it is. Raises Refused when that is not clear, and for another account.
+    """
+    state, provider = session.state, session.provider
+    before, identity = state.recorded(legible=True), state.identity()  # damaged rows are what a rebuild is for
+    stack = known_as(identity, await identified(session.stack, session.files))
+    wanted = Wanted(stack.resources, before, stacks=(stack.name, *stack.former), everything=True)
+    snapshot = as_now(stack, await fetch(provider, wanted))
+    session.belonging(identity, before, len(state.intents(legible=True)), snapshot)
+    stack = replace(stack, id=chosen_id(stack, snapshot, id))
+    claims = claim(stack, provider.kinds, (), snapshot)
+    if claims.problems:
+        raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+    # What is not made to its end is no row: the next survey sees what is to become of it.
+    objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
+    rows = [
+        row
+        for row in rebuilt(stack, provider.kinds, claims)
+        if not (row.id in objects and provider.is_partial(objects[row.id]))
+    ]
+    begun = [PutUpload(upload) for upload in state.uploads(legible=True)]
+    await _identify(session, stack.id)
+    await state.aside(partial(state.commit, Clear(), *begun, *(Put(row) for row in rows)))
+    await state.aside(state.complete)
+    return rows
+
+
+async def accept(session: Session) -> Belonging:
+    """Note that the state is of this account, whatever it knows; says what of the recorded is in it."""
+    recorded = session.state.recorded()
+    snapshot = await fetch(session.provider, Wanted({}, recorded))
+    await _identify(session, None)
+    return belonging(None, session.account, recorded, 0, snapshot)
+
+
+async def duplicates(session: Session, keep: Collection[str] = ()) -> list[Twins]:
+    """Addresses for which more than one object was made. `keep` says which stay: recorded as if they had been applied,
+    the others as old objects that the next plan deletes. The caller holds the lock then."""
+    survey = await session.survey(everything=True, inspect=False)
+    kinds = session.provider.kinds
+    found = twins(survey.stack, kinds, survey.claims, survey.snapshot)
+    if found and keep:
+        rows = resolved(found, keep, {kind.__name__: kind for kind in kinds}, survey.claims)
+        await _identify(session, survey.stack.id)
+        await session.state.aside(partial(session.state.commit, *(Put(row) for row in rows)))
+    return found
+
+
+async def _identify(session: Session, id: str | None) -> None:
+    state = session.state
+    await state.aside(partial(state.identify, account=session.account, id=id, place=session.place))
