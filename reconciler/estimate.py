@@ -7,6 +7,7 @@ counted and said, never guessed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
@@ -22,6 +23,7 @@ __all__ = ["Means", "estimated"]
 MADE = (Action.CREATE, Action.REPLACE)
 DAY_S = 86400.0
 CURRENCY, INDEX_MINUTE = "currency", "index_minute"
+CODE = re.compile("[A-Z]{3}")
 BY_THE_STACK = "`prices:` of the stack"
 
 
@@ -283,8 +285,8 @@ def _prices(given: Mapping[str, Any], metered: Metered | None) -> _Prices | None
 def _wrong(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in given.items():
         if key == CURRENCY:
-            if not isinstance(value, str):
-                yield key, "expected a word such as USD"
+            if not (isinstance(value, str) and CODE.fullmatch(value)):
+                yield key, "expected the three letters of a currency, such as USD"
         elif key != INDEX_MINUTE:
             yield key, f"there is no such price; known: {INDEX_MINUTE}, {CURRENCY}"
         elif isinstance(value, Mapping):
@@ -298,4 +300,4 @@ def _wrong(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _is_price(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")

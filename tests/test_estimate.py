@@ -211,7 +211,8 @@ def test_what_nobody_has_looked_into_is_of_unknown_length(tmp_path: Path) -> Non
         ("prices: {index_minut: 1}\n", "prices.index_minut: there is no such price; known: index_minute, currency"),
         ("prices: {index_minute: {marengo3.0: -1}}\n", "prices.index_minute.marengo3.0: expected a number"),
         ("prices: {index_minute: cheap}\n", "prices.index_minute: expected the price of a minute"),
-        ("prices: {currency: 3}\n", "prices.currency: expected a word such as USD"),
+        ("prices: {currency: 3}\n", "prices.currency: expected the three letters of a currency, such as USD"),
+        ("prices: {currency: EUR @team}\n", "prices.currency: expected the three letters"),
     ],
 )
 def test_wrong_prices_are_errors(tmp_path: Path, more: str, says: str) -> None:

@@ -216,7 +216,8 @@ NASTY = "</code><script>alert(1)</script>\n```\n# not a heading\x00\u202e"
 
 def nasty() -> Plan:
     change = Change("assets/x", "Asset", Action.UPDATE, NASTY, (Delta(f"metadata.{NASTY}", NASTY, f"````{NASTY}"),))
-    return Plan("sports", "twelvelabs", (change,), (), estimate=ESTIMATE, diagnostics=(Problem("", 0, 0, "", NASTY),))
+    estimate = ESTIMATE | {"cost": {**ESTIMATE["cost"], "currency": NASTY, "source": NASTY}}  # type: ignore[dict-item]
+    return Plan(NASTY, NASTY, (change,), (), estimate=estimate, diagnostics=(Problem("", 0, 0, "", NASTY),))
 
 
 class Tags(HTMLParser):
