@@ -17,6 +17,7 @@ from reconciler.cli.options import load_stack, online, open_session, open_state,
 from reconciler.cli.runs import confirmed, result, settled
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
+from reconciler.redact import plain
 
 if TYPE_CHECKING:
     from reconciler.cli.options import Settings
@@ -113,7 +114,7 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
     exported = asyncio.run(read())
     left = _write(out, new, exported, chosen)
     for note in (*exported.notes, *(f"planning will change {line}" for line in left)):
-        click.echo(note, err=True)
+        click.echo(plain(note), err=True)
     told = ", ".join(f"{count} {kind}" for kind, count in exported.counts.items() if count) or "nothing"
     click.echo(f"Exported {told} into {out}.")
     return 0
