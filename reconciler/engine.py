@@ -83,6 +83,8 @@ class Survey:
     unresolved: tuple[Intent, ...] = ()
     """Creates of an interrupted run of which nothing is to be seen yet."""
     belonging: Belonging = field(default_factory=Belonging)
+    hidden: frozenset[str] = frozenset()
+    """Ids of objects that were seen and are not in the snapshot: half made, or deleted."""
 
 
 @dataclass
@@ -171,7 +173,8 @@ class Session:
         estimate, warnings = estimated(plan, stack, claims, snapshot, self.provider.tariff, means)
         notes += warnings
         plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints, estimate=estimate)
-        return Survey(stack, snapshot, claims, difference, plan, tuple(recovered), tuple(unresolved), belongs)
+        opened = (tuple(recovered), tuple(unresolved))
+        return Survey(stack, snapshot, claims, difference, plan, *opened, belongs, frozenset(begun.hidden))
 
     def refusals(self, survey: Survey) -> list[str]:
         """What the guards say against the plan."""
@@ -245,6 +248,7 @@ class Session:
                 limits=self.limits,
                 on_event=on_event,
                 ledger=ledger,
+                hidden=survey.hidden,
             )
             walk = Walk(run)
             on_start(walk)

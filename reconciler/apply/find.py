@@ -22,7 +22,7 @@ from reconciler.rest import Rest
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Finder", "Present", "fits", "look_for"]
+__all__ = ["Finder", "Present", "fits", "is_rival", "look_for"]
 
 PAUSES = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
 """Before each look, in units of `Limits.poll_s`."""
@@ -124,6 +124,18 @@ def fits(sought: Mapping[str, Any], live: Live) -> bool:
     return bool(natural) and all(_is(value, live.fields.get(name)) for name, value in natural.items())
 
 
+def is_rival(kind: type[Kind], sought: Mapping[str, Any], live: Live) -> bool:
+    """Whether an object that nobody knew of is what is about to be made, from other hands: a second one would be a
+    duplicate."""
+    if live.parent_id != sought["parent_id"]:
+        return False
+    if live.stamp is not None:
+        marks = sought["stamp"]
+        return marks is not None and (live.stamp.stack, live.stamp.key) == (marks["stack"], marks["key"])
+    natural = sought["natural"] if kind.natural_key else {}
+    return bool(natural) and all(_is(value, live.fields.get(name)) for name, value in natural.items())
+
+
 def _stamp(marks: Mapping[str, Any]) -> Stamp:
     """The stamp that an intent was opened with; older ones had no id of the stack."""
     return Stamp(marks["stack"], marks["key"], marks["content"], marks.get("stack_id"))
@@ -135,6 +147,9 @@ class Finder:
     def __init__(self, provider: Rest, snapshot: Snapshot, clock: Clock, limits: Limits) -> None:
         self._provider, self._snapshot, self._clock, self._limits = provider, snapshot, clock, limits
         self._under_way: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
+        self._last: dict[tuple[str, str | None], tuple[float, list[Live]]] = {}
+        self._seen: dict[tuple[str, str | None], set[str]] = {}
+        """Ids that a look has shown: what is older than one of a page of these was seen as well"""
         self._kinds = {kind.__name__: kind for kind in provider.kinds}
 
     async def find(self, intent: Intent, looks: int | None = None) -> Live | None:
@@ -151,6 +166,18 @@ class Finder:
                 return found[0]
         return None
 
+    async def lately(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
+        """What came since the last look, or since the survey, and some that are older: one list serves all that ask
+        within a moment."""
+        key = (kind.__name__, parent_id)
+        since_s, lives = self._last.get(key, (float("-inf"), []))
+        if self._clock.now() - since_s < self._limits.fresh_s:
+            return lives
+        lives = await self._newest(kind, parent_id)
+        self._last[key] = (self._clock.now(), lives)
+        self._seen.setdefault(key, set()).update(live.id for live in lives)
+        return lives
+
     async def _newest(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
         key = (kind.__name__, parent_id)
         task = self._under_way.get(key)
@@ -160,7 +187,7 @@ class Finder:
         return await asyncio.shield(task)
 
     async def _look(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
-        known = self._snapshot.by_kind.get(kind.__name__, {})
+        known = self._snapshot.by_kind.get(kind.__name__, {}).keys() | self._seen.get((kind.__name__, parent_id), set())
         found: dict[str, Live] = {}
         number = 1
         while True:

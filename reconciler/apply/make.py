@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from reconciler.apply.find import Finder, Present, look_for
+from reconciler.apply.find import Finder, Present, is_rival, look_for
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
-from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, Unclear
+from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
-from reconciler.model import Action, Change, Intent, Live, Recorded, Stamp, Step, Verb
+from reconciler.model import Action, Change, Intent, Live, Recorded, Stamp, Step, Verb, parent_of
 from reconciler.rest import Made
 from reconciler.state import Close, Drop, Open, Put, Write
 
@@ -40,12 +41,39 @@ class Maker:
         wanted = self.run.resolved(kind, self.run.changes[address].fields)
         parent_id, stamp = self.run.parent_id(address), self.run.stamp(address)
         intent = self._intent(kind, address, wanted, parent_id, stamp)
+        if rivals := await self._rivals(kind, parent_id, {address: intent}):
+            raise StalePlan([*rivals.values()])
         await self.run.journal.write(Open(intent))
 
         async def send() -> str:
             return (await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)).id
 
         await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)
+
+    async def _rivals(self, kind: type[Kind], parent_id: str | None, intents: Mapping[str, Intent]) -> dict[str, str]:
+        """address → what stands in its way: made since the survey, by another run or by hand. One look at the newest
+        objects serves all that are made in the same moment. Where the parent is of this run nobody else has been."""
+        parent = parent_of(next(iter(intents), ""))
+        if not intents or (parent and self.run.ids[parent] in self.run.touched and self._is_new(parent)):
+            return {}
+        before = self.run.snapshot.by_kind.get(kind.__name__, {})
+        lives = [it for it in await self.finder.lately(kind, parent_id) if it.id not in before]
+        lives = [it for it in lives if it.id not in self.run.touched and it.id not in self._known]
+        return {
+            address: f"{address}: {kind.__name__} {live.id} was made for it since the plan; run again to see whose it is"
+            for address, intent in intents.items()
+            for live in lives
+            if is_rival(kind, intent.look_for, live)
+        }
+
+    def _is_new(self, address: str) -> bool:
+        return address in self.run.changes and self.run.changes[address].action in (Action.CREATE, Action.REPLACE)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        """Ids that are ours whatever lists show: recorded, hidden, or of uploads under way."""
+        rows = (row.id for row in self.run.all_rows())
+        return self.run.hidden | frozenset(rows) | self.run.ledger.assets()
 
     async def _exactly_once(self, intent: Intent, send: Callable[[], Awaitable[str]]) -> str:
         """Send until the object is known to exist, looking before each repetition."""
@@ -123,8 +151,9 @@ class Maker:
             address: self._intent(kind, address, wanted[address], parent_id, self.run.stamp(address))
             for address in todo
         }
-        await self.run.journal.write(*(Open(intent) for intent in intents.values()))
-        refused: dict[str, str] = {}
+        refused = await self._rivals(kind, parent_id, intents)
+        todo = [address for address in todo if address not in refused]
+        await self.run.journal.write(*(Open(intents[address]) for address in todo))
         tries, since_s = 0, self.run.clock.now()
         while todo:
             many = [(wanted[address], self.run.stamp(address)) for address in todo]

@@ -51,6 +51,8 @@ class Limits:
     """How many looks, with growing pauses, prove that an unclear create made nothing."""
     tries: int = 8
     """How often a create is sent in all, each time after such a proof."""
+    fresh_s: float = 2.0
+    """How old a look at the newest objects may be, right before another one is made."""
     patient_s: float = 600.0
     """How long a create is sent again that is answered by nothing but 429."""
 
@@ -111,6 +113,10 @@ class Ledger:
         """The upload that was begun for the address."""
         return next((upload for upload in self._by_id.values() if upload.address == address), None)
 
+    def assets(self) -> frozenset[str]:
+        """Ids of all that uploads make."""
+        return frozenset(upload.asset_id for upload in self._by_id.values())
+
     def making(self, id: str) -> Upload | None:
         """The upload that makes this object."""
         return next((upload for upload in self._by_id.values() if upload.asset_id == id), None)
@@ -148,6 +154,8 @@ class Run:
     limits: Limits
     on_event: Callable[[Event], None]
     ledger: Ledger
+    hidden: frozenset[str] = frozenset()
+    """Ids of objects of ours that lists may show and the snapshot does not."""
     kinds: Mapping[str, type[Kind]] = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)

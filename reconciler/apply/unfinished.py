@@ -32,11 +32,14 @@ class Unfinished:
     writes: list[Write] = field(default_factory=list)
     """What is to be recorded before anything else; closes the intents that are left out."""
     notes: list[Problem] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    """Ids that were taken out of the snapshot"""
 
     def hide(self, live: Live, seen: Live | None = None) -> None:
         """Take an object out of the snapshot, or show it as `seen`."""
         objects = {id: it for id, it in self.snapshot.by_kind[live.kind].items() if id != live.id}
         objects |= {live.id: seen} if seen else {}
+        self.hidden |= set() if seen else {live.id}
         self.snapshot = replace(self.snapshot, by_kind={**self.snapshot.by_kind, live.kind: objects})
 
     def close(self, address: str, live: Live) -> None:
