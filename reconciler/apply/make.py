@@ -60,7 +60,7 @@ class Maker:
         lives = [it for it in await self.finder.lately(kind, parent_id) if it.id not in before]
         lives = [it for it in lives if it.id not in self.run.touched and it.id not in self._known]
         return {
-            address: f"{address}: {kind.__name__} {live.id} was made for it since the plan; run again to see whose it is"
+            address: f"{address}: {kind.__name__} {live.id} was made for it since the plan; run again"
             for address, intent in intents.items()
             for live in lives
             if is_rival(kind, intent.look_for, live)
