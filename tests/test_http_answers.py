@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from reconciler.emulator import transport
 from reconciler.errors import ApiError, IncompleteListing, Rejected, Unclear
 from reconciler.fetch import SIDE_BY_SIDE, listing
 from reconciler.http import Http
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
 from reconciler.rest import MOST_PAGES, Page
-from tests.running import NoTime
+from tests.running import Bench, NoTime
 
 T = TypeVar("T")
 KEY = "tlk_very_secret_key"
@@ -260,3 +261,45 @@ def test_pages_are_asked_for_a_few_at_a_time_and_a_short_first_one_ends_it() -> 
     with pytest.raises(IncompleteListing, match="0 objects came of 1 in the first page"):
         asyncio.run(go())
     assert asked == 4
+
+
+def test_a_create_that_is_answered_with_anothers_id_takes_nothing_of_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    theirs = {}
+    for path, body in (
+        ("/entity-collections", {"name": "theirs", "description": "d"}),
+        ("/indexes", {"index_name": "theirs", "models": [{"model_name": "marengo3.0", "model_options": ["visual"]}]}),
+    ):
+        theirs[path] = asyncio.run(_sent(bench, path, body))
+
+    class Lying(httpx.AsyncBaseTransport):
+        inner = transport(bench.emulator)
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            answer = await self.inner.handle_async_request(request)
+            id = theirs.get(request.url.path.removeprefix("/v1.3"))
+            return httpx.Response(201, json={"_id": id}) if request.method == "POST" and id else answer
+
+    monkeypatch.setattr("tests.running.transport", lambda _: Lying())
+    bench.write(
+        {
+            "stack.yaml": "stack: s\nprovider: twelvelabs\nindexes: {ours: {models: [{name: marengo3.0}]}}\n"
+            "entity_collections: {ours: {description: d}}\n"
+        }
+    )
+
+    assert not bench.apply().failed
+
+    monkeypatch.undo()
+    assert bench.survey().plan.changes == ()
+    assert bench.names("index") == bench.names("entity_collection") == ["ours", "theirs"]
+    bench.write({"stack.yaml": "stack: s\nprovider: twelvelabs\nassets: {a: {url: 'https://example.com/a.mp4'}}\n"})
+    assert not bench.apply().failed
+    assert bench.names("index") == bench.names("entity_collection") == ["theirs"]
+
+
+async def _sent(bench: Bench, path: str, body: dict[str, Any]) -> str:
+    async with httpx.AsyncClient(transport=transport(bench.emulator), base_url="http://emulator/v1.3") as client:
+        return str((await client.post(path, json=body, headers={"x-api-key": "k"})).json()["_id"])

@@ -46,7 +46,9 @@ class Maker:
         await self.run.journal.write(Open(intent))
 
         async def send() -> str:
-            return (await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)).id
+            made = await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)
+            self._must_be_new(kind, made.id)
+            return made.id
 
         await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)
 
@@ -124,6 +126,13 @@ class Maker:
             await self.run.journal.write(*closed)
         return None
 
+    def _must_be_new(self, kind: type[Kind], id: str) -> None:
+        """A create that is answered with the id of what was there before made something else, or nothing: whose that
+        object may be, it is not what was asked for. Only an upload that goes on ends with an id that is known."""
+        known = id in self.run.touched or self.run.snapshot.get(kind.__name__, id) is not None
+        if known and self.run.ledger.making(id) is None:
+            raise Unclear(f"the answer to a create has the id of another {kind.__name__}, {id}")
+
     async def _made(self, address: str, id: str, parent_id: str | None, op: str) -> None:
         """The object exists: one transaction records it, deposes the old one and closes the intent."""
         change = self.run.changes[address]
@@ -159,6 +168,8 @@ class Maker:
             many = [(wanted[address], self.run.stamp(address)) for address in todo]
             try:
                 answers = await self.run.provider.create_many(kind, parent_id, many)
+                for made in answers:
+                    self._must_be_new(kind, made.id)
             except (Unclear, RateLimited) as error:
                 tries += 1
                 sent, todo = todo, await self._look_up_all(todo, parent_id, intents, error)
