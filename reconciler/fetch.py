@@ -89,9 +89,8 @@ async def listing(provider: Rest, kind: type[Kind], parent_id: str | None, *, pa
         first = await provider.page(kind, parent_id, 1, query, path)
         if trouble := _short(first):
             continue
-        rest = await together(
-            provider.page(kind, parent_id, number, query, path) for number in range(2, first.pages + 1)
-        )
+        more = range(2, first.pages + 1)
+        rest = await together(provider.page(kind, parent_id, at, query, path) for at in more) if more else []
         objects = {live.id: live for page in (first, *rest) for live in page.objects}
         trouble = _gap([first, *rest], objects)
         if not trouble:
