@@ -36,6 +36,7 @@ from reconciler.apply.recover import adopting, after, recover
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid, Problem, Refused, StateError
 from reconciler.estimate import Means, estimated
+from reconciler.estimate import problems as wrong_prices
 from reconciler.fetch import Wanted, fetch, read_whole
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
@@ -124,7 +125,7 @@ class Session:
     async def survey(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Survey:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `inspect` looks into new
         files, and raises Invalid with all that the API would refuse."""
-        if problems := guards.problems(self.stack):
+        if problems := [*guards.problems(self.stack), *wrong_prices(self.stack, self.provider.tariff)]:
             raise Invalid(problems)
         identity = self.state.identity()
         stack = known_as(identity, _bare(self.stack) if destroy else self.stack)

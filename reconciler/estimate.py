@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from reconciler.errors import Invalid, Problem
+from reconciler.errors import Problem
 from reconciler.model import Action, Change, Live, Plan, Snapshot, Stack, Verb, parent_of
 from reconciler.ownership import Claims
 from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
 
-__all__ = ["Means", "estimated"]
+__all__ = ["Means", "estimated", "problems"]
 
 MADE = (Action.CREATE, Action.REPLACE)
 DAY_S = 86400.0
@@ -49,7 +49,7 @@ def estimated(
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The estimate as it stands in JSON, and a warning for each quota that would not do.
 
-    Raises Invalid when `prices:` or `guards: {plan: …}` cannot be understood.
+    What `prices:` and `guards: {plan: …}` say has passed `problems`.
     """
     one = _Estimate(plan, stack, claims, snapshot, tariff, means)
     return one.all(), [Problem("", 0, 0, "", text, "warning") for text in one.shortfalls()]
@@ -184,9 +184,6 @@ class _Estimate:
         name = self.stack.guards.get("plan")
         if name is None:
             return
-        if name not in self.tariff.quotas:
-            known = ", ".join(self.tariff.quotas) or "none"
-            raise Invalid([Problem("", 0, 0, "guards.plan", f"there is no plan {name!r}; known: {known}")])
         for quota in self.tariff.quotas[name]:
             for where, count in self._counts(quota):
                 if count > quota.most:
@@ -269,9 +266,6 @@ def _prices(given: Mapping[str, Any], metered: Metered | None) -> _Prices | None
     """The provider's table with the stack's `prices:` laid over it."""
     if metered is None:
         return None
-    problems = [*_wrong(given)]
-    if problems:
-        raise Invalid([Problem("", 0, 0, f"prices.{key}", text) for key, text in problems])
     minute = given.get(INDEX_MINUTE)
     if minute is None:
         currency = given.get(CURRENCY, metered.currency)
@@ -282,21 +276,37 @@ def _prices(given: Mapping[str, Any], metered: Metered | None) -> _Prices | None
     return _Prices(table, other, given.get(CURRENCY, metered.currency), None, BY_THE_STACK)
 
 
-def _wrong(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def problems(stack: Stack, tariff: Tariff) -> list[Problem]:
+    """What is wrong with `prices:`, and with the plan that `guards:` names, each at its place."""
+    found = [
+        Problem(*stack.where("prices", *path), ".".join(("prices", *path)), text)
+        for path, text in _wrong_prices(stack.prices)
+    ]
+    name = stack.guards.get("plan")
+    if name is not None and name not in tariff.quotas:
+        known = ", ".join(tariff.quotas) or "none"
+        found.append(
+            Problem(*stack.where("guards", "plan"), "guards.plan", f"there is no plan {name!r}; known: {known}")
+        )
+    return found
+
+
+def _wrong_prices(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     for key, value in given.items():
         if key == CURRENCY:
+            # It stands in comments and logs: three letters hold no markup.
             if not (isinstance(value, str) and CODE.fullmatch(value)):
-                yield key, "expected the three letters of a currency, such as USD"
+                yield (key,), "expected the three letters of a currency, such as USD"
         elif key != INDEX_MINUTE:
-            yield key, f"there is no such price; known: {INDEX_MINUTE}, {CURRENCY}"
+            yield (key,), f"there is no such price; known: {INDEX_MINUTE}, {CURRENCY}"
         elif isinstance(value, Mapping):
             yield from (
-                (f"{key}.{model}", "expected a number that is not negative")
+                ((key, model), "expected a number that is not negative")
                 for model, price in value.items()
                 if not _is_price(price)
             )
         elif not _is_price(value):
-            yield key, "expected the price of a minute, or one for each model"
+            yield (key,), "expected the price of a minute, or one for each model"
 
 
 def _is_price(value: Any) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "UNORDERED",
     "Field",
     "Kind",
+    "Known",
     "Mark",
     "Members",
     "Part",
@@ -99,6 +100,15 @@ class Read:
     how: Callable[[Mapping[str, Any]], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names that were offered until a date, one of which the text must be, each once in a list: a mistyped name is
+    found before anything is sent. Newer ones are listed in the stack under `allow_models:`."""
+
+    names: frozenset[str]
+    as_of: str
+
+
 class Update(StrEnum):
     """How a changed field gets to the API."""
 
@@ -127,6 +137,7 @@ class Field:
     members: Members | None = None
     read: Read | None = None
     part: type[Part] | None = None
+    known: Known | None = None
     shape: type = object
     """What the value is, or each item of a list: str, bool, int, float or dict; object for whatever it may be."""
     many: bool = False
@@ -245,7 +256,7 @@ def _fields_of(model: type[BaseModel]) -> dict[str, Field]:
 
 
 def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
-    marks = [mark for mark in info.metadata if isinstance(mark, (Mark, Wire, Ref, Members, Read))]
+    marks = [mark for mark in info.metadata if isinstance(mark, (Mark, Wire, Ref, Members, Read, Known))]
     plain = {mark for mark in marks if isinstance(mark, Mark)}
     wire = next((mark.name for mark in marks if isinstance(mark, Wire)), name)
     members = next((mark for mark in marks if isinstance(mark, Members)), None)
@@ -273,6 +284,7 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         members=members,
         read=next((mark for mark in marks if isinstance(mark, Read)), None),
         part=part,
+        known=next((mark for mark in marks if isinstance(mark, Known)), None),
         shape=_shape_of(info.annotation),
         many=many,
         required=info.is_required(),

@@ -213,6 +213,8 @@ def test_what_nobody_has_looked_into_is_of_unknown_length(tmp_path: Path) -> Non
         ("prices: {index_minute: cheap}\n", "prices.index_minute: expected the price of a minute"),
         ("prices: {currency: 3}\n", "prices.currency: expected the three letters of a currency, such as USD"),
         ("prices: {currency: EUR @team}\n", "prices.currency: expected the three letters"),
+        ("prices: {currency: 'EUR @team [ok](https://evil.example)'}\n", "stack.yaml:3:20: prices.currency: expected"),
+        ("prices: {currency: eur}\n", "stack.yaml:3:20: prices.currency: expected"),
     ],
 )
 def test_wrong_prices_are_errors(tmp_path: Path, more: str, says: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.emulator import Emulator, transport
+from reconciler.kind import Known
 from reconciler.load import load
+from reconciler.providers.twelvelabs import Model
 from tests.commandline import reconciler
 from tests.served import Place, place
 
@@ -211,6 +214,21 @@ def test_an_empty_account_is_an_empty_stack(here: Place) -> None:
 
     assert (said.code, said.out) == (0, "Exported nothing into exported.\n")
     assert here.run("plan", "exported").last_line == IN_SYNC
+
+
+def test_models_that_are_newer_than_our_list_are_listed_in_the_stack(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand(here)
+    only_older = replace(Model.parts["name"], known=Known(frozenset({"marengo2.7"}), as_of="2024-01"))
+    monkeypatch.setitem(Model.parts, "name", only_older)
+
+    said = here.run("export")
+    plan = here.run("plan", "exported")
+
+    assert said.code == 0
+    assert "allow_models: [marengo3.0]" in (here.directory / "exported/stack.yaml").read_text()
+    assert plan.last_line == IN_SYNC
 
 
 def test_what_failed_is_left_out_and_said(here: Place) -> None:

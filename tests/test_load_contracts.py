@@ -146,12 +146,13 @@ def test_a_schema_that_is_none_is_named(
 
 def test_only_what_others_live_in_takes_a_schema(loaded: Loading) -> None:
     text = (
-        "assets: {a: {url: 'http://a', metadata_schema: {}}}\nindexes: {i: {models: [{name: m}], metadata_schema: 7}}"
+        "assets: {a: {url: 'http://a', metadata_schema: {}}}\n"
+        "indexes: {i: {models: [{name: marengo3.0}], metadata_schema: 7}}"
     )
 
     assert problems_of(loaded, text) == [
         'stack.yaml:3:31: assets/a: unknown field "metadata_schema"; did you mean "metadata_from"?',
-        "stack.yaml:4:53: indexes/i: metadata_schema: expected a JSON Schema, or the path of one, got the number 7",
+        "stack.yaml:4:62: indexes/i: metadata_schema: expected a JSON Schema, or the path of one, got the number 7",
     ]
 
 

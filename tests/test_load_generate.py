@@ -106,7 +106,7 @@ assets:
   same: {files: twins/*}
   clips.final.mp4: {url: 'http://x'}
   clips: {}
-indexes: {i: {models: [{name: m}], files: x, assets: {clips: {stream: 1}, clips.final.mp4: {}, clip: {}}}}
+indexes: {i: {models: [{name: marengo3.0}], files: x, assets: {clips: {stream: 1}, clips.final.mp4: {}, clip: {}}}}
 """
     assert problems_of(loaded, text, {**CLIPS, "twins/a b": "", "twins/a-b": ""}) == [
         "stack.yaml:4:39: assets/clips: hls: expected true or false, got the number 1",
@@ -120,10 +120,10 @@ indexes: {i: {models: [{name: m}], files: x, assets: {clips: {stream: 1}, clips.
         " rename one of them",
         "stack.yaml:7:3: assets/clips.final.mp4: is declared twice; first at stack.yaml:4:3",
         'stack.yaml:8:3: assets/clips: the key "clips" is there twice; first at 4:3',
-        'stack.yaml:9:36: indexes/i: unknown field "files"',
-        "stack.yaml:9:71: indexes/i/assets/clips: stream: expected true or false, got the number 1",
-        "stack.yaml:9:75: indexes/i/assets/clips.final.mp4: is declared twice; first at stack.yaml:9:55",
-        'stack.yaml:9:96: indexes/i/assets/clip: asset: there is no assets/clip; did you mean "clips"?',
+        'stack.yaml:9:45: indexes/i: unknown field "files"',
+        "stack.yaml:9:80: indexes/i/assets/clips: stream: expected true or false, got the number 1",
+        "stack.yaml:9:84: indexes/i/assets/clips.final.mp4: is declared twice; first at stack.yaml:9:64",
+        'stack.yaml:9:105: indexes/i/assets/clip: asset: there is no assets/clip; did you mean "clips"?',
     ]
 
 

@@ -120,7 +120,7 @@ def test_quoted_values_arrive_as_written(declared: dict[str, Any]) -> None:
 
 WORDS = r"""
 stack: s\n|provider: twelvelabs\n|assets:\n|indexes:|  a:| {|}|[|]|, |: |- |\n|url: https://x|file: ../x|? |>|
-models: [{name: m}]|entities:|entity_collections:|metadata: |${x}|"${env.TOKEN}"|${|&a |*a|<<: |!!str |---\n|null|yes|
+models: [{name: n0}]|entities:|entity_collections:|metadata: |${x}|"${env.TOKEN}"|${|&a |*a|<<: |!!str |---\n|null|yes|
 2024-01-01|0x|1_|-|include: [|'*.yaml'|variables: |x: {default: 1}|moved: |{from: assets/a, to: assets/b}|'|"|\t|\0|é|#|
 files: |'*'|metadata_from: |sidecar|entities_from: |a.yaml|metadata_schema: |{type: object}|
 id: |ignore: |external: true|~|  |    |%|@|guards: |removed:

@@ -75,8 +75,8 @@ def test_what_is_shipped_fits_the_schema_that_it_names(path: Path) -> None:
         pytest.param("assets: ", id="empty section"),
         pytest.param("assets: {-a: {file: a.mp4}}", id="wrong key"),
         pytest.param("assets: {a: {file: a.mp4, metadata: {b: {c: d}}}}", id="nested metadata"),
-        pytest.param("indexes: {a: {models: [{name: m, options: [smell]}]}}", id="no such option"),
-        pytest.param("indexes: {a: {models: [{name: m}], protect: sure}}", id="wrong type"),
+        pytest.param("indexes: {a: {models: [{name: marengo3.0, options: [smell]}]}}", id="no such option"),
+        pytest.param("indexes: {a: {models: [{name: marengo3.0}], protect: sure}}", id="wrong type"),
         pytest.param("indexs: {}", id="unknown section"),
         pytest.param("provider: acme", id="another provider"),
     ],
@@ -91,7 +91,8 @@ def test_an_editor_sees_what_is_wrong(text: str) -> None:
         pytest.param("assets: {a: {file: '${x}', hls: '${y}', metadata: '${z}'}}", id="variables for anything"),
         pytest.param("assets: {a: {id: '1', external: true}}", id="external"),
         pytest.param(
-            "indexes: {a: {models: [{name: m}], replace: allow, ignore: [name], assets: {b: {}}}}", id="options"
+            "indexes: {a: {models: [{name: marengo3.0}], replace: allow, ignore: [name], assets: {b: {}}}}",
+            id="options",
         ),
         pytest.param("{moved: [{from: assets/a, to: assets/b}], removed: [assets/c]}", id="moved and removed"),
     ],

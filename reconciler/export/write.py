@@ -30,6 +30,8 @@ def files_of(stack: Stack, kinds: Sequence[type[Kind]], picked: Picked) -> dict[
     header = f"# yaml-language-server: $schema={SCHEMAS}/{stack.provider}.json\n"
     head = f"{header}# Exported from the account by reconciler {__version__}.\n"
     main = f"{head}stack: {scalar(stack.name)}\nprovider: {stack.provider}\n"
+    newer = sorted(set(_unlisted(picked.declared, {kind.__name__: kind for kind in kinds})))
+    main += f"allow_models: {_flow(newer)}\n" if newer else ""
     files = {"stack.yaml": main if picked.marked else f"{main}\n{NO_STAMPS}"}
     children: dict[str, list[Declared]] = {}
     for it in picked.declared:
@@ -42,6 +44,16 @@ def files_of(stack: Stack, kinds: Sequence[type[Kind]], picked: Picked) -> dict[
                 lines += [*_entry(it, by_name, children, 1), ""]
             files[f"{kind.section}.yaml"] = header + "\n".join(lines[:-1]) + "\n"
     return files
+
+
+def _unlisted(declared: Sequence[Declared], kinds: Mapping[str, type[Kind]]) -> Iterator[str]:
+    """Names in the account that our list of known ones lacks, so that the stack has to list them."""
+    for it in declared:
+        for name, value in it.fields.items():
+            part = kinds[it.live.kind].specs[name].part
+            for inner, field in part.parts.items() if part and isinstance(value, list) else ():
+                known = field.known.names if field.known else None
+                yield from (item[inner] for item in value if known is not None and item[inner] not in known)
 
 
 def _entry(

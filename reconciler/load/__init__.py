@@ -101,6 +101,7 @@ class _Load:
         closed, root = self._documents.closed, self._documents.root
         checker = Checker(entries, self._shapes, root, self._problems, closed=closed)
         checker.ignore(self._settings.given("ignore"))
+        checker.allow(self._settings.given("allow_models"))
         resources = checker.resources()
         contracts = Contracts(root, self._problems)
         contracts.check(entries, resources, self._settings.given(CONTRACT))

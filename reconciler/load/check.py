@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from reconciler.kind import Field
-from reconciler.load.complaints import complaints
+from reconciler.kind import Field, Known
+from reconciler.load.complaints import complaints, dotted
 from reconciler.load.entries import Entries, Entry
 from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
@@ -39,6 +39,7 @@ class Checker:
         self._ids: dict[tuple[str, str], str] = {}
         self._ignored: dict[str, tuple[str, ...]] = {}
         """kind → what of it is ignored in the whole stack"""
+        self._allowed: set[str] = set()
 
     def ignore(self, said: tuple[Place, Any] | None) -> None:
         """What the stack says of all its resources."""
@@ -51,6 +52,16 @@ class Checker:
             self._problems.add(Place(place.source, (*place.path, *path)), f"ignore: {summary}")
         if not problems:
             self._ignored = {name: _ignored(patterns, shape) for name, shape in self._shapes.items()}
+
+    def allow(self, said: tuple[Place, Any] | None) -> None:
+        """Names of models that are newer than the provider's list."""
+        place, names = said or (Place(None), ())
+        for index, name in enumerate(names):
+            if type(name) is not str or not name:
+                where = Place(place.source, (*place.path, index))
+                self._problems.add(where, f"allow_models: expected the name of a model, got {a(name)}")
+            else:
+                self._allowed.add(name)
 
     def resources(self) -> dict[str, Resource]:
         """All of them, also when some are wrong."""
@@ -71,6 +82,8 @@ class Checker:
                     fields[spec.name] = self._addresses(entry, spec, fields[spec.name])
         if shape.file is not None and shape.file.name in fields:
             fields[shape.file.name] = self._file(entry, shape.file.name, fields[shape.file.name])
+        for field, inner, offered in shape.known:
+            self._check_known(entry, field, inner, offered, fields.get(field))
         if shape.alone and "id" not in options:
             self._check_alone(entry, fields)
         self._check_enough(entry, fields, options)
@@ -197,6 +210,23 @@ class Checker:
             self._say(entry, (name,), f'{name}: "{cut(value)}" {error}')
             return value
 
+    def _check_known(self, entry: Entry, field: str, inner: str, known: Known, parts: Any) -> None:
+        """Whether each part has a name that is offered, and no two have the same."""
+        seen: set[str] = set()
+        for index, part in enumerate(parts if isinstance(parts, list) else ()):
+            name = part.get(inner) if isinstance(part, Mapping) else None
+            if type(name) is not str or not name:
+                continue
+            path = (field, index, inner)
+            if name in seen:
+                self._say(entry, path, f'{dotted(path)}: "{cut(name)}" is there twice; keep one')
+            elif name not in known.names and name not in self._allowed:
+                hint = self._problems.hint(name, known.names)
+                newer = f"{' If' if hint else '; if'} it is newer, list it under `allow_models:`"
+                what = f'"{cut(name)}" was not offered in {known.as_of}{hint}{newer}'
+                self._say(entry, path, f"{dotted(path)}: {what}")
+            seen.add(name)
+
     def _check_alone(self, entry: Entry, fields: Mapping[str, Any]) -> None:
         """Two that the API, or we after a loss of state, could not tell apart."""
         kind = entry.shape.kind
@@ -261,8 +291,8 @@ def _option_problems(name: str, value: Any, shape: Shape) -> Iterator[tuple[Path
 
 def _ignore_problems(paths: Iterable[Any], names: Collection[str]) -> Iterator[tuple[Path, str]]:
     for index, path in enumerate(paths):
-        first, dot, key = path.partition(".") if type(path) is str else ("", "", "")
-        if not first or (dot and not key):
+        first = path.partition(".")[0] if type(path) is str else ""
+        if not first:
             yield (index,), f"expected a field such as metadata.rating, got {a(path)}"
         elif not _meant(first, names):
             yield (index,), f'unknown field "{cut(first)}"{did_you_mean(first, names)}'

@@ -27,6 +27,7 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "moved": (list, "a list of {from: ADDRESS, to: ADDRESS}"),
     "removed": (list, "a list of addresses"),
     "ignore": (list, "a list of fields such as metadata.rating"),
+    "allow_models": (list, "a list of names"),
     "variables": (dict, "a mapping of name to `{default: …}`"),
     "include": (list, "a list of globs"),
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.kind import Field, Kind
+from reconciler.kind import Field, Kind, Known
 from reconciler.load.marks import Path
 
 __all__ = ["OPTIONS", "Shape", "address_of", "shapes_of"]
@@ -32,6 +32,8 @@ class Shape:
     file: Field | None
     """The field that holds the path of a file."""
     metadata: Field | None
+    known: tuple[tuple[str, str, Known], ...]
+    """(field, field of the parts that it lists, names that those may have)"""
     alone: bool
     """Whether two entries with the same natural key would be mistaken for one another."""
     children: dict[str, Shape] = field(default_factory=dict)
@@ -60,6 +62,13 @@ def _shape(kind: type[Kind]) -> Shape:
         refs=kind.refs(),
         file=kind.field_with(lambda spec: spec.source and spec.name == "file"),
         metadata=metadata,
+        known=tuple(
+            (name, inner, part.known)
+            for name, spec in fields.items()
+            if spec.part
+            for inner, part in spec.part.parts.items()
+            if part.known
+        ),
         alone=bool(kind.natural_key) and (kind.unique or metadata is None),
     )
 

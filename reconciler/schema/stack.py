@@ -76,6 +76,11 @@ def _frame(provider: str) -> dict[str, Any]:
             "items": address,
             "description": "Addresses to stop managing, and keep; globs too.",
         },
+        "allow_models": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Models that are newer than the built-in list of names.",
+        },
         "ignore": {**COMMON["ignore"], "description": "The same for all resources: fields to leave alone."},
         "metadata_schema": _metadata_schema(),
     }

@@ -28,6 +28,7 @@ from reconciler.kind import (
     STAMPED,
     UNORDERED,
     Kind,
+    Known,
     Members,
     Part,
     Read,
@@ -50,6 +51,9 @@ __all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsse
 
 MAX_SAFE_INTEGER = 9_007_199_254_740_991
 """Integers beyond 53 bits must be sent as strings (SDK 1.3.6)."""
+
+MODELS = frozenset({"marengo2.6", "marengo2.7", "marengo3.0", "pegasus1", "pegasus1.1", "pegasus1.2"})
+"""Of indexes: only `marengo3.0` makes a new one by now, but accounts hold older ones."""
 
 NEWEST_LAST = {"sort_by": "created_at", "sort_option": "asc"}
 NEWEST_FIRST = {"sort_by": "created_at", "sort_option": "desc"}
@@ -150,7 +154,7 @@ class Asset(
 class Model(Part):
     """One model of an index and what it looks at."""
 
-    name: Annotated[Name, Wire("model_name")]
+    name: Annotated[Name, Wire("model_name"), Known(MODELS, as_of="2026-10")]
     """`marengo3.0` to search; which others are offered depends on the account."""
     options: Annotated[list[Literal["visual", "audio"]], Wire("model_options"), UNORDERED, MinLen(1), MaxLen(2)] = (
         PydanticField(default=["visual", "audio"])
