@@ -13,7 +13,7 @@ import yaml
 
 from reconciler.emulator import Emulator, ManualClock
 from tests.emulator.conftest import Api, InProcess
-from tests.emulator.steps import MODELS, index, indexed, ready_asset, upload, wait
+from tests.emulator.steps import MODELS, error, index, indexed, ready_asset, upload, wait
 from tests.emulator.test_tasks import task, walk
 
 SEEN: dict[str, Any] = yaml.safe_load((Path(__file__).parent.parent / "cases" / "seen.yaml").read_text())
@@ -163,3 +163,28 @@ def test_a_list_of_indexes_takes_deleted_and_expired(inside: Api) -> None:
 
     assert len(inside("GET", "/indexes?deleted=false&expired=false").json()["data"]) == 1
     assert inside("GET", "/indexes?deleted=true").json()["data"] == []
+
+
+def test_texts_may_come_as_parts_with_a_file_name(api: Api) -> None:
+    """As the client of 2024 sends addresses and texts; and of some it sends the text beside it."""
+    catalog = index(api)
+    model = {"model_name": "marengo3.0"}
+
+    def sent(path: str, data: dict[str, str], **parts: str) -> int:
+        return api("POST", path, data=data, files={name: ("upload", text) for name, text in parts.items()}).status_code
+
+    assert sent("/embed", {**model, "text": "a dog"}, text="a dog") == 200
+    assert sent("/embed/tasks", {**model, "video_url": FILM}, video_url=FILM) == 200
+    assert sent("/tasks", {"index_id": catalog}, video_url=FILM) == 201
+    assert sent("/assets", {"method": "url"}, url=FILM) == 201
+    query = {"index_id": catalog, "search_options": "visual", "query_text": "a dog"}
+    assert sent("/search", query, _="") == 200
+    del query["query_text"]
+    assert sent("/search", query, query_text="a dog") == 200
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 70_000], ids=["no text", "far too much"])
+def test_what_is_no_text_is_none(inside: Api, content: bytes) -> None:
+    reply = inside("POST", "/embed", data={"model_name": "marengo3.0"}, files={"text": ("upload", content)})
+
+    assert error(reply) == (400, "parameter_invalid")

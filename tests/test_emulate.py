@@ -1,0 +1,70 @@
+"""The command that serves the emulator: what it is told on the command line arrives, and what is wrong is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.commandline import reconciler
+
+
+@contextmanager
+def emulating(*arguments: str) -> Iterator[httpx.Client]:
+    """A client of the command's own server; it sends the key `one`."""
+    command = [sys.executable, "-m", "reconciler", "emulate", "--port", "0", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            url = process.stderr.readline().split()[2]
+            with httpx.Client(base_url=url, headers={"x-api-key": "one"}, trust_env=False) as client:
+                yield client
+        finally:
+            process.terminate()
+
+
+def test_all_that_can_be_said_arrives(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4.json").write_text('[{"start": 0, "end": 1, "value": "Welcome"}]')
+    said = [
+        "--vintage", "newest", "--plan", "free", "--key", "one", "--key", "two=other", "--deny", "knowledge stores",
+        "--transcripts", str(tmp_path), "--allow-host", "my.machine", "--db", str(tmp_path / "emulator.db"),
+    ]  # fmt: skip
+
+    with emulating(*said) as api:
+        steering = str(api.base_url.copy_with(path="/_emulator"))
+        assert api.get(steering).json()["accounts"] == ["", "other"]
+        options = api.get(steering + "/options").json()
+        made = api.post("/assets", data={"method": "url", "url": "https://example.org/film.mp4"})
+        spoken = [api.get(f"/assets/{made.json()['_id']}/transcription").json() for _ in range(2)]
+        denied = api.get("/knowledge-stores")
+        named = api.get("/assets", headers={"host": "my.machine"})
+        wrong = api.get("/assets", headers={"x-api-key": "three"})
+
+    assert (options["vintage"], options["plan"]) == ("newest", "free")
+    assert made.headers["x-ratelimit-limit"] == "60"
+    assert spoken[-1]["words"][0]["value"] == "Welcome"
+    assert (denied.status_code, named.status_code, wrong.status_code) == (404, 200, 401)
+    assert {"emulator.db", "emulator.other.db"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--deny", "nothing"], "there is no family nothing; there are"),
+        (["--key", "a=../b"], "is not a valid name of an account"),
+        (["--vintage", "2025"], "'2025' is not one of"),
+        (["--plan", "gold"], "'gold' is not one of"),
+        (["--transcripts", "/nowhere/at/all"], "does not exist"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str], says: str) -> None:
+    said = reconciler("emulate", "--port", "0", *arguments, cwd=tmp_path, env={})
+
+    assert said.code == 1
+    assert says in said.err
+    assert "Traceback" not in said.err
