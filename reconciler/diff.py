@@ -52,6 +52,8 @@ class Difference:
 
     changes: dict[str, Change] = default(default_factory=dict)
     drift: list[Change] = default(default_factory=list)
+    stuck: dict[str, str] = default(default_factory=dict)
+    """address → why: what has failed again and again, and is not made anew by itself"""
     refreshed: dict[str, Recorded] = default(default_factory=dict)
     """Rows that are to be written though nothing changes: live is as desired, and recorded is behind."""
 
@@ -64,6 +66,8 @@ def diff(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> Differenc
         for address, resource in stack.resources.items():
             if resource.kind == kind.__name__ and (change := one.change(address, resource)):
                 result.changes[address] = change
+        remade = {address for address, change in result.changes.items() if change.action in REMADE}
+        result.stuck |= {address: why for address, why in one.stuck.items() if address not in remade}
     by_name = {kind.__name__: kind for kind in kinds}
     _leavers(claims, result)
     result.drift = list(_drift(by_name, stack, claims, result.changes))
@@ -71,11 +75,25 @@ def diff(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> Differenc
     return result
 
 
+REMADE = (Action.CREATE, Action.REPLACE)
+TRIED_TWICE = 2
+"""So often something that fails is made, and paid: once, and once more."""
+
+
+def _gave_up(address: str, failures: int, live: Live) -> str:
+    why = live.facts.get("error") or "the API says no more about it"
+    return (
+        f"was made {failures} times and failed each time ({why}). It is not made again, for that would be paid again: "
+        f"change its content or its options, or agree with --allow-replace {address} or `replace: allow`"
+    )
+
+
 class _Diff:
     """One kind against the changes known so far."""
 
     def __init__(self, stack: Stack, kind: type[Kind], claims: Claims, changes: Mapping[str, Change]) -> None:
         self.stack, self.kind, self.claims, self.changes = stack, kind, claims, changes
+        self.stuck: dict[str, str] = {}
         self.stamped = kind.field_with(lambda field: field.stamped)
         self._unique_name = kind.natural_key[0] if kind.unique and kind.natural_key else ""
 
@@ -88,6 +106,8 @@ class _Diff:
             reason = GONE if row else "new"
             return self._make(address, resource, Action.CREATE, reason, tuple(self._initial(resource)))
         deltas = tuple(self._deltas(address, resource, live, row))
+        if row and self._is_given_up(resource, live, row):
+            self.stuck[address] = _gave_up(address, row.failures, live)
         if forced := self._forced(address, live, deltas):
             reason, paths, more = forced
             deltas = tuple(delta for delta in deltas if not self._was_renamed_to_go(delta, live))
@@ -95,6 +115,11 @@ class _Diff:
                 return self._make(address, resource, Action.CREATE, "new", tuple(self._initial(resource)))
             return self._make(address, resource, Action.REPLACE, reason, (*deltas, *more), paths, live)
         return self._in_place(address, resource, live, (*deltas, *self._protect_delta(resource, row)))
+
+    def _is_given_up(self, resource: Resource, live: Live, row: Recorded) -> bool:
+        """Whether it has failed so often that it is not made again by itself."""
+        failed = live.status is Status.FAILED and row.id == live.id and row.failures >= TRIED_TWICE
+        return failed and not resource.replace
 
     def _was_renamed_to_go(self, delta: Delta, live: Live) -> bool:
         """Whether a replacement has renamed it, and was interrupted: that is nothing to be mended."""
@@ -121,9 +146,10 @@ class _Diff:
                 old = self.claims.addresses.get((self.kind.parent.__name__, str(live.parent_id)), live.parent_id)
                 moved = Delta("parent", old, parent)
                 return f"it is in another {self.kind.parent.__name__}", ("parent",), (moved,)
-        if live.status is Status.FAILED:
-            return "it failed", ("status",), (Delta("status", "failed", "ready", Source.DRIFT),)
-        if forcing := tuple(dict.fromkeys(delta.path for delta in deltas if self._forces(delta))):
+        forcing = tuple(dict.fromkeys(delta.path for delta in deltas if self._forces(delta)))
+        if live.status is Status.FAILED and not (address in self.stuck and not forcing):
+            return "it failed", ("status", *forcing), (Delta("status", "failed", "ready", Source.DRIFT),)
+        if forcing:
             return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
         return None
 
@@ -446,8 +472,10 @@ def _refreshed(
         if live is None or address in changes or resource.external:
             continue
         fields = applied(kinds[resource.kind], resource, claims.rows.get(address), live)
-        row = Recorded(address, resource.kind, live.id, fields, live.parent_id, resource.protect)
-        if claims.rows.get(address) != row:
+        old = claims.rows.get(address)
+        failures = old.failures if old and old.id == live.id and live.status is Status.FAILED else 0
+        row = Recorded(address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures)
+        if old != row:
             yield address, row
 
 

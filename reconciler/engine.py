@@ -15,6 +15,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import astuple, dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, TypeVar
 
@@ -129,6 +130,7 @@ class Session:
             raise Invalid(problems)
         identity = self.state.identity()
         stack = known_as(identity, _bare(self.stack) if destroy else self.stack)
+        stack = _agreeing(stack, self.consent)
         recorded = [self._unmasked(row) for row in self.state.recorded()]
         intents = self.state.intents()
         if not recorded and not intents:
@@ -344,6 +346,15 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _agreeing(stack: Stack, consent: Consent) -> Stack:
+    """The stack with `replace: allow` where whoever runs this has agreed to it."""
+    agreed = {a for a in stack.resources for pattern in consent.replace if fnmatchcase(a, pattern)}
+    if not agreed:
+        return stack
+    resources = {a: replace(it, replace=it.replace or a in agreed) for a, it in stack.resources.items()}
+    return replace(stack, resources=resources)
 
 
 def _bare(stack: Stack) -> Stack:

@@ -207,6 +207,8 @@ class Recorded:
     parent_id: str | None = None
     protect: bool = False
     deposed: bool = False
+    failures: int = 0
+    """How often in a row what is here was made and ended as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,8 @@ class Plan:
     """How many foreign objects of each kind were seen."""
     containers: frozenset[str] = frozenset()
     """Kinds that other kinds live in."""
+    stuck: Mapping[str, str] = field(default_factory=dict)
+    """address → why: what has failed again and again, and is not made anew by itself."""
     left_out: int = 0
     """How many changes are not in it, because only a part was asked for."""
 

@@ -17,7 +17,7 @@ from reconciler.apply.find import Finder
 from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
 from reconciler.apply.write import Writer
-from reconciler.errors import RateLimited, ReconcilerError, StateError, Unauthorised
+from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
 
 __all__ = [
@@ -61,6 +61,10 @@ class Walk:
         """Exit codes of what failed"""
         self.stopping = False
         self.fatal: ReconcilerError | None = None
+        for address, why in run.plan.stuck.items():
+            run.bad[address] = why
+            self.results[address] = Outcome(address, Action.REPLACE, "failed", why)
+            self.codes.add(BecameFailed.exit_code)
         self._ready = deque(id for id, count in self.unmet.items() if count == 0)
         self._writing = 0
         self._tasks: dict[asyncio.Task[None], str] = {}
@@ -127,16 +131,20 @@ class Walk:
         if lost is not None:
             return f"waits for {self.steps[lost].addresses[0]}"
         address = step.addresses[0]
+        if step.verb is Verb.CREATE and (used := self._used_and_bad(address)):
+            return f"waits for {used}"
         return "it failed before" if address in self.run.bad and step.verb is not Verb.DELETE else ""
+
+    def _used_and_bad(self, address: str) -> str | None:
+        """What an address lives in or refers to, and can have nothing done with it in this run."""
+        kind, fields = self.run.kinds[self.run.changes[address].kind], self.run.changes[address].fields
+        used = [parent_of(address) or "", *(a for ref in kind.refs() for a in _many(fields.get(ref.name)))]
+        return next((other for other in used if other in self.run.bad), None)
 
     def _why_not_bulk(self, step: Step) -> str:
         """A bulk create goes on without those that cannot be made; each of them is named."""
-        parent = parent_of(step.addresses[0]) or ""
-        kind = self.run.kinds[step.kind]
         for address in step.addresses:
-            fields = self.run.changes[address].fields
-            used = [parent, *(a for ref in kind.refs() for a in _many(fields.get(ref.name)))]
-            blocked = next((other for other in used if other in self.run.bad), None)
+            blocked = self._used_and_bad(address)
             if blocked is not None:
                 self._mark(address, "skipped", f"waits for {blocked}")
         return "" if any(address not in self.run.bad for address in step.addresses) else "nothing of it can be made"

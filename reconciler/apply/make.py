@@ -136,12 +136,18 @@ class Maker:
     async def _made(self, address: str, id: str, parent_id: str | None, op: str) -> None:
         """The object exists: one transaction records it, deposes the old one and closes the intent."""
         change = self.run.changes[address]
-        row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect)
+        failures = self._failures(change)
+        row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect, failures=failures)
         done = self.run.ledger.made(id)
         await self.run.journal.write(*self._deposing(change), Put(row), Close(op), *done)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)
+
+    def _failures(self, change: Change) -> int:
+        """How often the same has failed before: what is made anew for nothing but that goes on counting."""
+        old = self.run.rows.get(change.address)
+        return max(1, old.failures if old else 0) if change.replace_paths == ("status",) else 0
 
     def _deposing(self, change: Change) -> list[Write]:
         """What becomes of the row of the old object when the new one takes its place."""

@@ -65,7 +65,8 @@ def adopting(intent: Intent, live: Live, old: Recorded | None) -> list[Write]:
         writes += [Put(replace(old, deposed=True))]
     content = live.stamp.content if live.stamp else None
     fields = {"content": content} if content else {}
-    return [*writes, Put(Recorded(intent.address, intent.kind, live.id, fields, live.parent_id))]
+    failures = old.failures if old else 0
+    return [*writes, Put(Recorded(intent.address, intent.kind, live.id, fields, live.parent_id, failures=failures))]
 
 
 def after(recorded: Sequence[Recorded], writes: Sequence[Write]) -> list[Recorded]:

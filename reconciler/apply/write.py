@@ -13,6 +13,7 @@ from reconciler.apply.remove import Remover
 from reconciler.apply.run import Run
 from reconciler.apply.wait import Waiting
 from reconciler.diff import applied
+from reconciler.errors import BecameFailed
 from reconciler.kind import Kind
 from reconciler.model import Change, Recorded, Step, Verb
 from reconciler.state import Close, Open, Put, Write
@@ -55,8 +56,21 @@ class Writer:
                 await self.remover.forget(kind, step)
 
     async def _wait(self, kind: type[Kind], step: Step) -> None:
+        """Wait until it is ready, and note how often it was not to be."""
         address = step.addresses[0]
-        await self.waiting.ready(kind.__name__, self.run.parent_id(address), self.run.ids[address], address)
+        id, row = self.run.ids[address], self.run.rows.get(address)
+        try:
+            await self.waiting.ready(kind.__name__, self.run.parent_id(address), id, address)
+        except BecameFailed:
+            if row and row.id == id:
+                await self._count(row, row.failures + 1)
+            raise
+        if row and row.id == id and row.failures:
+            await self._count(row, 0)
+
+    async def _count(self, row: Recorded, failures: int) -> None:
+        self.run.rows[row.address] = counted = replace(row, failures=failures)
+        await self.run.journal.write(Put(counted))
 
     async def _update(self, kind: type[Kind], step: Step) -> None:
         address = step.addresses[0]
@@ -106,7 +120,8 @@ class Writer:
         writes: list[Write] = []
         if row and (change.previous_address or row.id != id):
             writes += leaving(change, row)
-        made = Recorded(address, change.kind, id, fields, change.parent_id, change.protect)
+        failures = row.failures if row and row.id == id else 0
+        made = Recorded(address, change.kind, id, fields, change.parent_id, change.protect, failures=failures)
         await self.run.journal.write(*writes, Put(made), *([Close(op)] if op else []))
         self.run.rows[address] = made
 

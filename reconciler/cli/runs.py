@@ -128,7 +128,7 @@ def plan(
     if out:
         asked = {"destroy": destroying, "target": chosen.target, "exclude": chosen.exclude}
         write_plan(out, survey.plan, stack.digest, chosen, agreed, asked)
-    return 2 if detailed_exitcode and survey.plan.changes else 0
+    return 2 if detailed_exitcode and (survey.plan.changes or survey.plan.stuck) else 0
 
 
 @click.command()

@@ -44,6 +44,7 @@ def make_plan(
     names = Names(kinds, claims, changes, snapshot)
     if problems := [*_problems(stack, claims, changes.values()), *_kept_names(stack, claims, names)]:
         raise Invalid(problems)
+    stuck = {address: why for address, why in difference.stuck.items() if subset.has(address)}
     steps = Steps(stack, kinds, claims, changes, snapshot, names, subset).all()
     return Plan(
         stack=stack.name,
@@ -57,7 +58,8 @@ def make_plan(
             )
         ),
         estimate=_estimate(steps, changes.values(), snapshot),
-        diagnostics=(*notes, *_unready(claims, subset)),
+        diagnostics=(*notes, *_unready(claims, subset), *_stuck(stack, stuck)),
+        stuck=stuck,
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
         containers=frozenset(kind.parent.__name__ for kind in kinds if kind.parent),
         left_out=len(difference.changes) - len(changes),
@@ -103,6 +105,11 @@ def _unready(claims: Claims, subset: Subset) -> Iterator[Problem]:
         verb = "is" if len(pending) == 1 else "are"
         text = f"{', '.join(pending[:3])}{more} {verb} not ready yet; apply waits"
         yield Problem("", 0, 0, "", text, "note")
+
+
+def _stuck(stack: Stack, stuck: Mapping[str, str]) -> Iterator[Problem]:
+    for address, why in sorted(stuck.items()):
+        yield Problem(*stack.where(address), address, why, "warning")
 
 
 def _estimate(steps: Sequence[Step], changes: Iterable[Change], snapshot: Snapshot) -> Mapping[str, Any]:

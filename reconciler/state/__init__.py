@@ -171,7 +171,8 @@ class State:
         """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
         c = resources.c
         flags = (sa.type_coerce(c.protect, sa.Integer), sa.type_coerce(c.deposed, sa.Integer))  # raw, to be checked
-        query = sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, *flags).order_by(c.address, c.id)
+        query = sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, *flags, c.failures)
+        query = query.order_by(c.address, c.id)
         return self._made_of(recorded_from, query, resources, legible)
 
     def intents(self, *, legible: bool = False) -> list[Intent]:

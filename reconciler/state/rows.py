@@ -24,7 +24,7 @@ class Damaged(ValueError):
 
 
 def recorded_from(row: Any) -> Recorded:
-    address, kind, id, fields, parent_id, protect, deposed = row
+    address, kind, id, fields, parent_id, protect, deposed, failures = row
     return Recorded(
         _address(address),
         _text("kind", kind),
@@ -33,6 +33,7 @@ def recorded_from(row: Any) -> Recorded:
         None if parent_id is None else _text("parent_id", parent_id),
         _flag("protect", protect),
         _flag("deposed", deposed),
+        _whole("failures", failures),
     )
 
 

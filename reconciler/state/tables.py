@@ -53,6 +53,7 @@ resources = sa.Table(
     *_columns("kind fields"),
     _column("parent_id", null=True),
     *_columns("protect deposed", sa.Boolean),
+    sa.Column("failures", _Big, nullable=False, server_default="0"),
 )
 sa.Index(
     "reconciler_resources_current",
@@ -151,8 +152,13 @@ def _tokens(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE reconciler_locks ADD COLUMN token BIGINT NOT NULL DEFAULT 0")
 
 
+def _failures(connection: sa.Connection) -> None:
+    """4: it is counted how often an object was made and failed."""
+    connection.exec_driver_sql("ALTER TABLE reconciler_resources ADD COLUMN failures BIGINT NOT NULL DEFAULT 0")
+
+
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens)
+MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

@@ -170,6 +170,7 @@ def _put(connection: sa.Connection, stack: str, group: list[Put]) -> None:
                 "parent_id": row.parent_id,
                 "protect": row.protect,
                 "deposed": row.deposed,
+                "failures": row.failures,
             }
             for row in rows
         ],
