@@ -801,12 +801,14 @@ def test_an_older_schema_without_tokens_gets_them(sqlite_url: str) -> None:
     store = connect(sqlite_url, create=False)
     with store.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE reconciler_locks DROP COLUMN token")
+        connection.exec_driver_sql("ALTER TABLE reconciler_resources DROP COLUMN failures")
         connection.exec_driver_sql("UPDATE reconciler_schema SET version = 2")
     store.close()
 
     with opened(sqlite_url) as state, state.lock("apply"):
         state.commit(Put(ASSET))
         assert token(state) == 1
+        assert [row.failures for row in state.recorded()] == [0]
 
 
 def test_a_handler_of_signals_does_not_wait_for_the_call_that_it_interrupts(postgres_url: str) -> None:

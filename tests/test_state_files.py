@@ -95,6 +95,7 @@ def test_what_a_living_run_has_written_and_not_yet_moved_from_its_log_is_read_to
 def test_an_older_state_that_may_only_be_read_is_read(path: Path) -> None:
     with opened(path) as state:
         state._store.connection.exec_driver_sql("ALTER TABLE reconciler_locks DROP COLUMN token")
+        state._store.connection.exec_driver_sql("ALTER TABLE reconciler_resources DROP COLUMN failures")
         state._store.connection.exec_driver_sql("UPDATE reconciler_schema SET version = 2")
 
     with who_may_only_read(path), opened(path, create=False) as state:
