@@ -371,8 +371,10 @@ def knows(text: str) -> bool:
 
 # Neutral text
 
-_FILLERS = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
-_UNSEEN = frozenset(map(chr, (*_FILLERS, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))))
+_FILLERS = (
+    "\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2800\\u3164\\ufe00-\\ufe0f\\uffa0\\U000e0100-\\U000e01ef"
+)
+_UNSEEN = re.compile(f"[{_FILLERS}]")
 """Printable by their category, and nothing to be seen: fillers, joiners, variation selectors."""
 _COMMAND = re.compile(r"##(\w*)\[")
 _COMMAND_AT_START = re.compile(r"(^|\s):(?=:)")
@@ -390,7 +392,9 @@ def plain(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text if "##" not in text and "::" not in text else _without_commands(text)
     composed = unicodedata.is_normalized("NFC", text)
-    return _without_commands("".join(_escaped(char, composed) for char in text))
+    if not (composed and _all_seen(text)):
+        text = "".join(_escaped(char, composed) for char in text)
+    return _without_commands(text)
 
 
 def _without_commands(text: str) -> str:
@@ -410,11 +414,18 @@ def _composes(char: str) -> bool:
 
 
 def _is_seen(char: str) -> bool:
-    return char.isprintable() and char not in _UNSEEN and not "\U000e0100" <= char <= "\U000e01ef"
+    return char.isprintable() and not _UNSEEN.match(char)
+
+
+def _all_seen(text: str) -> bool:
+    return text.isprintable() and (text.isascii() or not _UNSEEN.search(text))
 
 
 def escaped_json(text: str) -> str:
     """JSON that means the same, safe to be printed: what `plain` would escape is escaped as JSON has it."""
-    if not (text.isascii() or text.isprintable()):
-        text = "".join(char if char == "\n" or _is_seen(char) else json.dumps(char)[1:-1] for char in text)
-    return _COMMAND.sub(r"##\1\\u005b", text)
+    lines = (line if _all_seen(line) else "".join(map(_json_escaped, line)) for line in text.split("\n"))
+    return _COMMAND.sub(r"##\1\\u005b", "\n".join(lines))
+
+
+def _json_escaped(char: str) -> str:
+    return char if _is_seen(char) else f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]

@@ -115,6 +115,7 @@ def test_a_hidden_value_is_compared_and_not_shown() -> None:
         ("half \ud83d", "half \\ud83d"),
         ("a\u00a0b\u3000", "a\\u00a0b\\u3000"),
         ("line\u2028line", "line\\u2028line"),
+        ("delete \x7f", "delete \\u007f"),
         ("filler \u3164 \ufe0f", "filler \\u3164 \\ufe0f"),
         ("tag \U000e0041 \U000e0100", "tag \\U000e0041 \\U000e0100"),
         ("Café ist 中文 🎬", "Café ist 中文 🎬"),
@@ -157,6 +158,14 @@ def test_json_is_escaped_and_means_the_same(value: object) -> None:
     assert json.loads(text) == value
     assert "##[" not in text
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("char", ["\x7f", "\x9b", "\u202e", "\u2028", "\ud83d", "\U000e0041", "\u3164"])
+def test_json_has_no_character_that_acts(char: str) -> None:
+    text = escaped_json(json.dumps({"a": f"x{char}y", char: 1}, ensure_ascii=False))
+
+    assert text.isascii()
+    assert json.loads(text) == {"a": f"x{char}y", char: 1}
 
 
 @given(st.text(), st.text(), st.text())

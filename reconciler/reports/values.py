@@ -13,6 +13,8 @@ from reconciler.redact import HIDDEN, Secret, plain, redacted
 __all__ = ["both", "cut", "in_lines", "shown"]
 
 WORD = re.compile(r"[A-Za-z0-9/._-]+( \(new\))?")
+NO_STRING = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|NaN|-?Infinity")
+ELSEWHERE = " (differs in what is not shown)"
 TOKEN = re.compile(r"\w+|\s+|.", re.DOTALL)
 AROUND = 4
 """Words and blanks that are shown before and after what differs."""
@@ -38,7 +40,7 @@ def shown(value: Any) -> str:
 def word(value: Any) -> str:
     """An item of a list or a key: without quotes where it cannot be mistaken for anything else."""
     bare = isinstance(value, str) and not isinstance(value, Secret) and WORD.fullmatch(value)
-    return plain(value) if bare else shown(value)
+    return plain(value) if bare and not NO_STRING.fullmatch(value) else shown(value)
 
 
 def cut(text: str, most: int) -> str:
@@ -52,15 +54,27 @@ def cut(text: str, most: int) -> str:
 def both(before: Any, after: Any, most: int) -> tuple[str, str, bool]:
     """(before, after, whether in part only), each of at most `most` characters and with what differs in it."""
     left, right = shown(before), shown(after)
+    if _is_same(before, after):
+        return cut(left, most), cut(left, most), len(left) > most
     if len(left) <= most and len(right) <= most:
-        return left, right, False
+        return left, right + (ELSEWHERE if left == right else ""), False
     if type(before) is str and type(after) is str:
         left, right = _texts(redacted(before), redacted(after))
     elif isinstance(before, Mapping) and isinstance(after, Mapping):
         left, right = _mappings(before, after)
     elif isinstance(before, list | tuple) and isinstance(after, list | tuple):
         left, right = _lists(before, after)
+    left, right = (left, right) if cut(left, most) != cut(right, most) else _windows(left, right, most)
     return cut(left, most), cut(right, most), True
+
+
+def _windows(left: str, right: str, most: int) -> tuple[str, str]:
+    """From where two texts begin to differ."""
+    start = max(_same(left, right) - 20, 0)
+    if left == right:  # but for what is redacted in both
+        return left, f"{cut(right, most - len(ELSEWHERE))}{ELSEWHERE}"
+    size = most // 2
+    return f"…{left[start : start + size]}…", f"…{right[start : start + size]}…"
 
 
 def _texts(before: str, after: str) -> tuple[str, str]:
@@ -123,6 +137,11 @@ def _codes(left: Sequence[str], right: Sequence[str]) -> list[Opcode]:
         return [("replace", start, len(left) - end, start, len(right) - end)]
     found = SequenceMatcher(None, inner_left, inner_right, autojunk=False).get_opcodes()
     return [(how, a + start, b + start, c + start, d + start) for how, a, b, c, d in found if how != "equal"]
+
+
+def _is_same(before: Any, after: Any) -> bool:
+    """Whether they are one value: 1 is neither true nor 1.0."""
+    return json.dumps(before, default=str) == json.dumps(after, default=str)
 
 
 def _same(left: Sequence[str], right: Sequence[str]) -> int:
