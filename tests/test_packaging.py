@@ -81,4 +81,4 @@ def test_the_installed_command_applies_what_it_ships(installed: Run) -> None:
     applied = installed("apply", "archive", "--emulator", "--auto-approve")
 
     assert applied.returncode == 0, applied
-    assert installed("plan", "archive", "--emulator").stdout == "No changes. small-archive is in sync.\n"
+    assert installed("plan", "archive", "--emulator").stdout == "No changes. archive is in sync.\n"

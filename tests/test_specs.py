@@ -273,14 +273,55 @@ def test_init_lists_what_there_is_in_a_line_each() -> None:
     assert all(len(line.split()) > 5 for line in lines)
 
 
-def test_init_overwrites_nothing(tmp_path: Path) -> None:
-    (tmp_path / "stack.yaml").write_text("mine", encoding="utf-8")
+@pytest.mark.parametrize("name", ["stack.yaml", "other.yml", "media/opening.mp4", ".schemas/twelvelabs.json"])
+def test_init_overwrites_nothing_and_joins_no_other_stack(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine", encoding="utf-8")
 
     said = reconciler("init", tmp_path)
 
     assert said.code == 1
-    assert "stack.yaml is there already; choose an empty directory" in said.err
-    assert [file.name for file in tmp_path.iterdir()] == ["stack.yaml"]
+    assert f"{name} is there already" in said.err
+    assert [file.read_text() for file in tmp_path.rglob("*") if file.is_file()] == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["stack.yaml", "media", "media/opening.mp4", ".schemas"])
+def test_init_writes_nothing_through_a_link(name: str, tmp_path: Path) -> None:
+    (tmp_path / "here/media").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+    if name == "media":
+        (tmp_path / "here/media").rmdir()
+    (tmp_path / "here" / name).symlink_to(tmp_path / "outside" / ("" if "." not in name else "file"))
+
+    said = reconciler("init", tmp_path / "here")
+
+    assert (said.code, "is there already" in said.err) == (1, True)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [("archive-2024", "archive-2024"), ("Sommer Fest!", "Sommer-Fest"), ("été", "ete"), (".hidden", "hidden")],
+)
+def test_init_names_the_stack_after_its_directory(directory: str, name: str, tmp_path: Path) -> None:
+    for spec in SPECS:
+        (tmp_path / spec).mkdir()
+        said = reconciler("init", directory, f"--spec={spec}", cwd=tmp_path / spec)
+
+        assert said.code == 0
+        assert reconciler("validate", directory, cwd=tmp_path / spec).out.startswith(f"{name} is valid: ")
+
+
+@pytest.mark.parametrize("command", ["init here", "init here/media/below", "schema --write here"])
+def test_what_cannot_be_written_is_said(command: str, tmp_path: Path) -> None:
+    # A file where a directory is wanted, and the other way round: root may write into any directory.
+    (tmp_path / "here/event.json").mkdir(parents=True)
+    (tmp_path / "here/media").write_text("", encoding="utf-8")
+
+    said = reconciler(*command.split(), cwd=tmp_path)
+
+    assert said.code == 1
+    assert "cannot be written" in said.err
 
 
 MEDIA = sorted(

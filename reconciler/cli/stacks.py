@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ __all__ = ["explain", "init", "schema", "validate"]
 @click.option("--spec", metavar="NAME", default="small-archive", show_default=True, help="Which ready-made stack.")
 @click.option("--list", "listing", is_flag=True, help="List the ready-made stacks.")
 def init(directory: Path, spec: str, listing: bool) -> int:
-    """Make a working stack to start from; nothing that exists is overwritten.
+    """Make a working stack to start from, named after its directory; nothing that exists is overwritten.
 
     \b
     reconciler init my-archive
@@ -39,33 +40,65 @@ def init(directory: Path, spec: str, listing: bool) -> int:
         raise ReconcilerError(
             f"there is no spec {spec!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(known)}"
         )
-    files = [path for path in sorted((specs / spec).rglob("*")) if path.is_file() and ".reconciler" not in path.parts]
-    targets = {path: directory / path.relative_to(specs / spec) for path in files}
-    if there := [target for target in targets.values() if target.exists()]:
-        raise ReconcilerError(f"{there[0]} is there already; choose an empty directory")
-    places = {place for path in targets.values() for place in (path, *path.parents) if place.is_relative_to(directory)}
-    if linked := sorted(place for place in (places - {directory}) | {directory / ".schemas"} if place.is_symlink()):
-        raise ReconcilerError(f"{linked[0]} is a link; choose an empty directory")
-    for path, target in targets.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _copy(path, target, directory)
-        click.echo(f"made {target}")
+    name = _name_for(directory)
+    made = _laid_out(specs / spec, name)
+    _refuse_what_is_there(directory, made)
+    for relative, data in made.items():
+        _make(directory, relative, data)
+        click.echo(f"made {directory / relative}")
     where = "" if directory == Path() else f" {directory}"
+    click.echo(f"The stack is called {name}, after its directory: `stack:` says so, and its marks in the account will.")
     click.echo(f"Try it offline: reconciler plan{where} --emulator")
     return 0
 
 
-def _copy(path: Path, target: Path, directory: Path) -> None:
-    """A file of a spec; the schemas that its YAML names, for editors, come along into `.schemas/`."""
-    shutil.copyfile(path, target)
-    if path.suffix != ".yaml":
-        return
-    text = path.read_text(encoding="utf-8")
-    for schema in data_dir("schemas").iterdir():
-        if f"/schemas/{schema.name}\n" in text:
-            (directory / ".schemas").mkdir(exist_ok=True)
-            shutil.copyfile(schema, directory / ".schemas" / schema.name)
-    target.write_text(text.replace("../../schemas/", ".schemas/", 1), encoding="utf-8")
+def _name_for(directory: Path) -> str:
+    """A name for a stack in a directory: two in one account should not share one."""
+    from reconciler.load.generate import slug
+
+    return slug(directory.resolve().name).strip("._-") or "archive"
+
+
+def _laid_out(spec: Path, name: str) -> dict[str, bytes]:
+    """Relative path → what is in it: a spec under a name, and the schemas that its YAML names, for editors."""
+    made: dict[str, bytes] = {}
+    for path in sorted(spec.rglob("*")):
+        if not path.is_file() or ".reconciler" in path.parts:
+            continue
+        relative = path.relative_to(spec).as_posix()
+        made[relative] = path.read_bytes()
+        if path.suffix == ".yaml":
+            text = path.read_text(encoding="utf-8")
+            for schema in data_dir("schemas").iterdir():
+                if f"/schemas/{schema.name}\n" in text:
+                    made[f".schemas/{schema.name}"] = schema.read_bytes()
+            text = text.replace("../../schemas/", ".schemas/", 1)
+            made[relative] = re.sub("^stack: .*$", f"stack: {name}", text, count=1, flags=re.MULTILINE).encode()
+    return made
+
+
+def _refuse_what_is_there(directory: Path, made: Iterable[str]) -> None:
+    """Nothing is overwritten, nothing is written through a link, and no stack gets files of another."""
+    for relative in made:
+        path = directory / relative
+        for there in (path, *(up for up in path.parents if directory in up.parents)):
+            if there.is_symlink() or (there == path and there.exists()):
+                raise ReconcilerError(f"{there} is there already; choose an empty directory")
+    with suppress(OSError):
+        if yaml := sorted(path for path in directory.iterdir() if path.suffix in (".yaml", ".yml")):
+            raise ReconcilerError(
+                f"{yaml[0]} is there already: all YAML of a directory is one stack; choose an empty directory"
+            )
+
+
+def _make(directory: Path, relative: str, data: bytes) -> None:
+    path = directory / relative
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:  # not through a link either
+            file.write(data)
+    except OSError as error:
+        raise ReconcilerError(f"{path} cannot be written ({error.strerror})") from error
 
 
 def data_dir(name: str) -> Path:
@@ -182,8 +215,11 @@ def schema(provider: str, directory: Path | None) -> int:
         _kinds(provider)
         click.echo(render(stack_schema(provider)), nl=False)
         return 0
-    directory.mkdir(parents=True, exist_ok=True)
     for name, made in schemas().items():
-        (directory / name).write_text(render(made), encoding="utf-8")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text(render(made), encoding="utf-8")
+        except OSError as error:
+            raise ReconcilerError(f"{directory / name} cannot be written ({error.strerror})") from error
         click.echo(f"wrote {directory / name}")
     return 0
