@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import httpx
 import pytest
 import yaml
 
-from reconciler.errors import ApiError, RateLimited
+from reconciler.emulator import Emulator
+from reconciler.errors import ApiError, RateLimited, ReconcilerError
 from reconciler.http import Http
 from reconciler.model import Status
 from reconciler.providers.twelvelabs import Asset, Index, IndexedAsset, TwelveLabs
-from tests.running import NoTime
+from tests.running import Bench, NoTime
 
 SEEN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "cases" / "seen.yaml").read_text())
 
@@ -86,3 +88,33 @@ def test_unknown_fields_and_whole_numbers_of_every_kind_are_read() -> None:
 
     assert twelvelabs.live(Asset, asset, None, detailed=True).facts["duration"] == 60
     assert twelvelabs.live(Index, index, None, detailed=True).fields["name"] == "a"
+
+
+STACK = "stack: s\nprovider: twelvelabs\nentity_collections:\n  people: {description: mine}\n  others: {}\n"
+
+
+def test_collections_whose_names_must_be_their_own_are_made_renamed_and_found_again(tmp_path: Path) -> None:
+    here = Bench(tmp_path, Emulator(unique_collections=True))
+    here.write({"stack.yaml": STACK})
+    assert not here.apply().failed
+
+    here.emulator.add_fault({"fault": "drop_after", "method": "POST", "path": "/entity-collections", "count": 1})
+    here.write({"stack.yaml": STACK + "  third: {name: third}\n"})
+
+    assert not here.apply().failed
+    assert here.names("entity_collection") == ["others", "people", "third"]
+    assert not here.survey().plan.changes
+
+
+def test_with_the_key_of_another_account_nothing_is_concluded_and_nothing_goes(tmp_path: Path) -> None:
+    """Lists are that account's, and single objects answer 403: neither says that anything is gone."""
+    emulator = Emulator(keys={"key": "", "theirs": "other"})
+    here = Bench(tmp_path, emulator)
+    here.write({"stack.yaml": STACK})
+    assert not here.apply().failed
+    emulator.keys = {"mine": "", "key": "other"}
+
+    with contextlib.suppress(ReconcilerError):
+        here.apply(destroy=True)
+
+    assert here.names("entity_collection") == ["others", "people"]

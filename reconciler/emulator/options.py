@@ -50,6 +50,9 @@ class Options:
     """Families of endpoints that a key may not use, by key or `*`: they answer 404 `endpoint_not_exists`."""
     sample_collection: bool = False
     """Begin with the entity collection that a new account is given."""
+    unique_collections: bool = False
+    """Whether an entity collection needs a name of its own, as an example of the vendor's says that it does. Off by
+    default, for no answer was recorded, and a client must live with two of one name as well."""
     max_indexing: int | None = None
     max_collections: int | None = None
     max_entities: int | None = None

@@ -205,3 +205,15 @@ def test_a_new_account_has_a_sample_collection_that_counts() -> None:
     body = {"name": "Two", "asset_ids": [face]}
     assert error(free("POST", f"/entity-collections/{sample}/entities", json=body)) == (400, "usage_limit_exceeded")
     free.close()
+
+
+def test_names_of_collections_may_have_to_be_their_own(inside: Api) -> None:
+    inside.emulator.set_options({"unique_collections": True})
+    players, coaches = collection(inside, "players"), collection(inside, "coaches")
+    taken = (409, "entity_collection_name_already_exists")
+
+    assert error(inside("POST", "/entity-collections", json={"name": "players"})) == taken
+    assert error(inside("PATCH", f"/entity-collections/{coaches}", json={"name": "players"})) == taken
+    assert inside("PATCH", f"/entity-collections/{players}", json={"name": "players"}).status_code == 200
+    inside.emulator.set_options({"unique_collections": False})
+    assert collection(inside, "players") != players

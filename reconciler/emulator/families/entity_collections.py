@@ -51,6 +51,7 @@ def create(call: Call) -> Reply:
     fields = call.json()
     name, description = fields.text("name"), fields.maybe_text("description")
     fields.done()
+    _refuse_taken(call, name)
     most = quota(call.options).collections
     if most is not None and call.store.count(Selection(KIND)) >= most:
         raise Problem(400, "usage_limit_exceeded", f"Your plan allows {most} entity collections.")
@@ -76,8 +77,18 @@ def update(call: Call) -> Reply:
     name = fields.text("name") if "name" in fields else collection.name
     description = fields.maybe_text("description") if "description" in fields else collection.doc["description"]
     fields.done()
+    _refuse_taken(call, name, but=collection)
     changed = call.store.update(collection, name=name, doc={"description": description}, updated_at=call.store.moment())
     return Reply(200, _shown(changed))
+
+
+def _refuse_taken(call: Call, name: str, *, but: Obj | None = None) -> None:
+    if not call.options.unique_collections:
+        return
+    taken = call.store.select(Selection(KIND, where=(("name = ?", (name,)),)), limit=1)
+    if taken and (but is None or taken[0].seq != but.seq):
+        message = f"Entity collection name {name[:200]} already exists."
+        raise Problem(409, "entity_collection_name_already_exists", message)
 
 
 def remove(call: Call) -> Reply:
