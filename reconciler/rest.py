@@ -131,7 +131,7 @@ class Rest:
             return None
         except Rejected as error:
             if error.status == 400:
-                error.args = (f"{error}. {NOT_AN_ID}",)
+                error.args = (f"{str(error).rstrip('.')}. {NOT_AN_ID}",)
             raise
         with answer_to(f"GET {path}"):
             live = self.live(kind, raw, parent_id, detailed=True)

@@ -67,6 +67,7 @@ def page_of(*rows: Any, **info: Any) -> dict[str, Any]:
         (page_of({**ASSET, "_id": None}), "data[0]._id: null came"),
         (page_of({**ASSET, "_id": "a/b?c#d\n"}), "data[0]._id: a text that is not a valid id"),
         (page_of({**ASSET, "_id": "x" * 500}), "data[0]._id: a text that is not a valid id"),
+        (page_of({**ASSET, "_id": "2026-11-27"}), "data[0]._id: a text that is not a valid id"),
         (page_of({**ASSET, "_id": ".."}), "data[0]._id: a text that is not a valid id"),
         (page_of({**ASSET, "_id": KEY}), "data[0]._id: what is secret"),
         (page_of({**ASSET, "status": ["ready"]}), "data[0].status: a list"),

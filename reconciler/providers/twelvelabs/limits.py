@@ -15,7 +15,7 @@ __all__ = ["FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "L
 
 MB, GB = 10**6, 10**9
 
-ID_FORM = re.compile(r"[0-9A-Za-z_-]{8,64}")
+ID_FORM = re.compile(r"[0-9A-Za-z_-]{16,64}")
 """24 hexadecimal digits, or a prefix and a UUID, in all samples; nothing promises it, so this is wider."""
 
 
