@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -156,12 +157,7 @@ class Rest:
         Unexpected when it is not such an object."""
         raw = mapping(raw, where)
         all_read = detailed or not any(field.detail for field in kind.specs.values())
-        specs = {
-            name: field
-            for name, field in kind.specs.items()
-            if not (field.source or field.identity or (field.detail and not all_read))
-        }
-        fields = fields_of(specs, raw, where)
+        fields = fields_of(_shown(kind, all_read=all_read), raw, where)
         stamp = None
         if marked := kind.field_with(lambda field: field.stamped):
             stamp, fields = _unstamped(marked.name, fields)
@@ -339,6 +335,16 @@ def made_of(http: Http, form: re.Pattern[str], what: str, answer: Any) -> Made:
     """As `Rest.made_of`."""
     with answer_to(what, Unclear):
         return Made(id_of(http, form, answer))
+
+
+@cache
+def _shown(kind: type[Kind], *, all_read: bool) -> Mapping[str, Field]:
+    """The fields that an object's JSON shows; those that lists leave out only when it was read by itself."""
+    return {
+        name: field
+        for name, field in kind.specs.items()
+        if not (field.source or field.identity or (field.detail and not all_read))
+    }
 
 
 def page_counts(answer: Any, asked: int) -> tuple[int, int, int]:

@@ -43,6 +43,9 @@ DEEPEST_VALUE = 16
 LONGEST_ID = 200
 ANY_ID = re.compile(rf"[!-~]{{1,{LONGEST_ID}}}")
 """What can be an id at all: printable, without spaces, and of a length that fits into an address."""
+STEPS = frozenset({".", ".."})
+"""What leads elsewhere in a path."""
+SINGLE = frozenset({str, int, float, bool})
 NAMES = {str: "a text", bool: "true or false", dict: "an object", list: "a list", int: "a number", float: "a number"}
 
 
@@ -122,9 +125,10 @@ def whole(value: Any, where: str, *, least: int = 0) -> int:
 
 def identifier(value: Any, where: str, form: re.Pattern[str] = ANY_ID) -> str:
     """An id: what can stand in an address, and nothing else."""
-    if not form.fullmatch(text(value, where)) or value in (".", ".."):
+    id = value if isinstance(value, str) else text(value, where)
+    if form.fullmatch(id) is None or id in STEPS:
         raise Unexpected(where, "a text that is not a valid id")
-    return str(value)
+    return id
 
 
 def moment_text(value: Any, where: str) -> str:
@@ -167,9 +171,10 @@ def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
     """The live value of one field out of the object's JSON; None when it is not there. Raises Unexpected."""
     if field.read:
         return field.read.how(raw)
-    value, place = raw.get(field.wire), below(where, field.wire)
-    if value is None:
-        return None
+    value = raw.get(field.wire)
+    if value is None or (type(value) is field.shape and field.shape is not dict and field.ref is None):
+        return value  # nearly always: as it must be, and there is no place to name
+    place = below(where, field.wire)
     if field.many:
         return [_one(field, item, f"{place}[{at}]") for at, item in enumerate(items(value, place))]
     return _one(field, value, place)
@@ -194,7 +199,7 @@ def _stored(value: Any, where: str, depth: int = 0) -> Any:
     if depth > DEEPEST_VALUE:
         raise Unexpected(where, f"a value that is nested more than {DEEPEST_VALUE} deep")
     if isinstance(value, Mapping):
-        return {key: _stored(item, where, depth + 1) for key, item in value.items()}
+        return {key: item if type(item) in SINGLE else _stored(item, where, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_stored(item, where, depth + 1) for item in value]
+        return [item if type(item) in SINGLE else _stored(item, where, depth + 1) for item in value]
     return value
