@@ -145,6 +145,11 @@ class Field:
     default: Any = None
     doc: str = ""
 
+    @property
+    def is_single(self) -> bool:
+        """Whether a value of the right type needs no further look."""
+        return not self.many and self.ref is None and self.shape in (str, bool, int, float)
+
 
 class WrongItems(ValueError):
     """A validator's word on single items of a map: the loader gives each its own position."""

@@ -172,7 +172,7 @@ def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
     if field.read:
         return field.read.how(raw)
     value = raw.get(field.wire)
-    if value is None or (type(value) is field.shape and field.shape is not dict and field.ref is None):
+    if value is None or (type(value) is field.shape and field.is_single):
         return value  # nearly always: as it must be, and there is no place to name
     place = below(where, field.wire)
     if field.many:
