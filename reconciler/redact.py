@@ -354,14 +354,15 @@ def redacted(text: str) -> str:
     return _known(text) if _known else text
 
 
-def without_known(masked: Any) -> Any:
-    """What `mask` gave, to keep; what is known to be secret in it as the digits of a value that is not shown."""
-    if isinstance(masked, Mapping):
-        return {redacted(key): without_known(item) for key, item in masked.items()}
-    if isinstance(masked, list):
-        return [without_known(item) for item in masked]
-    known = isinstance(masked, str) and knows(masked)
-    return {_MARK: [HIDDEN, digits_of(masked)]} if known else masked
+def without_known(live: Any) -> Any:
+    """A live value that is to be recorded: what is known to be secret in it is not to be shown or kept."""
+    if not _known:
+        return live
+    if isinstance(live, Mapping):
+        return {redacted(key): without_known(item) for key, item in live.items()}
+    if isinstance(live, list | tuple):
+        return [without_known(item) for item in live]
+    return hidden(live) if isinstance(live, str) and knows(live) else live
 
 
 def knows(text: str) -> bool:

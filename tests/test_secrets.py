@@ -184,6 +184,8 @@ def test_no_secret_is_in_what_is_made_anew_of_an_account(watch: Watched) -> None
     watch.run("apply", "--auto-approve", code=0)
     (watch.here.directory / ".reconciler" / "state.db").unlink()
     watch.run("drift")
+    (clip,) = (asset for asset in watch.here.objects("/assets") if asset["filename"] == "clip.mp4")
+    watch.here.api.patch(f"/assets/{clip['_id']}/user-metadata", json={"user_metadata": {"other": f"x {OLD}"}})
     watch.run("state", "rebuild", code=0)
     watch.see_files()
     watch.run("plan", "--adopt", code=0)
@@ -262,3 +264,23 @@ def test_drift_without_a_state_compares_with_what_is_declared_and_says_so(watch:
         assert "No drift" not in said.out
     token_by_hand(watch, "by hand")
     assert watch.run("drift", "--format", "json", code=2).json["baseline"] == "declared"
+
+
+def test_what_only_looks_like_a_secret_is_what_it_was(watch: Watched) -> None:
+    """A value of the environment that is a common word hides in what is shown, and changes nothing that is decided."""
+    watch.here.write(
+        {
+            "stack.yaml": """
+stack: s
+provider: twelvelabs
+assets:
+  production-face: {file: face.jpg, metadata: {stage: "${env.RECONCILER_VAR_TOKEN}", of: production}}
+entity_collections: {production: {name: in production, entities: {e: {assets: [production-face]}}}}
+"""
+        }
+    )
+    watch.run("apply", "--auto-approve", token="production", code=0)
+
+    watch.run("drift", token="production", code=0)
+    assert watch.run("plan", token="production").last_line == "No changes. s is in sync."
+    assert watch.run("drift", "--format", "json", token="another-stage").json["drift"] == []

@@ -22,6 +22,7 @@ from reconciler.ownership.compare import content_of, same
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
 from reconciler.ownership.owners import Owners, Standing, agreed, is_of, standing, whose
+from reconciler.redact import without_known
 
 __all__ = [
     "Belonging",
@@ -167,7 +168,7 @@ class _Rest:
     def _stray(self, address: str, live: Live) -> None:
         """Marked by us, in no row: of a run whose state is lost. A second one of an address is an old version."""
         claims = self.claims
-        row = Recorded(address, live.kind, live.id, live.fields, live.parent_id)
+        row = Recorded(address, live.kind, live.id, without_known(live.fields), live.parent_id)
         if address in self.stack.resources or address in claims.orphans:
             claims.put_by(row)
             claims.leftovers.append(replace(row, deposed=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded
+from reconciler.redact import without_known
 
 __all__ = ["Claims", "Renames", "addresses_of", "aside_name", "old_name", "row_from", "was_put_aside"]
 
@@ -141,10 +142,8 @@ def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Reco
     fields: dict[str, Any] = {}
     for name, spec in kind.specs.items():
         value = live.fields.get(name)
-        if spec.ref and value is not None:
-            value = addresses_of(spec.ref, value, claims.addresses)
         if value is not None:
-            fields[name] = value
+            fields[name] = addresses_of(spec.ref, value, claims.addresses) if spec.ref else without_known(value)
     if live.stamp and live.stamp.content:
         fields["content"] = live.stamp.content
     return Recorded(address, live.kind, live.id, fields, live.parent_id)

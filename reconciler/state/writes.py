@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateError
 from reconciler.model import Intent, Recorded, Upload
-from reconciler.redact import knows, mask, without_known
+from reconciler.redact import mask
 from reconciler.state.tables import intents, resources, uploads
 
 __all__ = [
@@ -114,9 +114,7 @@ def _grouped(writes: Iterable[Write]) -> Iterator[tuple[type[Write], list[Any]]]
 
 
 def _dumps(value: Any) -> str:
-    """As it is kept: a value that came from an answer may hold what is secret, too."""
-    text = json.dumps(mask(value, keep=True), sort_keys=True, separators=(",", ":"))
-    return json.dumps(without_known(mask(value, keep=True)), sort_keys=True) if knows(text) else text
+    return json.dumps(mask(value, keep=True), sort_keys=True, separators=(",", ":"))
 
 
 @cache
