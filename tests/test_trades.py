@@ -313,3 +313,11 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
 
     assert len(bench.run(ended)) <= steps
     in_step(bench, {"a": "b", "b": "c", "c": "a", "d": "d"})
+
+
+def test_who_ignores_what_the_bytes_are_keeps_the_asset(tmp_path: Path) -> None:
+    stack = PEOPLE.split("indexes")[0].replace("{file: m/a.mp4}", "{file: m/a.mp4, ignore: [file]}")
+    bench = applied(tmp_path, stack, {name: name for name in NAMES})
+    lay(bench, {"a": "b", "b": "a", "c": "c", "d": "d"})
+
+    assert [(it.address, it.action) for it in bench.survey().plan.changes] == [("assets/b", Action.REPLACE)]

@@ -270,6 +270,20 @@ def test_a_file_that_changes_between_plan_and_apply_is_not_sent(studio: Studio) 
     assert studio.survey().unresolved == ()  # it is known that nothing was made: nobody has to look for it
 
 
+def test_a_file_that_goes_between_plan_and_apply_is_a_failure_with_its_name(studio: Studio) -> None:
+    async def gone(session: Session) -> Report:
+        with session.state.lock("test"):
+            survey = await session.survey()
+            (studio.directory / "big.mp4").unlink()
+            return await session.apply(survey, command="test")
+
+    (outcome,) = studio.run(gone).outcomes
+
+    assert (outcome.address, outcome.result) == ("assets/big", "failed")
+    assert "big.mp4: cannot be read (No such file or directory)" in outcome.message
+    assert (studio.shas(), studio.sent(SESSIONS)) == ({}, 0)
+
+
 MANY = "stack: s\nprovider: twelvelabs\nguards: {max_replaces: 2}\nassets:\n"
 
 

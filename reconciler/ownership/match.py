@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from reconciler.kind import Field, Kind, Update
-from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, parent_of
+from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, ignores, parent_of
 from reconciler.ownership.claims import Claims, Renames, was_put_aside
 from reconciler.ownership.compare import content_of, same
 from reconciler.ownership.hands import Held, traded
@@ -108,9 +108,10 @@ class Match:
 
     def _is_bound(self, resource: Resource) -> bool:
         """Whether an address keeps its object whatever it is: by `id:`, or because what it is known by is ignored."""
-        sources = (spec.name for spec in self.kind.specs.values() if spec.source)
-        ignored = bool(resource.ignore) and not {*self._fixed, *sources}.isdisjoint(resource.ignore)
-        return resource.id is not None or resource.external or ignored
+        if resource.id is not None or resource.external:
+            return True
+        sources = [spec.name for spec in self.kind.specs.values() if spec.source] if resource.ignore else []
+        return any(ignores(resource.ignore, name) for name in (*self._fixed, *sources))
 
     def _held(self, content: Container[str]) -> Iterator[Held]:
         """Objects of ours whose address has no need of them, if it has one still; and what they are known by."""

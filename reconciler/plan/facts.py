@@ -28,6 +28,7 @@ def told(
         if kind.parent:
             children.setdefault(kind.parent.__name__, []).append(kind.__name__)
     foreign = _foreign(claims)
+    displaced = {row.id for row in claims.displaced}
     result = {address: _by_stamp_alone(change, claims) for address, change in changes.items()}
     for address, change in list(result.items()):
         if change.action in LEAVING and (live := snapshot.get(change.kind, change.id)):
@@ -37,7 +38,7 @@ def told(
             seen = all(live.id in snapshot.parents.get(child, ()) for child in children.get(change.kind, ()))
             if not seen and live.facts.get("video_count"):
                 facts["unseen"] = live.facts["video_count"]
-            if any(row.id == live.id for row in claims.displaced):
+            if live.id in displaced:
                 facts["displaced"] = True
             if facts != change.facts:
                 result[address] = replace(change, facts=facts)

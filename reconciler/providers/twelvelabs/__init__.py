@@ -122,9 +122,9 @@ class Asset(
     file: Annotated[str | None, SOURCE] = None
     """Path of the file, relative to the stack; its bytes are the asset's identity."""
     url: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
-    """Address of a raw media file that the platform fetches by itself; the URL is the identity."""
+    """Address of a raw media file that the platform fetches by itself; without `sha256` the URL is the identity."""
     sha256: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = None
-    """Pins the bytes of a `url`: change it when what the URL serves has changed."""
+    """Pins the bytes of a `url`, wherever it leads: they are the identity, as those of a `file` are."""
     content: Annotated[str | None, IDENTITY] = None
     """What the bytes are."""
     filename: Annotated[Name | None, CREATE_ONLY] = None
@@ -300,7 +300,12 @@ class TwelveLabs(Rest):
         return Secret(name, url.template) if isinstance(url, Secret) else name
 
     def size_of(self, kind: type[Kind], fields: Mapping[str, Any]) -> int | None:
-        return (self.root / fields["file"]).stat().st_size if kind is Asset and "file" in fields else None
+        if kind is not Asset or "file" not in fields:
+            return None
+        try:
+            return (self.root / fields["file"]).stat().st_size
+        except OSError:
+            return None  # gone since it was hashed: told when it is to be sent
 
     async def lengths(self, resources: Mapping[str, Resource], making: Collection[str]) -> dict[str, float]:
         assert self.sending is not None, "whoever plans has said how files are looked into"
