@@ -313,6 +313,27 @@ def open(file, **_):
     assert found["bad.mp4"] == (Probe(beyond=said) if said else Probe(broken="it is damaged"))
 
 
+@pytest.mark.parametrize("trouble", ["library", "interpreter"])
+def test_a_process_that_cannot_be_begun_is_not_begun_for_ever(
+    tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.upload.media.MOST_ENDS", 2)
+    if trouble == "interpreter":
+        monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
+    else:
+        write(tmp_path / "lib" / "av.py", b"raise ImportError('half of it is missing')")
+        monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    names = [write(tmp_path / f"{name}.mp4", name.encode()).name for name in "abcd"]
+
+    said = [probe.beyond for probe in looked_into(tmp_path, *names).values()]
+
+    assert (
+        said
+        == ["the process that looks into files ended over it"] * 2
+        + ["the process that looks into files ended 2 times in a row"] * 2
+    )
+
+
 def test_the_process_that_looks_into_files_has_none_of_our_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,8 @@ VERSION, CUT_VERSION = 2, 1
 STARTING_S = 30.0
 """What the process may take to begin."""
 MOST_OF_AN_ANSWER = 1 << 16
+MOST_ENDS = 20
+"""In a row: then it is not the files, and it is not begun again."""
 ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 """What the process gets of ours: no key is in these."""
 
@@ -122,27 +124,29 @@ class Prober:
         self._process: subprocess.Popen[bytes] | None = None
         self._answers: socket.socket | None = None
         self._ended = False
+        self._ends_in_a_row = 0
 
     def look(self, file: BinaryIO, name: str) -> Probe:
         """What is in the file, or which limit stopped us. Raises MediaError when it was ended."""
+        if self._ends_in_a_row >= MOST_ENDS:
+            return Probe(beyond=f"the process that looks into files ended {MOST_ENDS} times in a row")
         fresh = self._process is None
-        asked = self._begun()
+        self._ends_in_a_row += 1
         try:
+            asked = self._begun()
             asked.settimeout(SECONDS + STARTING_S * fresh)
             socket.send_fds(asked, [json.dumps(name).encode()], [file.fileno()])
             if not (line := next(_lines(asked), b"")):
-                self._stop()
-                return Probe(beyond="the process that looks into files ended over it")
-            return Probe(**json.loads(line))
+                raise ConnectionError
+            found = Probe(**json.loads(line))
         except TimeoutError:
             self._stop()
             return Probe(beyond=f"it takes longer than {SECONDS} s")
-        except OSError:
+        except (OSError, ValueError, TypeError):
             self._stop()
             return Probe(beyond="the process that looks into files ended over it")
-        except (ValueError, TypeError):
-            self._stop()
-            return Probe(broken="it is damaged")
+        self._ends_in_a_row = 0
+        return found
 
     def _begun(self) -> socket.socket:
         if self._ended:
@@ -150,16 +154,7 @@ class Prober:
         if self._answers is None:
             ours, theirs = socket.socketpair()
             with closing(theirs):
-                paths = [path for path in sys.path if Path(path).is_absolute()]
-                self._process = subprocess.Popen(  # noqa: S603 - our own file, no shell
-                    [sys.executable, "-P", str(Path(__file__).with_name("prober.py")), str(theirs.fileno())],
-                    env={**_environment(), "PYTHONPATH": os.pathsep.join(paths)},
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-            self._answers = ours
+                self._answers, self._process = ours, _started(theirs)
         return self._answers
 
     def end(self) -> None:
@@ -175,6 +170,18 @@ class Prober:
         if process is not None:
             process.kill()
             process.wait()
+
+
+def _started(asked: socket.socket) -> subprocess.Popen[bytes]:
+    paths = [path for path in sys.path if Path(path).is_absolute()]
+    return subprocess.Popen(  # noqa: S603 - our own file, no shell
+        [sys.executable, "-P", str(Path(__file__).with_name("prober.py")), str(asked.fileno())],
+        env={**_environment(), "PYTHONPATH": os.pathsep.join(paths)},
+        pass_fds=[asked.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _environment() -> dict[str, str]:

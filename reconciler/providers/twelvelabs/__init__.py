@@ -303,9 +303,10 @@ class TwelveLabs(Rest):
         if kind is not Asset or "file" not in fields:
             return None
         try:
-            return (self.root / fields["file"]).stat().st_size
+            size: int = (self.root / fields["file"]).stat().st_size
         except OSError:
             return None  # gone since it was hashed: told when it is to be sent
+        return size
 
     async def lengths(self, resources: Mapping[str, Resource], making: Collection[str]) -> dict[str, float]:
         assert self.sending is not None, "whoever plans has said how files are looked into"
