@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, TypeVar
 
-from reconciler import guards, identity
+from reconciler import guards
 from reconciler.apply import (
     Finder,
     Journal,
@@ -41,6 +41,7 @@ from reconciler.estimate import problems as wrong_prices
 from reconciler.fetch import Wanted, fetch, read_whole
 from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
+from reconciler.identify import as_now, identified
 from reconciler.kind import Kind, canonical
 from reconciler.model import (
     Action,
@@ -50,7 +51,6 @@ from reconciler.model import (
     Plan,
     Recorded,
     Report,
-    Resource,
     Snapshot,
     Stack,
     unmask,
@@ -68,7 +68,7 @@ from reconciler.uses import uses
 
 T = TypeVar("T")
 
-__all__ = ["Event", "Limits", "Session", "Survey", "as_now", "identified"]
+__all__ = ["Event", "Limits", "Session", "Survey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,46 +361,6 @@ def _bare(stack: Stack) -> Stack:
     """The stack without anything of its own. What is external stays known, so as not to be taken for ours."""
     external = {address: resource for address, resource in stack.resources.items() if resource.external}
     return replace(stack, resources=external, moved=(), removed=())
-
-
-async def identified(stack: Stack, files: Files) -> Stack:
-    """The stack with the identity of every file and URL filled in as `content`. Invalid names all unreadable files."""
-    with_file = {a: str(it.fields["file"]) for a, it in stack.resources.items() if "file" in it.fields}
-    found, wrong = await files.hashed(with_file.values())
-    if wrong:
-        raise Invalid(
-            [
-                problem_at(stack, address, f"{name}: {wrong[name]}", "file")
-                for address, name in with_file.items()
-                if name in wrong
-            ]
-        )
-    by_file = {name: hashed.sha256 for name, hashed in found.items()}
-    return replace(stack, resources={a: _identified(resource, by_file) for a, resource in stack.resources.items()})
-
-
-def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
-    fields = resource.fields
-    if "file" in fields:
-        return replace(resource, fields={**fields, "content": by_file[fields["file"]]})
-    if "url" in fields:
-        return replace(resource, fields={**fields, "content": identity.of_url(fields["url"], fields.get("sha256"))})
-    return resource
-
-
-def as_now(stack: Stack, snapshot: Snapshot) -> Snapshot:
-    """Stamps that say what the bytes of a declared URL are as older versions did, read as they would be written now."""
-    urls = [it.fields for it in stack.resources.values() if "url" in it.fields]
-    now = {identity.formerly(it["url"], it.get("sha256")): str(it["content"]) for it in urls}
-    if not now:
-        return snapshot
-
-    def read(live: Live) -> Live:
-        new = now.get(live.stamp.content or "") if live.stamp else None
-        return replace(live, stamp=replace(live.stamp, content=new)) if live.stamp and new else live
-
-    by_kind = {kind: {id: read(live) for id, live in lives.items()} for kind, lives in snapshot.by_kind.items()}
-    return replace(snapshot, by_kind=by_kind)
 
 
 def _moved_unread(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> list[Live]:

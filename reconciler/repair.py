@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import partial
 
 from reconciler.apply import problem_at
-from reconciler.engine import Session, as_now, identified
+from reconciler.engine import Session
 from reconciler.errors import Invalid
 from reconciler.fetch import Wanted, fetch
+from reconciler.identify import as_now, identified
 from reconciler.model import Recorded
 from reconciler.ownership import Belonging, belonging, claim
 from reconciler.ownership.duplicates import Twins, resolved, twins
