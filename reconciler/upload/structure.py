@@ -49,7 +49,7 @@ def _mp4(file: BinaryIO, size_bytes: int) -> str:
         seen.add(kind)
     if b"mdat" in seen and not seen & {b"moov", b"moof", b"meta", b"more"}:
         return "its index (`moov`) is missing, which is written last"
-    return ""
+    return "" if seen & {*HOLDS_MEDIA, b"more"} else "nothing follows its header"
 
 
 def _boxes(file: BinaryIO, size_bytes: int) -> Iterator[tuple[bytes, int]]:
