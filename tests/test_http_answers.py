@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from reconciler.emulator import transport
-from reconciler.errors import ApiError, IncompleteListing, Rejected, Unclear
+from reconciler.engine import Session
+from reconciler.errors import ApiError, FamilyForbidden, Forbidden, IncompleteListing, Rejected, Unclear
 from reconciler.fetch import SIDE_BY_SIDE, listing
 from reconciler.http import Http
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
@@ -304,3 +305,31 @@ def test_a_create_that_is_answered_with_anothers_id_takes_nothing_of_theirs(
 async def _sent(bench: Bench, path: str, body: dict[str, Any]) -> str:
     async with httpx.AsyncClient(transport=transport(bench.emulator), base_url="http://emulator/v1.3") as client:
         return str((await client.post(path, json=body, headers={"x-api-key": "k"})).json()["_id"])
+
+
+@pytest.mark.parametrize("path", ["/entity-collections", "/entity-collections/*", "/entity-collections/**"])
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [(404, "endpoint_not_exists", FamilyForbidden), (403, "read_not_allowed", Forbidden), (404, "x", Rejected)],
+)
+def test_what_a_key_may_not_see_is_not_gone_and_not_forgotten(
+    tmp_path: Path, path: str, status: int, code: str, error: type[ApiError]
+) -> None:
+    bench = Bench(tmp_path)
+    bench.write({"stack.yaml": "stack: s\nprovider: twelvelabs\nentity_collections: {ours: {}}\n"})
+    assert not bench.apply().failed
+    before = bench.run(lambda session: recorded(session))
+
+    body = {"code": code, "message": "x"}
+    bench.emulator.add_fault({"fault": "status", "path": path, "status": status, "body": body})
+    try:
+        assert bench.apply(destroy=True).failed
+    except ApiError as raised:
+        assert type(raised) is error
+
+    assert bench.run(lambda session: recorded(session)) == before
+    assert bench.names("entity_collection") == ["ours"]
+
+
+async def recorded(session: Session) -> Any:
+    return session.state.recorded()
