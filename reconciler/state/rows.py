@@ -11,12 +11,13 @@ from typing import Any
 
 from reconciler.model import Intent, Recorded, Upload, Verb
 from reconciler.state.identity import Identity
+from reconciler.wire import ANY_ID
 
 __all__ = ["Damaged", "identity_from", "intent_from", "recorded_from", "upload_from"]
 
 MOST = 1 << 63
 VERBS = frozenset(Verb)
-TEXTS = ("path", "content", "asset_id", "upload_id", "expires_at")
+TEXTS = ("path", "content", "expires_at")
 
 
 class Damaged(ValueError):
@@ -28,9 +29,9 @@ def recorded_from(row: Any) -> Recorded:
     return Recorded(
         _address(address),
         _text("kind", kind),
-        _text("id", id),
+        _id("id", id),
         _object("fields", fields),
-        None if parent_id is None else _text("parent_id", parent_id),
+        None if parent_id is None else _id("parent_id", parent_id),
         _flag("protect", protect),
         _flag("deposed", deposed),
         _whole("failures", failures),
@@ -51,6 +52,8 @@ def upload_from(row: Any) -> Upload:
     values = dict(row._mapping)
     del values["stack"]
     values["address"] = _address(values["address"])
+    for name in ("asset_id", "upload_id"):
+        _id(name, values[name])
     if not _are_texts([values[name] for name in TEXTS]):
         raise Damaged("something in it is no text")
     for name in ("size_bytes", "mtime_ns", "chunk_size", "total_chunks"):
@@ -79,7 +82,7 @@ def _sought(sought: Mapping[str, Any], *, made: bool) -> None:
         raise Damaged("look_for lacks something")
     for name in ("parent_id", "id"):
         if sought.get(name) is not None:
-            _text(name, sought[name])
+            _id(name, sought[name])
     for name in ("not", "fields"):
         if not _are_texts(sought.get(name, [])):
             raise Damaged(f"look_for: {name} is no list of texts")
@@ -104,6 +107,13 @@ def _address(value: Any) -> str:
     if len(parts) not in (2, 4) or not all(parts):
         raise Damaged(f"address is {_shown(value)}")
     return str(value)
+
+
+def _id(name: str, value: Any) -> str:
+    """It becomes part of a request's path."""
+    if not isinstance(value, str) or not ANY_ID.fullmatch(value) or "/" in value:
+        raise Damaged(f"{name} is {_shown(value)}")
+    return value
 
 
 def _text(name: str, value: Any) -> str:

@@ -15,17 +15,17 @@ from reconciler.state.store import Store, number_of
 
 __all__ = ["SQLiteStore"]
 
-REBUILD = "Nothing in the account was touched. Restore a copy of it; or move it away and run `reconciler state rebuild`"
-
 
 class SQLiteStore(Store):
     """A file. One that this user may not write is read from a copy."""
 
     far = False
+    _DAMAGED = f"{Store._DAMAGED}; or move it away and run `reconciler state rebuild`"
     _BEGIN = "BEGIN IMMEDIATE"  # a transaction that begins by reading could not wait for another writer
     _HINTS: ClassVar[dict[str, str]] = {
         "file is not a database": "it is another kind of file; move it away, or name another with --state",
-        "malformed": f"the file is damaged. {REBUILD}",
+        "malformed": f"the file is damaged. {_DAMAGED}",
+        "Could not decode": f"the file is damaged. {_DAMAGED}",
         "readonly": "this user may not write it",
         "unable to open": "its directory must be writable for this user",
         "is locked": "another process has been writing it for long",
@@ -72,7 +72,7 @@ class SQLiteStore(Store):
             with self._explained("read"):
                 said = self._connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
             if said != "ok":
-                raise StateError(f"the state at {self.shown} is damaged ({said}). {REBUILD}")
+                raise StateError(f"the state at {self.shown} is damaged ({said}). {self._DAMAGED}")
 
     def _engine(self) -> sa.Engine:
         engine = sa.create_engine(

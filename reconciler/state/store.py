@@ -61,6 +61,8 @@ class Store(ABC):
     _BEGIN: ClassVar[str]
     _HINTS: ClassVar[dict[str, str]]
     """part of a driver's message → what to do"""
+    _DAMAGED: ClassVar[str] = "Nothing in the account was touched. Restore a copy of it"
+    """What is safe and what to do when the database itself is damaged."""
     far: ClassVar[bool]
     """Whether the database answers over a network: who has other work should not sit and wait for it."""
 
@@ -138,6 +140,10 @@ class Store(ABC):
                 hint = "the connection is lost, and any lock with it; run again"
                 self._give_up(f"the connection to the state at {self.shown} was lost: run again")
             raise StateError(f"cannot {doing} the state at {self.shown}: {said}{hint and ': ' + hint}") from error
+        except UnicodeError as error:  # the driver quotes what it found
+            raise StateError(
+                f"the state at {self.shown} is damaged: it holds what is no text. {self._DAMAGED}"
+            ) from error
         except sa.exc.SQLAlchemyError as error:  # what was lost under a statement, seen by the next
             self._give_up(f"the connection to the state at {self.shown} was lost: run again")
             raise StateError(self._why_none) from error
