@@ -59,6 +59,28 @@ def test_mv_onto_another_kind_or_a_taken_address_is_refused(stack: str) -> None:
     assert "is taken" in reconciler("state", "mv", "--emulator", "assets/goes", "assets/stays", stack).err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("assets/goes", "assets/b'; DROP TABLE reconciler_resources; --", "is not a valid name"),
+        ("assets/goes", "assets/", "is not a valid name"),
+        ("assets/goes", "assets/a\nb", "is not a valid name"),
+        ("assets/goes", "assets", "another kind"),
+        ("assets/goes", "assets/a/b", "another kind"),
+        ("assets/goes", "assets/a@b", "is not a valid name"),
+        ("indexes/dropped/assets/goes", "indexes/dropped/assets/../x", "another kind"),
+        ("indexes/dropped/assets/goes", "indexes/first/assets/goes", "lives in indexes/dropped"),
+    ],
+)
+def test_mv_to_what_is_no_address_is_refused_and_changes_nothing(stack: str, old: str, new: str, said: str) -> None:
+    before = reconciler("state", "list", stack).out
+
+    refused = reconciler("state", "mv", old, new, stack)
+
+    assert (refused.code, said in refused.err) == (1, True), refused.err
+    assert reconciler("state", "list", stack).out == before
+
+
 def test_what_is_removed_from_state_is_claimed_again_by_its_marks(stack: str) -> None:
     assert reconciler("state", "rm", "--emulator", "assets/stays", "--path", stack).code == 0
 

@@ -125,14 +125,22 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
     \b
     reconciler state mv assets/final assets/finale
     """
+    from reconciler.load.entries import NAME
+    from reconciler.model import parent_of
     from reconciler.state import Rename
 
     with _opened(path, options, f"reconciler state mv {old} {new}") as (_, opened):
         kind = _rows_at(opened, old)[0].kind
         if any(row.address == new for row in opened.recorded()):
             raise ReconcilerError(f"{new} is taken; move or remove that first")
-        if old.split("/")[::2] != new.split("/")[::2]:
-            raise ReconcilerError(f"{old} is a {kind}; {new} is the address of another kind")
+        if old.split("/")[::2] != new.split("/")[::2] or old.count("/") != new.count("/"):
+            raise ReconcilerError(f"{old} is a {kind}; {new!r} is the address of another kind")
+        if wrong := [name for name in new.split("/")[1::2] if not NAME.fullmatch(name)]:
+            raise ReconcilerError(
+                f"{new!r}: {wrong[0]!r} is not a valid name; letters, digits, '.', '_' and '-' make one"
+            )
+        if parent_of(old) != parent_of(new):
+            raise ReconcilerError(f"{old} lives in {parent_of(old)}; it cannot be recorded in {parent_of(new)}")
         opened.commit(Rename(old, new))
         click.echo(f"{old} is now {new}.")
 
