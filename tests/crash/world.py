@@ -58,6 +58,7 @@ class World:
 
     def __init__(self, zygote: Zygote, directory: Path, served: ServedEmulator, state: str | None = None) -> None:
         self.zygote, self.directory, self.served = zygote, directory, served
+        self.online = ("--endpoint", served.url, "--poll-interval", "0")
         self.state = ("--state", state) if state else ()
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
@@ -69,12 +70,11 @@ class World:
 
     def reconcile(self, command: str, *options: str, kill: int = 0, stop: int = 0) -> dict[str, Any]:
         """Run a command of ours on the stack, over the socket."""
-        online = ("--endpoint", self.served.url, "--poll-interval", "0", *self.state)
-        return self._run([command, str(self.directory), *online, *options], kill, stop)
+        return self._run([command, str(self.directory), *self.online, *self.state, *options], kill, stop)
 
-    def on_state(self, command: str) -> dict[str, Any]:
+    def on_state(self, command: str, *options: str, kill: int = 0) -> dict[str, Any]:
         """Run `state COMMAND` on the stack."""
-        return self._run(["state", command, str(self.directory), *self.state])
+        return self._run(["state", command, str(self.directory), *self.state, *options], kill)
 
     def _run(self, argv: list[str], kill: int = 0, stop: int = 0) -> dict[str, Any]:
         env = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
