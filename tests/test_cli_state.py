@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -73,12 +75,12 @@ def test_mv_onto_another_kind_or_a_taken_address_is_refused(stack: str) -> None:
     ],
 )
 def test_mv_to_what_is_no_address_is_refused_and_changes_nothing(stack: str, old: str, new: str, said: str) -> None:
-    before = reconciler("state", "list", stack).out
+    before = reconciler("state", "list", "--emulator", stack).out
 
-    refused = reconciler("state", "mv", old, new, stack)
+    refused = reconciler("state", "mv", "--emulator", old, new, stack)
 
     assert (refused.code, said in refused.err) == (1, True), refused.err
-    assert reconciler("state", "list", stack).out == before
+    assert reconciler("state", "list", "--emulator", stack).out == before
 
 
 def test_what_is_removed_from_state_is_claimed_again_by_its_marks(stack: str) -> None:
@@ -101,3 +103,18 @@ def test_rebuild_makes_a_lost_state_anew(stack: str) -> None:
 
 def test_unlock_says_when_there_was_nothing_to_unlock(stack: str) -> None:
     assert "was not locked" in reconciler("state", "unlock", "--emulator", stack).out
+
+
+def test_rebuild_mends_a_state_whose_rows_are_damaged(stack: str) -> None:
+    (file,) = [each for each in (Path(stack) / ".reconciler").glob("*.db") if "state" in each.name]
+    with contextlib.closing(sqlite3.connect(file)) as state:
+        state.execute("UPDATE reconciler_resources SET fields = '{' WHERE address = 'assets/stays'")
+        state.commit()
+    for command in (["plan"], ["state", "list"]):
+        said = reconciler(*command, "--emulator", stack)
+        assert (said.code, "damaged: table reconciler_resources" in said.err) == (1, True), said.err
+
+    rebuilt = reconciler("state", "rebuild", "--emulator", stack)
+
+    assert rebuilt.code == 0, rebuilt.err
+    assert reconciler("plan", "--emulator", "--detailed-exitcode", stack).code == 0

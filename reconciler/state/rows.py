@@ -143,13 +143,16 @@ def _object(name: str, value: Any) -> dict[str, Any]:
 
 def _json(name: str, value: Any) -> Any:
     try:
-        return json.loads(_text(name, value), parse_constant=_no_number)
+        return _decode(_text(name, value))
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{name} is no JSON of ours ({str(error)[:80]})") from None
 
 
 def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no number")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 def _shown(value: Any) -> str:

@@ -70,7 +70,7 @@ class SQLiteStore(Store):
         """StateError when the file is damaged: what a damaged index hides would be taken for what was never made."""
         if self._connection is not None:
             with self._explained("read"):
-                said = self._connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+                said = self._connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
             if said != "ok":
                 raise StateError(f"the state at {self.shown} is damaged ({said}). {self._DAMAGED}")
 

@@ -170,8 +170,8 @@ def version_of(connection: sa.Connection) -> int | None:
     found = connection.execute(sa.select(schema.c.version)).all()
     if len(found) != 1 or type(found[0].version) is not int or found[0].version < 1:
         raise StateError(
-            "the state does not say which version it has: it is damaged. Restore a copy; or move it away and "
-            "run `reconciler state rebuild`. Nothing in the account was touched"
+            "the state is damaged: table reconciler_schema does not say which version it has. Nothing in the account "
+            "was touched. Restore a copy of it; or move it away and run `reconciler state rebuild`"
         )
     return int(found[0].version)
 
