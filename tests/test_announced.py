@@ -13,6 +13,7 @@ import pytest
 from reconciler.emulator.journal import Exchange
 from reconciler.errors import StateError
 from reconciler.model import Action
+from reconciler.redact import mask
 from reconciler.state import State
 from tests.crash.stacks import V1, V2
 from tests.postgres import postgres, postgres_url
@@ -180,3 +181,21 @@ def test_without_stamps_a_name_out_of_a_secret_url_is_in_no_byte_of_the_state_an
 
     assert b"S3cr3t" not in bytes_of_state(bench)
     assert len(bench.names("asset")) == 1
+
+
+@pytest.mark.parametrize("route", ["PUT /indexes/{index_id}", "POST /indexes", "DELETE /indexes/{index_id}"])
+def test_the_name_of_what_is_renamed_aside_is_as_secret_as_it_was(bench: Bench, route: str) -> None:
+    bench.environ = {"RECONCILER_VAR_NAME": "S3cr3t-Name"}
+    bench.write({"s.yaml": NAMED})
+    done(bench)
+    bench.write({"s.yaml": NAMED.replace("{name: marengo3.0}", "{name: marengo3.0, options: [visual]}")})
+
+    die(bench, *route.split(" ", 1))
+    survey = bench.survey()
+    assert survey.plan.drift == ()
+    assert "S3cr3t" not in json.dumps([mask(dict(step.fields)) for step in survey.plan.steps])
+    assert b"S3cr3t" not in bytes_of_state(bench)
+    done(bench)
+
+    assert bench.names("index") == ["S3cr3t-Name"]
+    assert b"S3cr3t" not in bytes_of_state(bench)

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded
-from reconciler.redact import without_known
+from reconciler.redact import Secret, without_known
 
 __all__ = ["Claims", "Renames", "addresses_of", "aside_name", "old_name", "row_from", "was_put_aside"]
 
@@ -122,8 +122,9 @@ def _ways_up(address: str) -> Iterator[str]:
 
 
 def aside_name(name: str, id: str) -> str:
-    """What a replaced object with a unique name is called until it is deleted."""
-    return f"{name}~replaced-{id[-6:]}"
+    """What a replaced object with a unique name is called until it is deleted. As secret as the name is."""
+    suffix = f"~replaced-{id[-6:]}"
+    return Secret(name + suffix, name.template + suffix) if isinstance(name, Secret) else f"{name}{suffix}"
 
 
 def was_put_aside(live: Live | Recorded) -> bool:

@@ -178,8 +178,8 @@ class Steps:
         """Rename an object to where nobody is in its way, unless an interrupted run has done it."""
         name = self.kinds[change.kind].natural_key[0]
         live = self.snapshot.get(change.kind, change.id)
-        fields = live.fields if live and change.action is Action.DELETE else change.fields
-        aside = aside_name(str(fields.get(name)), change.id or "")
+        now = change.fields.get(name) or (live.fields.get(name) if live else None)
+        aside = aside_name(now if isinstance(now, str) else str(now), change.id or "")
         if live is None or live.fields.get(name) != aside:
             yield self._step(Verb.ASIDE, change, fields={name: aside})
 
