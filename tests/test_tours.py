@@ -138,7 +138,7 @@ def test_what_the_vendors_examples_call(tmp_path: Path, speed: str) -> None:
     assert embeddings["made"] == dict.fromkeys(("text", "image", "audio", "video"), 512)
     assert seen["uploads"] == {"progress": 100, "url": True, "three": 3}
     loops = [embeddings["video"], embeddings["audio"], stores["asset"], stores["item"], *analyses["ended"]]
-    assert {status for status, _ in loops} == {"ready"} or speed == "real"
+    assert {status for status, _ in loops} == {"ready"}
     assert settled(max(pauses for _, pauses in loops), speed)
     assert (stores["stores"], stores["ready"], stores["members"]) == (["more films"], 1, [1, 0, 0])
     assert all(stores["found"])

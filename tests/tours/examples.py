@@ -18,11 +18,11 @@ t: Any = import_module("twelvelabs.types")
 sdk: Any = import_module("twelvelabs")
 
 
-def waited(pauses: Any, read: Any, *ends: str, every: float = 5) -> list[Any]:
+def waited(pauses: Any, read: Any, *, every: float = 5) -> list[Any]:
     """The loop that all of them have; how it ended, and after how many pauses."""
     pauses.taken()
     found = read()
-    while found.status not in (ends or ("ready", "failed")):
+    while found.status not in ("ready", "failed"):
         import_module("time").sleep(every)
         found = read()
     return [found.status, pauses.taken()]
@@ -141,9 +141,7 @@ def analyses(client: Any, pauses: Any) -> dict[str, Any]:
     cut = tasks.create(
         **asked, analysis_mode="time_based_metadata", response_format=form, min_segment_duration=5.0
     ).task_id
-    ended = [
-        waited(pauses, lambda task=task: tasks.retrieve(task), "ready", "failed", "pending") for task in (plain, cut)
-    ]
+    ended = [waited(pauses, lambda task=task: tasks.retrieve(task)) for task in (plain, cut)]
     segments = json.loads(tasks.retrieve(cut).result.data)
     return {"ended": ended, "text": bool(tasks.retrieve(plain).result.data), "definitions": list(segments)}
 
