@@ -374,6 +374,8 @@ def _frames(out: Any, codec: str, count: int = 3) -> None:
     stream = out.add_stream(codec, rate=1)
     stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p" if codec == "mjpeg" else "yuv420p"
     frame = av.VideoFrame(64, 64, stream.pix_fmt)
+    for plane in frame.planes:
+        plane.update(bytes(plane.buffer_size))  # else it shows whatever the memory held, and each run makes other files
     for second in range(count):
         frame.pts, frame.time_base = second, Fraction(1, 1)
         out.mux(stream.encode(frame))
@@ -385,7 +387,7 @@ def test_whole_files_pass_and_files_whose_end_is_missing_do_not(tmp_path: Path) 
         data = path.read_bytes()
         assert cut_short(io.BytesIO(data), len(data)) == "", path.name
         assert cut_short(io.BytesIO(data + bytes(40)), len(data) + 40) == "", path.name
-        for length in range(len(data) - 20, 20, -max(1, len(data) // 50)):
+        for length in range(len(data) - 20, 40, -max(1, len(data) // 50)):  # the first box alone says nothing
             missing = cut_short(io.BytesIO(data[:length]), length)
             assert missing or path.name == "f.mp4", f"{path.name} cut to {length} of {len(data)}"
 
