@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
+import logging
 import os
 import signal
 import socket
@@ -15,9 +17,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from reconciler.cli.signals import interruptible
+from reconciler.cli.signals import interruptible, locked
 from reconciler.cli.streams import Sink
 from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.errors import StateError
+from reconciler.state import State
 from tests.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
@@ -169,6 +173,27 @@ def test_a_hangup_that_is_to_be_ignored_is_ignored_and_handlers_are_put_back() -
         assert signal.getsignal(signal.SIGTERM) is before[0]
     finally:
         signal.signal(signal.SIGHUP, before[1])
+
+
+def test_a_process_that_wakes_without_its_lock_is_broken_off_wherever_it_is(postgres_url: str) -> None:
+    sleeper, other = State.open(postgres_url, "s"), State.open(postgres_url, "s")
+
+    async def works() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(600))
+            group.create_task(asyncio.to_thread(signal.raise_signal, signal.SIGCONT))
+
+    before = signal.getsignal(signal.SIGCONT)
+    with locked(sleeper, "apply"):
+        signal.raise_signal(signal.SIGCONT)  # woken, and it still holds the lock
+    with pytest.raises(StateError, match="lost"), locked(sleeper, "apply"):
+        other.unlock()
+        asyncio.run(works())
+
+    assert signal.getsignal(signal.SIGCONT) is before
+    logging.getLogger("asyncio").disabled = False
+    sleeper.close()
+    other.close()
 
 
 @pytest.mark.slow

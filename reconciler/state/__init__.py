@@ -254,8 +254,15 @@ class State:
             self.prove()
 
     async def aside(self, call: Callable[[], T]) -> T:
-        """Give what the call gives, without holding up the event loop where the database is far, or hangs."""
-        return await asyncio.to_thread(call) if self._store.far else call()
+        """Give what the call gives, without holding up the event loop where the database is far, or hangs. Once who
+        waits for it is cancelled, nobody waits for a database that hangs any more."""
+        if not self._store.far:
+            return call()
+        try:
+            return await asyncio.to_thread(call)
+        except asyncio.CancelledError:
+            self._store.wait_at_most(0)
+            raise
 
     def wait_at_most(self, seconds: float) -> None:
         """From any thread: the run was asked to stop, so a database that hangs is waited for no longer than this."""
