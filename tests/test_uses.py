@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from reconciler.engine import Session
 from reconciler.errors import Refused
+from reconciler.reports.html import plan_html
+from reconciler.reports.markdown import plan_markdown
 from reconciler.reports.text import plan_text
 from tests.running import AGREED, Bench
 
@@ -69,8 +73,10 @@ def test_an_asset_that_somebody_elses_entity_shows_stays_and_the_plan_says_whose
         f"assets/a would be {word}, and 1 object would lose it: Entity {entity} 'LeBron' (of the stack 'other'); "
         "take it out there first, or agree with --allow-foreign assets/a"
     ]
-    shown = plan_text(here.bench.survey(destroy=destroy).plan)
-    assert "1 object loses it without a word" in " ".join(shown.split())
+    plan = here.bench.survey(destroy=destroy).plan
+    for shown in (click.unstyle(plan_text(plan)), plan_markdown(plan), plan_html(plan)):
+        said = " ".join(unescape(shown).split())
+        assert f"assets/a: 1 object loses it without a word when it goes: Entity {entity} 'LeBron'" in said
     assert not here.bench.apply(_agreed(), destroy=destroy).failed
 
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.errors import Problem
 from reconciler.kind import Kind
 from reconciler.model import Action, Change, Live, Plan, Snapshot
 from reconciler.ownership import Claims
 
 __all__ = ["leaving", "told", "used"]
 
+NAMED = 5
+"""So many of those who lose something are told by name."""
 LEAVING = (Action.DELETE, Action.REPLACE)
 TAKING = (*LEAVING, Action.MOVE, Action.FORGET)
 """What an object does not come back from by itself: it goes, or loses its address or its marks."""
@@ -73,10 +76,10 @@ def leaving(plan: Plan) -> list[tuple[str, str]]:
 
 
 def used(plan: Plan, claims: Claims, users: Mapping[tuple[str, str], Sequence[Live] | None]) -> Plan:
-    """The plan with the facts of who would lose something without a word: `losers` are named, `unknown_users` says that
-    nobody may look. What is ours and lets go of it in the same plan loses nothing."""
+    """The plan with the facts of who would lose something without a word: `losers` are named, and told in every format;
+    `unknown_users` says that nobody may look. What is ours and lets go of it in the same plan loses nothing."""
     changes = {change.address: change for change in plan.changes}
-    told = []
+    told, warnings = [], []
     for change in plan.changes:
         facts = dict(change.facts)
         lives = users.get((change.kind, change.id or ""), ()) if change.action in LEAVING else ()
@@ -84,8 +87,16 @@ def used(plan: Plan, claims: Claims, users: Mapping[tuple[str, str], Sequence[Li
             facts["unknown_users"] = True
         elif losers := sorted(_named(it, claims) for it in lives if not _lets_go(it, change, claims, changes)):
             facts["losers"] = losers
+            warnings.append(_warning(change.address, losers))
         told.append(replace(change, facts=facts))
-    return replace(plan, changes=tuple(told))
+    return replace(plan, changes=tuple(told), diagnostics=(*plan.diagnostics, *warnings))
+
+
+def _warning(address: str, losers: Sequence[str]) -> Problem:
+    number = len(losers)
+    who = ", ".join(losers[:NAMED]) + (f" and {number - NAMED} more" if number > NAMED else "")
+    what = "1 object loses it" if number == 1 else f"{number} objects lose it"
+    return Problem("", 0, 0, address, f"{what} without a word when it goes: {who}", "warning")
 
 
 def _lets_go(live: Live, going: Change, claims: Claims, changes: Mapping[str, Change]) -> bool:

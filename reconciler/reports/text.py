@@ -184,10 +184,6 @@ def _block(address: str, change: Change | None, children: Sequence[Change], look
             number = len(foreign)
             what = f"{number} {_objects(number)} in it {'is' if number == 1 else 'are'} not ours and would go too"
             yield from _comment(plain(f"{what}: {', '.join(foreign)}"), 6, look)
-        if losers := change.facts.get("losers"):
-            number = len(losers)
-            what = f"{number} {_objects(number)} {'loses' if number == 1 else 'lose'} it without a word"
-            yield from _comment(plain(f"{what}: {', '.join(losers)}"), 6, look)
     for child in children:
         along_with = change is not None and _goes_along(child, change)
         yield from _change(child, look, indent=2, along=along_with)
