@@ -51,6 +51,7 @@ from reconciler.model import (
     Plan,
     Recorded,
     Report,
+    Secret,
     Snapshot,
     Stack,
     unmask,
@@ -334,7 +335,13 @@ class Session:
         return [Problem("", 0, 0, "", f"`stamps: false`, so only the state tells what is ours; {risk}", "note")]
 
     def _unmasked(self, row: Recorded) -> Recorded:
-        return replace(row, fields=unmask(row.fields, self.resolve))
+        fields = dict(unmask(row.fields, self.resolve))
+        # No mapping is a secret: an earlier version kept a user's own key `$env` as if it were one.
+        kind = next((kind for kind in self.provider.kinds if kind.__name__ == row.kind), None)
+        for spec in kind.specs.values() if kind else ():
+            if spec.shape is dict and isinstance(value := fields.get(spec.name), Secret):
+                fields[spec.name] = {"$env": value.template}
+        return replace(row, fields=fields)
 
 
 @asynccontextmanager

@@ -90,7 +90,10 @@ def where_it_leads(real_top: str, relative: str) -> str:
 
 def _opened(real_top: str, words: list[str]) -> BinaryIO:
     """The file at the end of the words; raises _Link for a link, Outside for what is no regular file."""
-    directory = os.open(real_top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        directory = os.open(real_top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except OSError as error:  # gone meanwhile, or too many files are open
+        raise Outside(f"cannot be read: {error.strerror}") from error
     try:
         for word in words[:-1]:
             inner = _step(directory, word, _OPEN | os.O_DIRECTORY)

@@ -182,3 +182,40 @@ def test_hidden_files_are_neither_media_nor_tables_nor_yaml_also_behind_links(tm
 
     assert SECRET not in str(caught.value)
     assert "hidden" in str(caught.value) or "finds no" in str(caught.value)
+
+
+def test_a_directory_that_cannot_be_read_is_said_and_not_taken_for_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "media/deep").mkdir(parents=True)
+    (tmp_path / "media/a.mp4").touch()
+    (tmp_path / "s.yaml").write_text("stack: s\nprovider: twelvelabs\nassets: {m: {files: 'media/**/*.mp4'}}\n")
+    reading = os.scandir
+
+    def denied(path: str) -> object:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", path)
+        return reading(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(Invalid, match=r"cannot be read \(Permission denied\): 'deep'"):
+        load(tmp_path, environ={}, display=Path())
+
+
+def test_a_working_directory_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    for path in (Path(), Path("stack.yaml")):
+        with pytest.raises(Invalid, match=r"cannot be read|does not exist"):
+            load(path, environ={})
+
+
+def test_too_many_open_files_are_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "open", exhausted)
+    with pytest.raises(Outside, match="Too many open files"):
+        read_inside(root, "a.csv", 100)

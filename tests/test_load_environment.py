@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,22 @@ def test_rows_of_an_earlier_version_are_still_read() -> None:
 
     assert found == {"url": "http://hush", "metadata": {"x": "${env.B}"}, "other": {"$env": 2024}}
     assert [type(found["url"]), type(found["metadata"]["x"]), type(found["other"])] == [Secret, Secret, dict]
+
+
+@pytest.mark.parametrize("kept", ['{"$env":"${env.TWELVELABS_API_KEY}"}', '{"$env":"text"}', '{"$env":2024}'])
+def test_metadata_that_an_earlier_version_kept_as_if_it_were_a_secret_is_data(tmp_path: Path, kept: str) -> None:
+    asset(tmp_path, "x: 1")
+    run(tmp_path, "apply", "--auto-approve")
+    (state,) = (tmp_path / ".reconciler").glob("*state.db")
+    with closing(sqlite3.connect(state)) as database, database:
+        (table,) = (
+            name
+            for (name,) in database.execute("select name from sqlite_master where type = 'table'").fetchall()
+            if {"fields", "address"} <= {row[1] for row in database.execute(f"pragma table_info({name})")}
+        )
+        database.execute(f"update {table} set fields = json_set(fields, '$.metadata', json(?))", (kept,))
+
+    plan, drift = (run(tmp_path, command, env={"TWELVELABS_API_KEY": "the-key"}) for command in ("plan", "drift"))
+
+    assert (plan.code, drift.code) == (0, 2), plan.err + drift.err
+    assert "the-key" not in plan.out + drift.out

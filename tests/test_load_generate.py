@@ -420,3 +420,12 @@ def test_a_number_beyond_json_in_a_side_file_is_refused_where_it_stands(loaded: 
     assert problems_of(loaded, text, {"media/a.mp4": "", "media/a.json": f'{{"n": {number}}}'}) == [
         "media/a.json:1:7: assets/m.a.mp4: metadata.n: a number that JSON cannot hold; quote it"
     ]
+
+
+@pytest.mark.parametrize("word", ["files: '*'", "metadata_from: sidecar"])
+def test_what_makes_assets_of_files_is_an_unknown_field_of_other_kinds(loaded: Loading, word: str) -> None:
+    text = f"assets: {{a: {{url: 'http://a'}}}}\nentity_collections: {{c: {{entities_from: r.csv, {word}}}}}"
+
+    (said,) = problems_of(loaded, text, {"r.csv": "key,assets\nk,a\n"})
+
+    assert f'unknown field "{word.partition(":")[0]}"' in said

@@ -35,7 +35,10 @@ class Documents(list[Document]):
         self._problems = problems
         self._display = display
         self._alone = path.is_file() or (path.suffix in YAML_SUFFIXES and not path.is_dir())
-        self.root = Root(path.parent, display.parent) if self._alone else Root(path, display)
+        try:
+            self.root = Root(path.parent, display.parent) if self._alone else Root(path, display)
+        except OSError as error:  # the working directory is gone
+            raise Invalid([Problem(str(display), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
         for relative in [path.name] if self._alone else self._own():
             self._add(relative, included=False)
 

@@ -146,7 +146,7 @@ class Entries(dict[str, Entry]):
     def _add_made(self, entry: Entry) -> None:
         """What an entry makes: itself filled in, those it stands for, or those that live in it."""
         made = list(self._expand(entry))
-        if "files" in entry.raw:
+        if "files" in entry.raw and "files" in entry.shape.makers:
             self.groups[entry.address] = [one.address for one in made]
         for one in made:
             if one.address in self and self[one.address] is not one:

@@ -60,13 +60,14 @@ class Generator:
 
     def expand(self, entry: Entry) -> Iterable[Entry]:
         """The entries that one stands for, and those that live in it."""
-        for word in entry.shape.makers & entry.raw.keys():
+        words = entry.shape.makers & entry.raw.keys()
+        for word in sorted(words):
             if holds_secret(entry.raw[word]):
                 self._say(entry, (word,), f"{word}: cannot come from the environment")
-                return () if "files" in entry.raw else (entry,)
-        if "files" in entry.raw:
+                return () if "files" in words else (entry,)
+        if "files" in words:
             return self._with_metadata(entry, list(self._group(entry)))
-        if "metadata_from" in entry.raw:
+        if "metadata_from" in words:
             return self._with_metadata(entry, [entry])
         return [entry, *self._rows(entry)]
 

@@ -169,13 +169,18 @@ class Root:
         top = f"{self._real}/{below}" if below else self._real
         if not self._directory_inside(below):
             raise Outside("leads out of the directory of the stack through a link")
-        for directory, inner, names in os.walk(top):
+        for directory, inner, names in os.walk(top, onerror=_unread):
             inner[:] = [name for name in inner if name[0] != "."]
             prefix = os.path.relpath(directory, self._real).replace(os.sep, "/")
             for name in names:
                 _check_name(prefix, name)
                 if name[0] != ".":
                     yield name if prefix == "." else f"{prefix}/{name}"
+
+
+def _unread(error: OSError) -> None:
+    """A directory that cannot be read is no empty one: what is in it would be missed, and planned for deletion."""
+    raise Outside(f"finds a directory that cannot be read ({error.strerror}): {Path(error.filename).name!a}")
 
 
 def _check_name(directory: str, name: str) -> None:

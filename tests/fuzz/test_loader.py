@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -222,9 +223,9 @@ def exchanged(value: Any, random: Random) -> None:
         return
     box, key = random.choice(places)
     if isinstance(box, dict) and random.random() < 0.3:
-        box[random.choice(KEYS)] = box.pop(key) if random.random() < 0.5 else random.choice(VALUES)
+        box[random.choice(KEYS)] = box.pop(key) if random.random() < 0.5 else deepcopy(random.choice(VALUES))
     else:
-        box[key] = random.choice(VALUES)
+        box[key] = deepcopy(random.choice(VALUES))
 
 
 def words_strung(random: Random) -> dict[str, bytes]:
