@@ -65,6 +65,23 @@ def test_no_schema_tells_what_a_secret_is(tmp_path: Path, schema: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "indexes: {a: {models: &m [{name: marengo3.0}], name: '${env.A}'}, b: {models: *m, name: S3cret}}",
+        "indexes: {a: {models: [{name: '${env.A}'}, {name: S3cret}]}}\nallow_models: [S3cret]",
+        "assets: {a: {url: 'http://x', metadata: {x: '${env.A}'}}}\nignore: ['metadata.${env.A}']",
+        "assets: {a: {file: '${env.A}'}, b: {files: '${env.A}'}}",
+        "assets: {a: {url: 'http://x', hls: '${env.A}', id: '${env.A}'}}\nremoved: ['${env.A}']",
+        "entity_collections: {c: {entities: {e: {name: '${env.A}', assets: ['${env.A}', S3cret]}}}}",
+    ],
+)
+def test_no_other_rule_tells_what_a_secret_is_either(tmp_path: Path, text: str) -> None:
+    answers = {tuple(refused(tmp_path, text, {"A": value})) for value in ("S3cret", "other", "a")}
+
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize(
     ("schema", "expected"),
     [
         ("{properties: {x: {type: integer}}}", 'metadata.x: expected a whole number, got the string "${env.A}"'),

@@ -230,8 +230,10 @@ class Checker:
     def _check_alone(self, entry: Entry, fields: Mapping[str, Any]) -> None:
         """Two that the API, or we after a loss of state, could not tell apart."""
         kind = entry.shape.kind
-        values = tuple(fields.get(name) for name in kind.natural_key)
-        if not all(type(value) in (str, int, bool, float, Secret) for value in values):
+        # Of a secret its template: that a guess is the same as its text is nobody's to know.
+        said = [fields.get(name) for name in kind.natural_key]
+        values = tuple(value.template if isinstance(value, Secret) else value for value in said)
+        if not all(type(value) in (str, int, bool, float) for value in values):
             return
         first = self._alone.setdefault((kind, parent_of(entry.address), *values), entry.address)
         if first != entry.address:

@@ -180,6 +180,8 @@ class Root:
 
 def _unread(error: OSError) -> None:
     """A directory that cannot be read is no empty one: what is in it would be missed, and planned for deletion."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return  # a pattern may begin with what is not there
     raise Outside(f"finds a directory that cannot be read ({error.strerror}): {Path(error.filename).name!a}")
 
 
