@@ -271,8 +271,22 @@ def test_deleting_a_collection_keeps_items_and_deleting_a_store_keeps_nothing(in
 # -- search
 
 
+VISUAL = {"search_options": {"video": {"modalities": ["visual"]}}}
+
+
 def search(api: Api, in_store: str, text: str = "final", **body: Any) -> httpx.Response:
-    return api("POST", f"{in_store}/search", json={"query": {"text": text}, **body})
+    return api("POST", f"{in_store}/search", json={"query": {"text": text}, **VISUAL, **body})
+
+
+def test_options_of_a_search_must_be_given_since_the_newest_vintage(inside: Api) -> None:
+    games = store(inside)
+    ready_item(inside, games, "final.mp4")
+    plain = {"query": {"text": "final"}}
+
+    assert error(inside("POST", f"{games}/search", json=plain)) == (400, "parameter_not_provided")
+    inside.emulator.set_options({"vintage": "2026-07"})
+    found = inside("POST", f"{games}/search", json=plain).json()
+    assert (len(found["data"]), found["effective_search_options"]) == (3, {"video": {"modalities": ["visual"]}})
 
 
 def test_clips_and_images_in_one_order(api: Api) -> None:
@@ -365,7 +379,7 @@ def test_pages_by_token(api: Api) -> None:
     ],
 )
 def test_a_search_that_is_wrong(inside: Api, body: dict[str, Any]) -> None:
-    assert error(inside("POST", f"{store(inside)}/search", json=body))[0] == 400
+    assert error(inside("POST", f"{store(inside)}/search", json={**VISUAL, **body}))[0] == 400
 
 
 def test_a_search_of_nothing_and_too_many(api: Api) -> None:

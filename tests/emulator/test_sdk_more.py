@@ -11,11 +11,13 @@ from twelvelabs import (
     AudioInputRequest,
     KnowledgeStoreSearchQuery,
     MediaSource,
+    SearchKnowledgeStoreOptions,
     SyncResponseFormat,
     TextInputRequest,
     VideoContext_AssetId,
     VideoContext_Url,
     VideoInputRequest,
+    VideoSearchOptions,
 )
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.errors import BadRequestError, ConflictError, NotFoundError
@@ -330,10 +332,12 @@ def test_knowledge_items_collections_and_search(sdk: Sdk) -> None:
     assert sdk(collections.retrieve(games, finals.id)).member_count == 0
     assert [row.id for row in sdk.all(collections.list(games, sort_by="name"))] == [finals.id]
     query = KnowledgeStoreSearchQuery(text="final")
-    found = sdk(sdk.client.knowledge_stores.search(games, query=query, page_size=2, include_metadata=True))
+    visual = SearchKnowledgeStoreOptions(video=VideoSearchOptions(modalities=["visual"]))
+    asked: dict[str, Any] = {"query": query, "search_options": visual}
+    found = sdk(sdk.client.knowledge_stores.search(games, **asked, page_size=2, include_metadata=True))
     assert (found.data[0].asset_type, found.data[0].item_id, found.data[0].rank) == ("video", made.id, 1)
     assert found.data[0].metadata.user == {"season": 2024}
-    more = sdk(sdk.client.knowledge_stores.search(games, query=query, page_token=found.next_page_token))
+    more = sdk(sdk.client.knowledge_stores.search(games, **asked, page_token=found.next_page_token))
     assert ([hit.rank for hit in more.data], more.next_page_token) == ([3], None)
     sdk(collections.delete(games, finals.id))
     sdk(items.delete(games, made.id))
