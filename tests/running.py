@@ -58,6 +58,8 @@ class Bench:
     """What stands between us and the account."""
     state_url: str | None = None
     """Where the state is, if not in a file beside the stack."""
+    account: str = ""
+    """Which account it is, as the state knows it."""
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         for name, content in files.items():
@@ -78,7 +80,8 @@ class Bench:
         url = self.endpoint or "http://emulator/v1.3"
         try:
             async with Http(url, headers=chosen.headers("key"), transport=inner, clock=clock) as http:
-                yield Session(stack, chosen(http, root=stack.root), state, clock, self.limits, consent)
+                rest = chosen(http, root=stack.root)
+                yield Session(stack, rest, state, clock, self.limits, consent, account=self.account)
         finally:
             state.close()
 
