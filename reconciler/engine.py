@@ -35,7 +35,7 @@ from reconciler.apply import (
 )
 from reconciler.apply.recover import adopting, after, recover
 from reconciler.diff import Difference, diff
-from reconciler.errors import Invalid, Problem, Refused, StateError
+from reconciler.errors import ApiError, Invalid, Problem, Refused, StateError
 from reconciler.estimate import Means, estimated
 from reconciler.estimate import problems as wrong_prices
 from reconciler.fetch import Wanted, fetch, read_whole
@@ -58,12 +58,13 @@ from reconciler.model import (
 )
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.rebuild import known_as, said_of
+from reconciler.ownership.unseen import hidden, presumed, told
 from reconciler.plan import make_plan
 from reconciler.plan.facts import leaving, used
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
 from reconciler.rest import Rest
-from reconciler.state import Close, Drop, Identity, Put, State, Write
+from reconciler.state import Close, Drop, Identity, Put, Seen, State, Write
 from reconciler.upload import Files, Sending
 from reconciler.uses import uses
 
@@ -86,6 +87,8 @@ class Survey:
     unresolved: tuple[Intent, ...] = ()
     """Creates of an interrupted run of which nothing is to be seen yet."""
     belonging: Belonging = field(default_factory=Belonging)
+    unshown: frozenset[str] = frozenset()
+    """Ids of what was made a moment ago and is in the snapshot though no read showed it."""
     hidden: frozenset[str] = frozenset()
     """Ids of objects that were seen and are not in the snapshot: half made, or deleted."""
 
@@ -149,6 +152,9 @@ class Session:
             snapshot = await fetch(self.provider, wanted)
             stack = await hashing
         snapshot = as_now(stack, snapshot)
+        behind = hidden(recorded, self.state.unseen(), snapshot)
+        snapshot = presumed(stack, self.provider.kinds, recorded, behind, snapshot)
+        young = frozenset(row.id for row in behind)
         belongs = self.belonging(identity, recorded, len(intents), snapshot)
         if not recorded and not intents:
             stack = self._going_on(stack, snapshot)
@@ -163,7 +169,7 @@ class Session:
             claims = claim(stack, self.provider.kinds, recorded, snapshot)
         if claims.problems:
             raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
-        notes = [*begun.notes, *notes, *self._warning(), *self.said, *said_of(stack, claims, belongs)]
+        notes = [*begun.notes, *notes, *self._warning(), *told(behind), *self.said, *said_of(stack, claims, belongs)]
         difference = diff(stack, self.provider.kinds, claims)
         plan = make_plan(stack, self.provider.kinds, claims, difference, snapshot, self.subset)
         if inspect and (going := leaving(plan)):
@@ -178,7 +184,7 @@ class Session:
         notes += warnings
         plan = replace(plan, diagnostics=tuple(notes), fingerprints=fingerprints, estimate=estimate)
         opened = (tuple(recovered), tuple(unresolved))
-        return Survey(stack, snapshot, claims, difference, plan, *opened, belongs, frozenset(begun.hidden))
+        return Survey(stack, snapshot, claims, difference, plan, *opened, belongs, young, frozenset(begun.hidden))
 
     def refusals(self, survey: Survey) -> list[str]:
         """What the guards say against the plan."""
@@ -235,7 +241,9 @@ class Session:
         try:
             kinds = {kind.__name__: kind for kind in self.provider.kinds}
             moves = readdressed(survey.plan, survey.claims, kinds, survey.difference.refreshed)
-            await self.state.aside(partial(self.state.commit, *_housekeeping(survey), *moves))
+            unseen = self.state.unseen() - survey.unshown
+            seen = [Seen(id) for id in sorted(unseen & survey.snapshot.ids)] if unseen else []
+            await self.state.aside(partial(self.state.commit, *_housekeeping(survey), *moves, *seen))
             journal = Journal(self.state)
             ledger = Ledger(journal, self.state.uploads())
             if self.sending:
@@ -253,11 +261,14 @@ class Session:
                 on_event=on_event,
                 ledger=ledger,
                 hidden=survey.hidden,
+                unshown=survey.unshown,
             )
             walk = Walk(run)
             on_start(walk)
             report = await walk.go()
             result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
+            if not report.interrupted:
+                await self._sight(run)
             if known.rebuild and self.whole and result == "done" and not survey.plan.left_out:
                 await self.state.aside(self.state.complete)
             return report
@@ -268,6 +279,19 @@ class Session:
             self.provider.http.on_wait = on_wait
             with suppress(StateError):  # how a run ended is for people; all that it did is recorded
                 await self.state.aside(partial(self.state.end_run, run_id, result))
+
+    async def _sight(self, run: Run) -> None:
+        """Note what of the new objects is to be seen, so that the next read which lacks one of them means something:
+        what was waited for was seen; the others are looked for once, in the newest page of their list."""
+        unseen = self.state.unseen()
+        rows = [row for row in run.rows.values() if row.id in unseen]
+        seen = {row.id for row in rows if run.kinds[row.kind].asynchronous and row.address not in run.bad}
+        lists = {(row.kind, row.parent_id) for row in rows if row.id not in seen}
+        with suppress(ApiError):  # a look only: the next run looks again
+            for name, parent_id in sorted(lists, key=str):
+                page = await self.provider.page(run.kinds[name], parent_id, 1, run.kinds[name].newest)
+                seen |= {live.id for live in page.objects}
+        await self.state.aside(partial(self.state.commit, *(Seen(id) for id in sorted(seen & unseen))))
 
     def belonging(
         self, identity: Identity | None, recorded: Sequence[Recorded], unfinished: int, snapshot: Snapshot

@@ -190,6 +190,11 @@ class Snapshot:
         """The object, or None when the account has none such."""
         return self.by_kind.get(kind, {}).get(id) if id else None
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """Of all objects."""
+        return frozenset(id for objects in self.by_kind.values() for id in objects)
+
     def stack_ids(self, stack: str) -> frozenset[str]:
         """The ids in the stamps of a stack of this name: of several stacks, if there are several of the name."""
         stamps = (live.stamp for objects in self.by_kind.values() for live in objects.values() if live.stamp)

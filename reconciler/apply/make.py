@@ -139,7 +139,8 @@ class Maker:
         failures = self._failures(change)
         row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect, failures=failures)
         done = self.run.ledger.made(id)
-        await self.run.journal.write(*self._deposing(change), Put(row), Close(op), *done)
+        made = self.run.journal.made_now(id)
+        await self.run.journal.write(*self._deposing(change), Put(row), made, Close(op), *done)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)

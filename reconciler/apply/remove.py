@@ -33,9 +33,8 @@ class Remover:
             self._still_ours(address, live)
             if inside:
                 await self._nobody_moved_in(inside, address, id)
-            closed = await self.send_delete(kind, address, id, step.parent_id)
-        else:
-            closed = []
+        there = live is not None or id in self.run.unshown
+        closed = await self.send_delete(kind, address, id, step.parent_id) if there else []
         below = [row for row in self.run.all_rows() if row.parent_id == id] if inside else []
         drops = [Drop(address.partition("@")[0], id), *(Drop(row.address, row.id) for row in below)]
         await self.run.journal.write(*drops, *closed)

@@ -67,6 +67,10 @@ class Journal:
         self._flushing: asyncio.Task[None] | None = None
         self.transactions = 0
 
+    def made_now(self, id: str) -> Write:
+        """What to write with an object that was made just now."""
+        return self._state.made_now(id)
+
     async def write(self, *writes: Write) -> None:
         """Returns when the writes are on disk; raises what the commit raised."""
         if not writes:
@@ -156,6 +160,8 @@ class Run:
     ledger: Ledger
     hidden: frozenset[str] = frozenset()
     """Ids of objects of ours that lists may show and the snapshot does not."""
+    unshown: frozenset[str] = frozenset()
+    """Ids of what was made a moment ago and no read shows yet: that it is not found proves nothing."""
     kinds: Mapping[str, type[Kind]] = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)

@@ -184,7 +184,7 @@ class Match:
             lives = self._of_that_name(address, lives)
         if not lives:
             return False
-        chosen = min(lives, key=lambda live: self._likeness(address, live))
+        chosen = lives[0] if len(lives) == 1 else min(lives, key=lambda live: self._likeness(address, live))
         self._take(address, chosen)
         if (key := self.owners.mark(chosen)) and key != address:
             self.claims.move(address, key)

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -33,7 +33,7 @@ from reconciler.model import Intent, Recorded
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
 from reconciler.state.rows import Damaged, identity_from, intent_from, recorded_from, upload_from
 from reconciler.state.store import Store, connect
-from reconciler.state.tables import intents, locks, resources, runs, stacks, uploads
+from reconciler.state.tables import intents, locks, resources, runs, stacks, unseen, uploads
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -43,6 +43,8 @@ from reconciler.state.writes import (
     Put,
     PutUpload,
     Rename,
+    Seen,
+    Unseen,
     Upload,
     Write,
     upsert,
@@ -72,8 +74,10 @@ __all__ = [
     "Put",
     "PutUpload",
     "Rename",
+    "Seen",
     "State",
     "Unlocked",
+    "Unseen",
     "Upload",
     "Write",
 ]
@@ -99,6 +103,10 @@ class Unlocked:
 
     holder: Holder | None
     ended_session: bool
+
+
+UNSEEN_FOR = timedelta(minutes=10)
+"""So long a new object that reads do not show counts as there: lists and answers by id may lag behind writes."""
 
 
 def _now() -> datetime:
@@ -185,6 +193,16 @@ class State:
         """Multipart uploads in flight, by id."""
         query = sa.select(uploads).order_by(uploads.c.upload_id)
         return self._made_of(upload_from, query, uploads, legible)
+
+    def unseen(self) -> frozenset[str]:
+        """Ids of what was made so short a time ago that a read which does not show it proves nothing."""
+        made = self._rows(sa.select(unseen.c.id, unseen.c.since), unseen)
+        lately = _stamp(self._now() - UNSEEN_FOR)
+        return frozenset(str(id) for id, since in made if str(since) >= lately)
+
+    def made_now(self, id: str) -> Unseen:
+        """What to write with an object that was made just now."""
+        return Unseen(id, _stamp(self._now()))
 
     def commit(self, *writes: Write) -> None:
         """Do all the writes, in order, in one transaction that is on disk when this returns; or none of them."""

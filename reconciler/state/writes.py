@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from reconciler.errors import StateError
 from reconciler.model import Intent, Recorded, Upload
 from reconciler.redact import mask
-from reconciler.state.tables import intents, resources, uploads
+from reconciler.state.tables import intents, resources, unseen, uploads
 
 __all__ = [
     "Clear",
@@ -26,6 +26,8 @@ __all__ = [
     "Put",
     "PutUpload",
     "Rename",
+    "Seen",
+    "Unseen",
     "Upload",
     "Write",
     "upsert",
@@ -89,7 +91,22 @@ class Clear:
     """Forget all that is recorded of the stack and all that is under way, whatever the rows say."""
 
 
-Write = Clear | Put | Drop | Rename | Open | Close | PutUpload | DropUpload
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """An object was made just now, and no read has shown it yet."""
+
+    id: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A read has shown the object."""
+
+    id: str
+
+
+Write = Clear | Put | Drop | Rename | Open | Close | PutUpload | DropUpload | Unseen | Seen
 
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
@@ -134,6 +151,7 @@ _this = (resources.c.stack == sa.bindparam("of"), resources.c.address == sa.bind
 _its = resources.c.id == sa.bindparam("its")
 _DEPOSE_OTHERS = resources.update().where(*_this, sa.not_(_its), ~resources.c.deposed).values(deposed=True)
 _DROP = resources.delete().where(*_this, _its)
+_SEEN = unseen.delete().where(unseen.c.stack == sa.bindparam("of"), unseen.c.id == sa.bindparam("its"))
 _CLOSE = intents.delete().where(intents.c.stack == sa.bindparam("of"), intents.c.op == sa.bindparam("its"))
 _DROP_UPLOAD = uploads.delete().where(uploads.c.stack == sa.bindparam("of"), uploads.c.upload_id == sa.bindparam("its"))
 
@@ -177,6 +195,7 @@ def _put(connection: sa.Connection, stack: str, group: list[Put]) -> None:
 
 def _drop(connection: sa.Connection, stack: str, group: list[Drop]) -> None:
     connection.execute(_DROP, [{"of": stack, "at": drop.address, "its": drop.id} for drop in group])
+    _seen(connection, stack, group)
 
 
 def _rename(connection: sa.Connection, stack: str, group: list[Rename]) -> None:
@@ -237,8 +256,17 @@ def _drop_upload(connection: sa.Connection, stack: str, group: list[DropUpload])
 
 
 def _clear(connection: sa.Connection, stack: str, group: list[Clear]) -> None:
-    for table in (resources, intents, uploads):
+    for table in (resources, intents, uploads, unseen):
         connection.execute(table.delete().where(table.c.stack == stack))
+
+
+def _unseen(connection: sa.Connection, stack: str, group: list[Unseen]) -> None:
+    rows = [{"stack": stack, "id": it.id, "since": it.since} for it in group]
+    connection.execute(upsert(connection.dialect.name, unseen, ("stack", "id")), rows)
+
+
+def _seen(connection: sa.Connection, stack: str, group: list[Seen] | list[Drop]) -> None:
+    connection.execute(_SEEN, [{"of": stack, "its": it.id} for it in group])
 
 
 _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
@@ -250,4 +278,6 @@ _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
     Close: _close,
     PutUpload: _put_upload,
     DropUpload: _drop_upload,
+    Unseen: _unseen,
+    Seen: _seen,
 }
