@@ -12,6 +12,7 @@ from dataclasses import field as default
 from typing import Any
 
 from reconciler.kind import Field, Kind, Update, canonical
+from reconciler.kinds import Kinds
 from reconciler.model import (
     Action,
     Change,
@@ -58,7 +59,7 @@ class Difference:
     """Rows that are to be written though nothing changes: live is as desired, and recorded is behind."""
 
 
-def diff(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> Difference:
+def diff(stack: Stack, kinds: Kinds, claims: Claims) -> Difference:
     """What would make live as desired, and how live differs from what was last applied."""
     result = Difference()
     for kind in kinds:
@@ -68,10 +69,9 @@ def diff(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> Differenc
                 result.changes[address] = change
         remade = {address for address, change in result.changes.items() if change.action in REMADE}
         result.stuck |= {address: why for address, why in one.stuck.items() if address not in remade}
-    by_name = {kind.__name__: kind for kind in kinds}
     _leavers(claims, result)
-    result.drift = list(_drift(by_name, stack, claims, result.changes))
-    result.refreshed = dict(_refreshed(by_name, stack, claims, result.changes))
+    result.drift = list(_drift(kinds, stack, claims, result.changes))
+    result.refreshed = dict(_refreshed(kinds, stack, claims, result.changes))
     return result
 
 
@@ -415,9 +415,7 @@ def _leaver(address: str, row: Recorded, action: Action, reason: str) -> Change:
     )
 
 
-def _drift(
-    kinds: Mapping[str, type[Kind]], stack: Stack, claims: Claims, changes: Mapping[str, Change]
-) -> Iterator[Change]:
+def _drift(kinds: Kinds, stack: Stack, claims: Claims, changes: Mapping[str, Change]) -> Iterator[Change]:
     """Live against what was last applied, whatever git says by now."""
     for address, row in sorted(claims.rows.items()):
         live = claims.live.get(address)
@@ -464,7 +462,7 @@ def _sides(delta: Delta, was: Any, declared: Any) -> Delta:
 
 
 def _refreshed(
-    kinds: Mapping[str, type[Kind]], stack: Stack, claims: Claims, changes: Mapping[str, Change]
+    kinds: Kinds, stack: Stack, claims: Claims, changes: Mapping[str, Change]
 ) -> Iterator[tuple[str, Recorded]]:
     """Declared, there, nothing to do: what is recorded must say so too (adopted by stamp, or mended by hand)."""
     for address, resource in stack.resources.items():

@@ -43,6 +43,7 @@ from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
 from reconciler.identify import as_now, identified
 from reconciler.kind import Kind, canonical
+from reconciler.kinds import Kinds
 from reconciler.model import (
     Action,
     Event,
@@ -239,7 +240,7 @@ class Session:
             Event("pause", "", message=why, total=round(seconds))
         )
         try:
-            kinds = {kind.__name__: kind for kind in self.provider.kinds}
+            kinds = self.provider.kinds
             moves = readdressed(survey.plan, survey.claims, kinds, survey.difference.refreshed)
             unseen = self.state.unseen() - survey.unshown
             seen = [Seen(id) for id in sorted(unseen & survey.snapshot.ids)] if unseen else []
@@ -332,7 +333,7 @@ class Session:
 
     def _means(self, plan: Plan, durations: Mapping[str, float]) -> Means:
         """What is known of files and of the pace, for the estimate."""
-        kinds = {kind.__name__: kind for kind in self.provider.kinds}
+        kinds = self.provider.kinds
         sizes: dict[str, int] = {}
         chunks = 0
         for change in plan.changes:
@@ -394,7 +395,7 @@ def _bare(stack: Stack) -> Stack:
     return replace(stack, resources=external, moved=(), removed=())
 
 
-def _moved_unread(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> list[Live]:
+def _moved_unread(stack: Stack, kinds: Kinds, claims: Claims) -> list[Live]:
     """Objects of which more is declared at their new address than was at the old one, and than was read."""
     detail = {kind.__name__: {name for name, field in kind.specs.items() if field.detail} for kind in kinds}
     moved = ((claims.live[address], stack.resources[address]) for address in claims.moved if address in claims.live)
@@ -416,11 +417,10 @@ def _housekeeping(survey: Survey) -> list[Write]:
     return writes
 
 
-def _fingerprints(plan: Plan, snapshot: Snapshot, kinds: Sequence[type[Kind]]) -> dict[str, str]:
+def _fingerprints(plan: Plan, snapshot: Snapshot, kinds: Kinds) -> dict[str, str]:
     """address → a digest of the live object that the plan was made on, for all that it touches."""
-    by_name = {kind.__name__: kind for kind in kinds}
     return {
-        change.address: fingerprint(by_name[live.kind], live)
+        change.address: fingerprint(kinds[live.kind], live)
         if (live := snapshot.get(change.kind, change.id))
         else "absent"
         for change in plan.changes

@@ -64,13 +64,13 @@ async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
         parents[kind.__name__] = frozenset(there)
         found[kind.__name__] = {id: live for objects in there.values() for id, live in objects.items()}
     await _read_details(provider, kinds, wanted, found)
-    await _confirm_missing(provider, kinds, wanted, found, parents)
+    await _confirm_missing(provider, wanted, found, parents)
     return Snapshot(by_kind=found, parents=parents, requests=provider.http.sent)
 
 
 async def read_whole(provider: Rest, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:
     """The snapshot with these objects read one by one, for what lists leave out of them."""
-    kinds = {kind.__name__: kind for kind in provider.kinds}
+    kinds = provider.kinds
     whole = await together(provider.get(kinds[it.kind], it.id, it.parent_id) for it in lives)
     by_kind = {kind: dict(found) for kind, found in snapshot.by_kind.items()}
     for old, live in zip(lives, whole, strict=True):
@@ -243,21 +243,19 @@ def _ids_to_read(kind: type[Kind], detail: set[str], wanted: Wanted, objects: Ma
 
 async def _confirm_missing(
     provider: Rest,
-    kinds: Sequence[type[Kind]],
     wanted: Wanted,
     found: dict[str, dict[str, Live]],
     parents: Mapping[str, frozenset[str]],
 ) -> None:
     """Ask once more, by id, for what is recorded and not listed: pages may have shifted with the totals the same."""
-    by_name = {kind.__name__: kind for kind in kinds}
     missing = [
         row
         for row in wanted.recorded
-        if row.kind in by_name
+        if row.kind in found
         and row.id not in found[row.kind]
         and (row.parent_id is None or row.parent_id in parents[row.kind])
     ]
-    lives = await together(provider.get(by_name[row.kind], row.id, row.parent_id) for row in missing)
+    lives = await together(provider.get(provider.kinds[row.kind], row.id, row.parent_id) for row in missing)
     for row, live in zip(missing, lives, strict=True):
         if live is not None:
             found[row.kind][row.id] = live

@@ -68,7 +68,7 @@ async def duplicates(session: Session, keep: Collection[str] = ()) -> list[Twins
     kinds = session.provider.kinds
     found = twins(survey.stack, kinds, survey.claims, survey.snapshot)
     if found and keep:
-        rows = resolved(found, keep, {kind.__name__: kind for kind in kinds}, survey.claims)
+        rows = resolved(found, keep, kinds, survey.claims)
         await _identify(session, survey.stack.id)
         await session.state.aside(partial(session.state.commit, *(Put(row) for row in rows)))
     return found

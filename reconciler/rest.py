@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.errors import NotFound, Rejected, Unclear
 from reconciler.kind import Field, Kind, Update
+from reconciler.kinds import Kinds
 from reconciler.model import Live, Resource, Stamp, Status
 from reconciler.tariff import Tariff
 from reconciler.wire import (
@@ -83,7 +84,7 @@ class Rest:
     """One account behind one `Http`. Methods raise `errors.ApiError`s; `create` raises Unclear when it cannot know."""
 
     name: ClassVar[str]
-    kinds: ClassVar[tuple[type[Kind], ...]]
+    kinds: ClassVar[Kinds]
     page_size: ClassVar[int] = 50
     tariff: ClassVar[Tariff] = Tariff()
     ready: ClassVar[frozenset[str]] = frozenset({"ready"})

@@ -50,7 +50,7 @@ class _Search:
 
     def __init__(self, provider: Rest, user: type[Kind], field: Field, ids: set[str], snapshot: Snapshot) -> None:
         self.provider, self.user, self.field, self.ids, self.snapshot = provider, user, field, ids, snapshot
-        self.target = next(kind for kind in provider.kinds if kind.__name__ == field.ref)
+        self.target = provider.kinds[field.ref or ""]
 
     async def run(self) -> dict[str, tuple[Live, ...] | None]:
         """id → its users."""

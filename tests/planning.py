@@ -24,7 +24,6 @@ from reconciler import guards
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid
 from reconciler.guards import Consent
-from reconciler.kind import Kind
 from reconciler.load import load
 from reconciler.model import Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status, key_of, parent_of
 from reconciler.ownership import Claims, claim
@@ -34,7 +33,6 @@ from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.text import drift_text, plan_text
 
 CASES = Path(__file__).parent / "cases" / "plan"
-BY_NAME: Mapping[str, type[Kind]] = {kind.__name__: kind for kind in KINDS}
 SPECIAL = ("status", "stamp", "id", "parent", "detailed", "facts", "kind")
 
 
@@ -131,7 +129,7 @@ def id_of(address: str) -> str:
 
 def live_of(resource: Resource, stack: Stack) -> Live:
     """The object as the API would have it: defaults filled in, empty things dropped, ids for references, our stamp."""
-    kind = BY_NAME[resource.kind]
+    kind = KINDS[resource.kind]
     fields: dict[str, Any] = {}
     for name, spec in kind.specs.items():
         if spec.source or spec.identity:
@@ -175,7 +173,7 @@ def _changed(live: Live, change: Mapping[str, Any]) -> Live:
 
 def _foreign(what: Mapping[str, Any]) -> Live:
     """An object that `applied:` knows nothing of."""
-    kind = BY_NAME[what["kind"]]
+    kind = KINDS[what["kind"]]
     blank = {name: {} if spec.stamped else spec.default for name, spec in kind.specs.items() if not spec.source}
     return _changed(Live(what["kind"], what["id"], {n: v for n, v in blank.items() if n != "content"}), what)
 

@@ -14,7 +14,8 @@ from reconciler.diff import Difference
 from reconciler.kind import Update
 from reconciler.model import Action, Change, Live, Plan, Recorded, Snapshot, Stack, Stamp, Status, Step, Verb, parent_of
 from reconciler.ownership import Claims
-from tests.planning import BY_NAME, snapshot_of
+from reconciler.providers.twelvelabs import KINDS
+from tests.planning import snapshot_of
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Account:
 
     def _create(self, address: str) -> None:
         change = self.changes[address]
-        kind = BY_NAME[change.kind]
+        kind = KINDS[change.kind]
         self.made += 1
         parent = parent_of(address)
         fields = {name: spec.default for name, spec in kind.specs.items() if not (spec.source or spec.identity)}
@@ -89,7 +90,7 @@ class Account:
         self._record(address)
 
     def _assert_unique(self, live: Live) -> None:
-        kind = BY_NAME[live.kind]
+        kind = KINDS[live.kind]
         if not kind.unique:
             return
         key = [live.fields[name] for name in kind.natural_key]
@@ -109,7 +110,7 @@ class Account:
 
     def _update(self, step: Step, address: str) -> None:
         live = self.objects[step.kind, step.object_id or ""]
-        kind, fields = BY_NAME[step.kind], dict(live.fields)
+        kind, fields = KINDS[step.kind], dict(live.fields)
         for name, value in step.fields.items():
             if kind.specs[name].update is Update.MERGE:
                 merged = {**(fields[name] or {}), **value}
@@ -150,7 +151,7 @@ class Account:
                 assert rest, f"{step.id} takes the last asset of {other.id}"
                 assert other.stamp is None or other.stamp.stack != self.stack.name, f"{other.id} loses {id} silently"
         gone = {(step.kind, id)} | {(live.kind, live.id) for live in self.objects.values() if live.parent_id == id}
-        if not BY_NAME[step.kind].cascades:
+        if not KINDS[step.kind].cascades:
             ours = [id for _, id in gone if not id.startswith("their-")]
             assert len(ours) == 1, f"{step.id} takes {ours} along"
         for key in gone:
@@ -171,7 +172,7 @@ class Account:
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         result = dict(fields)
-        for ref in BY_NAME[kind].refs():
+        for ref in KINDS[kind].refs():
             if ref.name in result:
                 value = result[ref.name]
                 result[ref.name] = [self.ids.get(a, a) for a in value] if ref.many else self.ids.get(value, value)
@@ -179,7 +180,7 @@ class Account:
 
     def _stamp(self, address: str) -> Stamp | None:
         change = self.changes[address]
-        marked = BY_NAME[change.kind].field_with(lambda spec: spec.stamped)
+        marked = KINDS[change.kind].field_with(lambda spec: spec.stamped)
         if marked is None or not self.stack.stamps:
             return None
         return Stamp(self.stack.name, address, change.fields.get("content"))

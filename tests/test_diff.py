@@ -9,8 +9,8 @@ import pytest
 from reconciler.diff import field_deltas
 from reconciler.model import Action, Recorded, Source
 from reconciler.ownership import row_from, same
-from reconciler.providers.twelvelabs import Asset, Entity, Index
-from tests.planning import BY_NAME, world
+from reconciler.providers.twelvelabs import KINDS, Asset, Entity, Index
+from tests.planning import world
 
 FACES = {"f": {"file": "f.jpg"}, "g": {"file": "g.jpg"}}
 
@@ -126,7 +126,7 @@ def test_what_is_rebuilt_from_the_account_is_what_was_recorded() -> None:
     recorded = {row.address: row for row in here.recorded}
 
     for address, live in claims.live.items():
-        rebuilt = row_from(BY_NAME[live.kind], address, live, claims)
+        rebuilt = row_from(KINDS[live.kind], address, live, claims)
         declared = {name: rebuilt.fields.get(name) for name in recorded[address].fields if name != "file"}
         expected = {name: value for name, value in recorded[address].fields.items() if name != "file"}
         assert declared == expected

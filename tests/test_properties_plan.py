@@ -22,7 +22,7 @@ from reconciler.plan import make_plan
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.json import plan_json
-from tests.planning import BY_NAME, live_of, snapshot_of
+from tests.planning import live_of, snapshot_of
 from tests.simulation import Account
 
 SETTINGS = settings(deadline=None, max_examples=150, derandomize=True)
@@ -94,7 +94,7 @@ def worlds(draw: st.DrawFn) -> tuple[Stack, Account]:
 
 def _by_hand(live: Live) -> st.SearchStrategy[Live | None]:
     """Mostly as it was; else gone, failed, or with other metadata."""
-    marked = BY_NAME[live.kind].field_with(lambda spec: spec.stamped)
+    marked = KINDS[live.kind].field_with(lambda spec: spec.stamped)
     others: list[st.SearchStrategy[Live | None]] = [st.just(live)] * 6
     if live.kind not in ("Asset", "Index"):  # what others refer to cannot simply be gone
         others.append(st.none())
@@ -224,7 +224,7 @@ def test_deltas_applied_to_live_give_desired(here: tuple[Stack, Account]) -> Non
         if change.action in (Action.UPDATE, Action.MOVE, Action.ADOPT, Action.REPLACE):
             live = claims.live[change.address]
             for name, want in stack.resources[change.address].fields.items():
-                spec = BY_NAME[change.kind].specs[name]
+                spec = KINDS[change.kind].specs[name]
                 if not (spec.identity or spec.source):
                     assert _applied(spec, change, live, claims, want)
 

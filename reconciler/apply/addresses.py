@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Plan, Recorded
 from reconciler.ownership import Claims, old_name
 from reconciler.state import Drop, Put, Write
@@ -18,9 +18,7 @@ from reconciler.state import Drop, Put, Write
 __all__ = ["readdressed"]
 
 
-def readdressed(
-    plan: Plan, claims: Claims, kinds: Mapping[str, type[Kind]], but: Container[str] = ()
-) -> tuple[Write, ...]:
+def readdressed(plan: Plan, claims: Claims, kinds: Kinds, but: Container[str] = ()) -> tuple[Write, ...]:
     """First what goes from the old addresses, then what comes to the new ones. Rows of `but` are written anyway."""
     moved = {change.address: str(change.previous_address) for change in plan.changes if change.previous_address}
     if not moved:
@@ -33,7 +31,7 @@ def readdressed(
 
 
 def _rows(
-    rows: Mapping[str, Recorded], moved: Container[str], now: Mapping[str, str], kinds: Mapping[str, type[Kind]]
+    rows: Mapping[str, Recorded], moved: Container[str], now: Mapping[str, str], kinds: Kinds
 ) -> Iterator[Recorded]:
     for address, row in rows.items():
         refs = {field.name: row.fields[field.name] for field in kinds[row.kind].refs() if field.name in row.fields}

@@ -150,7 +150,7 @@ class Finder:
         self._last: dict[tuple[str, str | None], tuple[float, list[Live]]] = {}
         self._seen: dict[tuple[str, str | None], set[str]] = {}
         """Ids that a look has shown: what is older than one of a page of these was seen as well"""
-        self._kinds = {kind.__name__: kind for kind in provider.kinds}
+        self._kinds = provider.kinds
 
     async def find(self, intent: Intent, looks: int | None = None) -> Live | None:
         """The object that the intent made, or None when it provably made none. Ambiguous when there are two. `looks`

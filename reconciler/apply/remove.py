@@ -27,7 +27,7 @@ class Remover:
     async def delete(self, kind: type[Kind], step: Step) -> None:
         """Look once more whether it is still what was planned to go; then delete it and drop its rows."""
         address, id = step.addresses[0], step.object_id or ""
-        inside = [child for child in self.run.provider.kinds if child.parent is kind]
+        inside = self.run.provider.kinds.children(kind)
         live = await self.run.provider.get(kind, id, step.parent_id)
         if live is not None:
             self._still_ours(address, live)

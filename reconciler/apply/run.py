@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import (
     Change,
     Event,
@@ -162,7 +163,7 @@ class Run:
     """Ids of objects of ours that lists may show and the snapshot does not."""
     unshown: frozenset[str] = frozenset()
     """Ids of what was made a moment ago and no read shows yet: that it is not found proves nothing."""
-    kinds: Mapping[str, type[Kind]] = field(init=False)
+    kinds: Kinds = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)
     """address → the id of its object now"""
@@ -173,7 +174,7 @@ class Run:
     """Ids of objects that this run has written to: they may differ from what was planned on."""
 
     def __post_init__(self) -> None:
-        self.kinds = {kind.__name__: kind for kind in self.provider.kinds}
+        self.kinds = self.provider.kinds
         self.changes = {change.address: change for change in self.plan.changes}
         self.ids = {address: live.id for address, live in self.claims.live.items()}
         self.rows = dict(self.claims.rows)

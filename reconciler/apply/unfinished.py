@@ -83,7 +83,7 @@ async def unfinished(
 async def _deletes(provider: Rest, result: Unfinished) -> None:
     """What an announced delete took away, with all that lived in it, is not there whatever a late list says. As long
     as one does say so, the intent stays open: or the next list would bring it back."""
-    kinds = {kind.__name__: kind for kind in provider.kinds}
+    kinds = provider.kinds
     asked = [intent for intent in result.intents if intent.verb == Verb.DELETE and "id" in intent.look_for]
     shown = [live for it in asked if (live := result.snapshot.get(it.kind, it.look_for["id"]))]
     found = await asyncio.gather(*(provider.get(kinds[live.kind], live.id, live.parent_id) for live in shown))
@@ -161,7 +161,7 @@ def _wanted_at(
     taken: set[str],
 ) -> str | None:
     """The declared address that still wants these bytes as this object: its own, or else one that is new."""
-    kind = next(kind for kind in provider.kinds if kind.__name__ == live.kind)
+    kind = provider.kinds[live.kind]
     fixed = [field for field in kind.specs.values() if field.update is Update.REPLACE and not field.identity]
     fitting = [
         resource.address

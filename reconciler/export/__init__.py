@@ -20,7 +20,7 @@ from reconciler.export.names import slug
 from reconciler.export.pick import Declared, pick
 from reconciler.export.write import SCHEMAS, files_of
 from reconciler.fetch import Wanted, fetch
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership import claim
 
@@ -47,7 +47,7 @@ async def read_account(session: Session, targets: Sequence[str] = ()) -> Exporte
     return Exported(files_of(session.stack, kinds, picked), picked.notes, snapshot, counts)
 
 
-def rows_of(stack: Stack, kinds: Sequence[type[Kind]], snapshot: Snapshot) -> tuple[list[Recorded], list[str]]:
+def rows_of(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> tuple[list[Recorded], list[str]]:
     """What the state is to know of an exported stack as it was loaded; and what a plan of it would change even so."""
     claims = claim(stack, kinds, (), snapshot)
     rows = [

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from reconciler.errors import Invalid, Problem
 from reconciler.export.names import Names
 from reconciler.kind import Field, Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Live, Snapshot, Stamp, Status, key_of, parent_of
 from reconciler.ownership import same
 from reconciler.plan.subset import Subset
@@ -39,7 +40,7 @@ class Picked:
     marked: bool
 
 
-def pick(stack: str, kinds: Sequence[type[Kind]], snapshot: Snapshot, targets: Sequence[str] = ()) -> Picked:
+def pick(stack: str, kinds: Kinds, snapshot: Snapshot, targets: Sequence[str] = ()) -> Picked:
     """What is exported into a stack of that name. Raises Invalid when a target matches nothing."""
     one = _Pick(stack, kinds, snapshot)
     for kind in kinds:
@@ -48,9 +49,9 @@ def pick(stack: str, kinds: Sequence[type[Kind]], snapshot: Snapshot, targets: S
 
 
 class _Pick:
-    def __init__(self, stack: str, kinds: Sequence[type[Kind]], snapshot: Snapshot) -> None:
+    def __init__(self, stack: str, kinds: Kinds, snapshot: Snapshot) -> None:
         self.stack, self.kinds, self.snapshot = stack, kinds, snapshot
-        self.by_name = {kind.__name__: kind for kind in kinds}
+        self.kinds = kinds
         self.addresses: dict[tuple[str, str], str] = {}
         """(kind, id) → address"""
         self.lives: dict[str, Live] = {}
@@ -136,14 +137,14 @@ class _Pick:
         live = self.lives[address]
         if parent := parent_of(address):
             yield parent
-        for spec in self.by_name[live.kind].refs():
+        for spec in self.kinds[live.kind].refs():
             for id in _ids(spec, live):
                 if used := self.addresses.get((spec.ref or "", id)):
                     yield used
                     yield from self._needs(used)
 
     def _carries_stamp(self, it: Declared) -> bool:
-        if self.by_name[it.live.kind].field_with(lambda spec: spec.stamped) is None:
+        if self.kinds[it.live.kind].field_with(lambda spec: spec.stamped) is None:
             return True
         stamp = it.live.stamp
         return stamp is not None and stamp == Stamp(self.stack, it.address, stamp.content, stamp.stack_id)
@@ -153,7 +154,7 @@ class _Pick:
         owners = self.others.get(live.id, set())
         if external or (owners and self.stack not in owners):
             return Declared(address, live, external=True)
-        kind = self.by_name[live.kind]
+        kind = self.kinds[live.kind]
         fields = dict(self._fields(kind, address, live))
         return Declared(address, live, *self._valid(kind, address, fields))
 

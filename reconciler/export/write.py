@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.export.pick import Declared, Picked
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Stack, parent_of
 
 __all__ = ["SCHEMAS", "files_of", "scalar"]
@@ -25,28 +25,27 @@ stamps: false
 """
 
 
-def files_of(stack: Stack, kinds: Sequence[type[Kind]], picked: Picked) -> dict[str, str]:
+def files_of(stack: Stack, kinds: Kinds, picked: Picked) -> dict[str, str]:
     """name → text: the stack itself, and a file for each section that has anything in it."""
     header = f"# yaml-language-server: $schema={SCHEMAS}/{stack.provider}.json\n"
     head = f"{header}# Exported from the account by reconciler {__version__}.\n"
     main = f"{head}stack: {scalar(stack.name)}\nprovider: {stack.provider}\n"
-    newer = sorted(set(_unlisted(picked.declared, {kind.__name__: kind for kind in kinds})))
+    newer = sorted(set(_unlisted(picked.declared, kinds)))
     main += f"allow_models: {_flow(newer)}\n" if newer else ""
     files = {"stack.yaml": main if picked.marked else f"{main}\n{NO_STAMPS}"}
     children: dict[str, list[Declared]] = {}
     for it in picked.declared:
         children.setdefault(parent_of(it.address) or "", []).append(it)
-    by_name = {kind.__name__: kind for kind in kinds}
-    for kind in kinds:
-        if kind.parent is None and (own := [it for it in children.get("", []) if it.live.kind == kind.__name__]):
+    for kind in kinds.roots:
+        if own := [it for it in children.get("", []) if it.live.kind == kind.__name__]:
             lines = [f"{kind.section}:"]
             for it in own:
-                lines += [*_entry(it, by_name, children, 1), ""]
+                lines += [*_entry(it, kinds, children, 1), ""]
             files[f"{kind.section}.yaml"] = header + "\n".join(lines[:-1]) + "\n"
     return files
 
 
-def _unlisted(declared: Sequence[Declared], kinds: Mapping[str, type[Kind]]) -> Iterator[str]:
+def _unlisted(declared: Sequence[Declared], kinds: Kinds) -> Iterator[str]:
     """Names in the account that our list of known ones lacks, so that the stack has to list them."""
     for it in declared:
         for name, value in it.fields.items():
@@ -56,9 +55,7 @@ def _unlisted(declared: Sequence[Declared], kinds: Mapping[str, type[Kind]]) -> 
                 yield from (item[inner] for item in value if known is not None and item[inner] not in known)
 
 
-def _entry(
-    it: Declared, kinds: Mapping[str, type[Kind]], children: Mapping[str, Sequence[Declared]], depth: int
-) -> Iterator[str]:
+def _entry(it: Declared, kinds: Kinds, children: Mapping[str, Sequence[Declared]], depth: int) -> Iterator[str]:
     """One resource, and what lives in it."""
     space, inner = "  " * depth, "  " * (depth + 1)
     yield f"{space}{key(it.address.rpartition('/')[2])}:"
@@ -69,7 +66,7 @@ def _entry(
         yield from _value(name, value, inner)
     if it.ignore:
         yield from _value("ignore", list(it.ignore), inner)
-    for kind in kinds.values():
+    for kind in kinds.children(kinds[it.live.kind]):
         below = [child for child in children.get(it.address, ()) if child.live.kind == kind.__name__]
         if below:
             yield f"{inner}{kind.section}:"

@@ -11,10 +11,10 @@ declared is found by it, and what is not declared is listed; that either is touc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging, belonging
 from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-def claim(stack: Stack, kinds: Sequence[type[Kind]], recorded: Iterable[Recorded], snapshot: Snapshot) -> Claims:
+def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Snapshot) -> Claims:
     """Who is who. Problems (two of one, foreign by stamp, no such id) are collected in the answer, not raised."""
     recorded = list(recorded)
     claims = Claims(known=frozenset((row.kind, row.id) for row in recorded), recorded=bool(recorded))

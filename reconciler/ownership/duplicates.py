@@ -6,11 +6,11 @@ their people can say which is the right one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.errors import Refused
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.claims import Claims, row_from
 from reconciler.ownership.owners import STAMPED_BY, Owners, Standing
@@ -38,7 +38,7 @@ def _age(live: Live) -> tuple[str, str]:
     return str(live.facts.get("created_at", "")), live.id
 
 
-def twins(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims, snapshot: Snapshot) -> list[Twins]:
+def twins(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot) -> list[Twins]:
     """All addresses of which the account has more than one object under our name, whatever the id."""
     owners = Owners(stack, kinds, snapshot)
     deposed = {(row.kind, row.id) for row in claims.leftovers if not claims.never_made(row.kind, row.id)}
@@ -68,9 +68,7 @@ def listed(found: Iterable[Twins]) -> Iterator[str]:
             yield f"  {live.id}{'  (this one is used here)' if live.id == one.here.id else ''}{made}{whose}"
 
 
-def resolved(
-    found: Sequence[Twins], keep: Collection[str], kinds: Mapping[str, type[Kind]], claims: Claims
-) -> list[Recorded]:
+def resolved(found: Sequence[Twins], keep: Collection[str], kinds: Kinds, claims: Claims) -> list[Recorded]:
     """What is to be recorded so that one of each stays and the others go. Raises Refused if that is not said of all."""
     ids = {live.id for one in found for live in one.all}
     wrong = [word for word in keep if word not in WAYS and word not in ids]

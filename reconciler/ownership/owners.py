@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import IntEnum
 
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack, Stamp
 
 __all__ = ["STAMPED_BY", "Owners", "Standing", "agreed", "is_of", "standing", "whose"]
@@ -61,7 +61,7 @@ def whose(stamp: Stamp) -> str:
 class Owners:
     """Who has stamped an object, or what lives in it."""
 
-    def __init__(self, stack: Stack, kinds: Sequence[type[Kind]], snapshot: Snapshot) -> None:
+    def __init__(self, stack: Stack, kinds: Kinds, snapshot: Snapshot) -> None:
         self._stack = stack
         self._below: dict[tuple[str, str], set[Stamp]] = {}
         """(kind, id) of a parent → stamps of what lives in it, with the parent's address instead of their own"""

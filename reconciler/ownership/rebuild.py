@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
 from reconciler.errors import Problem, Refused
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging
 from reconciler.ownership.claims import Claims, row_from
@@ -51,14 +51,13 @@ def _some_of(snapshot: Snapshot, id: str) -> str:
     return f"{len(keys)} objects, such as {', '.join(keys[:3])}"
 
 
-def rebuilt(stack: Stack, kinds: Sequence[type[Kind]], claims: Claims) -> list[Recorded]:
+def rebuilt(stack: Stack, kinds: Kinds, claims: Claims) -> list[Recorded]:
     """What would be recorded if all that is found had been applied."""
-    by_name = {kind.__name__: kind for kind in kinds}
     rows = []
     for address, live in claims.live.items():
         resource = stack.resources[address]
         if not resource.external and address not in claims.adopted:
-            row = row_from(by_name[live.kind], claims.moved.get(address, address), live, claims)
+            row = row_from(kinds[live.kind], claims.moved.get(address, address), live, claims)
             fields = as_declared(row.fields, resource.fields)
             rows.append(replace(row, protect=resource.protect, fields=fields))
     return [*rows, *claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers, *claims.displaced]

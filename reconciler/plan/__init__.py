@@ -17,7 +17,7 @@ from typing import Any
 
 from reconciler.diff import Difference
 from reconciler.errors import Invalid, Problem
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Plan, Snapshot, Stack, Status, Step
 from reconciler.ownership import Claims, aside_name
 from reconciler.plan.facts import told
@@ -31,7 +31,7 @@ __all__ = ["aside_name", "make_plan", "order"]
 
 def make_plan(
     stack: Stack,
-    kinds: Sequence[type[Kind]],
+    kinds: Kinds,
     claims: Claims,
     difference: Difference,
     snapshot: Snapshot,

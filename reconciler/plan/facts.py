@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Live, Plan, Snapshot
 from reconciler.ownership import Claims
 
@@ -20,9 +20,7 @@ TAKING = (*LEAVING, Action.MOVE, Action.FORGET)
 """What an object does not come back from by itself: it goes, or loses its address or its marks."""
 
 
-def told(
-    changes: Mapping[str, Change], kinds: Sequence[type[Kind]], claims: Claims, snapshot: Snapshot
-) -> dict[str, Change]:
+def told(changes: Mapping[str, Change], kinds: Kinds, claims: Claims, snapshot: Snapshot) -> dict[str, Change]:
     """The changes with the facts of the objects that leave: `foreign` are ids of what is not ours and would go with a
     container, `unseen` is how many in it were not looked at; `never_made` says that no state of ours recorded it, and
     `displaced` that its address has got another object."""

@@ -7,12 +7,13 @@ that go round in a circle need one of them renamed aside for a moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from reconciler.kind import Kind, Update
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Live, Snapshot, parent_of
 from reconciler.ownership import Claims
 
@@ -41,9 +42,7 @@ class Taken:
 class Names:
     """All that is taken from somebody else in one set of changes."""
 
-    def __init__(
-        self, kinds: Sequence[type[Kind]], claims: Claims, changes: Mapping[str, Change], snapshot: Snapshot
-    ) -> None:
+    def __init__(self, kinds: Kinds, claims: Claims, changes: Mapping[str, Change], snapshot: Snapshot) -> None:
         self._kinds = {kind.__name__: kind for kind in kinds if kind.unique and kind.natural_key}
         self._claims, self._changes, self._snapshot = claims, changes, snapshot
         self.taken: dict[str, Taken] = {taken.taker.address: taken for taken in self._all()}

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from reconciler.kind import Field, Kind
+from reconciler.kind import Field
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Snapshot, Stack, Status, Step, Verb, parent_of
 from reconciler.ownership import Claims, aside_name
 from reconciler.plan.names import Names, can_rename
@@ -26,7 +27,7 @@ class Steps:
     def __init__(
         self,
         stack: Stack,
-        kinds: Sequence[type[Kind]],
+        kinds: Kinds,
         claims: Claims,
         changes: Mapping[str, Change],
         snapshot: Snapshot,
@@ -34,7 +35,7 @@ class Steps:
         subset: Subset = EVERYTHING,
     ) -> None:
         self.stack, self.claims, self.changes, self.snapshot, self.subset = stack, claims, changes, snapshot, subset
-        self.kinds = {kind.__name__: kind for kind in kinds}
+        self.kinds = kinds
         self.names = names
         self.bulk: dict[str, str] = {}
         """address → id of the bulk step that makes it"""

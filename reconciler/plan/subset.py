@@ -10,14 +10,14 @@ A pattern (a glob over addresses) means what it matches and all that lives in it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import translate
 from functools import cached_property
 
 from reconciler.errors import Invalid, Problem
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims
 from reconciler.plan.names import Names
@@ -52,7 +52,7 @@ class Subset:
         self,
         changes: Mapping[str, Change],
         stack: Stack,
-        kinds: Sequence[type[Kind]],
+        kinds: Kinds,
         claims: Claims,
         snapshot: Snapshot,
     ) -> tuple[Mapping[str, Change], tuple[Problem, ...]]:
@@ -97,7 +97,7 @@ class _Choice:
         self,
         subset: Subset,
         changes: Mapping[str, Change],
-        kinds: Sequence[type[Kind]],
+        kinds: Kinds,
         claims: Claims,
         snapshot: Snapshot,
     ) -> None:
@@ -108,7 +108,7 @@ class _Choice:
             if taken.freed_by
         }
         """address → the one whose change frees the name that it takes"""
-        self.kinds = {kind.__name__: kind for kind in kinds}
+        self.kinds = kinds
         self.chosen = {address for address in changes if subset.has(address)}
         self.moves = {str(it.previous_address): it.address for it in changes.values() if it.previous_address}
         """old address → new one"""

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 
 __all__ = ["PROVIDERS", "kinds_of", "names", "provider"]
 
@@ -31,7 +31,7 @@ def provider(name: str) -> Any:
     raise KeyError(name)
 
 
-def kinds_of(name: str) -> tuple[type[Kind], ...]:
+def kinds_of(name: str) -> Kinds:
     """Its kinds, parents first, what is referred to before what refers to it."""
-    kinds: tuple[type[Kind], ...] = provider(name).kinds
+    kinds: Kinds = provider(name).kinds
     return kinds

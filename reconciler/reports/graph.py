@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.model import Resource, Stack, key_of, parent_of
 from reconciler.redact import plain
 
@@ -18,11 +19,10 @@ Edge = tuple[str, str, str]
 """From, to, and how: `in` or `ref`."""
 
 
-def graph(stack: Stack, kinds: Sequence[type[Kind]], form: str) -> str:
+def graph(stack: Stack, kinds: Kinds, form: str) -> str:
     """The graph of the declared resources, the same for the same stack whatever the order of its files and keys."""
     resources = dict(sorted(stack.resources.items(), key=lambda item: item[0].split("/")))
-    by_name = {kind.__name__: kind for kind in kinds}
-    edges = [edge for resource in resources.values() for edge in _edges(by_name[resource.kind], resource)]
+    edges = [edge for resource in resources.values() for edge in _edges(kinds[resource.kind], resource)]
     return "\n".join(FORMATS[form](stack.name, resources, edges))
 
 

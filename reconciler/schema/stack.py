@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.guards import DEFAULTS, NO_LIMITS
 from reconciler.kind import Kind
+from reconciler.kinds import Kinds
 from reconciler.providers import kinds_of
 
 __all__ = ["COMMON", "DIALECT", "stack_schema"]
@@ -117,7 +118,7 @@ def _table(what: str) -> dict[str, Any]:
     return {"anyOf": [{"type": "string"}, mapping], "description": f"A CSV, TSV or JSONL table: {what}."}
 
 
-def _section(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]:
+def _section(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     return {
         "type": "object",
         "description": kind.__doc__ or "",
@@ -126,7 +127,7 @@ def _section(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]:
     }
 
 
-def _resource(kind: type[Kind], kinds: tuple[type[Kind], ...]) -> dict[str, Any]:
+def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     made = kind.model_json_schema(schema_generator=_Generator)
     definitions = made.get("$defs", {})
     fields = {

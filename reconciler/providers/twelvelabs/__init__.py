@@ -36,6 +36,7 @@ from reconciler.kind import (
     Wire,
     WrongItems,
 )
+from reconciler.kinds import Kinds
 from reconciler.model import Live, Resource, Secret, Stamp, Status
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES
@@ -257,7 +258,7 @@ class Entity(
     """Your own facts about it: strings, numbers and booleans."""
 
 
-KINDS: tuple[type[Kind], ...] = (Asset, Index, IndexedAsset, EntityCollection, Entity)
+KINDS = Kinds([Asset, Index, IndexedAsset, EntityCollection, Entity])
 """Parents before children, what is referred to before what refers to it."""
 
 

@@ -1,0 +1,79 @@
+"""The catalogue of kinds: what it needs stands first, whatever order a provider wrote it down in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.kind import Kind, Ref
+from reconciler.kinds import Kinds
+from reconciler.providers.twelvelabs import KINDS, Asset, Entity, EntityCollection, Index, IndexedAsset
+
+
+class Shelf(Kind, section="shelves", path="/shelves", update="PATCH {path}"):
+    name: str = ""
+
+
+class Book(Kind, section="books", path="/shelves/{parent}/books", parent=Shelf, update="PATCH {path}"):
+    shelf: Annotated[str, Ref("Shelf")] = ""
+
+
+@given(st.permutations(list(KINDS)))
+def test_the_order_in_which_kinds_are_given_changes_nothing(given: list[type[Kind]]) -> None:
+    assert list(Kinds(given)) == list(KINDS)
+
+
+def test_a_kind_stands_after_what_it_lives_in_and_what_it_refers_to() -> None:
+    kinds = Kinds([IndexedAsset, Entity, Index, EntityCollection, Asset])
+
+    for kind in kinds:
+        before = kinds[: list(kinds).index(kind)]
+        assert kind.parent is None or kind.parent in before
+        assert all(kinds[field.ref] in before for field in kind.refs() if field.ref)
+
+
+def test_it_is_asked_by_name_and_by_parent() -> None:
+    kinds = Kinds(KINDS)
+
+    assert kinds["Index"] is Index
+    assert kinds.roots == (Asset, EntityCollection, Index)
+    assert kinds.children(Index) == (IndexedAsset,)
+    assert kinds.children(Asset) == ()
+    with pytest.raises(KeyError):
+        kinds["Shelf"]
+
+
+def test_what_is_not_there_cannot_be_needed() -> None:
+    with pytest.raises(TypeError, match="IndexedAsset lives in Index, which is not in the catalogue"):
+        Kinds([Asset, IndexedAsset])
+    with pytest.raises(TypeError, match=r"IndexedAsset\.asset refers to Asset, which is not in the catalogue"):
+        Kinds([Index, IndexedAsset])
+
+
+def test_two_of_a_name_are_refused() -> None:
+    class Asset(Kind, section="others", path="/others", update="PATCH {path}"):
+        name: str = ""
+
+    with pytest.raises(TypeError, match="several kinds have one name: Asset"):
+        Kinds([*KINDS, Asset])
+
+
+def test_kinds_that_need_each_other_in_a_circle_are_refused() -> None:
+    class Egg(Kind, section="eggs", path="/eggs", update="PATCH {path}"):
+        layer: Annotated[str, Ref("Hen")] = ""
+
+    class Hen(Kind, section="hens", path="/hens", update="PATCH {path}"):
+        hatched_from: Annotated[str, Ref("Egg")] = ""
+
+    with pytest.raises(TypeError, match=r"in a circle: (Egg → Hen → Egg|Hen → Egg → Hen)"):
+        Kinds([Egg, Hen])
+
+
+def test_one_may_refer_to_another_of_its_kind() -> None:
+    class Clip(Kind, section="clips", path="/clips", update="PATCH {path}"):
+        cut_from: Annotated[str, Ref("Clip")] = ""
+
+    assert [kind.__name__ for kind in Kinds([Clip, Shelf, Book])] == ["Clip", "Shelf", "Book"]
