@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import Intent
+from reconciler.planfile import account_of
+from reconciler.state import Open, State
 from tests.commandline import Said, reconciler
-from tests.served import Place, place
+from tests.served import KEY, Place, place
 
 HEAD = "stack: archive\nprovider: twelvelabs\n"
 X = 'assets: {x: {url: "https://x.example.com/x.mp4"}}\n'
@@ -245,14 +248,17 @@ def test_a_rotated_key_is_the_same_account_and_is_said_once(tmp_path: Path) -> N
         assert "apply notes it" not in bare(here, "plan", TWELVELABS_API_KEY="another-key").out
 
 
+SOUGHT: dict[str, Any] = {"parent_id": None, "natural": {}, "stamp": None, "listed": True, "size": None, "not": []}
+BEGUN = Intent("op1", "run1", "assets/x", "Asset", "create", "d" * 16, SOUGHT)
+
+
 def test_what_was_only_begun_counts_as_recorded(tmp_path: Path) -> None:
     with two_accounts(tmp_path) as (one, other):
         one.write({"s.yaml": HEAD + X})
-        one.served.emulator.add_fault({"fault": "drop_after", "method": "POST", "path": "/assets"})
-        one.served.emulator.add_fault(
-            {"fault": "status", "status": 400, "method": "GET", "path": "/assets", "after": 1}
-        )
-        assert bare(one, "apply").code != 0
+        state = State.open(f"sqlite:///{tmp_path}/.reconciler/state.db", "archive")
+        state.identify(account=account_of(one.served.url, KEY))
+        state.commit(Open(BEGUN))  # sent to the first account, and not concluded
+        state.close()
 
         said = bare(other, "apply")
 
