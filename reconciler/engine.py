@@ -126,6 +126,7 @@ class Session:
             self.sending = Sending(Files(self.stack.root), clock=self.clock)
         self.provider.sending = self.sending
         self.provider.http.before_write = self.state.proven
+        self.state.places = {kind.__name__: "/".join(kind.section_path()) for kind in self.provider.kinds}
         self.files = self.sending.files
 
     async def survey(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Survey:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
+from reconciler.model import Recorded
 from reconciler.state import Clear, Open, Put, PutUpload, State
 from tests.postgres import postgres, postgres_url
 from tests.test_state import ASSET, INTENT, UPLOAD, opened, sqlite_url, state, url
@@ -50,6 +51,25 @@ def test_a_row_that_is_damaged_is_named_with_what_is_safe_and_what_to_run(
     if table != "stacks":
         state.commit(Clear(), Put(ASSET))
         assert (state.recorded(), state.intents(), state.uploads()) == ([ASSET], [], [])
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (replace(ASSET, kind="Index"), "kind is 'Index', which does not stand there"),
+        (replace(ASSET, kind="Song"), "kind is 'Song', which does not stand there"),
+        (replace(ASSET, parent_id="i1"), "parent_id is 'i1', and it lives in nothing"),
+    ],
+)
+def test_a_row_that_cannot_stand_where_it_stands_is_damage_to_who_knows_the_kinds(
+    state: State, row: Recorded, said: str
+) -> None:
+    state.commit(Put(row))
+    assert state.recorded() == [row]
+
+    state.places = {"Asset": "assets", "Index": "indexes"}
+    with pytest.raises(StateError, match=said):
+        state.recorded()
 
 
 def test_numbers_where_a_flag_or_a_version_stands_are_damage_too(sqlite_url: str) -> None:

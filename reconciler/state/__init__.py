@@ -20,7 +20,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ import sqlalchemy as sa
 from reconciler.errors import Locked, StateError
 from reconciler.model import Intent, Recorded
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
-from reconciler.state.rows import Damaged, identity_from, intent_from, recorded_from, upload_from
+from reconciler.state.rows import Damaged, identity_from, intent_from, placed, recorded_from, upload_from
 from reconciler.state.store import Store, connect
 from reconciler.state.tables import intents, locks, resources, runs, stacks, unseen, uploads
 from reconciler.state.writes import (
@@ -117,6 +117,9 @@ class State:
     """The state of one stack; made by `open`, usable from any thread, one call at a time."""
 
     def __init__(self, stack: str, store: Store, now: Callable[[], datetime]) -> None:
+        self.places: Mapping[str, str] | None = None
+        """kind → the sections that it stands in, as `indexes/assets`: who knows the kinds says so, and rows that cannot
+        be are damage then."""
         self._stack = stack
         self._store = store
         self._now = now
@@ -340,7 +343,10 @@ class State:
         made: list[T] = []
         for row in self._rows(query, table):
             try:
-                made.append(make(row))
+                value = make(row)
+                if self.places is not None and isinstance(value, Recorded | Intent):
+                    placed(value, self.places)
+                made.append(value)
             except Damaged as error:
                 if not legible:
                     which = getattr(row, "address", "that says who the stack is")

@@ -13,7 +13,7 @@ from reconciler.model import Intent, Recorded, Upload, Verb
 from reconciler.state.identity import Identity
 from reconciler.wire import ANY_ID
 
-__all__ = ["Damaged", "identity_from", "intent_from", "recorded_from", "upload_from"]
+__all__ = ["Damaged", "identity_from", "intent_from", "placed", "recorded_from", "upload_from"]
 
 MOST = 1 << 63
 VERBS = frozenset(Verb)
@@ -46,6 +46,15 @@ def intent_from(row: Any) -> Intent:
     _sought(sought, made=verb == Verb.CREATE)
     op, run, kind, digest = (_text("op", op), _text("run", run), _text("kind", kind), _text("digest", digest))
     return Intent(op, run, _address(address), kind, verb, digest, sought)
+
+
+def placed(row: Recorded | Intent, places: Mapping[str, str]) -> None:
+    """Damaged when a row of this kind cannot stand at its address; `places` has the sections of each kind."""
+    place = places.get(row.kind)
+    if place != "/".join(row.address.split("/")[::2]):
+        raise Damaged(f"kind is {row.kind!r:.60}, which does not stand there")
+    if isinstance(row, Recorded) and row.parent_id is not None and "/" not in place:
+        raise Damaged(f"parent_id is {row.parent_id!r}, and it lives in nothing")
 
 
 def upload_from(row: Any) -> Upload:
