@@ -28,10 +28,14 @@ class Zygote:
             [sys.executable, "-m", "tests.crash.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0, stop: int = 0) -> dict[str, Any]:
-        """Run the command line once, killed at point `kill`, or stopped at point `stop`, if that is not 0."""
+    def run(
+        self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0, stop: int | str = 0
+    ) -> dict[str, Any]:
+        """Run the command line once; killed at point `kill`, or stopped at point `stop` (its number, or how the name of
+        the first begins), if that is not 0."""
+        at, on = (kill, stop) if isinstance(stop, str) else (kill or stop, "")
         sign = signal.SIGSTOP if stop else signal.SIGKILL
-        return self._asked({"argv": argv, "cwd": str(cwd), "env": dict(env), "at": kill or stop, "signal": sign})
+        return self._asked({"argv": argv, "cwd": str(cwd), "env": dict(env), "at": at, "on": on, "signal": sign})
 
     def wake(self, pid: int) -> dict[str, Any]:
         """Let a run that was stopped go on to its end."""
@@ -68,7 +72,7 @@ class World:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def reconcile(self, command: str, *options: str, kill: int = 0, stop: int = 0) -> dict[str, Any]:
+    def reconcile(self, command: str, *options: str, kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
         """Run a command of ours on the stack, over the socket."""
         return self._run([command, str(self.directory), *self.online, *self.state, *options], kill, stop)
 
@@ -76,11 +80,11 @@ class World:
         """Run `state COMMAND` on the stack."""
         return self._run(["state", command, str(self.directory), *self.state, *options], kill)
 
-    def _run(self, argv: list[str], kill: int = 0, stop: int = 0) -> dict[str, Any]:
+    def _run(self, argv: list[str], kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
         env = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
         return self.zygote.run(argv, self.directory, env, kill, stop)
 
-    def apply(self, *options: str, kill: int = 0, stop: int = 0) -> dict[str, Any]:
+    def apply(self, *options: str, kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
         agreed = ("--auto-approve", "--allow-replace", "*", "--allow-deletes")
         return self.reconcile("apply", *agreed, *options, kill=kill, stop=stop)
 

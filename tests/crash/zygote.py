@@ -1,11 +1,12 @@
 """A process that has everything imported and forks a child for each run: so that thousands of kills stay cheap.
 
-Reads one JSON line a run: {"argv": [...], "cwd": "...", "at": N or 0, "signal": number, "env": {...}}; answers one:
+Reads one JSON line a run: {"argv": [...], "cwd": "...", "at": N or 0, "on": "", "signal": number, "env": {}}; answers:
 {"code": exit code or null, "killed": bool, "points": ["before POST /assets", ...], "out": "...", "stopped": pid or 0}.
 
-The child is the real command line. Its HTTP transport and its state have a counter put around them; at the N-th point
-it sends itself the signal. SIGKILL: as an out-of-memory killer or a power cut would, no handler runs, nothing is
-flushed. SIGSTOP: it sleeps until the line {"wake": pid}, which is answered when it has ended.
+The child is the real command line. Its HTTP transport and its state have a counter put around them; at the N-th point,
+or the first whose name begins as `on` says, it sends itself the signal. SIGKILL: as an out-of-memory killer or a power
+cut would, no handler runs, nothing is flushed. SIGSTOP: it sleeps until the line {"wake": pid}, which is answered when
+it has ended.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ import reconciler.state
 class Points:
     """Counts the places at which a run can die, and dies (or falls asleep) at one of them."""
 
-    def __init__(self, at: int, sign: int, log: int) -> None:
-        self.at, self.sign, self.log, self.count = at, sign, log, 0
+    def __init__(self, at: int, on: str, sign: int, log: int) -> None:
+        self.at, self.on, self.sign, self.log, self.count = at, on, sign, log, 0
 
     def here(self, name: str) -> None:
         self.count += 1
         os.write(self.log, f"{name}\n".encode())
-        if self.count == self.at:
+        if self.count == self.at or (self.on and name.startswith(self.on)):
+            self.on = ""
             os.kill(os.getpid(), self.sign)
 
 
@@ -88,7 +90,7 @@ def child(job: dict[str, Any], out: int, log: int) -> None:
     os.chdir(job["cwd"])
     os.environ.update(job["env"])
     lower_limits()
-    instrument(Points(job["at"], job["signal"], log))
+    instrument(Points(job["at"], job["on"], job["signal"], log))
     sys.argv = ["reconciler", *job["argv"]]
     from reconciler.cli import main
 
