@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.engine import Limits
 from reconciler.errors import Forbidden, Unauthorised
+from reconciler.guards import Consent
 from reconciler.model import Report
 from reconciler.reports.text import report_text
 from tests.crash.stacks import V1, V2
@@ -249,3 +250,29 @@ def test_a_name_that_somebody_else_took_is_not_made_ours(bench: Bench) -> None:
     report = bench.apply()
 
     assert by_result(report)["failed"] == ["indexes/one"]
+
+
+@pytest.mark.parametrize(
+    ("yaml", "path", "kind"),
+    [
+        ("indexes: {i: {models: [{name: marengo3.0}]}}", "/indexes", "index"),
+        ("entity_collections: {c: {description: d}}", "/entity-collections", "entity_collection"),
+    ],
+)
+def test_what_an_unclear_create_may_have_made_is_looked_for_again_though_a_later_try_was_refused(
+    bench: Bench, yaml: str, path: str, kind: str
+) -> None:
+    """The answer is lost, no list shows it yet, and then the key expires: that refusal says nothing of the first."""
+    bench.write({"stack.yaml": f"stack: s\nprovider: twelvelabs\n{yaml}\n"})
+    bench.emulator.add_fault({"fault": "drop_after", "method": "POST", "path": path, "count": 1})
+    bench.emulator.add_fault({"fault": "lag", "method": "GET", "path": path, "reads": 100})
+    bench.emulator.add_fault({**EXPIRED, "method": "POST", "path": path, "after": 1})
+    assert bench.apply().exit_code == 5
+    assert len(bench.names(kind)) == 1
+
+    bench.emulator.clear_faults()
+    again = bench.apply(Consent())
+
+    assert again.exit_code == 0
+    assert len(bench.names(kind)) == 1
+    assert bench.survey().plan.changes == ()

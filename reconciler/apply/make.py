@@ -90,7 +90,8 @@ class Maker:
                 raise
             except ApiError as error:
                 if not self._may_be_there(intent, error, tries):
-                    await self.run.journal.write(Close(intent.op))
+                    if tries == 0:  # else an attempt before may have made it after all: the next run looks once more
+                        await self.run.journal.write(Close(intent.op))
                     raise
                 last = error
             tries += 1
@@ -188,7 +189,8 @@ class Maker:
                     refused |= dict.fromkeys(todo, str(error))
                     break
             except ApiError:
-                await self.run.journal.write(*(Close(intents[address].op) for address in todo))
+                if tries == 0:
+                    await self.run.journal.write(*(Close(intents[address].op) for address in todo))
                 raise
             else:
                 refused |= await self._made_many(todo, answers, parent_id, intents)
