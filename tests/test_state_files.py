@@ -186,7 +186,7 @@ def test_init_writes_through_no_link(tmp_path: Path, name: str) -> None:
 
     said = reconciler("init", tmp_path / "made")
 
-    assert (said.code, "is a link" in said.err) == (1, True), said.err
+    assert (said.code, "choose an empty directory" in said.err) == (1, True), said.err
     assert not (tmp_path / "outside").exists()
 
 

@@ -37,8 +37,9 @@ class Documents(list[Document]):
         self._alone = path.is_file() or (path.suffix in YAML_SUFFIXES and not path.is_dir())
         try:
             self.root = Root(path.parent, display.parent) if self._alone else Root(path, display)
-        except OSError as error:  # the working directory is gone
-            raise Invalid([Problem(str(display), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}; is the current directory gone? give the PATH in full"
+            raise Invalid([Problem(str(display), 0, 0, "", what)]) from error
         for relative in [path.name] if self._alone else self._own():
             self._add(relative, included=False)
 
