@@ -52,10 +52,17 @@ def test_a_transcription_is_ready_when_its_asset_is(newer: Api) -> None:
     assert (failed["status"], set(failed)) == ("failed", {"status", "error"})
 
 
-def test_who_says_nothing_has_no_transcription(newer: Api) -> None:
-    silent, picture = ready_asset(newer, "silent.mp4"), ready_asset(newer, "film.jpg")
+@pytest.mark.parametrize("name", ["silent.mp4", "silent.mp3"])
+def test_where_nothing_is_said_the_transcription_is_empty(newer: Api, name: str) -> None:
+    path = f"/assets/{ready_asset(newer, name)}/transcription?include=words,sentences,utterances"
 
-    for asset in (silent, picture, "0" * 24):
+    assert newer("GET", path).json() == {"status": "ready", "words": [], "sentences": [], "utterances": []}
+
+
+def test_what_has_no_sound_has_no_transcription(newer: Api) -> None:
+    picture, document = ready_asset(newer, "film.jpg"), ready_asset(newer, "film.pdf")
+
+    for asset in (picture, document, "0" * 24):
         assert error(newer("GET", f"/assets/{asset}/transcription")) == (404, "resource_not_exist")
 
 

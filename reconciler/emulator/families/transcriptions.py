@@ -33,7 +33,9 @@ def _sentences(spoken: Spoken) -> Iterator[dict[str, Any]]:
 
 
 def _utterances(spoken: Spoken) -> Iterator[dict[str, Any]]:
-    """One: nothing says who speaks."""
+    """One, if anything is said: nothing says who speaks."""
+    if not spoken:
+        return
     value = " ".join(entry["value"] for entry in spoken)
     yield {"start": spoken[0]["start"], "end": spoken[-1]["end"], "value": value}
 
@@ -48,14 +50,14 @@ CUTS: Mapping[str, Callable[[Spoken], Iterator[dict[str, Any]]]] = {
 
 
 def retrieve(call: Call) -> Reply:
-    """404 if the asset has none: an image, or nothing is said about it. It is done when the asset is."""
+    """404 if the asset has none, as an image; one in which nothing is said is empty. It is done when the asset is."""
     include = call.query.texts("include") or ["words"]
     if not set(include) <= set(CUTS):
         raise invalid(f"The include parameter must be among {', '.join(CUTS)}.")
     asset = call.find("asset", call.path["asset_id"], status=404)
-    spoken = transcript(call.options.transcripts, asset.name)
-    if asset.type not in ("video", "audio") or not spoken:
+    if asset.type not in ("video", "audio"):
         raise gone("transcription", asset.id, 404)
+    spoken = transcript(call.options.transcripts, asset.name)
     asset = call.look(asset)
     shown: dict[str, Any] = {"status": STATUSES.get(asset.status, "processing")}
     if asset.status == "ready":
