@@ -124,9 +124,10 @@ def _text_image(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]
 
 
 def _several(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Up to ten pictures in their order, and a text that may speak of them by name."""
+    """Up to ten pictures in their order, and a text that may speak of them by name; since `newest` a text alone too."""
+    alone = call.options.since("newest") and "input_text" in part and "media_sources" not in part
     parts = []
-    for source in part.sections("media_sources", least=1, most=MOST_SOURCES):
+    for source in part.sections("media_sources", least=0 if alone else 1, most=MOST_SOURCES):
         source.maybe_text("name")
         source.one_of("media_type", ("image",))
         parts.append(check_image(_source(call, source, "image")).media["sha256"])

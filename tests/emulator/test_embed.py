@@ -194,6 +194,20 @@ def test_text_pictures_and_both(api: Api) -> None:
     assert of_several["metadata"] == {"input_type": "multi_input"}
 
 
+@pytest.mark.parametrize("model", ["marengo3.0", "marengo3.5"])
+def test_several_inputs_may_be_a_text_alone_since_the_newest_vintage(inside: Api, model: str) -> None:
+    asked = {"input_text": "a man walking a dog on the beach"}
+
+    found = v2(inside, "multi_input", asked, model_name=model).json()
+    inside.emulator.set_options({"vintage": "2026-07"})
+
+    assert [len(one["embedding"]) for one in found["data"]] == [512]
+    assert error(v2(inside, "multi_input", asked)) == (400, "parameter_not_provided")
+    inside.emulator.set_options({"vintage": "newest"})
+    for nothing in ({}, {**asked, "media_sources": []}):
+        assert v2(inside, "multi_input", nothing, model_name=model).status_code == 400
+
+
 def test_sound_and_its_parts(api: Api) -> None:
     body = v2(api, "audio", {**SOUND, "embedding_type": ["separate_embedding", "fused_embedding"]}).json()
 
