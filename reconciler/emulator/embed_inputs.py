@@ -60,7 +60,8 @@ def read_media(call: Call, fields: Body) -> Media:
     """Sound or video, for a task."""
     _check_types(fields)
     kind = fields.one_of("input_type", tuple(OPTIONS))
-    return _span(call, fields, kind, LONGEST_TASK_S, _dimensions(call, fields))
+    dimensions = _dimensions(call, fields)
+    return _span(call, fields, kind, LONGEST_TASK_S, dimensions, newer=fields.text("model_name") == NEWER_MODEL)
 
 
 def _check_types(fields: Body) -> None:
@@ -137,7 +138,8 @@ def _several(call: Call, part: Body) -> tuple[tuple[str, ...], dict[str, Any]]:
     return tuple(parts), {}
 
 
-def _span(call: Call, fields: Body, kind: str, longest: float, dimensions: int) -> Media:
+def _span(call: Call, fields: Body, kind: str, longest: float, dimensions: int, *, newer: bool = False) -> Media:
+    """A task of the newer model says in its own way how clips are cut, and hears speech as a part of sound."""
     part = fields.section(kind)
     source = _media_source(call, part, kind)
     check_length(source, SHORTEST_S, longest)
@@ -145,14 +147,15 @@ def _span(call: Call, fields: Body, kind: str, longest: float, dimensions: int) 
     first, last = start or 0.0, source.duration if end is None else end
     if not first < last <= source.duration:
         raise invalid(f"start_sec must be below end_sec, and both within the {source.duration:g} s of the {kind}.")
-    length, dynamic = _segmentation(part, kind)
+    length, dynamic = _temporal(part) if newer else _segmentation(part, kind)
+    options = tuple(option for option in OPTIONS[kind] if not (newer and option == "transcription"))
     kinds = part.choices("embedding_type", TYPES, TYPES[:1])
     plan = Plan(
         content=source.media["sha256"],
         start=first,
         end=last,
-        options=tuple(part.choices("embedding_option", OPTIONS[kind], OPTIONS[kind])),
-        scopes=tuple(part.choices("embedding_scope", ("clip", "asset"), ("clip", "asset"))),
+        options=tuple(part.choices("embedding_option", options, options)),
+        scopes=_scopes(part, newer=newer),
         length=length,
         dynamic=dynamic,
         separate=TYPES[0] in kinds,
@@ -163,17 +166,39 @@ def _span(call: Call, fields: Body, kind: str, longest: float, dimensions: int) 
     return Media(plan, _about(source, kind, plan, offsets=(start, end)))
 
 
+def _scopes(part: Body, *, newer: bool) -> tuple[str, ...]:
+    """`local` is what the newer model also calls a clip; results always call it a clip."""
+    offered = ("clip", "local", "asset") if newer else ("clip", "asset")
+    chosen = part.choices("embedding_scope", offered, ("clip", "asset"))
+    return tuple(dict.fromkeys("clip" if scope == "local" else scope for scope in chosen))
+
+
 def _segmentation(part: Body, kind: str) -> tuple[float, bool]:
     """How long clips are, and whether they follow scenes, which only video has."""
     segmentation = part.maybe_section("segmentation")
     if segmentation is None:
         return 6.0, False
-    strategy = segmentation.one_of("strategy", ("fixed", "dynamic") if kind == "video" else ("fixed",))
+    least = 2 if kind == "video" else 1
+    return _strategy(segmentation, ("fixed", "dynamic") if kind == "video" else ("fixed",), least)
+
+
+def _temporal(part: Body) -> tuple[float, bool]:
+    """The same for the newer model: in a `temporal` object, sound too may be cut where it changes."""
+    segmentation = part.maybe_section("segmentation")
+    if segmentation is None:
+        return 2.0, True
+    found = _strategy(segmentation.section("temporal"), ("fixed", "dynamic"), 2)
+    segmentation.done()
+    return found
+
+
+def _strategy(segmentation: Body, offered: tuple[str, ...], least: int) -> tuple[float, bool]:
+    strategy = segmentation.one_of("strategy", offered)
     if strategy not in segmentation:
         raise missing(f"{segmentation.where}.{strategy}")
     inner = segmentation.section(strategy)
     if strategy == "fixed":
-        length = inner.integer("duration_sec", least=2 if kind == "video" else 1, most=10)
+        length = inner.integer("duration_sec", least=least, most=10)
     else:
         length = inner.integer("min_duration_sec", least=2, most=5)
     inner.done()

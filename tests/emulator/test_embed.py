@@ -208,6 +208,27 @@ def test_several_inputs_may_be_a_text_alone_since_the_newest_vintage(inside: Api
         assert v2(inside, "multi_input", nothing, model_name=model).status_code == 400
 
 
+DYNAMIC = {"strategy": "dynamic", "dynamic": {"min_duration_sec": 3}}
+
+
+@pytest.mark.parametrize(("kind", "source"), [("audio", SOUND), ("video", {"media_source": {"url": FILM}})])
+def test_a_task_of_the_newer_model_is_cut_in_its_own_way(inside: Api, kind: str, source: dict[str, Any]) -> None:
+    def task(model: str, **more: Any) -> Any:
+        return v2(inside, kind, {**source, **more}, "/embed-v2/tasks", model_name=model)
+
+    made = task("marengo3.5", segmentation={"temporal": DYNAMIC}, embedding_scope=["local"]).json()
+    found = wait(inside, f"/embed-v2/tasks/{made['_id']}")
+
+    assert {part["embedding_scope"] for part in found["data"]} == {"clip"}
+    assert {part["embedding_option"] for part in found["data"]} == (
+        {"audio"} if kind == "audio" else {"audio", "visual"}
+    )
+    for wrong in ({"segmentation": DYNAMIC}, {"embedding_option": ["transcription"]}, {"embedding_scope": ["video"]}):
+        assert task("marengo3.5", **wrong).status_code == 400
+    for newer in ({"segmentation": {"temporal": DYNAMIC}}, {"embedding_scope": ["local"]}):
+        assert task("marengo3.0", **newer).status_code == 400
+
+
 def test_sound_and_its_parts(api: Api) -> None:
     body = v2(api, "audio", {**SOUND, "embedding_type": ["separate_embedding", "fused_embedding"]}).json()
 
