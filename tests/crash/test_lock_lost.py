@@ -88,7 +88,7 @@ def woken_without_its_lock(zygote: Zygote, begun: Begun, directory: Path, number
         woken = here.zygote.wake(slept["stopped"])
 
         assert writes_heard(here) == [], f"{point}: {woken['out']}"
-        assert woken["code"] == 1, f"{point}: {woken['out']}"
+        assert woken["code"] == 1, f"{point}: STATUS {woken['status']} {woken['out']}"
         assert "lost" in woken["out"], f"{point}: {woken['out']}"
         assert "Traceback" not in woken["out"], f"{point}: {woken['out']}"
         assert here.reconcile("plan", "--detailed-exitcode")["code"] == 0, point

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from dataclasses import replace
 from typing import IO, Any
 
@@ -37,12 +38,16 @@ class Points:
 
     def __init__(self, at: int, on: str, sign: int, log: int) -> None:
         self.at, self.on, self.sign, self.log, self.count = at, on, sign, log, 0
+        self.counting = threading.Lock()
 
     def here(self, name: str) -> None:
-        self.count += 1
-        os.write(self.log, f"{name}\n".encode())
-        if self.count == self.at or (self.on and name.startswith(self.on)):
-            self.on = ""
+        with self.counting:  # commits run beside the event loop: two that count at once would both be the N-th
+            self.count += 1
+            os.write(self.log, f"{name}\n".encode())
+            reached = self.count == self.at or bool(self.on and name.startswith(self.on))
+            if reached:
+                self.on = ""
+        if reached:
             os.kill(os.getpid(), self.sign)
 
 
@@ -130,6 +135,7 @@ def ended(pid: int, out: IO[bytes], log: IO[bytes]) -> dict[str, Any]:
     stopped = os.WIFSTOPPED(status)
     said = {
         "code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
+        "status": status,
         "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
         "points": read(log).decode().splitlines(),
         "out": read(out).decode(errors="replace"),
