@@ -135,7 +135,6 @@ def ended(pid: int, out: IO[bytes], log: IO[bytes]) -> dict[str, Any]:
     stopped = os.WIFSTOPPED(status)
     said = {
         "code": os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None,
-        "status": status,
         "killed": os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
         "points": read(log).decode().splitlines(),
         "out": read(out).decode(errors="replace"),
