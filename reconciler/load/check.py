@@ -15,8 +15,9 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import OPTIONS, Shape
 from reconciler.load.sources import Outside, Root
-from reconciler.load.wording import a, cut, did_you_mean, holds_secret
+from reconciler.load.wording import a, cut, did_you_mean
 from reconciler.model import Resource, Secret, parent_of
+from reconciler.redact import holds_secret
 
 __all__ = ["Checker"]
 

@@ -18,8 +18,9 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.schemas import Budget, TooMuch, compiled, unknown, without_values
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.wording import a, cut, holds_secret, one_of, shown
+from reconciler.load.wording import a, cut, one_of, shown
 from reconciler.model import Resource, Secret, parent_of
+from reconciler.redact import holds_secret
 
 __all__ = ["WORD", "Contracts"]
 

@@ -34,7 +34,8 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import Shape
 from reconciler.load.sources import Outside, Root, Source
 from reconciler.load.tables import Columns, Converter, Row, columns_of, table_of
-from reconciler.load.wording import a, cut, holds_secret
+from reconciler.load.wording import a, cut
+from reconciler.redact import holds_secret
 
 __all__ = ["Generator"]
 

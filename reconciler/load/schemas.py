@@ -14,8 +14,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from reconciler.load.marks import Path
-from reconciler.load.wording import cut, holds_secret
+from reconciler.load.wording import cut
 from reconciler.model import Secret
+from reconciler.redact import holds_secret
 
 __all__ = ["DRAFT", "Budget", "TooMuch", "compiled", "matches", "unknown", "without_values"]
 

@@ -12,8 +12,9 @@ from reconciler.load.marks import Path
 from reconciler.load.problems import Place, Problems
 from reconciler.load.shapes import Shape, address_of
 from reconciler.load.sources import Source
-from reconciler.load.wording import a, cut, holds_secret
+from reconciler.load.wording import a, cut
 from reconciler.model import Secret
+from reconciler.redact import holds_secret
 
 __all__ = ["MAIN_ONLY", "Settings"]
 

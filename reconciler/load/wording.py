@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.model import Secret
 
-__all__ = ["a", "cut", "did_you_mean", "holds_secret", "is_text", "one_of", "scrubbed", "shown"]
+__all__ = ["a", "cut", "did_you_mean", "is_text", "one_of", "scrubbed", "shown"]
 
 _LONGEST = 60
 _MOST_COMPARED = 2_000
@@ -67,13 +67,6 @@ def one_of(words: Iterable[str]) -> str:
     """`a, b or c`."""
     *most, last = [*words] or ["nothing"]
     return f"{', '.join(most)} or {last}" if most else last
-
-
-def holds_secret(value: Any) -> bool:
-    """Whether anything in the value comes from the environment."""
-    if isinstance(value, Mapping):
-        return any(map(holds_secret, value.values()))
-    return any(map(holds_secret, value)) if isinstance(value, list) else isinstance(value, Secret)
 
 
 def scrubbed(text: str, value: Any) -> str:
