@@ -1,0 +1,49 @@
+"""The words of the pipeline as values: frozen, slotted, without behaviour that decides anything.
+
+YAML gives `Resource`s (desired), the API gives `Live` objects, state gives `Recorded` rows; comparing them gives
+`Change`s made of `Delta`s, ordering them gives a `Plan` of `Step`s, and walking it gives `Outcome`s in a `Report`.
+
+Field values are JSON values under our field names. A reference is an address in `Resource` and `Recorded`,
+and an id in `Live`.
+"""
+
+from __future__ import annotations
+
+from reconciler.model.address import key_of, parent_of
+from reconciler.model.change import Action, Change, Delta, Source
+from reconciler.model.desired import Resource, Stack, Where, ignores
+from reconciler.model.events import Event, Outcome, Report
+from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
+from reconciler.model.operation import Intent, Upload
+from reconciler.model.plan import Plan
+from reconciler.model.steps import Step, Verb
+from reconciler.redact import Secret, mask, unmask
+
+__all__ = [
+    "Action",
+    "Change",
+    "Delta",
+    "Event",
+    "Intent",
+    "Live",
+    "Outcome",
+    "Plan",
+    "Recorded",
+    "Report",
+    "Resource",
+    "Secret",
+    "Snapshot",
+    "Source",
+    "Stack",
+    "Stamp",
+    "Status",
+    "Step",
+    "Upload",
+    "Verb",
+    "Where",
+    "ignores",
+    "key_of",
+    "mask",
+    "parent_of",
+    "unmask",
+]

@@ -1,0 +1,66 @@
+"""What YAML says: resources, and the stack that holds them. A reference is an address here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Resource", "Stack", "Where", "ignores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What YAML says of one address: declared fields only, defaults of the kind not filled in."""
+
+    address: str
+    kind: str
+    fields: Mapping[str, Any]
+    protect: bool = False
+    ignore: tuple[str, ...] = ()
+    id: str | None = None
+    external: bool = False
+    replace: bool = False
+    """`replace: allow`: consent to being replaced."""
+
+
+def ignores(ignore: Iterable[str], path: str) -> bool:
+    """Whether differences at a path are left alone: `metadata` is all of a field, `metadata.video` is that key of it
+    and not `video.codec`, and `metadata.v*` all keys that fit."""
+    field = re.split(r"[.\[]", path, maxsplit=1)[0]
+    return any(said in (field, path) or ("." in said and fnmatchcase(path, said)) for said in ignore)
+
+
+Where = Callable[..., tuple[str, int, int]]
+"""(address, *path within it) → file as the user would type it, line, column: found only when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A loaded stack: what its YAML declares, all variables and references resolved."""
+
+    name: str
+    provider: str
+    root: Path
+    """The directory that bounds the files it may read."""
+    resources: Mapping[str, Resource]
+    where: Where
+    stamps: bool = True
+    guards: Mapping[str, Any] = field(default_factory=dict)
+    prices: Mapping[str, Any] = field(default_factory=dict)
+    moved: tuple[tuple[str, str], ...] = ()
+    """(from, to) addresses."""
+    removed: tuple[str, ...] = ()
+    """Addresses to stop managing and keep."""
+    varies: bool = False
+    """Whether its name depends on variables: another name is another stack then, and no rename."""
+    id: str | None = None
+    """Its random id, as the state knows it: no YAML says it, the session fills it in."""
+    former: tuple[str, ...] = ()
+    """Names that it had before, as the state knows them."""
+    files: tuple[str, ...] = ()
+    digest: str = ""
+    """sha256 over the names and bytes of its files and the values of its variables."""
