@@ -15,9 +15,9 @@ from reconciler.errors import StateError
 from reconciler.model import Action
 from reconciler.redact import mask
 from reconciler.state import State
-from tests.crash.stacks import V1, V2
-from tests.postgres import postgres, postgres_url
-from tests.running import AGREED, Bench, Killed
+from tests.support.postgres import postgres, postgres_url
+from tests.support.running import AGREED, Bench, Killed
+from tests.support.stacks import V1, V2
 
 __all__ = ["postgres", "postgres_url"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commandline import CHECKOUT
+from tests.support.commandline import CHECKOUT
 
 HEAVY = {"deepdiff", "httpx", "jinja2", "jsonschema", "pydantic", "rich", "sqlalchemy", "starlette", "yaml"}
 BIN = Path(sys.executable).parent

@@ -18,7 +18,7 @@ from reconciler.cli import COMMANDS
 from reconciler.cli import cli as group
 from reconciler.emulator import Emulator, ServedEmulator
 from reconciler.state import State
-from tests.commandline import CHECKOUT, Said, reconciler
+from tests.support.commandline import CHECKOUT, Said, reconciler
 
 KEY = "tlk_a-key-that-must-not-show"
 STACK = """

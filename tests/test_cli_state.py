@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commandline import reconciler
-from tests.crash.stacks import V1
+from tests.support.commandline import reconciler
+from tests.support.stacks import V1
 
 INDEX = "indexes/dropped"
 

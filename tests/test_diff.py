@@ -10,7 +10,7 @@ from reconciler.diff import field_deltas
 from reconciler.model import Action, Recorded, Source
 from reconciler.ownership import row_from, same
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, Index
-from tests.planning import world
+from tests.support.planning import world
 
 FACES = {"f": {"file": "f.jpg"}, "g": {"file": "g.jpg"}}
 

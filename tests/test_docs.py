@@ -18,7 +18,7 @@ import yaml
 from reconciler.cli import COMMANDS
 from reconciler.cli import cli as group
 from reconciler.errors import ReconcilerError
-from tests.commandline import CHECKOUT
+from tests.support.commandline import CHECKOUT
 
 README = CHECKOUT / "README.md"
 PAGES = [

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.commandline import reconciler
+from tests.support.commandline import reconciler
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refus
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
 from reconciler.repair import rebuild
-from tests.crash.stacks import IN_V1, STRANGERS, V1, V2
-from tests.running import AGREED, Bench, Killed
+from tests.support.running import AGREED, Bench, Killed
+from tests.support.stacks import IN_V1, STRANGERS, V1, V2
 
 
 def many(count: int) -> dict[str, str | bytes]:

@@ -16,8 +16,8 @@ from reconciler.errors import Invalid
 from reconciler.providers.twelvelabs.rates import RATES
 from reconciler.providers.twelvelabs.tariff import TARIFF
 from reconciler.tariff import Measure
-from tests.commandline import CHECKOUT
-from tests.running import Bench
+from tests.support.commandline import CHECKOUT
+from tests.support.running import Bench
 
 HEAD = "stack: sports\nprovider: twelvelabs\n"
 BASE: dict[str, str | bytes] = {

@@ -18,8 +18,8 @@ from reconciler.emulator import Emulator, transport
 from reconciler.kind import Known
 from reconciler.load import load
 from reconciler.providers.twelvelabs import Model
-from tests.commandline import reconciler
-from tests.served import Place, place
+from tests.support.commandline import reconciler
+from tests.support.served import Place, place
 
 STACK = """
 stack: sports

@@ -10,7 +10,7 @@ import pytest
 from reconciler.cli import cli
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.graph import graph
-from tests.planning import stack_of
+from tests.support.planning import stack_of
 
 STACK: dict[str, dict[str, Any]] = {
     "assets": {"final": {"file": "final.mp4"}, "face": {"file": "face.jpg"}},

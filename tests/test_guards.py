@@ -11,7 +11,7 @@ from reconciler import guards
 from reconciler.guards import Consent
 from reconciler.load import load
 from reconciler.model import Action, Change, Plan
-from tests.planning import stack_of
+from tests.support.planning import stack_of
 
 PLAN = Plan("s", "twelvelabs", (), ())
 STACK = stack_of({"assets": {"a": {"file": "a.mp4"}}})

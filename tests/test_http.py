@@ -27,7 +27,7 @@ from reconciler.errors import (
 )
 from reconciler.http import Http
 from reconciler.model import Secret
-from tests.running import NoTime
+from tests.support.running import NoTime
 
 KEY = "tlk_very_secret_key"
 Answer = httpx.Response | Exception

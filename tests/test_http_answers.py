@@ -18,7 +18,7 @@ from reconciler.fetch import SIDE_BY_SIDE, listing
 from reconciler.http import Http
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
 from reconciler.rest import MOST_PAGES, Page
-from tests.running import Bench, NoTime
+from tests.support.running import Bench, NoTime
 
 T = TypeVar("T")
 KEY = "tlk_very_secret_key"
@@ -284,7 +284,7 @@ def test_a_create_that_is_answered_with_anothers_id_takes_nothing_of_theirs(
             id = theirs.get(request.url.path.removeprefix("/v1.3"))
             return httpx.Response(201, json={"_id": id}) if request.method == "POST" and id else answer
 
-    monkeypatch.setattr("tests.running.transport", lambda _: Lying())
+    monkeypatch.setattr("tests.support.running.transport", lambda _: Lying())
     bench.write(
         {
             "stack.yaml": "stack: s\nprovider: twelvelabs\nindexes: {ours: {models: [{name: marengo3.0}]}}\n"

@@ -13,7 +13,7 @@ import pytest
 from reconciler.errors import ApiError, Refused, Unreachable
 from reconciler.http import Http
 from reconciler.http.environment import address_of, proxy_for, trusted
-from tests.running import NoTime
+from tests.support.running import NoTime
 
 PASSWORD = "s3cr3t#hush"
 

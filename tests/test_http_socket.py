@@ -18,7 +18,7 @@ import pytest
 
 from reconciler.errors import ApiError, Rejected, StateError, Unclear, Unreachable
 from reconciler.http import Http
-from tests.running import NoTime
+from tests.support.running import NoTime
 
 KEY = "tlk_very_secret_key"
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]

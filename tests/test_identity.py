@@ -15,7 +15,7 @@ from reconciler.engine import Session
 from reconciler.errors import Invalid
 from reconciler.model import Action
 from reconciler.state import Put
-from tests.running import Bench
+from tests.support.running import Bench
 from tests.test_upload import write
 
 BYTES = b"a clip" * 50

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconciler.errors import Invalid
 from reconciler.load import Environment, environment, expand, load
 from reconciler.model import Secret, Stack, mask, unmask
-from tests.commandline import Said, reconciler
+from tests.support.commandline import Said, reconciler
 
 HEAD = "stack: archive\nprovider: twelvelabs\n"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.engine import Limits
-from tests.crash.stacks import V1, V2
-from tests.running import Bench
+from tests.support.running import Bench
+from tests.support.stacks import V1, V2
 
 
 def hostile(seed: int) -> list[dict[str, Any]]:

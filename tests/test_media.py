@@ -19,7 +19,7 @@ from reconciler.emulator import Emulator
 from reconciler.errors import Invalid
 from reconciler.upload import Cache, Files, Probe, prober, probes
 from reconciler.upload.structure import cut_short
-from tests.running import Bench
+from tests.support.running import Bench
 from tests.test_upload import opens, write
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.commandline import Said
-from tests.served import Place, place
+from tests.support.commandline import Said
+from tests.support.served import Place, place
 
 LINE = "No changes. s is in sync."
 COMMANDS = "::error::pwned ##[add-mask]y ##vso[task.complete]"

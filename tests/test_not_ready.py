@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.emulator import Emulator
 from reconciler.emulator.options import Early
-from tests.running import Bench
+from tests.support.running import Bench
 
 FACES = {f"face-{number}.jpg": b"face %d" % number for number in range(3)}
 ASSETS = "".join(f"  face-{number}: {{file: face-{number}.jpg}}\n" for number in range(3))

@@ -14,8 +14,8 @@ from reconciler.errors import Forbidden, Unauthorised
 from reconciler.guards import Consent
 from reconciler.model import Report
 from reconciler.reports.text import report_text
-from tests.crash.stacks import V1, V2
-from tests.running import Bench
+from tests.support.running import Bench
+from tests.support.stacks import V1, V2
 from tests.test_engine import many
 
 FORBIDDEN = {"fault": "status", "status": 403, "body": {"code": "api_not_allowed", "message": "not enabled"}}

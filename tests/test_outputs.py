@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.cli.outputs import opened, write_file
 from reconciler.errors import ReconcilerError
-from tests.commandline import CHECKOUT, reconciler
+from tests.support.commandline import CHECKOUT, reconciler
 
 STACK = 'stack: s\nprovider: twelvelabs\nassets: {a: {url: "https://x.example.com/a.mp4"}}\n'
 

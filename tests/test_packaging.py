@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 from reconciler import __version__
-from tests.commandline import CHECKOUT
+from tests.support.commandline import CHECKOUT
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.providers.twelvelabs import KINDS
-from tests.planning import CASES, cases, outcome
+from tests.support.planning import CASES, cases, outcome
 
 FILES = sorted(CASES.glob("*.yaml"))
 ALL = [(file.stem, case) for file in FILES for case in cases(file)]

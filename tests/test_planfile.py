@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.planfile import _digest
 from reconciler.schema import schemas
-from tests.served import Place, place
+from tests.support.served import Place, place
 
 STACK = """
 stack: sports

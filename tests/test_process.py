@@ -23,7 +23,7 @@ from reconciler.cli.streams import Sink
 from reconciler.emulator import Emulator, ServedEmulator
 from reconciler.errors import StateError
 from reconciler.state import State
-from tests.postgres import postgres, postgres_url
+from tests.support.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
 

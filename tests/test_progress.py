@@ -16,7 +16,7 @@ from reconciler.reports.events import Events, telling
 from reconciler.reports.progress import lines
 from reconciler.reports.traffic import Traffic, amount, duration
 from reconciler.schema import schemas
-from tests.commandline import reconciler
+from tests.support.commandline import reconciler
 from tests.test_upload import Manual, write
 
 PLAN = Plan("s", "twelvelabs", (), (), estimate={"upload_bytes": 3000})

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.engine import Limits
-from tests.running import AGREED, Bench
+from tests.support.running import AGREED, Bench
 
 KEYS = ("a", "b", "c", "d")
 FILES = {f"{name}.mp4": f"bytes of {name}".encode() for name in ("one", "two", "three", "four")}

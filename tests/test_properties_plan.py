@@ -22,8 +22,8 @@ from reconciler.plan import make_plan
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.json import plan_json
-from tests.planning import live_of, snapshot_of
-from tests.simulation import Account
+from tests.support.planning import live_of, snapshot_of
+from tests.support.simulation import Account
 
 SETTINGS = settings(deadline=None, max_examples=150, derandomize=True)
 

@@ -28,8 +28,8 @@ from reconciler.reports.junit import drift_junit
 from reconciler.reports.markdown import LIMIT, drift_markdown, plan_markdown
 from reconciler.reports.sarif import drift_sarif
 from reconciler.reports.text import drift_text
-from tests.planning import world
-from tests.served import place
+from tests.support.planning import world
+from tests.support.served import place
 
 CASES = Path(__file__).parent / "cases" / "reports"
 

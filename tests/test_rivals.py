@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.engine import Session
 from reconciler.model import Report
-from tests.running import AGREED, Bench
+from tests.support.running import AGREED, Bench
 from tests.test_engine import many
 
 STACK = """\

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from reconciler.schema import render, schemas
-from tests.commandline import CHECKOUT, reconciler
+from tests.support.commandline import CHECKOUT, reconciler
 
 SCHEMAS = sorted((CHECKOUT / "schemas").glob("*.json"))
 STACK_FILES = sorted(

@@ -8,8 +8,8 @@ import pytest
 from twelvelabs import TwelveLabs
 
 from reconciler.emulator import ServedEmulator
-from tests.crash.stacks import V1
-from tests.running import Bench
+from tests.support.running import Bench
+from tests.support.stacks import V1
 
 
 def test_the_sdk_lists_and_retrieves_what_apply_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

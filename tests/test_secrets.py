@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.commandline import Said, reconciler
-from tests.served import KEY, Place, place
+from tests.support.commandline import Said, reconciler
+from tests.support.served import KEY, Place, place
 from tests.test_redact import SPELLINGS
 
 OLD, NEW, PROXY = 'old-s3cr3t/"é&+<1>', 'new-s3cr3t/"é&+<2>', "pr0xy-p4ss"

@@ -16,7 +16,7 @@ from reconciler.errors import ApiError, RateLimited, ReconcilerError
 from reconciler.http import Http
 from reconciler.model import Status
 from reconciler.providers.twelvelabs import Asset, Index, IndexedAsset, TwelveLabs
-from tests.running import Bench, NoTime
+from tests.support.running import Bench, NoTime
 
 SEEN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "cases" / "seen.yaml").read_text())
 

@@ -18,7 +18,7 @@ import yaml
 from reconciler.emulator import Emulator, transport
 from reconciler.emulator.limits import check_indexable
 from reconciler.emulator.media import examine
-from tests.commandline import CHECKOUT, Said, reconciler
+from tests.support.commandline import CHECKOUT, Said, reconciler
 
 IN_SYNC = "No changes. {} is in sync."
 

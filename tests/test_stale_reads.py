@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model import Recorded
 from reconciler.state import Drop, Put, Seen, State
-from tests.running import Bench
+from tests.support.running import Bench
 
 COLLECTION = "stack: s\nprovider: twelvelabs\nentity_collections: {k: {}}\n"
 STALE = {"fault": "lag", "method": "GET", "reads": 100}

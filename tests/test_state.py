@@ -43,7 +43,7 @@ from reconciler.state import (
 )
 from reconciler.state.store import connect
 from reconciler.state.tables import CURRENT, MIGRATIONS, prepare, version_of
-from tests.postgres import postgres, postgres_url
+from tests.support.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from reconciler.errors import StateError
 from reconciler.model import Recorded
 from reconciler.state import Clear, Open, Put, PutUpload, State
-from tests.postgres import postgres, postgres_url
+from tests.support.postgres import postgres, postgres_url
 from tests.test_state import ASSET, INTENT, UPLOAD, opened, sqlite_url, state, url
 
 __all__ = ["postgres", "postgres_url", "sqlite_url", "state", "url"]

@@ -17,7 +17,7 @@ from reconciler.errors import StateError
 from reconciler.model import Recorded
 from reconciler.state import Drop, Put, State
 from reconciler.state.tracked import is_tracked
-from tests.commandline import reconciler
+from tests.support.commandline import reconciler
 
 ASSET = Recorded("assets/final", "Asset", "a1", {"file": "final.mp4"})
 STACK = 'stack: s\nprovider: twelvelabs\nassets: {a: {url: "https://x.example.com/a.mp4"}}\n'

@@ -12,7 +12,7 @@ import pytest
 from reconciler.errors import StateError
 from reconciler.model import Recorded
 from reconciler.state import Drop, Put, State
-from tests.postgres import postgres, postgres_url
+from tests.support.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
 

@@ -11,7 +11,7 @@ import pytest
 from reconciler.engine import Session
 from reconciler.model import Action, Report
 from reconciler.reports.text import plan_text
-from tests.running import AGREED, Bench
+from tests.support.running import AGREED, Bench
 
 STACK = """\
 stack: s

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served import Place, place
+from tests.support.served import Place, place
 
 STACK = """
 stack: sports

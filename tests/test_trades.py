@@ -19,7 +19,7 @@ from reconciler.guards import Consent
 from reconciler.model import Action, Event
 from reconciler.plan.subset import Subset
 from reconciler.planfile import Origin, Saved
-from tests.running import Bench
+from tests.support.running import Bench
 from tests.test_upload import write
 
 NAMES = "abcd"

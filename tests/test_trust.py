@@ -18,8 +18,8 @@ import pytest
 from reconciler.model import Intent
 from reconciler.planfile import account_of
 from reconciler.state import Open, State
-from tests.commandline import Said, reconciler
-from tests.served import KEY, Place, place
+from tests.support.commandline import Said, reconciler
+from tests.support.served import KEY, Place, place
 
 HEAD = "stack: archive\nprovider: twelvelabs\n"
 X = 'assets: {x: {url: "https://x.example.com/x.mp4"}}\n'

@@ -24,7 +24,7 @@ from reconciler.engine import Session
 from reconciler.errors import Invalid, Refused
 from reconciler.guards import Consent
 from reconciler.state import State
-from tests.running import AGREED, Bench
+from tests.support.running import AGREED, Bench
 
 EXAMPLES = round(12 * float(os.environ.get("FUZZ_RUNS", "1")))
 SETTINGS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])

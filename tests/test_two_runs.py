@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.emulator import Emulator, ServedEmulator
-from tests.crash.stacks import V1
-from tests.postgres import postgres, postgres_url
+from tests.support.postgres import postgres, postgres_url
+from tests.support.stacks import V1
 
 __all__ = ["postgres", "postgres_url"]
 

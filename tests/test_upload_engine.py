@@ -19,7 +19,7 @@ from reconciler.model import Action, Report
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.repair import rebuild
 from reconciler.upload import Files, Sending
-from tests.running import AGREED, Bench, Killed
+from tests.support.running import AGREED, Bench, Killed
 from tests.test_upload import opens, write
 
 CHUNK = 1000

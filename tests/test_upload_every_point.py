@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.emulator.journal import Exchange
 from reconciler.state import State
-from tests.running import Killed
+from tests.support.running import Killed
 from tests.test_upload import write
 from tests.test_upload_engine import FILM, ONE, Studio, done, in_step, sha
 

@@ -22,7 +22,7 @@ from reconciler.providers.twelvelabs.files import AssetFiles
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.rest import Made
 from reconciler.upload import Files, Sending
-from tests.running import NoTime
+from tests.support.running import NoTime
 from tests.test_upload import write
 
 CHUNK = 1000

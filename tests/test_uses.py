@@ -14,7 +14,7 @@ from reconciler.errors import Refused
 from reconciler.reports.html import plan_html
 from reconciler.reports.markdown import plan_markdown
 from reconciler.reports.text import plan_text
-from tests.running import AGREED, Bench
+from tests.support.running import AGREED, Bench
 
 TWO = "stack: s\nprovider: twelvelabs\nassets:\n  a: {file: a.jpg}\n  b: {file: b.jpg}\n"
 ENTITY = "entity_collections: {c: {entities: {e: {assets: [a, b], metadata: {n: 1}}}}}\n"

@@ -22,7 +22,7 @@ from reconciler.ownership import claim
 from reconciler.plan import make_plan
 from reconciler.providers import kinds_of
 from reconciler.state import Close, Open, State
-from tests.running import Bench
+from tests.support.running import Bench
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from reconciler.ownership import claim
 from reconciler.plan import make_plan
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.providers.twelvelabs import KINDS
-from tests.planning import live_of, snapshot_of
+from tests.support.planning import live_of, snapshot_of
 
 
 def declared(count: int, *, content: str = "v1", prefix: str = "") -> dict[str, Resource]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.stacks import IN_V1, IN_V2, OF_STRANGERS, STRANGERS, V1, V2, Account
 from tests.crash.world import World, Zygote, world
+from tests.support.stacks import IN_V1, IN_V2, OF_STRANGERS, STRANGERS, V1, V2, Account
 
 PARTS = 8
 """The points are dealt to so many tests, so that they can run side by side."""

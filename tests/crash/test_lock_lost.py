@@ -15,10 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.crash.stacks import IN_V2, OF_STRANGERS, V2
 from tests.crash.test_crash import starts, zygote
 from tests.crash.world import World, Zygote, world
-from tests.postgres import postgres
+from tests.support.postgres import postgres
+from tests.support.stacks import IN_V2, OF_STRANGERS, V2
 
 __all__ = ["postgres", "starts", "zygote"]
 

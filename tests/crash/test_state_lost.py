@@ -18,11 +18,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.crash.stacks import IN_V2, OF_STRANGERS, V2, Account
 from tests.crash.test_crash import starts, zygote
 from tests.crash.test_lock_lost import Begun, begun
 from tests.crash.world import World, Zygote, world
-from tests.postgres import postgres
+from tests.support.postgres import postgres
+from tests.support.stacks import IN_V2, OF_STRANGERS, V2, Account
 
 __all__ = ["begun", "postgres", "starts", "zygote"]
 

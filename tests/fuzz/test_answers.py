@@ -25,9 +25,9 @@ import httpx
 import pytest
 
 from reconciler.emulator import Emulator, transport
-from tests.commandline import Said, reconciler
 from tests.fuzz import bounded, damaged, inputs
-from tests.running import NoTime
+from tests.support.commandline import Said, reconciler
+from tests.support.running import NoTime
 
 KEY = "tlk_5up3rS3cr3tK3y"
 SECONDS = 6.0

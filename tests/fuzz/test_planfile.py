@@ -17,7 +17,7 @@ from reconciler.reports.json import dumps, plan_json
 from reconciler.reports.markdown import plan_markdown
 from reconciler.reports.text import plan_text
 from tests.fuzz import bounded, damaged, inputs
-from tests.planning import world
+from tests.support.planning import world
 from tests.test_reports import ESTIMATE
 
 KEY, ACCOUNT = sealing_key("https://api", "key"), account_of("https://api", "key")

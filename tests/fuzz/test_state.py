@@ -17,7 +17,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import Intent, Upload
 from reconciler.state import Open, PutUpload
 from tests.fuzz import ODD, bounded, damaged, inputs
-from tests.running import Bench
+from tests.support.running import Bench
 
 FILES: dict[str, str | bytes] = {
     "a.mp4": b"a",

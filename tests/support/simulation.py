@@ -15,7 +15,7 @@ from reconciler.kind import Update
 from reconciler.model import Action, Change, Live, Plan, Recorded, Snapshot, Stack, Stamp, Status, Step, Verb, parent_of
 from reconciler.ownership import Claims
 from reconciler.providers.twelvelabs import KINDS
-from tests.planning import snapshot_of
+from tests.support.planning import snapshot_of
 
 
 @dataclass

@@ -4,7 +4,7 @@
 with ids that can be read (`id-final`, `id-catalog-final`); `live:` and `recorded:` change single things of them. No
 HTTP and no state are involved.
 
-    python -m tests.planning tests/cases/plan/moves.yaml      fills in `plan:` where a case has none, to be read
+    python -m tests.support.planning tests/cases/plan/moves.yaml      fills in `plan:` where a case has none, to be read
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reconciler.plan.subset import Subset
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.text import drift_text, plan_text
 
-CASES = Path(__file__).parent / "cases" / "plan"
+CASES = Path(__file__).parents[1] / "cases" / "plan"
 SPECIAL = ("status", "stamp", "id", "parent", "detailed", "facts", "kind")
 
 

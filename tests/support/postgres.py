@@ -1,6 +1,6 @@
 """A real PostgreSQL for tests, from PyPI: one server a test process, one schema a test.
 
-Import the fixtures by name where they are needed: `from tests.postgres import postgres, postgres_url`.
+Import the fixtures by name where they are needed: `from tests.support.postgres import postgres, postgres_url`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from reconciler.cli import main
 
 __all__ = ["CHECKOUT", "Said", "reconciler"]
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 FROM_OUTSIDE = {"CI", "NO_COLOR"}
 """With all of the providers' own, such as TWELVELABS_API_KEY: what would change what a command does."""
 

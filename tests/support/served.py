@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from reconciler.emulator import Emulator, ServedEmulator
-from tests.commandline import Said, reconciler
+from tests.support.commandline import Said, reconciler
 
 __all__ = ["Place", "place"]
 
