@@ -44,12 +44,18 @@ def test_mypy_is_strict_and_reads_the_tests_too() -> None:
 
 def test_every_layer_that_is_named_exists_and_none_is_left_out() -> None:
     configured = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    (layered,) = (contract for contract in configured["contracts"] if contract["type"] == "layers")
+    layered = [contract for contract in configured["contracts"] if contract["type"] == "layers"]
 
-    named = {name.strip() for layer in layered["layers"] for name in layer.split("|")}
+    named = {
+        f"{container}.{name.strip()}"
+        for contract in layered
+        for container in contract["containers"]
+        for layer in contract["layers"]
+        for name in layer.split("|")
+    }
 
-    assert layered["exhaustive"] is True
-    assert [name for name in sorted(named) if find_spec(f"reconciler.{name}") is None] == []
+    assert [contract["name"] for contract in layered if contract["exhaustive"] is not True] == []
+    assert [name for name in sorted(named) if find_spec(name) is None] == []
 
 
 @pytest.mark.parametrize("command", ["", "plan", "apply", "init", "explain", "emulate", "state"])

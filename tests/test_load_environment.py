@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Invalid
-from reconciler.load import Environment, environment, expand, load
+from reconciler.load import Environment, expand, load
+from reconciler.load.grammar import environment
 from reconciler.model import Secret, Stack, mask, unmask
 from tests.support.commandline import Said, reconciler
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Invalid
 from reconciler.load import load
-from reconciler.load.scalars import Surprise, plain
+from reconciler.load.yaml.scalars import Surprise, plain
 from reconciler.model import Stack
 
 BOM = "\ufeff"

@@ -176,7 +176,7 @@ def load_stack(
 
 def _environment(allow_env: Sequence[str]) -> Environment:
     """What a stack may read of the environment: what this command and the environment itself say."""
-    from reconciler.load.environment import ALLOW, Environment, globs_in
+    from reconciler.load.grammar.environment import ALLOW, Environment, globs_in
 
     return Environment(Learned(os.environ), globs_in(*allow_env, os.environ.get(ALLOW, "")))
 

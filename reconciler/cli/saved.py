@@ -36,7 +36,7 @@ def write_plan(
     file: Path, plan: Plan, digest: str, chosen: Settings, consent: Consent, asked: Mapping[str, Any]
 ) -> None:
     """Save a plan with all that is needed to apply it."""
-    from reconciler.load.variables import values_in
+    from reconciler.load.grammar.variables import values_in
     from reconciler.planfile import Origin, account_of, render, sealing_key
 
     address, key = account(plan.provider, chosen)

@@ -54,7 +54,7 @@ def init(directory: Path, spec: str, listing: bool) -> int:
 
 def _name_for(directory: Path) -> str:
     """A name for a stack in a directory: two in one account should not share one."""
-    from reconciler.load.generate import slug
+    from reconciler.load.grammar.generate import slug
 
     return slug(directory.resolve().name).strip("._-") or "archive"
 

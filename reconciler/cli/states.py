@@ -125,7 +125,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
     \b
     reconciler state mv assets/final assets/finale
     """
-    from reconciler.load.entries import NAME
+    from reconciler.load.grammar.declarations import NAME
     from reconciler.model import parent_of
     from reconciler.state import Rename
 

@@ -6,14 +6,14 @@ The grammar, where the design leaves a choice:
   `include:` adds files below that directory by glob. An included file holds sections, `moved:`, `removed:`, `guards:`
   and the like, but no `stack:`, `provider:`, `variables:` or `include:`. A file that is empty declares nothing.
 - Keys of the top are given once over all files, but `moved:`, `removed:`, `include:` and `variables:`, which add up.
-- YAML is version 1.2's core schema; scalars that other readers take for something else are refused (`scalars`), and so
-  are duplicate keys, tags, merge keys, a second document, and keys that are no strings. Aliases are allowed, for at
-  most a hundred thousand values in a file.
+- YAML is version 1.2's core schema; scalars that other readers take for something else are refused (`yaml.scalars`),
+  and so are duplicate keys, tags, merge keys, a second document, and keys that are no strings. Aliases are allowed, for
+  at most a hundred thousand values in a file.
 - `${name}` and `${env.NAME}` may stand in every value, not in keys; what the environment gives is a `Secret` and may
-  stand in fields only, and only names that whoever runs this allows (`environment`). `$${` is a literal `${`.
-- A reference is a name, or a full address; the name of a group of files stands for all of it (`generate`).
-- `files:`, `metadata_from:` and `…_from:` make resources of files and tables (`generate`); `metadata_schema:` says what
-  metadata must be like (`contracts`).
+  stand in fields only, and only names that whoever runs this allows (`grammar.environment`). `$${` is a literal `${`.
+- A reference is a name, or a full address; the name of a group of files stands for all of it (`grammar.generate`).
+- `files:`, `metadata_from:` and `…_from:` make resources of files and tables (`grammar.generate`);
+  `metadata_schema:` says what metadata must be like (`check.contracts`).
 - Nothing outside of the stack's directory is read, also not through a link.
 """
 
@@ -28,19 +28,19 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Invalid, ReconcilerError
-from reconciler.load import variables as vars_
-from reconciler.load.check import Checker
-from reconciler.load.contracts import WORD as CONTRACT
-from reconciler.load.contracts import Contracts
-from reconciler.load.documents import Documents
-from reconciler.load.entries import Entries, Origin
-from reconciler.load.environment import Environment
-from reconciler.load.generate import Generator
+from reconciler.load.check.contracts import WORD as CONTRACT
+from reconciler.load.check.contracts import Contracts
+from reconciler.load.check.resources import Checker
+from reconciler.load.grammar import variables as vars_
+from reconciler.load.grammar.declarations import Entries, Origin
+from reconciler.load.grammar.documents import Documents
+from reconciler.load.grammar.environment import Environment
+from reconciler.load.grammar.generate import Generator
+from reconciler.load.grammar.settings import Settings
+from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
+from reconciler.load.grammar.variables import expand
 from reconciler.load.problems import Place, Problems
-from reconciler.load.settings import Settings
-from reconciler.load.shapes import Shape, address_of, shapes_of
 from reconciler.load.sources import Source
-from reconciler.load.variables import expand
 from reconciler.model import Stack, Where
 from reconciler.providers import kinds_of, names
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import Problem
-from reconciler.load.marks import Path
 from reconciler.load.sources import Source
 from reconciler.load.wording import did_you_mean
+from reconciler.load.yaml.positions import Path
 
 __all__ = ["MOST_PROBLEMS", "Place", "Problems"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.inside import Outside, is_hidden, read_inside, where_it_leads
-from reconciler.load.marks import Marks
-from reconciler.load.reader import MOST_BYTES
 from reconciler.load.wording import is_text
+from reconciler.load.yaml.positions import Marks
+from reconciler.load.yaml.reader import MOST_BYTES
 
 __all__ = ["Outside", "Root", "Source"]
 

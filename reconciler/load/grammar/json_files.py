@@ -6,11 +6,11 @@ import json
 from typing import Any, Final
 
 from reconciler.load.problems import Place, Problems
-from reconciler.load.reader import MOST_DEPTH
-from reconciler.load.scalars import loses_digits
 from reconciler.load.sources import Source
-from reconciler.load.texts import NotText, text_of
 from reconciler.load.wording import cut, is_text
+from reconciler.load.yaml.reader import MOST_DEPTH
+from reconciler.load.yaml.scalars import loses_digits
+from reconciler.load.yaml.texts import NotText, text_of
 
 __all__ = ["from_json", "json_in", "text_in"]
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.load.json_files import from_json, text_in
+from reconciler.load.grammar.json_files import from_json, text_in
 from reconciler.load.problems import Place, Problems
-from reconciler.load.scalars import from_text, number
 from reconciler.load.sources import Outside, Root, Source
 from reconciler.load.wording import a, cut, one_of
+from reconciler.load.yaml.scalars import from_text, number
 
 __all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "table_of"]
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from reconciler.load.documents import Document, parsed
-from reconciler.load.environment import Environment, FromEnvironment, Unreadable
+from reconciler.load.grammar.documents import Document, parsed
+from reconciler.load.grammar.environment import Environment, FromEnvironment, Unreadable
 from reconciler.load.problems import Place, Problems
-from reconciler.load.scalars import from_text
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
+from reconciler.load.yaml.scalars import from_text
 from reconciler.model import Secret
 
 __all__ = ["Filling", "Scope", "declared", "expand", "fill_defaults", "from_file", "given", "values_in"]

@@ -2,7 +2,7 @@
 several documents, and scalars that YAML readers disagree about.
 
 Built on libyaml's events, because that is the fastest that PyYAML has and because what is refused is ours to say.
-Values carry no positions; `marks` finds them again when something is wrong.
+Values carry no positions; `positions` finds them again when something is wrong.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Final
 import yaml
 from yaml import events
 
-from reconciler.load.marks import LOADER, Marks, Path
-from reconciler.load.scalars import STARTS, WORDS, Surprise, plain
-from reconciler.load.texts import NotText, text_of
 from reconciler.load.wording import a, cut
+from reconciler.load.yaml.positions import LOADER, Marks, Path
+from reconciler.load.yaml.scalars import STARTS, WORDS, Surprise, plain
+from reconciler.load.yaml.texts import NotText, text_of
 
 __all__ = ["Doc", "Fault", "Slot", "read"]
 

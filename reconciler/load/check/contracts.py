@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.load.complaints import dotted
-from reconciler.load.entries import Entries, Entry
-from reconciler.load.json_files import json_in
-from reconciler.load.marks import Path
+from reconciler.load.check.complaints import dotted
+from reconciler.load.check.schemas import Budget, TooMuch, compiled, unknown, without_values
+from reconciler.load.grammar.declarations import Entries, Entry
+from reconciler.load.grammar.json_files import json_in
 from reconciler.load.problems import Place, Problems
-from reconciler.load.schemas import Budget, TooMuch, compiled, unknown, without_values
 from reconciler.load.sources import Outside, Root, Source
 from reconciler.load.wording import a, cut, one_of, shown
+from reconciler.load.yaml.positions import Path
 from reconciler.model import Resource, Secret, parent_of
 from reconciler.redact import holds_secret
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from reconciler.kind import Field, Known
-from reconciler.load.complaints import complaints, dotted
-from reconciler.load.entries import Entries, Entry
-from reconciler.load.marks import Path
+from reconciler.load.check.complaints import complaints, dotted
+from reconciler.load.grammar.declarations import Entries, Entry
+from reconciler.load.grammar.shapes import OPTIONS, Shape
 from reconciler.load.problems import Place, Problems
-from reconciler.load.shapes import OPTIONS, Shape
 from reconciler.load.sources import Outside, Root
 from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.load.yaml.positions import Path
 from reconciler.model import Resource, Secret, parent_of
 from reconciler.redact import holds_secret
 

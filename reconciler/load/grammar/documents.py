@@ -9,9 +9,9 @@ from typing import Any
 
 from reconciler.errors import Invalid, Problem
 from reconciler.load.problems import Place, Problems
-from reconciler.load.reader import Doc, Slot, read
 from reconciler.load.sources import YAML_SUFFIXES, Outside, Root, Source
 from reconciler.load.wording import a, cut
+from reconciler.load.yaml.reader import Doc, Slot, read
 
 __all__ = ["Document", "Documents"]
 

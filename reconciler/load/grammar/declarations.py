@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from reconciler.load.marks import Path
+from reconciler.load.grammar.shapes import Shape
 from reconciler.load.problems import Place, Problems
-from reconciler.load.shapes import Shape
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut
+from reconciler.load.yaml.positions import Path
 
 __all__ = ["NAME", "Entries", "Entry", "Expand", "Origin"]
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from reconciler.load.marks import Path
 from reconciler.load.wording import cut
+from reconciler.load.yaml.positions import Path
 from reconciler.model import Secret
 from reconciler.redact import holds_secret
 

@@ -26,15 +26,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from reconciler.load.documents import parsed
-from reconciler.load.entries import NAME, Entry, Origin
-from reconciler.load.json_files import json_in
-from reconciler.load.marks import Path
+from reconciler.load.grammar.declarations import NAME, Entry, Origin
+from reconciler.load.grammar.documents import parsed
+from reconciler.load.grammar.json_files import json_in
+from reconciler.load.grammar.shapes import Shape
+from reconciler.load.grammar.tables import Columns, Converter, Row, columns_of, table_of
 from reconciler.load.problems import Place, Problems
-from reconciler.load.shapes import Shape
 from reconciler.load.sources import Outside, Root, Source
-from reconciler.load.tables import Columns, Converter, Row, columns_of, table_of
 from reconciler.load.wording import a, cut
+from reconciler.load.yaml.positions import Path
 from reconciler.redact import holds_secret
 
 __all__ = ["Generator"]

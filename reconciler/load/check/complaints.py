@@ -9,10 +9,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from reconciler.kind import Part, WrongItems
-from reconciler.load.marks import Path
-from reconciler.load.scalars import WORDS, Surprise
-from reconciler.load.shapes import Shape
+from reconciler.load.grammar.shapes import Shape
 from reconciler.load.wording import a, did_you_mean, one_of, scrubbed, shown
+from reconciler.load.yaml.positions import Path
+from reconciler.load.yaml.scalars import WORDS, Surprise
 from reconciler.model import Secret
 
 __all__ = ["Complaint", "complaints", "dotted"]

@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from reconciler.load.documents import Document
-from reconciler.load.entries import NAME, Entries
-from reconciler.load.marks import Path
+from reconciler.load.grammar.declarations import NAME, Entries
+from reconciler.load.grammar.documents import Document
+from reconciler.load.grammar.shapes import Shape, address_of
 from reconciler.load.problems import Place, Problems
-from reconciler.load.shapes import Shape, address_of
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut
+from reconciler.load.yaml.positions import Path
 from reconciler.model import Secret
 from reconciler.redact import holds_secret
 

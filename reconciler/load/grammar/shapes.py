@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.kind import Field, Kind, Known
-from reconciler.load.marks import Path
+from reconciler.load.yaml.positions import Path
 
 __all__ = ["OPTIONS", "Shape", "address_of", "shapes_of"]
 

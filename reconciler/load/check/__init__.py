@@ -1,0 +1,1 @@
+"""Declarations → resources: fields against their kind, metadata against its schema, names and files against what is."""
