@@ -17,6 +17,7 @@ from reconciler.errors import NotFound, Rejected, Unclear
 from reconciler.kind import Field, Kind, Update
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Resource, Stamp, Status
+from reconciler.provider import Finding
 from reconciler.tariff import Tariff
 from reconciler.wire import (
     ANY_ID,
@@ -36,7 +37,7 @@ from reconciler.wire import (
 if TYPE_CHECKING:
     from reconciler.http import Http
 
-__all__ = ["STAMP_KEYS", "Finding", "Made", "Page", "Rest", "made_of", "page_counts", "stamp_to_wire"]
+__all__ = ["STAMP_KEYS", "Made", "Page", "Rest", "made_of", "page_counts", "stamp_to_wire"]
 
 NOT_AN_ID = (
     "If the state has an id that never was one of this account, `reconciler state list` shows where, and "
@@ -68,16 +69,6 @@ class Made:
     refused: str = ""
     again_s: float | None = None
     """When what was refused only came too early: how long to wait before it is sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something about a declared field that is worth saying before anything is sent; an `error` stops the run."""
-
-    address: str
-    field: str
-    text: str
-    severity: str = "error"
 
 
 class Rest:

@@ -1,0 +1,382 @@
+"""The contract of a provider: what one declares, and what its drivers do. Read this to write one.
+
+A provider is a class of one vendor's API: its kinds (what can be declared), its access (where it is, what proves who we
+are), its tariff, and for each kind a driver, which reads and writes objects of that kind. A driver decides nothing and
+keeps nothing: what to read, what to send and what a lost answer means is decided by whoever calls it. `rest.Collection`
+is a driver of any API that is collections of JSON objects; most providers say only paths and names on top of it.
+
+Classes here are protocols with bodies: whoever derives from them has the defaults, and cannot be made without the
+methods that have none. Errors are those of `reconciler.errors`: what the API says is an ApiError (NotFound, Rejected,
+Conflict, Forbidden, Unauthorised, RateLimited …), and Unclear means that a write may have happened or not. The `Http`
+of `Hands` raises all of them by itself; a driver adds Unclear for an answer that it cannot read.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+
+from reconciler.kind import Field, Kind
+from reconciler.kinds import Kinds
+from reconciler.model import Live, Resource, Stamp
+from reconciler.tariff import Tariff
+
+if TYPE_CHECKING:
+    from reconciler.http import Clock, Http
+    from reconciler.upload import Sending
+
+__all__ = [
+    "Access",
+    "AfterUnclear",
+    "Cursor",
+    "Done",
+    "Driver",
+    "Drivers",
+    "Exists",
+    "ExistsWhen",
+    "Failed",
+    "Finding",
+    "Hands",
+    "Keep",
+    "Lost",
+    "Page",
+    "Patch",
+    "Progress",
+    "Provider",
+    "Running",
+    "Traits",
+    "Want",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where an API is, and what proves who we are.
+
+    The variables are those of the environment, the first that is set counts. Key variables are denied to stacks.
+    """
+
+    base_url: str
+    headers: Callable[[str], Mapping[str, str]]
+    """The headers of every request, of a key."""
+    key_variables: tuple[str, ...]
+    url_variables: tuple[str, ...] = ()
+
+
+class AfterUnclear(StrEnum):
+    """What a create whose answer was lost asks for."""
+
+    LOOK = "look"
+    """Look whether it was made before it is sent again: the API would make a second one."""
+    REPEAT = "repeat"
+    """Send it again: the API makes no second one of the same."""
+
+
+class ExistsWhen(StrEnum):
+    """When a create has made an object that has an id."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+    """The id comes out of a task of the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How the API behaves towards objects of one kind: what is true of it, not what to do about it."""
+
+    total_told: bool = True
+    """Whether a list says how many objects there are in all: by that one read proves it whole. A list without that is
+    read twice."""
+    newest_first: bool = True
+    """Whether `page(newest=True)` gives the newest first. Else whoever looks for what is new reads the list whole."""
+    page_size: int = 50
+    """Most objects in a page."""
+    poll_s: float = 1.0
+    """Pause before the second look at what is not ready; it grows from look to look."""
+    poll_max_s: float = 15.0
+    typical_wait_s: float = 0.0
+    """How long a new object usually takes to become ready, apart from the length of its media."""
+    wait_per_media_s: float = 0.0
+    """Seconds more for each second of media."""
+    after_unclear: AfterUnclear = AfterUnclear.LOOK
+    exists: ExistsWhen = ExistsWhen.STARTED
+    kept_for_s: float | None = None
+    """How long the server knows a task; None: as long as its object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What a driver works with."""
+
+    http: Http
+    files: Sending
+    """How files are hashed and sent in this run."""
+    clock: Clock
+    root: Path
+    """What paths of files are relative to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """An object that is to be made. References in `fields` are ids."""
+
+    address: str
+    fields: Mapping[str, Any]
+    parent_id: str | None = None
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What changes of an object: whole new values, but of a map that is merged only its changed keys, None for those
+    that go. `stamp` is what it shall carry, sent if the field that carries it is in `fields`."""
+
+    id: str
+    fields: Mapping[str, Any]
+    parent_id: str | None = None
+    stamp: Stamp | None = None
+
+
+Cursor: TypeAlias = int | str
+"""Which page of a list: its number, or whatever the API calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    objects: tuple[Live, ...]
+    total: int | None = None
+    """How many objects the whole list has; None if the API does not say it."""
+    after: Sequence[Cursor] = ()
+    """The pages that follow, as far as this one tells: where they are numbered all of them, and they are read side by
+    side; else the next one."""
+    limit: int = 0
+    """How many objects a page holds that is not the last; 0 if the API does not say it."""
+
+
+# What became of a create
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The server works on it; there is no object yet. The handle (plain JSON) is what the server knows it by."""
+
+    handle: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The object is there and not made to its end: our part is missing, and the handle says how to go on."""
+
+    id: str
+    handle: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The object is there. That it becomes ready is waited for, if its kind is asynchronous."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It was refused, and nothing was made."""
+
+    why: str
+    again_s: float | None = None
+    """When it only came too early: how long to wait before it is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """It cannot be gone on with, whatever was made of it; it is made anew."""
+
+    why: str
+
+
+Progress: TypeAlias = Running | Exists | Done | Failed | Lost
+Keep: TypeAlias = Callable[[Progress], Awaitable[None]]
+"""Makes a handle durable; returns when it is on disk. A driver awaits it before it goes on with what it began."""
+
+
+class Driver(Protocol):
+    """Reads and writes the objects of one kind.
+
+    Ids are the API's; `parent_id` is that of what the object lives in, None where the kind lives in nothing.
+    """
+
+    kind: type[Kind]
+    traits: Traits
+
+    # Reading
+
+    @abstractmethod
+    async def page(self, parent_id: str | None, cursor: Cursor | None = None, *, newest: bool = False) -> Page:
+        """A page of all objects, the first without a cursor, as large as the API gives it. In an order in which what is
+        made meanwhile lands on the last page, if the API has one; `newest` wants the newest first."""
+
+    @abstractmethod
+    async def read(self, id: str, parent_id: str | None) -> Live | None:
+        """One object with all its fields; None when it is provably not there."""
+
+    async def poll(self, ids: Collection[str], parent_id: str | None) -> Mapping[str, Live]:
+        """How these objects stand, by id, with as few requests as the API allows: the newest pages until all are seen.
+        What is not to be seen is left out."""
+        missing, found, cursor = set(ids), dict[str, Live](), None
+        while missing:
+            page = await self.page(parent_id, cursor, newest=True)
+            found |= {live.id: live for live in page.objects if live.id in missing}
+            missing -= found.keys()
+            if not page.after:
+                break
+            cursor = page.after[0]
+        return found
+
+    async def users(self, field: Field, id: str, cursor: Cursor | None = None) -> Page:
+        """A page of the objects of this kind that refer to `id` by the field: asked for only where its `Ref` is `cut`,
+        before what it names is deleted."""
+        raise NotImplementedError(f"{self.kind.__name__}.{field.name} is cut, and nobody says who refers to {id}")
+
+    # Writing
+
+    @abstractmethod
+    async def start(self, want: Want, keep: Keep) -> Progress:
+        """Make one object: sent once, never repeated here. Raises Unclear when it cannot know what became of it."""
+
+    async def start_many(self, parent_id: str | None, wants: Sequence[Want]) -> list[Progress]:
+        """Make many of one parent in one call, for kinds with `bulk`: as many answers, in the order of `wants`, each
+        Done or Failed. Their natural keys are distinct."""
+        raise NotImplementedError(f"{self.kind.__name__} objects cannot be made in bulk")
+
+    @abstractmethod
+    async def update(self, patch: Patch) -> None:
+        """Send what changed."""
+
+    @abstractmethod
+    async def delete(self, id: str, parent_id: str | None) -> None:
+        """Delete one object; one that is already gone is a success."""
+
+    async def link(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
+        """Add members to a set, for fields with `Members`. Repeating it changes nothing."""
+        raise NotImplementedError(f"{self.kind.__name__}.{field.name} has no calls that add members")
+
+    async def unlink(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
+        """Take members out of a set. The caller sees to it that enough stay."""
+        raise NotImplementedError(f"{self.kind.__name__}.{field.name} has no calls that take members out")
+
+    async def unstamp(self, live: Live) -> None:
+        """Take our marks off an object that is no longer ours to manage, as it was just read; the rest stays. For
+        kinds with a STAMPED field."""
+        raise NotImplementedError(f"{self.kind.__name__} objects have no place for marks")
+
+    # Of kinds that have bytes
+
+    def name_of(self, fields: Mapping[str, Any]) -> str | None:
+        """The file name that an object of these fields will show."""
+        return None
+
+    def size_of(self, fields: Mapping[str, Any]) -> int | None:
+        """How many bytes of ours an object of these fields will have."""
+        return None
+
+    def chunk_requests(self, fields: Mapping[str, Any], size_bytes: int) -> int:
+        """How many requests are expected besides the create until all bytes of a file are there."""
+        return 0
+
+    # What is made in steps
+
+    def is_partial(self, live: Live) -> bool:
+        """Whether this is, or may be, something that whoever was making it has not finished."""
+        return False
+
+    async def upload_status(self, upload_id: str) -> str:
+        """Of an upload that was begun: `active`, `completed`, or another word for its end."""
+        return "gone"
+
+    async def abandoned(self, lives: Sequence[Live]) -> frozenset[str]:
+        """Ids of those among partial objects that nobody can finish, when nothing is known of how they were begun."""
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a declared field that is worth saying before anything is sent; an `error` stops the run."""
+
+    address: str
+    field: str
+    text: str
+    severity: str = "error"
+
+
+class Provider(Protocol):
+    """One vendor's API. An instance knows no account and holds nothing: it is made once and asked by many."""
+
+    name: ClassVar[str]
+    """The word in YAML (`provider:`), that of the entry point too."""
+    kinds: ClassVar[Kinds]
+    access: ClassVar[Access]
+    tariff: ClassVar[Tariff] = Tariff()
+
+    @abstractmethod
+    def drivers(self, hands: Hands) -> Mapping[str, Driver]:
+        """A driver for each kind, by the kind's name: of one account, for one run."""
+
+    def emulator(self, db: Path | None = None) -> Any:
+        """A fake of the API as an ASGI application, kept in the file `db` or in memory: what `--emulator` talks to.
+        None where there is none."""
+        return None
+
+    async def inspect(self, hands: Hands, resources: Mapping[str, Resource], making: Collection[str]) -> list[Finding]:
+        """What the API would say of what is declared and shall be made, as far as it can be known beforehand."""
+        return []
+
+    async def lengths(
+        self, hands: Hands, resources: Mapping[str, Resource], making: Collection[str]
+    ) -> Mapping[str, float]:
+        """address → seconds, of media that shall be made and can be looked into here."""
+        return {}
+
+
+class Drivers(Mapping[str, Driver]):
+    """All drivers of one account, by the kind's name: what the stages are given that read or write it.
+
+    Raises TypeError when the provider has no driver for one of its kinds, or one that is none.
+    """
+
+    def __init__(self, provider: Provider, hands: Hands) -> None:
+        self.provider, self.hands = provider, hands
+        given = provider.drivers(hands)
+        for kind in provider.kinds:
+            driver = given.get(kind.__name__)
+            if driver is None:
+                raise TypeError(f"the provider {provider.name} has no driver for {kind.__name__}")
+            if getattr(driver, "kind", None) is not kind:
+                raise TypeError(
+                    f"the provider {provider.name} has a driver for {kind.__name__} that is of another kind"
+                )
+        self._by_kind = {kind.__name__: given[kind.__name__] for kind in provider.kinds}
+
+    def __getitem__(self, kind: str) -> Driver:
+        return self._by_kind[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_kind)
+
+    def __len__(self) -> int:
+        return len(self._by_kind)
+
+    @property
+    def kinds(self) -> Kinds:
+        """What can be declared."""
+        return self.provider.kinds
+
+    @property
+    def http(self) -> Http:
+        """The one transport of this account: it counts what is sent."""
+        return self.hands.http
