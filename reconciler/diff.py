@@ -38,7 +38,7 @@ from reconciler.ownership import (
     was_put_aside,
     whose,
 )
-from reconciler.redact import hidden, holds_secret, settled
+from reconciler.redact import hidden, holds_secret, recalled
 
 __all__ = ["Difference", "applied", "diff", "field_deltas"]
 
@@ -362,8 +362,8 @@ def _moved(field: Field, recorded: Any, want: Any, have: Any, *, known: bool) ->
     """Whether git changed it, or somebody else did, or both. A variable with another value than before is git's."""
     if not known:
         return Source.PENDING
-    pending = not same(field, settled(recorded, want), want)
-    return _source(pending, not same(field, settled(recorded, have), have))
+    pending = not same(field, recalled(recorded, want), want)
+    return _source(pending, not same(field, recalled(recorded, have), have))
 
 
 def _part_deltas(field: Field, want: list[Any], have: list[Any], source: Source, recorded: Any) -> Iterator[Delta]:
@@ -448,7 +448,7 @@ def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, resour
             have = addresses_of(field.ref, have or [] if field.many else have, claims.addresses)
             was = sorted(claims.now(was)) if field.many else claims.now(was)
         declared = resource.fields.get(name) if resource else None
-        for delta in field_deltas(field, was, have, settled(was, have), known=True):
+        for delta in field_deltas(field, was, have, recalled(was, have), known=True):
             if not ignores(resource.ignore if resource else (), delta.path):
                 yield _sides(delta, was, declared)
 

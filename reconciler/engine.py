@@ -44,19 +44,7 @@ from reconciler.http import Clock, SystemClock
 from reconciler.identify import as_now, identified
 from reconciler.kind import Kind, canonical
 from reconciler.kinds import Kinds
-from reconciler.model import (
-    Action,
-    Event,
-    Intent,
-    Live,
-    Plan,
-    Recorded,
-    Report,
-    Secret,
-    Snapshot,
-    Stack,
-    unmask,
-)
+from reconciler.model import Action, Event, Intent, Live, Plan, Recorded, Report, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.rebuild import known_as, said_of
 from reconciler.ownership.unseen import hidden, presumed, told
@@ -64,6 +52,7 @@ from reconciler.plan import make_plan
 from reconciler.plan.facts import leaving, used
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
+from reconciler.redact import Secret, unmask
 from reconciler.rest import Rest
 from reconciler.state import Close, Drop, Identity, Put, Seen, State, Write
 from reconciler.upload import Files, Sending

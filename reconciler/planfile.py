@@ -23,8 +23,9 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.errors import Invalid, Problem, StalePlan
-from reconciler.model import Action, Change, Plan, Step, Verb, mask
+from reconciler.model import Action, Change, Plan, Step, Verb
 from reconciler.planshape import Wrong, as_plan, made
+from reconciler.redact import mask
 from reconciler.reports.json import FORMAT_VERSION, change_json, dumps, plan_json
 
 __all__ = ["Origin", "Saved", "account_of", "check", "moved", "read", "render", "sealing_key"]

@@ -34,9 +34,10 @@ __all__ = [
     "mask",
     "passwords_in",
     "plain",
+    "recalled",
     "redacted",
-    "settled",
     "unmask",
+    "with_templates",
     "without_known",
 ]
 
@@ -73,15 +74,15 @@ def digits_of(value: str) -> str:
     return hashlib.sha256(b"reconciler\n" + value.encode(errors="surrogatepass")).hexdigest()[:2]
 
 
-def settled(recorded: Any, other: Any) -> Any:
+def recalled(recorded: Any, other: Any) -> Any:
     """What was recorded, each secret in it whose value is not known any more as `other` has it, if its digits fit."""
     if isinstance(recorded, Secret):
         known = not recorded.digits or not isinstance(other, str) or digits_of(other) != recorded.digits
         return recorded if known else Secret(other, recorded.template)
     if isinstance(recorded, Mapping) and isinstance(other, Mapping):
-        return {key: settled(item, other.get(key)) for key, item in recorded.items()}
+        return {key: recalled(item, other.get(key)) for key, item in recorded.items()}
     if isinstance(recorded, list) and isinstance(other, list | tuple) and len(recorded) == len(other):
-        return [settled(item, there) for item, there in zip(recorded, other, strict=True)]
+        return [recalled(item, there) for item, there in zip(recorded, other, strict=True)]
     return recorded
 
 
@@ -104,6 +105,19 @@ def as_declared(live: Any, declared: Any) -> Any:
     if isinstance(live, Mapping) and isinstance(declared, Mapping):
         return {key: as_declared(item, declared.get(key)) for key, item in live.items()}
     return hidden(live) if live is not None and holds_secret(declared) else live
+
+
+def with_templates(text: str, value: Any) -> str:
+    """A message of somebody else's about a value: each secret of the value in it as its template."""
+    if isinstance(value, Secret):
+        # As it is, and as Python and JSON write it between quotes.
+        for form in {str(value), repr(str(value))[1:-1], json.dumps(value)[1:-1]} - {""}:
+            text = text.replace(form, value.template)
+        return text
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for item in inner:
+        text = with_templates(text, item)
+    return text
 
 
 _MARK = "$env"

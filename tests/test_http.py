@@ -26,7 +26,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.http import Http
-from reconciler.model import Secret
+from reconciler.redact import Secret
 from tests.support.running import NoTime
 
 KEY = "tlk_very_secret_key"

@@ -10,7 +10,8 @@ import pytest
 
 from reconciler.errors import Invalid
 from reconciler.load import Environment, expand, load
-from reconciler.model import Secret, Stack
+from reconciler.model import Stack
+from reconciler.redact import Secret
 
 Loading = Callable[..., Stack]
 

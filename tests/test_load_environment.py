@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from reconciler.errors import Invalid
 from reconciler.load import Environment, expand, load
 from reconciler.load.grammar import environment
-from reconciler.model import Secret, Stack, mask, unmask
+from reconciler.model import Stack
+from reconciler.redact import Secret, mask, unmask
 from tests.support.commandline import Said, reconciler
 
 HEAD = "stack: archive\nprovider: twelvelabs\n"

@@ -27,8 +27,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import Intent, Recorded, Secret
-from reconciler.redact import digits_of
+from reconciler.model import Intent, Recorded
+from reconciler.redact import Secret, digits_of
 from reconciler.state import (
     Close,
     Drop,

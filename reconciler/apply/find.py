@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
 from reconciler.kind import Kind
-from reconciler.model import Intent, Live, Secret, Snapshot, Stamp
+from reconciler.model import Intent, Live, Snapshot, Stamp
+from reconciler.redact import Secret
 from reconciler.rest import Rest
 
 if TYPE_CHECKING:

@@ -14,21 +14,9 @@ from typing import TYPE_CHECKING, Any
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
-from reconciler.model import (
-    Change,
-    Event,
-    Intent,
-    Plan,
-    Recorded,
-    Snapshot,
-    Stack,
-    Stamp,
-    Upload,
-    Verb,
-    mask,
-    parent_of,
-)
+from reconciler.model import Change, Event, Intent, Plan, Recorded, Snapshot, Stack, Stamp, Upload, Verb, parent_of
 from reconciler.ownership import Claims
+from reconciler.redact import mask
 from reconciler.rest import Rest
 from reconciler.state import Close, DropUpload, PutUpload, State, Write
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.model import Secret
+from reconciler.redact import Secret
 
-__all__ = ["a", "cut", "did_you_mean", "is_text", "one_of", "scrubbed", "shown"]
+__all__ = ["a", "cut", "did_you_mean", "is_text", "one_of", "shown"]
 
 _LONGEST = 60
 _MOST_COMPARED = 2_000
@@ -67,16 +66,3 @@ def one_of(words: Iterable[str]) -> str:
     """`a, b or c`."""
     *most, last = [*words] or ["nothing"]
     return f"{', '.join(most)} or {last}" if most else last
-
-
-def scrubbed(text: str, value: Any) -> str:
-    """A message of somebody else's without the secrets that the value holds."""
-    if isinstance(value, Secret):
-        # As it is, and as Python and JSON write it between quotes.
-        for form in {str(value), repr(str(value))[1:-1], json.dumps(value)[1:-1]} - {""}:
-            text = text.replace(form, value.template)
-        return text
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
-    for item in inner:
-        text = scrubbed(text, item)
-    return text

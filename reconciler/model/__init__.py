@@ -17,7 +17,6 @@ from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Intent, Upload
 from reconciler.model.plan import Plan
 from reconciler.model.steps import Step, Verb
-from reconciler.redact import Secret, mask, unmask
 
 __all__ = [
     "Action",
@@ -31,7 +30,6 @@ __all__ = [
     "Recorded",
     "Report",
     "Resource",
-    "Secret",
     "Snapshot",
     "Source",
     "Stack",
@@ -43,7 +41,5 @@ __all__ = [
     "Where",
     "ignores",
     "key_of",
-    "mask",
     "parent_of",
-    "unmask",
 ]

@@ -2,7 +2,7 @@
 
 It keeps and gives back; what a row means for a plan is decided elsewhere. Every table is keyed by the stack, so
 several stacks share a database without seeing each other. `State.commit` is the only way to write, and each call is
-one transaction that is on disk when it returns. No secret is ever written: field values pass `model.mask`.
+one transaction that is on disk when it returns. No secret is ever written: field values pass `redact.mask`.
 
 The lock dies with its holder. On SQLite it is a lock on a file beside the database, which the system drops with the
 process. On PostgreSQL it is an advisory lock of the very session that writes: whoever loses the session loses the

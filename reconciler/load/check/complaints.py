@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from reconciler.kind import Part, WrongItems
 from reconciler.load.grammar.shapes import Shape
-from reconciler.load.wording import a, did_you_mean, one_of, scrubbed, shown
+from reconciler.load.wording import a, did_you_mean, one_of, shown
 from reconciler.load.yaml.positions import Path
 from reconciler.load.yaml.scalars import WORDS, Surprise
-from reconciler.model import Secret
+from reconciler.redact import Secret, with_templates
 
 __all__ = ["Complaint", "complaints", "dotted"]
 
@@ -79,7 +79,7 @@ def _explained(
         )
     elif isinstance(wrong := context.get("error"), WrongItems):
         for key, text in wrong.by_key.items():
-            yield (*path, key), False, f"{dotted((*path, key))}: {scrubbed(text, _at(path, declared))}"
+            yield (*path, key), False, f"{dotted((*path, key))}: {with_templates(text, _at(path, declared))}"
     else:
         value = _at(path, declared)
         yield path, False, f"{_within(path)}{_what(items, value, shape, path)}"
@@ -132,10 +132,10 @@ def _what(items: list[Mapping[str, Any]], value: Any, shape: Shape, path: Path) 
         case "too_long":
             return f"takes at most {_count(context['max_length'])}, and has {context['actual_length']}"
         case "value_error" | "assertion_error":
-            return scrubbed(str(context["error"]), value)
+            return with_templates(str(context["error"]), value)
     expected = list(dict.fromkeys(_EXPECTED[item["type"]] for item in items if item["type"] in _EXPECTED))
     if not expected:
-        message = scrubbed(str(items[0]["msg"]), value)
+        message = with_templates(str(items[0]["msg"]), value)
         return f"{message[0].lower()}{message[1:]}"
     return f"expected {one_of(expected)}, got {a(value)}{_hint(expected[0], value, shape, path)}"
 

@@ -19,8 +19,8 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root, Source
 from reconciler.load.wording import a, cut, one_of, shown
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Resource, Secret, parent_of
-from reconciler.redact import holds_secret
+from reconciler.model import Resource, parent_of
+from reconciler.redact import Secret, holds_secret
 
 __all__ = ["WORD", "Contracts"]
 

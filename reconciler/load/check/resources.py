@@ -16,8 +16,8 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root
 from reconciler.load.wording import a, cut, did_you_mean
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Resource, Secret, parent_of
-from reconciler.redact import holds_secret
+from reconciler.model import Resource, parent_of
+from reconciler.redact import Secret, holds_secret
 
 __all__ = ["Checker"]
 

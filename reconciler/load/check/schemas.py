@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from reconciler.load.wording import cut
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Secret
-from reconciler.redact import holds_secret
+from reconciler.redact import Secret, holds_secret
 
 __all__ = ["DRAFT", "Budget", "TooMuch", "compiled", "matches", "unknown", "without_values"]
 

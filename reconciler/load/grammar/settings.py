@@ -13,8 +13,7 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Secret
-from reconciler.redact import holds_secret
+from reconciler.redact import Secret, holds_secret
 
 __all__ = ["MAIN_ONLY", "Settings"]
 

@@ -15,7 +15,7 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Source
 from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
 from reconciler.load.yaml.scalars import from_text
-from reconciler.model import Secret
+from reconciler.redact import Secret
 
 __all__ = ["Filling", "Scope", "declared", "expand", "fill_defaults", "from_file", "given", "values_in"]
 

@@ -37,14 +37,14 @@ from reconciler.kind import (
     WrongItems,
 )
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Resource, Secret, Stamp, Status
+from reconciler.model import Live, Resource, Stamp, Status
 from reconciler.provider import Finding
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES
 from reconciler.providers.twelvelabs.media import inspect, lengths
 from reconciler.providers.twelvelabs.patience import again_s, patience
 from reconciler.providers.twelvelabs.tariff import TARIFF
-from reconciler.redact import plain
+from reconciler.redact import Secret, plain
 from reconciler.rest import Made, Rest
 from reconciler.upload import Sending
 from reconciler.wire import Unexpected, answer_to, below, items, mapping, moment_text, number, text, whole
