@@ -52,10 +52,10 @@ def die(bench: Bench, method: str, route: str) -> None:
         if exchange.method == method and exchange.route.endswith(route):
             raise Killed
 
-    bench.emulator.journal.listeners.append(listener)
+    silence = bench.emulator.journal.listen(listener)
     with pytest.raises(Killed):
         bench.apply()
-    bench.emulator.journal.listeners.clear()
+    silence()
 
 
 def bytes_of_state(bench: Bench) -> bytes:
@@ -77,7 +77,7 @@ def test_every_write_of_every_sort_has_its_intent_on_disk_before_it_is_sent(benc
         if not fitting & VERBS[exchange.method]:
             silent.append(f"{exchange.method} {exchange.path}")
 
-    bench.emulator.journal.listeners.append(listener)
+    bench.emulator.journal.listen(listener)
 
     for files in (V1, V2, V1, {"stack.yaml": LET_GO}):
         bench.write(files)
@@ -109,10 +109,10 @@ def test_a_run_that_has_lost_the_stack_to_another_takes_nothing_away(
             other.unlock()
             other.close()
 
-    bench.emulator.journal.listeners.append(unlocked)
+    silence = bench.emulator.journal.listen(unlocked)
     with pytest.raises(StateError):
         bench.apply()
-    bench.emulator.journal.listeners.clear()
+    silence()
 
     assert bench.names("asset") == ["a.mp4", "b.mp4"]
     bench.write({"s.yaml": TWO})

@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.emulator import Emulator
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator.journal import Exchange, Journal
+from tests.contracts import watch
 from tests.contracts.contract import Contract, Violation
 from tests.contracts.derive import served, written
 from tests.contracts.types import Notes, Types, kind
 from tests.contracts.watch import WATCH, Watch
 from tests.emulator.conftest import InProcess
+from tests.support.commandline import CHECKOUT
 
+LOST = """\
+import httpx
+import pytest
+from reconciler.emulator import Emulator, transport
+from reconciler.emulator.journal import Journal
+
+async def ask(emulator):
+    async with httpx.AsyncClient(base_url="http://emulator/v1.3", transport=transport(emulator)) as client:
+        await client.get("/indexes", headers={"x-api-key": "any"})
+
+@pytest.fixture(scope="module")
+def late():
+    import asyncio
+    yield
+    emulator = Emulator()
+    emulator.journal = Journal()
+    asyncio.run(ask(emulator))
+
+def test_one(late): ...
+def test_two(): ...
+"""
+"""Its exchange is no test's: it comes when the module ends."""
 VINTAGE = "2026-07"
 INDEX = {"_id": "1", "index_name": "a", "models": [{"model_name": "marengo3.0", "model_options": ["visual"]}]}
 
@@ -230,11 +257,73 @@ def test_every_emulator_is_watched(unseen: None) -> None:
     api.emulator.close()
 
 
+@pytest.fixture
+def unheld() -> Iterator[None]:
+    """What a test lets go by on purpose is not that test's fault."""
+    before = WATCH.unheld
+    yield
+    WATCH.unheld = before
+
+
+def test_an_exchange_that_is_held_against_nothing_is_counted(unheld: None) -> None:
+    before = WATCH.unheld
+    emulator = Emulator()
+    api = InProcess(emulator)
+    api("GET", "/indexes")
+    held = WATCH.unheld
+
+    emulator.journal = Journal()
+    api("GET", "/indexes")
+
+    assert (held, WATCH.unheld) == (before, before + 1)
+    api.close()
+    emulator.close()
+
+
+def test_who_falls_silent_silences_nobody_else(unheld: None) -> None:
+    before = WATCH.unheld
+    seen: list[Exchange] = []
+    emulator = Emulator()
+    api = InProcess(emulator)
+    silence = emulator.journal.listen(seen.append)
+    api("GET", "/indexes")
+
+    silence()
+    silence()
+    api("GET", "/indexes")
+
+    assert (len(seen), WATCH.unheld) == (1, before)
+    api.close()
+    emulator.close()
+
+
+def test_every_test_is_under_the_watch(request: pytest.FixtureRequest) -> None:
+    """What `tests/conftest.py` imports is what pytest calls."""
+    hooks = request.config.pluginmanager.hook
+
+    assert "contract_holds" in request.fixturenames
+    for name in ("pytest_sessionfinish", "pytest_terminal_summary"):
+        assert getattr(watch, name) in [each.function for each in getattr(hooks, name).get_hookimpls()]
+
+
+def test_a_run_in_which_an_exchange_was_held_against_nothing_fails(unheld: None, tmp_path: Path) -> None:
+    """As a session of one file, in a process of its own."""
+    (tmp_path / "conftest.py").write_text((CHECKOUT / "tests" / "conftest.py").read_text())
+    (tmp_path / "test_it.py").write_text(LOST)
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]
+
+    said = subprocess.run(run, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert "2 passed" in said.stdout, said.stdout + said.stderr
+    assert "contract: 1 exchanges were held against nothing" in said.stdout
+    assert said.returncode == pytest.ExitCode.TESTS_FAILED
+
+
 def test_a_divergence_that_nobody_needed_is_told() -> None:
     watch = Watch()
     some, *others = watch.idle()
 
-    watch.merge({"used": {0: 3}, "clients": {"reconciler": 2}, "cost_ns": 5})
+    watch.merge({"used": {0: 3}, "clients": {"reconciler": 2}, "unheld": 0, "cost_ns": 5})
 
     assert len(others) == len(watch.contract.divergences) - 1
     assert watch.idle() == others

@@ -416,8 +416,8 @@ def _write_requests(bench: Bench, kill: int) -> list[str]:
             if len(sent) == kill:
                 raise Killed
 
-    bench.emulator.journal.listeners.append(listener)
+    silence = bench.emulator.journal.listen(listener)
     with suppress(Killed):
         bench.apply()
-    bench.emulator.journal.listeners.clear()
+    silence()
     return sent

@@ -196,11 +196,11 @@ def killed_after(bench: Bench, writes: int) -> Iterator[None]:
         if not left:
             raise Killed
 
-    bench.emulator.journal.listeners.append(listener)
+    silence = bench.emulator.journal.listen(listener)
     try:
         yield
     finally:
-        bench.emulator.journal.listeners.clear()
+        silence()
 
 
 CIRCLE = {"a": "b", "b": "c", "c": "a", "d": "new"}

@@ -52,12 +52,12 @@ class Studio(Bench):
             if when(exchange):
                 raise Killed
 
-        self.emulator.journal.listeners.append(listener)
+        silence = self.emulator.journal.listen(listener)
         try:
             with pytest.raises(Killed):
                 self.apply()
         finally:
-            self.emulator.journal.listeners.clear()
+            silence()
             self.emulator.journal.clear()
 
     def sent(self, route: str) -> int:
@@ -243,11 +243,13 @@ def test_a_stopped_run_says_what_is_there_and_the_next_goes_on(studio: Studio) -
                 if studio.sent(PUTS) == 5 and session.sending:
                     session.sending.stop()
 
-            studio.emulator.journal.listeners.append(stop)
-            return await session.apply(survey, command="test")
+            silence = studio.emulator.journal.listen(stop)
+            try:
+                return await session.apply(survey, command="test")
+            finally:
+                silence()
 
     report = studio.run(stopped)
-    studio.emulator.journal.listeners.clear()
     studio.emulator.journal.clear()
 
     assert "5 of 11 chunks are there and kept; run again to go on" in report.outcomes[0].message
@@ -375,7 +377,7 @@ def test_a_changed_file_is_replaced_without_a_moment_in_which_something_lacks_it
             seen["killed"] += 1
             raise Killed
 
-    studio.emulator.journal.listeners.append(watch)
+    studio.emulator.journal.listen(watch)
     if kill:
         with pytest.raises(Killed):
             studio.apply()

@@ -20,7 +20,7 @@ class Points:
 
     def __init__(self, studio: Studio, kill: int, patch: pytest.MonkeyPatch) -> None:
         self.kill, self.count = kill, 0
-        studio.emulator.journal.listeners.append(self.after_request)
+        self.silence = studio.emulator.journal.listen(self.after_request)
         commit = State.commit
 
         def committing(state: State, *writes: Any) -> None:
@@ -62,7 +62,7 @@ def test_wherever_an_upload_ends_the_next_run_leaves_one_asset(tmp_path: Path, r
             points = Points(studio, kill, patch)
             with suppress(Killed):
                 done(studio.apply())
-            studio.emulator.journal.listeners.clear()
+            points.silence()
             reached = points.count >= kill
 
         done(studio.apply())

@@ -59,10 +59,10 @@ def test_killed_at_37_percent_the_next_process_sends_only_what_is_missing(tmp_pa
             if emulator.journal.by_route[PUTS] == 37:
                 os.kill(process.pid, signal.SIGKILL)
 
-        emulator.journal.listeners.append(kill)
+        silence = emulator.journal.listen(kill)
         out, _ = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL, out
-        emulator.journal.listeners.clear()
+        silence()
         (begun,) = State.open(state, "s").uploads()
         emulator.journal.clear()
 

@@ -197,7 +197,7 @@ def test_urls_that_are_nearly_an_hour_old_are_not_used(studio: Studio) -> None:
             studio.clock.slept_s += 3500
             studio.emulator.clock.advance(3500)
 
-    studio.emulator.journal.listeners.append(an_hour_passes)
+    studio.emulator.journal.listen(an_hour_passes)
 
     studio.send(parallelism=1)
 
@@ -227,12 +227,14 @@ def interrupted(studio: Studio, after: int) -> Upload:
             if studio.count(PUTS) >= after:
                 files.sending.stop()
 
-        studio.emulator.journal.listeners.append(stop)
-        return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+        silence = studio.emulator.journal.listen(stop)
+        try:
+            return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+        finally:
+            silence()
 
     with pytest.raises(NotUploaded, match="it was stopped"):
         studio.run(go, parallelism=1)
-    studio.emulator.journal.listeners.clear()
     studio.emulator.journal.clear()
     return studio.kept.history[-1]
 

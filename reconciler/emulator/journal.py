@@ -46,8 +46,17 @@ class Journal:
     """Counts everything, remembers the last entries, and tells each exchange to whoever listens."""
 
     def __init__(self) -> None:
-        self.listeners: list[Callable[[Exchange], None]] = []
+        self._listeners: tuple[Callable[[Exchange], None], ...] = ()
         self.clear()
+
+    def listen(self, listener: Callable[[Exchange], None]) -> Callable[[], None]:
+        """Tell each exchange to `listener` too, until what is returned is called: nobody can silence another's."""
+        self._listeners += (listener,)
+
+        def silence() -> None:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return silence
 
     def clear(self) -> None:
         self.total = 0
@@ -60,7 +69,7 @@ class Journal:
         exchange = Exchange(number=self.total, **values)
         self.by_route[exchange.route] += 1
         self.entries.append(replace(exchange, request_body=b"", response_body=b""))
-        for listener in self.listeners:
+        for listener in self._listeners:
             listener(exchange)
 
     def as_json(self, *, limit: int = 1000) -> dict[str, Any]:

@@ -262,7 +262,7 @@ def test_one_emulator_serves_many_at_once() -> None:
 
 def test_a_listener_sees_every_exchange(inside: Api) -> None:
     seen: list[Any] = []
-    inside.emulator.journal.listeners.append(seen.append)
+    inside.emulator.journal.listen(seen.append)
 
     upload(inside, user_metadata='{"a": 1}')
     inside("POST", "/indexes", json={"index_name": "a", "models": MODELS})

@@ -173,7 +173,7 @@ def test_every_loop_that_waits_is_over_after_three_reads() -> None:
 def test_no_number_that_is_whole_has_a_point(api: Api) -> None:
     """As a strict client of integers wants it: in every answer, whatever the type of the field."""
     bodies: list[bytes] = []
-    api.emulator.journal.listeners.append(lambda exchange: bodies.append(exchange.response_body))
+    api.emulator.journal.listen(lambda exchange: bodies.append(exchange.response_body))
     catalog = index(api)
     for number in range(2):
         made = indexed(api, catalog, ready_asset(api, f"{number}.mp4", bytes([number]), user_metadata='{"n": 5.0}'))
