@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from typing import Any
 
-from reconciler.kind import Field, Kind, Update, canonical
+from reconciler.kind import Field, Kind, Updating, canonical
 from reconciler.kinds import Kinds
 from reconciler.model import (
     Action,
@@ -251,7 +251,7 @@ class _Diff:
 
     def _forces(self, delta: Delta) -> bool:
         field = self.kind.specs.get(delta.path.partition(".")[0].partition("[")[0])
-        return field is not None and field.update is Update.REPLACE
+        return field is not None and field.update is Updating.REPLACE
 
     def _stamp_delta(self, address: str, live: Live) -> Iterator[Delta]:
         if not self.stack.stamps or self.stamped is None or not live.detailed:

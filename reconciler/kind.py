@@ -39,7 +39,7 @@ __all__ = [
     "Part",
     "Read",
     "Ref",
-    "Update",
+    "Updating",
     "Wire",
     "WrongItems",
     "canonical",
@@ -109,7 +109,7 @@ class Known:
     as_of: str
 
 
-class Update(StrEnum):
+class Updating(StrEnum):
     """How a changed field gets to the API."""
 
     WHOLE = "whole"
@@ -125,7 +125,7 @@ class Field:
 
     name: str
     wire: str
-    update: Update
+    update: Updating
     unordered: bool = False
     detail: bool = False
     from_key: bool = False
@@ -266,10 +266,10 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
     wire = next((mark.name for mark in marks if isinstance(mark, Wire)), name)
     members = next((mark for mark in marks if isinstance(mark, Members)), None)
     ways = [
-        *([Update.REPLACE] if Mark.CREATE_ONLY in plain or Mark.IDENTITY in plain else []),
-        *([Update.MERGE] if Mark.MERGE in plain else []),
-        *([Update.MEMBERS] if members else []),
-        *([Update.NEVER] if Mark.SOURCE in plain else []),
+        *([Updating.REPLACE] if Mark.CREATE_ONLY in plain or Mark.IDENTITY in plain else []),
+        *([Updating.MERGE] if Mark.MERGE in plain else []),
+        *([Updating.MEMBERS] if members else []),
+        *([Updating.NEVER] if Mark.SOURCE in plain else []),
     ]
     if len(ways) > 1:
         raise TypeError(f"{model.__name__}.{name}: one way to update, not {' and '.join(ways)}")
@@ -277,7 +277,7 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
     return Field(
         name=name,
         wire=wire,
-        update=ways[0] if ways else Update.WHOLE,
+        update=ways[0] if ways else Updating.WHOLE,
         unordered=Mark.UNORDERED in plain,
         detail=Mark.DETAIL in plain,
         from_key=Mark.FROM_KEY in plain,
@@ -337,7 +337,7 @@ def _check(kind: type[Kind]) -> None:
     for field in kind.specs.values():
         if field.members and not (field.ref and field.unordered and field.many):
             raise TypeError(f"{where}.{field.name}: Members needs a list with Ref and UNORDERED")
-        if field.update in (Update.WHOLE, Update.MERGE) and not kind.update:
+        if field.update in (Updating.WHOLE, Updating.MERGE) and not kind.update:
             raise TypeError(f"{where}.{field.name}: can be updated, but the kind says no way to; mark it CREATE_ONLY")
     if sum(field.stamped for field in kind.specs.values()) > 1:
         raise TypeError(f"{where}: one field can carry the stamp")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.errors import NotFound, Rejected, Unclear
-from reconciler.kind import Field, Kind, Update
+from reconciler.kind import Field, Kind, Updating
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Resource, Stamp, Status
 from reconciler.provider import Finding
@@ -266,7 +266,7 @@ class Rest:
         marked = kind.field_with(lambda field: field.stamped)
         assert marked is not None, f"{kind.__name__} has no place for marks"
         rest = live.fields.get(marked.name) or {}
-        value = dict.fromkeys(STAMP_KEYS) if marked.update is Update.MERGE else rest
+        value = dict.fromkeys(STAMP_KEYS) if marked.update is Updating.MERGE else rest
         method, _, path = kind.update.partition(" ")
         where = path.replace("{path}", self.object_path(kind, live.id, live.parent_id))
         await self.http.request(method, where, json={marked.wire: value})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.apply.find import fits
 from reconciler.errors import Problem
-from reconciler.kind import Field, Update
+from reconciler.kind import Field, Updating
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Upload, Verb
 from reconciler.ownership import is_of, same
 from reconciler.rest import Rest
@@ -162,7 +162,7 @@ def _wanted_at(
 ) -> str | None:
     """The declared address that still wants these bytes as this object: its own, or else one that is new."""
     kind = provider.kinds[live.kind]
-    fixed = [field for field in kind.specs.values() if field.update is Update.REPLACE and not field.identity]
+    fixed = [field for field in kind.specs.values() if field.update is Updating.REPLACE and not field.identity]
     fitting = [
         resource.address
         for resource in stack.resources.values()

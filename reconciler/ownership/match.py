@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from reconciler.kind import Field, Kind, Update
+from reconciler.kind import Field, Kind, Updating
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, ignores, parent_of
 from reconciler.ownership.claims import Claims, Renames, was_put_aside
 from reconciler.ownership.compare import content_of, same
@@ -95,7 +95,7 @@ class Match:
         if identity := self.kind.field_with(lambda field: field.identity):
             return (identity.name,)
         key = self.kind.natural_key
-        return key if all(self.kind.specs[name].update is Update.REPLACE for name in key) else ()
+        return key if all(self.kind.specs[name].update is Updating.REPLACE for name in key) else ()
 
     def _has_its_own(self, resource: Resource) -> bool:
         """Whether what is recorded for an address is what it wants: by far the most are, and need no more thought."""

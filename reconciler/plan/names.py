@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reconciler.kind import Kind, Update
+from reconciler.kind import Kind, Updating
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Live, Snapshot, parent_of
 from reconciler.ownership import Claims
@@ -27,7 +27,7 @@ Key = tuple[str, str | None, tuple[Any, ...]]
 
 def can_rename(kind: type[Kind]) -> bool:
     """Whether the natural key of a unique kind can be changed in place."""
-    return bool(kind.update) and kind.specs[kind.natural_key[0]].update is Update.WHOLE
+    return bool(kind.update) and kind.specs[kind.natural_key[0]].update is Updating.WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.kind import Kind, Update
+from reconciler.kind import Kind, Updating
 from reconciler.model import Action, Change, Live, Stack, ignores
 
 __all__ = ["batches", "changed_fields"]
@@ -19,9 +19,9 @@ def changed_fields(kind: type[Kind], change: Change, stack: Stack, live: Live) -
     for delta in change.deltas:
         name, _, key = delta.path.partition(".")
         field = kind.specs.get(name.partition("[")[0])
-        if field is None or field.update not in (Update.WHOLE, Update.MERGE):
+        if field is None or field.update not in (Updating.WHOLE, Updating.MERGE):
             continue
-        if field.update is Update.MERGE:
+        if field.update is Updating.MERGE:
             fields.setdefault(field.name, {})[key] = delta.after
         else:
             fields[field.name] = _kept(field.name, change.fields[field.name], live, ignored)
@@ -29,7 +29,7 @@ def changed_fields(kind: type[Kind], change: Change, stack: Stack, live: Live) -
     stamps = change.action is not Action.UPDATE or any(delta.path == "stamp" for delta in change.deltas)
     if marked and stamps and stack.stamps and marked.name not in fields:
         whole = change.fields.get(marked.name, live.fields.get(marked.name) or {})
-        fields[marked.name] = {} if marked.update is Update.MERGE else _kept(marked.name, whole, live, ignored)
+        fields[marked.name] = {} if marked.update is Updating.MERGE else _kept(marked.name, whole, live, ignored)
     return fields
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.kind import Field, Kind, Update
+from reconciler.kind import Field, Kind, Updating
 from reconciler.providers import kinds_of
 from reconciler.schema.stack import COMMON
 
@@ -14,15 +14,15 @@ __all__ = ["effect", "explain", "fields_table"]
 def effect(field: Field) -> str:
     """What a change of the field does to the object, in a few words."""
     match field.update:
-        case Update.REPLACE:
+        case Updating.REPLACE:
             return "replaces the object"
-        case Update.MERGE:
+        case Updating.MERGE:
             return "in place, key by key"
-        case Update.MEMBERS:
+        case Updating.MEMBERS:
             return "in place: adds, then removes"
-        case Update.NEVER:
+        case Updating.NEVER:
             return "another content replaces the object; the same content changes nothing"
-        case Update.WHOLE:
+        case Updating.WHOLE:
             return "in place"
 
 

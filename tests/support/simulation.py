@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.diff import Difference
-from reconciler.kind import Update
+from reconciler.kind import Updating
 from reconciler.model import Action, Change, Live, Plan, Recorded, Snapshot, Stack, Stamp, Status, Step, Verb, parent_of
 from reconciler.ownership import Claims
 from reconciler.providers.twelvelabs import KINDS
@@ -112,7 +112,7 @@ class Account:
         live = self.objects[step.kind, step.object_id or ""]
         kind, fields = KINDS[step.kind], dict(live.fields)
         for name, value in step.fields.items():
-            if kind.specs[name].update is Update.MERGE:
+            if kind.specs[name].update is Updating.MERGE:
                 merged = {**(fields[name] or {}), **value}
                 fields[name] = {key: item for key, item in merged.items() if item is not None}
             else:
