@@ -11,6 +11,7 @@ from functools import partial
 
 from reconciler.apply import problem_at
 from reconciler.engine import Session
+from reconciler.engine.stages import in_this_account, legible
 from reconciler.errors import Invalid
 from reconciler.fetch import Wanted, fetch
 from reconciler.identify import as_now, identified
@@ -30,11 +31,11 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
     which of several stacks of this name it is. Raises Refused when that is not clear, and for another account.
     """
     state, provider = session.state, session.provider
-    before, identity = state.recorded(legible=True), state.identity()  # damaged rows are what a rebuild is for
-    stack = known_as(identity, await identified(session.stack, session.files))
-    wanted = Wanted(stack.resources, before, stacks=(stack.name, *stack.former), everything=True)
+    prior = legible(state)  # damaged rows are what a rebuild is for
+    stack = known_as(prior.identity, await identified(session.stack, session.files))
+    wanted = Wanted(stack.resources, prior.recorded, stacks=(stack.name, *stack.former), everything=True)
     snapshot = as_now(stack, await fetch(provider, wanted))
-    session.belonging(identity, before, len(state.intents(legible=True)), snapshot)
+    in_this_account(prior, session.account, snapshot)
     stack = replace(stack, id=chosen_id(stack, snapshot, id))
     claims = claim(stack, provider.kinds, (), snapshot)
     if claims.problems:
@@ -46,7 +47,7 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
         for row in rebuilt(stack, provider.kinds, claims)
         if not (row.id in objects and provider.is_partial(objects[row.id]))
     ]
-    begun = [PutUpload(upload) for upload in state.uploads(legible=True)]
+    begun = [PutUpload(upload) for upload in prior.uploads]
     await _identify(session, stack.id)
     await state.aside(partial(state.commit, Clear(), *begun, *(Put(row) for row in rows)))
     await state.aside(state.complete)
@@ -64,12 +65,12 @@ async def accept(session: Session) -> Belonging:
 async def duplicates(session: Session, keep: Collection[str] = ()) -> list[Twins]:
     """Addresses for which more than one object was made. `keep` says which stay: recorded as if they had been applied,
     the others as old objects that the next plan deletes. The caller holds the lock then."""
-    survey = await session.survey(everything=True, inspect=False)
-    kinds = session.provider.kinds
-    found = twins(survey.stack, kinds, survey.claims, survey.snapshot)
+    planning = await session.plan(everything=True, inspect=False)
+    kinds = session.kinds
+    found = twins(planning.stack, kinds, planning.claims, planning.snapshot)
     if found and keep:
-        rows = resolved(found, keep, kinds, survey.claims)
-        await _identify(session, survey.stack.id)
+        rows = resolved(found, keep, kinds, planning.claims)
+        await _identify(session, planning.stack.id)
         await session.state.aside(partial(session.state.commit, *(Put(row) for row in rows)))
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
-from reconciler.engine import Session, Survey
+from reconciler.engine import Planning, Session
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.model import Action, Plan, Recorded, Stack
 
@@ -15,8 +15,8 @@ __all__ = ["taken_over"]
 IN_PLACE = (Action.ADOPT, Action.UPDATE, Action.MOVE)
 
 
-async def taken_over(session: Session, address: str, id: str) -> Survey:
-    """A survey whose plan does nothing but take the object `id` over as `address`; no changes if it is that already.
+async def taken_over(session: Session, address: str, id: str) -> Planning:
+    """A planning whose plan does nothing but take the object `id` over as `address`; no changes if it is that already.
 
     Raises Invalid when the address or the object cannot be used, Refused when taking it over needs more than itself.
     """
@@ -27,10 +27,10 @@ async def taken_over(session: Session, address: str, id: str) -> Survey:
         resources={**session.stack.resources, address: replace(resource, id=id)},
     )
     session.whole = False  # what is agreed to is this one object
-    survey = await session.survey()
-    difference = replace(survey.difference, refreshed={})
-    claims = replace(survey.claims, gone=[])
-    return replace(survey, plan=_narrowed(survey.plan, address), difference=difference, claims=claims)
+    planning = await session.plan()
+    difference = replace(planning.difference, refreshed={})
+    claims = replace(planning.claims, gone=[])
+    return replace(planning, plan=_narrowed(planning.plan, address), difference=difference, claims=claims)
 
 
 def _check(stack: Stack, recorded: Sequence[Recorded], address: str, id: str) -> None:

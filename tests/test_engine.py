@@ -270,7 +270,7 @@ def test_an_object_changed_between_plan_and_delete_is_not_deleted(bench: Bench) 
     id = bench.survey().claims.orphans["assets/goes"].id
 
     async def change_it_after_the_plan(session: Session) -> Report:
-        survey = await session.survey()
+        survey = await session.plan()
         await session.provider.http.request(
             "PATCH", f"/assets/{id}/user-metadata", json={"user_metadata": {"by": "hand"}}
         )
@@ -290,7 +290,7 @@ def test_what_is_already_gone_counts_as_deleted(bench: Bench) -> None:
     bench.write(V2)
 
     async def delete_it_after_the_plan(session: Session) -> Report:
-        survey = await session.survey()
+        survey = await session.plan()
         row = survey.claims.orphans["entity_collections/people/entities/leaves"]
         await session.provider.http.request("DELETE", f"/entity-collections/{row.parent_id}/entities/{row.id}")
         return await session.apply(survey, command="test")
@@ -323,7 +323,7 @@ def test_an_index_into_which_a_stranger_came_after_the_plan_is_not_deleted(bench
     bench.write({"stack.yaml": "stack: many\nprovider: twelvelabs\n"})
 
     async def index_by_hand_after_the_plan(session: Session) -> Report:
-        survey = await session.survey(destroy=True)
+        survey = await session.plan(destroy=True)
         index, asset = live["indexes/one"].id, live["assets/a7"].id
         await session.provider.http.request("POST", f"/indexes/{index}/indexed-assets", json={"asset_id": asset})
         return await session.apply(survey, command="test")

@@ -216,7 +216,7 @@ def test_every_unreadable_file_is_named_with_its_place(tmp_path: Path) -> None:
     async def gone(session: object) -> None:
         (tmp_path / "good.mp4").unlink()
         (tmp_path / "poster.png").unlink()
-        await session.survey()  # type: ignore[attr-defined]
+        await session.plan()  # type: ignore[attr-defined]
 
     with pytest.raises(Invalid) as refused:
         bench.run(gone)

@@ -32,7 +32,7 @@ def after(bench: Bench, meanwhile: Callable[[Session], Awaitable[None]]) -> Repo
 
     async def go(session: Session) -> Report:
         with session.state.lock("test"):
-            survey = await session.survey()
+            survey = await session.plan()
             await meanwhile(session)
             return await session.apply(survey, command="test")
 
@@ -53,7 +53,7 @@ def test_of_two_checkouts_at_once_one_makes_and_the_other_is_told(bench: Bench, 
     async def the_other_applies(_: Session) -> None:
         async with other.session() as session:
             with session.state.lock("test"):
-                assert not (await session.apply(await session.survey(), command="test")).failed
+                assert not (await session.apply(await session.plan(), command="test")).failed
 
     report = after(bench, the_other_applies)
 
@@ -111,7 +111,7 @@ def test_a_look_serves_all_that_are_made_in_a_moment(tmp_path: Path) -> None:
 
     async def count(session: Session) -> int:
         with session.state.lock("test"):
-            survey = await session.survey()
+            survey = await session.plan()
             before = {route: plain[route] for route in ("GET /assets", "GET /indexes", "GET /entity-collections")}
             report = await session.apply(survey, command="test")
             assert not report.failed

@@ -52,7 +52,7 @@ def test_it_is_made_twice_and_then_told_with_what_to_do(bench: Bench) -> None:
     assert third.exit_code == 1
     assert {outcome.address for outcome in third.outcomes} == {ADDRESS, "indexes/i/assets/b"}
     assert all(f"agree with --allow-replace {o.address}" in o.message for o in third.outcomes)
-    plan = bench.run(lambda session: session.survey(), CAREFUL).plan
+    plan = bench.run(lambda session: session.plan(), CAREFUL).plan
     assert plan.changes == ()
     assert plan_text(plan).splitlines()[-1] == "No changes, but 2 objects of s failed and will not be made again."
     assert [note.severity for note in plan.diagnostics] == ["warning", "warning"]
@@ -77,7 +77,7 @@ def test_when_something_changes_it_is_tried_again(
     bench.write(change)
     consent = replace(CAREFUL, replace=frozenset(agreed))
 
-    plan = bench.run(lambda session: session.survey(), consent).plan
+    plan = bench.run(lambda session: session.plan(), consent).plan
 
     assert {it.address for it in plan.changes if it.action is Action.REPLACE and it.kind == "IndexedAsset"} == again
     assert plan.stuck.keys() == {ADDRESS, "indexes/i/assets/b"} - again

@@ -235,7 +235,7 @@ def test_a_part_of_a_circle_takes_the_circle_along(tmp_path: Path, target: str) 
 
     async def part(session: Session) -> list[str]:
         session.subset = Subset(target=(target,))
-        survey = await session.survey()
+        survey = await session.plan()
         with session.state.lock("test"):
             assert not (await session.apply(survey, command="test")).failed
         return [change.address for change in survey.plan.changes]
@@ -251,7 +251,7 @@ def test_the_guards_count_what_loses_its_address(tmp_path: Path) -> None:
     lay(bench, {"a": "b"})
 
     async def refusals(session: Session) -> list[str]:
-        return session.refusals(await session.survey())
+        return (await session.plan()).refusals
 
     (refused,) = bench.run(refusals, Consent())
     assert refused.startswith("2 deletes, at most 0 (guards.max_deletes): assets/e.a.mp4@")
@@ -273,7 +273,7 @@ def test_what_is_protected_is_not_displaced(tmp_path: Path) -> None:
     lay(bench, {"a": "d", "b": "b", "c": "c"})
 
     async def refusals(session: Session) -> list[str]:
-        return session.refusals(await session.survey())
+        return (await session.plan()).refusals
 
     (refused,) = bench.run(refusals)
     assert refused.startswith("assets/a@") and "is protected and would be deleted" in refused
@@ -286,7 +286,7 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
 
     async def saved(session: Session) -> Saved:
         origin = Origin(account=session.account, stack_digest=session.stack.digest)
-        return Saved((await session.survey()).plan, origin, "", "", __version__, "plan.json")
+        return Saved((await session.plan()).plan, origin, "", "", __version__, "plan.json")
 
     async def killed(session: Session) -> None:
         ends = iter(range(1, steps))
@@ -295,12 +295,12 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
             if event.kind == "done" and next(ends, None) is None:
                 raise Killed
 
-        survey = await session.survey()
+        survey = await session.plan()
         with session.state.lock("test"):
             await session.apply(survey, command="test", on_event=on_event)
 
     async def ended(session: Session) -> tuple[str, ...]:
-        survey = await session.survey()
+        survey = await session.plan()
         done = session.confirm(plan, survey)
         with session.state.lock("test"):
             assert not (await session.apply(survey, command="test")).failed

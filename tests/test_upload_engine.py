@@ -237,7 +237,7 @@ def test_an_interrupted_upload_goes_on_under_a_new_key_and_path(studio: Studio) 
 def test_a_stopped_run_says_what_is_there_and_the_next_goes_on(studio: Studio) -> None:
     async def stopped(session: Session) -> Report:
         with session.state.lock("test"):
-            survey = await session.survey()
+            survey = await session.plan()
 
             def stop(exchange: Exchange) -> None:
                 if studio.sent(PUTS) == 5 and session.sending:
@@ -261,7 +261,7 @@ def test_a_stopped_run_says_what_is_there_and_the_next_goes_on(studio: Studio) -
 def test_a_file_that_changes_between_plan_and_apply_is_not_sent(studio: Studio) -> None:
     async def changed(session: Session) -> Report:
         with session.state.lock("test"):
-            survey = await session.survey()
+            survey = await session.plan()
             write(studio.directory / "big.mp4", FILM[::-1], mtime_ns=1)
             return await session.apply(survey, command="test")
 
@@ -275,7 +275,7 @@ def test_a_file_that_changes_between_plan_and_apply_is_not_sent(studio: Studio) 
 def test_a_file_that_goes_between_plan_and_apply_is_a_failure_with_its_name(studio: Studio) -> None:
     async def gone(session: Session) -> Report:
         with session.state.lock("test"):
-            survey = await session.survey()
+            survey = await session.plan()
             (studio.directory / "big.mp4").unlink()
             return await session.apply(survey, command="test")
 

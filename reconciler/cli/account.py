@@ -14,14 +14,14 @@ import click
 
 from reconciler.cli.formats import look_for
 from reconciler.cli.options import load_stack, online, open_session, open_state, settings
-from reconciler.cli.runs import confirmed, result, settled
+from reconciler.cli.runs import confirmed, result
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
     from reconciler.cli.options import Settings
-    from reconciler.engine import Survey
+    from reconciler.engine import Planning
     from reconciler.export import Exported
     from reconciler.model import Report, Stack
     from reconciler.state import State
@@ -59,19 +59,19 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
     try:
         with locked(state, command):
 
-            async def run() -> tuple[Survey, Report | None]:
+            async def run() -> tuple[Planning, Report | None]:
                 async with open_session(stack, state, chosen, Consent(adopt=True)) as session:
                     if state.intents() or state.uploads():  # of an interrupted run
-                        await settled(session, destroying=False)
+                        await session.plan_for_good()
                     again = partial(taken_over, session, address, id)
-                    survey = await again()
+                    planning = await again()
                     look = look_for(False, verbose)
-                    return survey, await confirmed(session, survey, again, form, look, auto_approve, command)
+                    return planning, await confirmed(session, planning, again, form, look, auto_approve, command)
 
-            survey, report = asyncio.run(run())
+            planning, report = asyncio.run(run())
     finally:
         state.close()
-    return result(stack, survey, report, form)
+    return result(stack, planning, report, form)
 
 
 @click.command()

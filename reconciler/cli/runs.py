@@ -20,12 +20,12 @@ from reconciler.cli.uploads import STDOUT, events_to, uploading
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
-    from reconciler.engine import Session, Survey
+    from reconciler.engine import Planning, Session
     from reconciler.guards import Consent
     from reconciler.model import Event, Report, Stack
     from reconciler.planfile import Saved
 
-__all__ = ["apply", "confirmed", "destroy", "drift", "plan", "result", "settled", "show"]
+__all__ = ["apply", "confirmed", "destroy", "drift", "plan", "result", "show"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,23 +112,22 @@ def plan(
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
     agreed = _consent(options, destroying)
 
-    async def run() -> tuple[Survey, list[str]]:
+    async def run() -> Planning:
         state = open_state(stack, chosen, create=False)
         try:
             async with open_session(stack, state, chosen, agreed) as session:
-                survey = await session.survey(destroy=destroying)
-                return survey, session.refusals(survey)
+                return await session.plan(destroy=destroying)
         finally:
             state.close()
 
-    survey, refused = asyncio.run(run())
-    click.echo(plan_as(form, survey.plan, look_for(whole, verbose)))
-    if refused:
+    planning = asyncio.run(run())
+    click.echo(plan_as(form, planning.plan, look_for(whole, verbose)))
+    if refused := planning.refusals:
         raise Refused(refused)
     if out:
         asked = {"destroy": destroying, "target": chosen.target, "exclude": chosen.exclude}
-        write_plan(out, survey.plan, stack.digest, chosen, agreed, asked)
-    return 2 if detailed_exitcode and (survey.plan.changes or survey.plan.stuck) else 0
+        write_plan(out, planning.plan, stack.digest, chosen, agreed, asked)
+    return 2 if detailed_exitcode and (planning.plan.changes or planning.plan.stuck) else 0
 
 
 @click.command()
@@ -222,18 +221,18 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None,
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
 
-    async def run() -> Survey:
+    async def run() -> Planning:
         state = open_state(stack, chosen, create=False)
         try:
             async with open_session(stack, state, chosen) as session:
-                return await session.survey(everything=unmanaged, inspect=False)
+                return await session.plan(everything=unmanaged, inspect=False)
         finally:
             state.close()
 
-    survey = asyncio.run(run())
-    foreign = _foreign(survey) if unmanaged else []
-    found = drift_from(survey.claims, survey.difference)
-    said = drift_as(form, stack, found, survey.claims.live, foreign, look_for(whole, out=out is not None))
+    planning = asyncio.run(run())
+    foreign = _foreign(planning) if unmanaged else []
+    found = drift_from(planning.claims, planning.difference)
+    said = drift_as(form, stack, found, planning.claims.live, foreign, look_for(whole, out=out is not None))
     if out:
         write_file(out, click.unstyle(said))
         said = drift_as("text", stack, found, (), (), look_for(False)).rsplit("\n", 1)[-1]
@@ -271,11 +270,14 @@ def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
     )
 
 
-def _foreign(survey: Survey) -> list[tuple[str, str, str]]:
+def _foreign(planning: Planning) -> list[tuple[str, str, str]]:
     return [
-        (kind, live.id, str(live.fields.get("name") or live.fields.get("filename") or live.fields.get("asset") or ""))
-        for kind, lives in sorted(survey.claims.foreign.items())
-        for live in sorted(lives, key=lambda live: live.id)
+        (
+            live.kind,
+            live.id,
+            str(live.fields.get("name") or live.fields.get("filename") or live.fields.get("asset") or ""),
+        )
+        for live in planning.foreign
     ]
 
 
@@ -299,29 +301,31 @@ def _apply(
     try:
         with locked(state, command):
 
-            async def run() -> tuple[Survey, Report | None]:
+            async def run() -> tuple[Planning, Report | None]:
                 async with open_session(stack, state, chosen, consent) as session:
-                    survey = await settled(session, destroying=destroying)
-                    if saved and _already_done(session, saved, survey, form):
-                        return survey, None
-                    again = partial(session.survey, destroy=destroying)
+                    planning = await session.plan_for_good(destroy=destroying)
+                    if saved and _already_done(session, saved, planning, form):
+                        return planning, None
+                    again = partial(session.plan, destroy=destroying)
                     events = chosen.json_events
-                    return survey, await confirmed(session, survey, again, form, look, auto_approve, command, events)
+                    return planning, await confirmed(
+                        session, planning, again, form, look, auto_approve, command, events
+                    )
 
-            survey, report = asyncio.run(run())
+            planning, report = asyncio.run(run())
     finally:
         state.close()
     if saved and report is None:
         return 0
-    return result(stack, survey, report, form)
+    return result(stack, planning, report, form)
 
 
-def _already_done(session: Session, saved: Saved, survey: Survey, form: str) -> bool:
+def _already_done(session: Session, saved: Saved, planning: Planning, form: str) -> bool:
     """Whether nothing of a saved plan is left to do, and say so. Raises StalePlan when it no longer fits."""
     from reconciler.reports import json as as_json
 
-    done = session.confirm(saved, survey)
-    if survey.plan.changes:
+    done = session.confirm(saved, planning)
+    if planning.plan.changes:
         if done:
             click.echo(f"Going on with the plan: {len(done)} of its changes are done already.", err=True)
         return False
@@ -332,19 +336,10 @@ def _already_done(session: Session, saved: Saved, survey: Survey, form: str) -> 
     return True
 
 
-async def settled(session: Session, *, destroying: bool) -> Survey:
-    """A survey on which nothing is open any more of an interrupted run."""
-    survey = await session.survey(destroy=destroying)
-    if survey.recovered or survey.unresolved:
-        await session.settle(survey)
-        survey = await session.survey(destroy=destroying)
-    return survey
-
-
 async def confirmed(
     session: Session,
-    survey: Survey,
-    again: Callable[[], Awaitable[Survey]],
+    planning: Planning,
+    again: Callable[[], Awaitable[Planning]],
     form: str,
     look: Look,
     auto_approve: bool,
@@ -355,16 +350,16 @@ async def confirmed(
     from reconciler.reports.progress import progress
 
     if form == "text":
-        click.echo(plan_as(form, survey.plan, look))
-    if reasons := session.refusals(survey):
+        click.echo(plan_as(form, planning.plan, look))
+    if reasons := planning.refusals:
         if form == "json":
-            click.echo(plan_as(form, survey.plan, look))
+            click.echo(plan_as(form, planning.plan, look))
         raise Refused(reasons)
-    if survey.plan.changes and not auto_approve:
+    if planning.plan.changes and not auto_approve:
         if not click.confirm("\nDo this?", default=False):
             return None
-        survey = await _unmoved(survey, again)
-    plan, size = survey.plan, int(survey.plan.estimate.get("upload_bytes") or 0)
+        planning = await _unmoved(planning, again)
+    plan, size = planning.plan, int(planning.plan.estimate.get("upload_bytes") or 0)
     with progress(len(plan.steps), upload_bytes=size, quiet=form != "text") as show:
         async with events_to(json_events, plan, command, session.clock) as told:
 
@@ -375,7 +370,7 @@ async def confirmed(
 
             try:
                 report = await session.apply(
-                    survey, command=command, on_event=on_event, on_start=partial(stop_on_signals, session.state)
+                    planning, command=command, on_event=on_event, on_start=partial(stop_on_signals, session.state)
                 )
             except asyncio.CancelledError:  # the second Ctrl-C
                 raise KeyboardInterrupt from None
@@ -384,8 +379,8 @@ async def confirmed(
             return report
 
 
-async def _unmoved(survey: Survey, again: Callable[[], Awaitable[Survey]]) -> Survey:
-    """The same survey anew, after somebody has thought about its plan. Raises StalePlan with what moved meanwhile."""
+async def _unmoved(planning: Planning, again: Callable[[], Awaitable[Planning]]) -> Planning:
+    """The same planning anew, after somebody has thought about its plan. Raises StalePlan with what moved meanwhile."""
     from reconciler.errors import Invalid, StalePlan
     from reconciler.planfile import moved
 
@@ -393,12 +388,12 @@ async def _unmoved(survey: Survey, again: Callable[[], Awaitable[Survey]]) -> Su
         fresh = await again()
     except Invalid as error:
         raise StalePlan([f"this is wrong since the plan: {problem}" for problem in error.problems]) from error
-    if lines := moved(survey.plan, fresh.plan):
+    if lines := moved(planning.plan, fresh.plan):
         raise StalePlan([f"{line}; look at the plan again" for line in lines])
     return fresh
 
 
-def result(stack: Stack, survey: Survey, report: Report | None, form: str) -> int:
+def result(stack: Stack, planning: Planning, report: Report | None, form: str) -> int:
     from reconciler.reports import json as as_json
     from reconciler.reports import text
 
@@ -407,6 +402,6 @@ def result(stack: Stack, survey: Survey, report: Report | None, form: str) -> in
         return 1
     if form == "json":
         click.echo(as_json.dumps(as_json.report_json(stack.name, report)))
-    elif form == "text" and (survey.plan.changes or report.failed):
+    elif form == "text" and (planning.plan.changes or report.failed):
         click.echo("\n" + text.report_text(report))
     return report.exit_code

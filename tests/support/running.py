@@ -12,7 +12,7 @@ from typing import TypeVar
 import httpx
 
 from reconciler.emulator import Emulator, transport
-from reconciler.engine import Limits, Session, Survey
+from reconciler.engine import Limits, Planning, Session
 from reconciler.guards import Consent
 from reconciler.http import Http
 from reconciler.load import load
@@ -85,20 +85,16 @@ class Bench:
         finally:
             state.close()
 
-    def survey(self, *, destroy: bool = False, everything: bool = False) -> Survey:
+    def survey(self, *, destroy: bool = False, everything: bool = False) -> Planning:
         """What `plan` sees."""
-        return self.run(lambda session: session.survey(destroy=destroy, everything=everything))
+        return self.run(lambda session: session.plan(destroy=destroy, everything=everything))
 
     def apply(self, consent: Consent = AGREED, *, destroy: bool = False) -> Report:
         """What `apply` does, without asking."""
 
         async def go(session: Session) -> Report:
             with session.state.lock("test"):
-                survey = await session.survey(destroy=destroy)
-                if survey.recovered or survey.unresolved:
-                    await session.settle(survey)
-                    survey = await session.survey(destroy=destroy)
-                return await session.apply(survey, command="test")
+                return await session.apply(await session.plan_for_good(destroy=destroy), command="test")
 
         return self.run(go, replace(consent, empty=destroy))
 

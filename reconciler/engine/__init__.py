@@ -1,0 +1,182 @@
+"""One run over one stack: the stages of the pipeline by name, in the order in which they are done.
+
+    session = Session(stack, provider, state)
+    planning = await session.plan()
+    report = await session.apply(planning, command="…")
+
+Nothing here prints; nothing here decides what a plan does. Who opens state, account and files is `project`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.apply import Limits, Walk, inspected, lengths
+from reconciler.diff import diff
+from reconciler.engine import applying
+from reconciler.engine.planning import Planning
+from reconciler.engine.stages import (
+    declared,
+    in_flight,
+    known,
+    means,
+    owned,
+    refreshed,
+    renamed,
+    unstamped,
+    wanted,
+)
+from reconciler.errors import Problem
+from reconciler.estimate import estimated
+from reconciler.guards import Consent
+from reconciler.http import Clock, SystemClock
+from reconciler.kinds import Kinds
+from reconciler.model import Event, Plan, Report, Snapshot, Stack
+from reconciler.ownership import Claims
+from reconciler.ownership.rebuild import known_as, said_of
+from reconciler.ownership.unseen import told
+from reconciler.plan import make_plan
+from reconciler.plan.facts import leaving, used
+from reconciler.plan.fingerprints import fingerprints
+from reconciler.plan.subset import EVERYTHING, Subset
+from reconciler.planfile import Origin, Saved, check
+from reconciler.rest import Rest
+from reconciler.state import State
+from reconciler.upload import Files, Sending
+from reconciler.uses import uses
+
+__all__ = ["Limits", "Planning", "Session"]
+
+
+@dataclass
+class Session:
+    """One run over one stack."""
+
+    stack: Stack
+    provider: Rest
+    state: State
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits = field(default_factory=Limits)
+    consent: Consent = field(default_factory=Consent)
+    resolve: Callable[[str], str] = str
+    """Fills a template of `${env.NAME}` in, for what was recorded masked."""
+    account: str = ""
+    """Which account this is, for saved plans; see `planfile.account_of`."""
+    subset: Subset = EVERYTHING
+    """What of the stack is planned."""
+    sending: Sending | None = None
+    """How files are hashed and sent; made when it is left out."""
+    whole: bool = True
+    """Whether this run is about all of the stack: consent then means all that has its name."""
+    said: Sequence[Problem] = ()
+    """What else is to be said with each plan, of where it is made."""
+    place: str = ""
+    """The file that names the stack, or "." for its directory."""
+    alone: bool = False
+    """Whether the state is that of this directory alone, so that another stack in its place is this one renamed."""
+
+    def __post_init__(self) -> None:
+        if self.sending is None:
+            self.sending = Sending(Files(self.stack.root), clock=self.clock)
+        self.provider.sending = self.sending
+        self.provider.http.before_write = self.state.proven
+        self.state.places = {kind.__name__: "/".join(kind.section_path()) for kind in self.kinds}
+        self.files = self.sending.files
+
+    @property
+    def kinds(self) -> Kinds:
+        """What can be declared."""
+        return self.provider.kinds
+
+    async def plan(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Planning:
+        """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `everything` also lists what
+        is not of this stack; `inspect` looks into new files, and raises Invalid with all that the API would refuse."""
+        provider, kinds = self.provider, self.kinds
+        # load
+        stack = declared(self.stack, self.consent, provider.tariff, destroy=destroy)
+        prior = known(self.state, kinds, self.resolve)
+        stack = known_as(prior.identity, stack)
+        if prior.nothing and self.alone:
+            renamed(stack, self.state.neighbours(self.place))
+        # identify, refresh
+        need = wanted(stack, prior, everything=everything)
+        agreed = self.consent if self.whole else None
+        read = await refreshed(provider, self.files, stack, need, prior, self.account, agreed)
+        stack = read.stack
+        # operations in flight
+        begun = await in_flight(provider, read, prior)
+        # ownership
+        snapshot, claims = await owned(provider, stack, begun)
+        # diff, steps
+        difference = diff(stack, kinds, claims)
+        plan = make_plan(stack, kinds, claims, difference, snapshot, self.subset)
+        # preflight
+        notes = [*begun.notes, *unstamped(self.stack, self.state), *told(read.behind), *self.said]
+        notes += said_of(stack, claims, read.belonging)
+        seconds: Mapping[str, float] = {}
+        if inspect:
+            plan, snapshot = await self._who_uses(plan, claims, snapshot)
+        notes += plan.diagnostics
+        if inspect:
+            notes += await inspected(provider, stack, plan)
+            seconds = await lengths(provider, stack, plan)
+        # cost
+        estimate, warnings = estimated(
+            plan, stack, claims, snapshot, provider.tariff, means(provider, plan, self.limits, seconds)
+        )
+        touched = fingerprints(plan, snapshot, kinds)
+        plan = replace(plan, diagnostics=(*notes, *warnings), fingerprints=touched, estimate=estimate)
+        return Planning(  # its guards are asked by `Planning.refusals`
+            stack=stack,
+            snapshot=snapshot,
+            claims=claims,
+            difference=difference,
+            plan=plan,
+            consent=self.consent,
+            recovered=begun.writes,
+            unresolved=begun.unresolved,
+            belonging=read.belonging,
+            unshown=frozenset(row.id for row in read.behind),
+            hidden=begun.hidden,
+        )
+
+    async def plan_for_good(self, *, destroy: bool = False) -> Planning:
+        """A plan on which nothing is open any more of an interrupted run. The caller holds the lock."""
+        planning = await self.plan(destroy=destroy)
+        if not planning.is_open:
+            return planning
+        await self.recover(planning)
+        return await self.plan(destroy=destroy)
+
+    async def _who_uses(self, plan: Plan, claims: Claims, snapshot: Snapshot) -> tuple[Plan, Snapshot]:
+        """The plan with the facts of who would lose something by a delete; nobody is asked when nothing is deleted."""
+        if not (going := leaving(plan)):
+            return plan, snapshot
+        plan = used(plan, claims, (await uses(self.provider, going, snapshot)).users)
+        return plan, replace(snapshot, requests=self.provider.http.sent)
+
+    def confirm(self, saved: Saved, planning: Planning) -> tuple[str, ...]:
+        """Addresses of a saved plan that are done already; this plan does the rest of it and nothing else.
+
+        Raises StalePlan, naming what moved. A row that is behind what is there says that somebody else did it.
+        """
+        others = {*planning.difference.refreshed, *(row.address for row in planning.claims.gone)}
+        here = Origin(account=self.account, stack_digest=self.stack.digest)
+        return check(saved, planning.plan, here, by_others=others)
+
+    async def recover(self, planning: Planning) -> None:
+        """Under the lock, before anything is planned for good: record what an interrupted run made, and look up what
+        is still unclear, so that no operation stays open."""
+        await applying.recover(self, planning)
+
+    async def apply(
+        self,
+        planning: Planning,
+        *,
+        command: str,
+        on_event: Callable[[Event], None] = lambda _: None,
+        on_start: Callable[[Walk], None] = lambda _: None,
+    ) -> Report:
+        """Do what the plan says. The caller holds the lock. Raises Refused; failures of single steps are reported."""
+        return await applying.apply(self, planning, command=command, on_event=on_event, on_start=on_start)

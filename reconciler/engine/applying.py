@@ -1,0 +1,168 @@
+"""What a run does once its plan is agreed to: record what an interrupted one made, walk the steps, note how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.apply import Finder, Journal, Ledger, Run, Walk, readdressed
+from reconciler.apply.recover import adopting
+from reconciler.engine.planning import Planning
+from reconciler.errors import ApiError, Refused, StateError
+from reconciler.model import Event, Report
+from reconciler.state import Close, Drop, Identity, Put, Seen, Write
+
+if TYPE_CHECKING:
+    from reconciler.engine import Session
+
+__all__ = ["apply", "recover"]
+
+Tell = Callable[[Event], None]
+
+
+async def recover(session: Session, planning: Planning) -> None:
+    """Record what an interrupted run made, and look up what is still unclear. What was found counts at once: the next
+    list may lag."""
+    state = session.state
+    finder = Finder(session.provider, planning.snapshot, session.clock, session.limits)
+    found = await asyncio.gather(*(finder.find(intent) for intent in planning.unresolved))
+    rows = {row.address: row for row in planning.claims.rows.values()}
+    writes: list[Write] = list(planning.recovered)
+    for intent, live in zip(planning.unresolved, found, strict=True):
+        writes += adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
+    if writes:
+        await state.aside(partial(state.identify, id=planning.stack.id))
+    await state.aside(partial(state.commit, *writes))
+
+
+async def apply(
+    session: Session,
+    planning: Planning,
+    *,
+    command: str,
+    on_event: Tell,
+    on_start: Callable[[Walk], None],
+) -> Report:
+    """Do what the plan says, and note all that is known by it."""
+    state = session.state
+    if reasons := planning.refusals:
+        raise Refused(reasons)
+    if planning.claims.unproven and not planning.plan.changes and not planning.consent.adopt:
+        return Report("", (), requests=session.provider.http.sent)  # as it should be, and not known to be ours
+    id = planning.stack.id or _of_what_goes(planning)
+    known = await state.aside(partial(state.identify, account=session.account, id=id, place=session.place))
+    async with _noted(session, command) as noted, _pauses_told(session, on_event):
+        await _housekeeping(session, planning)
+        run = _run(session, planning, noted.id, known, on_event)
+        walk = Walk(run)
+        on_start(walk)
+        report = await walk.go()
+        noted.result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
+        if not report.interrupted:
+            await _sight(session, run)
+        if known.rebuild and session.whole and noted.result == "done" and not planning.plan.left_out:
+            await state.aside(state.complete)
+        return report
+
+
+class _Noted:
+    """A run as the state notes it: how it ended is set by who knows."""
+
+    def __init__(self, id: str) -> None:
+        self.id, self.result = id, "failed"
+
+
+@asynccontextmanager
+async def _noted(session: Session, command: str) -> AsyncIterator[_Noted]:
+    """Note that a run begins, and how it ended."""
+    state = session.state
+    noted = _Noted(await state.aside(partial(state.start_run, command)))
+    try:
+        yield noted
+    except asyncio.CancelledError:
+        state.wait_at_most(0)  # nobody waits for a database that hangs any more
+        raise
+    finally:
+        with suppress(StateError):  # how a run ended is for people; all that it did is recorded
+            await state.aside(partial(state.end_run, noted.id, noted.result))
+
+
+@asynccontextmanager
+async def _pauses_told(session: Session, on_event: Tell) -> AsyncIterator[None]:
+    """While the block runs, tell of each pause that the API asks for."""
+    http = session.provider.http
+    before = http.on_wait
+    http.on_wait = lambda seconds, why: on_event(Event("pause", "", message=why, total=round(seconds)))
+    try:
+        yield
+    finally:
+        http.on_wait = before
+
+
+def _run(session: Session, planning: Planning, id: str, known: Identity, on_event: Tell) -> Run:
+    """What all parts of this apply share. What is sent from here on is told of."""
+    journal = Journal(session.state)
+    ledger = Ledger(journal, session.state.uploads())
+    if session.sending:
+        session.sending.begin(ledger, lambda address, done, total: on_event(_sent(address, done, total)))
+    return Run(
+        id=id,
+        stack=replace(planning.stack, id=known.id),
+        provider=session.provider,
+        journal=journal,
+        plan=planning.plan,
+        claims=planning.claims,
+        snapshot=planning.snapshot,
+        clock=session.clock,
+        limits=session.limits,
+        on_event=on_event,
+        ledger=ledger,
+        hidden=planning.hidden,
+        unshown=planning.unshown,
+    )
+
+
+def _sent(address: str, done: int, total: int) -> Event:
+    return Event("upload", address, "create", done=done, total=total)
+
+
+def _of_what_goes(planning: Planning) -> str | None:
+    """The id of what is agreed to be deleted as ours, so that a run that is cut short is gone on with by the next."""
+    ids = planning.snapshot.stack_ids(planning.stack.name)
+    goes = planning.claims.orphans or planning.claims.leftovers
+    return next(iter(ids)) if goes and len(ids) == 1 else None
+
+
+async def _housekeeping(session: Session, planning: Planning) -> None:
+    """Mend rows that no longer say what is: of what is gone, of what already is as it shall be, of what has another
+    address; and note what was seen. All before the first step, which may rest on it."""
+    state = session.state
+    writes: list[Write] = [Drop(row.address, row.id) for row in planning.claims.gone]
+    for address, row in planning.difference.refreshed.items():
+        old = planning.claims.rows.get(address)
+        if old and old.id != row.id:
+            writes.append(Drop(address, old.id))
+        writes.append(Put(row))
+    moves = readdressed(planning.plan, planning.claims, session.kinds, planning.difference.refreshed)
+    unseen = state.unseen() - planning.unshown
+    seen = [Seen(id) for id in sorted(unseen & planning.snapshot.ids)] if unseen else []
+    await state.aside(partial(state.commit, *writes, *moves, *seen))
+
+
+async def _sight(session: Session, run: Run) -> None:
+    """Note what of the new objects is to be seen, so that the next read which lacks one of them means something: what
+    was waited for was seen; the others are looked for once, in the newest page of their list."""
+    state = session.state
+    unseen = state.unseen()
+    rows = [row for row in run.rows.values() if row.id in unseen]
+    seen = {row.id for row in rows if run.kinds[row.kind].asynchronous and row.address not in run.bad}
+    lists = {(row.kind, row.parent_id) for row in rows if row.id not in seen}
+    with suppress(ApiError):  # a look only: the next run looks again
+        for name, parent_id in sorted(lists, key=str):
+            page = await session.provider.page(run.kinds[name], parent_id, 1, run.kinds[name].newest)
+            seen |= {live.id for live in page.objects}
+    await state.aside(partial(state.commit, *(Seen(id) for id in sorted(seen & unseen))))

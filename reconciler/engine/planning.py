@@ -1,0 +1,100 @@
+"""What a run knows, stage by stage: frozen values, each made of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reconciler import guards
+from reconciler.diff import Difference
+from reconciler.errors import Problem
+from reconciler.guards import Consent
+from reconciler.model import Intent, Live, Plan, Recorded, Snapshot, Stack, Upload
+from reconciler.ownership import Belonging, Claims
+from reconciler.state import Identity, Write
+
+__all__ = ["InFlight", "Planning", "Prior", "Reading"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What the state knows before anything is read."""
+
+    identity: Identity | None
+    recorded: Sequence[Recorded]
+    intents: Sequence[Intent]
+    uploads: Sequence[Upload]
+    unseen: frozenset[str]
+    """Ids of what was made so short a time ago that a read which lacks it proves nothing."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing was ever recorded, or announced, of this stack."""
+        return not (self.recorded or self.intents)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is declared, its files hashed, beside what was read of the account."""
+
+    stack: Stack
+    snapshot: Snapshot
+    behind: Sequence[Recorded]
+    """Rows of what was made a moment ago: in the snapshot, though no read showed it."""
+    belonging: Belonging
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """The same, after a look at every operation that an earlier run began and did not conclude."""
+
+    snapshot: Snapshot
+    recorded: Sequence[Recorded]
+    writes: tuple[Write, ...]
+    """What an interrupted run had done, to be recorded before anything else."""
+    unresolved: tuple[Intent, ...]
+    """Creates of an interrupted run of which nothing is to be seen yet."""
+    hidden: frozenset[str]
+    notes: Sequence[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """One look at everything: what was read, who is who, what differs, what to do about it, and who agreed to what."""
+
+    stack: Stack
+    snapshot: Snapshot
+    claims: Claims
+    difference: Difference
+    plan: Plan
+    consent: Consent = field(default_factory=Consent)
+    recovered: tuple[Write, ...] = ()
+    """What an interrupted run had done, to be recorded before anything else."""
+    unresolved: tuple[Intent, ...] = ()
+    """Creates of an interrupted run of which nothing is to be seen yet."""
+    belonging: Belonging = field(default_factory=Belonging)
+    unshown: frozenset[str] = frozenset()
+    """Ids of what was made a moment ago and is in the snapshot though no read showed it."""
+    hidden: frozenset[str] = frozenset()
+    """Ids of objects that were seen and are not in the snapshot: half made, or deleted."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something of an interrupted run is still to be recorded, or looked up, before this is the plan."""
+        return bool(self.recovered or self.unresolved)
+
+    @property
+    def refusals(self) -> list[str]:
+        """What the guards say against the plan; nothing is done as long as they say anything."""
+        owned = len(self.claims.rows) + len(self.claims.orphans) + len(self.claims.displaced)
+        return [
+            *guards.all_gone(self.belonging, self.consent),
+            *guards.refusals(self.plan, self.stack, owned, self.consent, self.claims.unproven),
+        ]
+
+    @property
+    def foreign(self) -> list[Live]:
+        """What was seen in the account and is not of this stack, by kind and id."""
+        return [
+            live for _, lives in sorted(self.claims.foreign.items()) for live in sorted(lives, key=lambda live: live.id)
+        ]

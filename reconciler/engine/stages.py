@@ -1,0 +1,263 @@
+"""The stages between the YAML and the plan, one function each, in the order in which `Session.plan` calls them.
+
+What decides is elsewhere and pure (`ownership`, `diff`, `plan`, `guards`, `estimate`): here stands what a stage needs
+to be asked, and what becomes of the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, TypeVar
+
+from reconciler import guards
+from reconciler.apply import Limits, problem_at, unfinished
+from reconciler.apply.recover import after, recover
+from reconciler.engine.planning import InFlight, Prior, Reading
+from reconciler.errors import Invalid, Problem, Refused
+from reconciler.estimate import Means
+from reconciler.estimate import problems as wrong_prices
+from reconciler.fetch import Wanted, fetch, read_whole
+from reconciler.guards import Consent
+from reconciler.identify import as_now, identified
+from reconciler.kinds import Kinds
+from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
+from reconciler.ownership import Belonging, Claims, belonging, claim
+from reconciler.ownership.unseen import hidden, presumed
+from reconciler.redact import Secret, unmask
+from reconciler.rest import Rest
+from reconciler.state import State
+from reconciler.tariff import Tariff
+from reconciler.upload import Files
+
+__all__ = [
+    "declared",
+    "in_flight",
+    "in_this_account",
+    "known",
+    "legible",
+    "means",
+    "owned",
+    "refreshed",
+    "renamed",
+    "unstamped",
+    "wanted",
+]
+
+T = TypeVar("T")
+
+
+# load
+
+
+def declared(stack: Stack, consent: Consent, tariff: Tariff, *, destroy: bool) -> Stack:
+    """The stack as it is to be planned: with what was agreed to, and bare of all its own when that is to be deleted."""
+    if problems := [*guards.problems(stack), *wrong_prices(stack, tariff)]:
+        raise Invalid(problems)
+    return _agreeing(_bare(stack) if destroy else stack, consent)
+
+
+def known(state: State, kinds: Kinds, resolve: Callable[[str], str]) -> Prior:
+    """What the state knows, with secrets filled in that were recorded by the name of their variable."""
+    return Prior(
+        identity=state.identity(),
+        recorded=[_unmasked(row, kinds, resolve) for row in state.recorded()],
+        intents=state.intents(),
+        uploads=state.uploads(),
+        unseen=state.unseen(),
+    )
+
+
+def legible(state: State) -> Prior:
+    """The same without the rows that are damaged, for who makes the state anew; what is masked stays so."""
+    return Prior(
+        identity=state.identity(),
+        recorded=state.recorded(legible=True),
+        intents=state.intents(legible=True),
+        uploads=state.uploads(legible=True),
+        unseen=frozenset(),
+    )
+
+
+def renamed(stack: Stack, others: Mapping[str, int]) -> None:
+    """Nothing is known of a stack of this name; Refused if something is of one that was declared in its place."""
+    if not others:
+        return
+    new = stack.name
+    told = " and ".join(f"{count} objects of a stack {old!r}" for old, count in others.items())
+    ways = " or ".join(f"`reconciler state rename {old} {new}`" for old in others)
+    raise Refused(
+        [
+            f"the state here knows {told}, and nothing of {new!r}. If that is the same stack under a new name, say "
+            f"so with {ways}; nothing is made anew then. If it is another one, give it a state of its own (--state)"
+        ]
+    )
+
+
+def _unmasked(row: Recorded, kinds: Kinds, resolve: Callable[[str], str]) -> Recorded:
+    fields = dict(unmask(row.fields, resolve))
+    # No mapping is a secret: an earlier version kept a user's own key `$env` as if it were one.
+    kind = next((kind for kind in kinds if kind.__name__ == row.kind), None)
+    for spec in kind.specs.values() if kind else ():
+        if spec.shape is dict and isinstance(value := fields.get(spec.name), Secret):
+            fields[spec.name] = {"$env": value.template}
+    return replace(row, fields=fields)
+
+
+def _bare(stack: Stack) -> Stack:
+    """The stack without anything of its own. What is external stays known, so as not to be taken for ours."""
+    external = {address: resource for address, resource in stack.resources.items() if resource.external}
+    return replace(stack, resources=external, moved=(), removed=())
+
+
+def _agreeing(stack: Stack, consent: Consent) -> Stack:
+    """The stack with `replace: allow` where whoever runs this has agreed to it."""
+    agreed = {a for a in stack.resources for pattern in consent.replace if fnmatchcase(a, pattern)}
+    if not agreed:
+        return stack
+    resources = {a: replace(it, replace=it.replace or a in agreed) for a, it in stack.resources.items()}
+    return replace(stack, resources=resources)
+
+
+# identify, refresh
+
+
+def wanted(stack: Stack, prior: Prior, *, everything: bool) -> Wanted:
+    """What has to be read of the account for this stack."""
+    identity = prior.identity
+    return Wanted(
+        resources=stack.resources,
+        recorded=prior.recorded,
+        intents=prior.intents,
+        stacks=(stack.name, *stack.former),
+        everything=everything,
+        stateless=stack.stamps and (identity is None or identity.rebuild),
+        marks=stack.stamps and identity is not None and identity.rebuild and bool(identity.former),
+    )
+
+
+async def refreshed(
+    provider: Rest, files: Files, stack: Stack, wanted: Wanted, prior: Prior, account: str, consent: Consent | None
+) -> Reading:
+    """Hash files while the account is read: neither waits for the other.
+
+    Raises Refused when the account is another one than the state's. With `consent` to adopt, a stack of which nothing
+    is recorded goes on under the id that all its objects carry.
+    """
+    async with _meanwhile(identified(stack, files)) as hashing:
+        snapshot = await fetch(provider, wanted)
+        stack = await hashing
+    snapshot = as_now(stack, snapshot)
+    behind = hidden(prior.recorded, prior.unseen, snapshot)
+    snapshot = presumed(stack, provider.kinds, prior.recorded, behind, snapshot)
+    belongs = in_this_account(prior, account, snapshot)
+    if prior.nothing and consent and consent.adopt:
+        stack = _going_on(stack, snapshot)
+    return Reading(stack, snapshot, behind, belongs)
+
+
+def in_this_account(prior: Prior, account: str, snapshot: Snapshot) -> Belonging:
+    """What of the recorded is in the account. Raises Refused when it is another account than the state's."""
+    noted = prior.identity.account if prior.identity else None
+    found = belonging(noted, account, prior.recorded, len(prior.intents) + len(prior.uploads), snapshot)
+    if found.refusal:
+        raise Refused([found.refusal])
+    return found
+
+
+def _going_on(stack: Stack, snapshot: Snapshot) -> Stack:
+    """Under the id that all objects of the stack carry, as it is agreed that they are ours. Objects of several ids are
+    of several stacks: then none is taken for this one's."""
+    ids = snapshot.stack_ids(stack.name)
+    return replace(stack, id=next(iter(ids))) if len(ids) == 1 else stack
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Do the work beside the block; when the block fails, the work is given up."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# operations in flight
+
+
+async def in_flight(provider: Rest, read: Reading, prior: Prior) -> InFlight:
+    """What became of each operation that an earlier run announced and did not conclude."""
+    begun = await unfinished(provider, read.stack, read.snapshot, prior.recorded, prior.intents, prior.uploads)
+    recorded = after(prior.recorded, begun.writes)
+    recovered, unresolved, notes = recover(recorded, begun.intents, begun.snapshot)
+    return InFlight(
+        snapshot=begun.snapshot,
+        recorded=after(recorded, recovered),
+        writes=(*begun.writes, *recovered),
+        unresolved=tuple(unresolved),
+        hidden=frozenset(begun.hidden),
+        notes=[*begun.notes, *notes],
+    )
+
+
+# ownership
+
+
+async def owned(provider: Rest, stack: Stack, begun: InFlight) -> tuple[Snapshot, Claims]:
+    """Which object each address means. Raises Invalid with every address that cannot be told.
+
+    Who is who has to be known before it is known of which objects more must be read: what moved may declare more at
+    its new address than the old one did.
+    """
+    snapshot = begun.snapshot
+    claims = claim(stack, provider.kinds, begun.recorded, snapshot)
+    if unread := _moved_unread(stack, provider.kinds, claims):
+        snapshot = await read_whole(provider, snapshot, unread)
+        claims = claim(stack, provider.kinds, begun.recorded, snapshot)
+    if claims.problems:
+        raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+    return snapshot, claims
+
+
+def _moved_unread(stack: Stack, kinds: Kinds, claims: Claims) -> list[Live]:
+    """Objects of which more is declared at their new address than was at the old one, and than was read."""
+    detail = {kind.__name__: {name for name, field in kind.specs.items() if field.detail} for kind in kinds}
+    moved = ((claims.live[address], stack.resources[address]) for address in claims.moved if address in claims.live)
+    return [live for live, it in moved if not live.detailed and detail[it.kind] & set(it.fields)]
+
+
+# cost
+
+
+def means(provider: Rest, plan: Plan, limits: Limits, durations: Mapping[str, float]) -> Means:
+    """What is known of files and of the pace, for the estimate."""
+    sizes: dict[str, int] = {}
+    chunks = 0
+    for change in plan.changes:
+        if change.action in (Action.CREATE, Action.REPLACE):
+            kind = provider.kinds[change.kind]
+            size = provider.size_of(kind, change.fields)
+            if size is not None:
+                sizes[change.address] = size
+                chunks += provider.chunk_requests(kind, change.fields, size)
+    return Means(
+        sizes=sizes,
+        durations=durations,
+        chunk_requests=chunks,
+        poll_s=limits.poll_s,
+        poll_max_s=limits.poll_max_s,
+        page_size=provider.page_size,
+        rate_per_s=provider.http.rate_per_s,
+    )
+
+
+def unstamped(stack: Stack, state: State) -> list[Problem]:
+    """Said to who does without stamps: then nothing but the state tells what is ours."""
+    if stack.stamps:
+        return []
+    risk = "nothing is known to be ours" if not state.exists else "keep the state safe: nothing replaces it"
+    return [Problem("", 0, 0, "", f"`stamps: false`, so only the state tells what is ours; {risk}", "note")]
