@@ -173,7 +173,7 @@ def _parents_to_list(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mappi
     if wanted.everything or (wanted.stateless and _could_be_ours(kind, wanted, found)):
         return list(candidates)
     recorded = {row.id for row in wanted.recorded} | {row.parent_id for row in wanted.recorded}
-    recorded |= {intent.look_for.get("parent_id") for intent in wanted.intents}
+    recorded |= {intent.parent_id for intent in wanted.intents}
     given = {resource.id for resource in wanted.resources.values()}
     names = {
         tuple(repr(resource.fields.get(name)) for name in kind.parent.natural_key)

@@ -88,9 +88,9 @@ def test_every_write_of_every_sort_has_its_intent_on_disk_before_it_is_sent(benc
     assert seen == set().union(*VERBS.values())
 
 
-def _about(verb: str, look_for: dict[str, object], exchange: Exchange) -> bool:
+def _about(verb: str, sought: dict[str, object], exchange: Exchange) -> bool:
     """Whether an intent may be the one of a request: a delete says which object."""
-    return verb not in ("delete", "forget") or str(look_for["id"]) in exchange.path
+    return verb not in ("delete", "forget") or str(sought["id"]) in exchange.path
 
 
 @pytest.mark.parametrize("verb", ["delete", "forget"])

@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import Intent, Recorded
+from reconciler.model import Intent, Recorded, Signature, Stamp
 from reconciler.redact import Secret, digits_of
 from reconciler.state import (
     Close,
@@ -49,14 +49,14 @@ __all__ = ["postgres", "postgres_url"]
 
 ASSET = Recorded("assets/final", "Asset", "a1", {"file": "final.mp4", "metadata": {"season": 2024}})
 ENTRY = Recorded("indexes/catalog/assets/final", "IndexedAsset", "x1", {}, parent_id="i1", protect=True)
-SOUGHT = {
-    "parent_id": None,
-    "natural": {"filename": "final.mp4"},
-    "stamp": {"stack": "sports", "key": "assets/final", "content": None},
-    "listed": True,
-    "size": 17,
-    "not": ["a0"],
-}
+SOUGHT = Signature(
+    natural={"filename": "final.mp4"},
+    stamp=Stamp("sports", "assets/final"),
+    listed=True,
+    size=17,
+    known=frozenset({"a0"}),
+    weak=True,
+)
 INTENT = Intent("op1", "run1", "assets/final", "Asset", "create", "d" * 64, SOUGHT)
 UPLOAD = Upload(
     upload_id="u1",
@@ -219,7 +219,9 @@ def test_secrets_are_never_written(sqlite_url: str, tmp_path: Path) -> None:
     with opened(sqlite_url) as state:
         state.commit(Put(replace(ASSET, fields={"url": secret, "list": [secret]})))
         state.commit(
-            Open(replace(INTENT, look_for={**SOUGHT, "url": secret})), PutUpload(replace(UPLOAD, headers={"h": secret}))
+            Open(replace(INTENT, signature=replace(SOUGHT, natural={"filename": secret}))),
+            PutUpload(replace(UPLOAD, headers={"h": secret})),
+            PutUpload(replace(UPLOAD, headers={"h": secret})),
         )
 
         kept = {"$env": ["${env.TOKEN}", digits_of(secret)]}
@@ -316,14 +318,14 @@ def test_any_commits_leave_what_they_would_leave_in_a_dict(
 HOLD = """
 import sys
 from reconciler.errors import Locked
-from reconciler.model import Intent
+from reconciler.model import Intent, Touched
 from reconciler.state import Open, State
 state = State.open(sys.argv[1], "sports")
 print("ready", flush=True)
 sys.stdin.readline()
 try:
     with state.lock("reconciler apply"):
-        state.commit(Open(Intent("op1", "run1", "assets/final", "Asset", "wait", "d", {})))
+        state.commit(Open(Intent("op1", "run1", "assets/final", "Asset", "update", "d", Touched())))
         print("held", flush=True)
         sys.stdin.readline()
 except Locked as error:

@@ -7,23 +7,19 @@ behind writes) means that nothing was made. The next run resolves what this one 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
 from reconciler.kind import Kind
-from reconciler.model import Intent, Live, Snapshot, Stamp
-from reconciler.redact import Secret
+from reconciler.model import Intent, Live, Signature, Snapshot, Stamp
 from reconciler.rest import Rest
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Finder", "Present", "fits", "is_rival", "look_for"]
+__all__ = ["Finder", "Present", "signature"]
 
 PAUSES = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
 """Before each look, in units of `Limits.poll_s`."""
@@ -40,11 +36,11 @@ class Present:
             if live.stamp:
                 self._by_stamp.setdefault(live.stamp, []).append(live)
 
-    def like(self, sought: Mapping[str, Any]) -> list[Live]:
-        """All that may fit, and some that do not: `fits` has the last word."""
-        marks, natural = sought["stamp"], sought["natural"]
-        stamped = self._by_stamp.get(_stamp(marks), []) if marks else []
-        return [*stamped, *self._named(tuple(natural)).get(_nature(sought["parent_id"], natural.values()), [])]
+    def like(self, stamp: Stamp | None, parent_id: str | None, natural: Mapping[str, Any]) -> list[Live]:
+        """All that may fit, and some that do not: `Signature.but` has the last word. `natural` as it is sent: what is
+        kept of a secret cannot be looked up."""
+        stamped = self._by_stamp.get(stamp, []) if stamp else []
+        return [*stamped, *self._named(tuple(natural)).get(_nature(parent_id, natural.values()), [])]
 
     def _named(self, names: tuple[str, ...]) -> dict[Any, list[Live]]:
         if names not in self._by_nature:
@@ -59,7 +55,7 @@ def _nature(parent_id: str | None, values: Iterable[Any]) -> tuple[Any, ...]:
     return (parent_id, *map(repr, values))
 
 
-def look_for(
+def signature(
     kind: type[Kind],
     fields: Mapping[str, Any],
     parent_id: str | None,
@@ -67,79 +63,23 @@ def look_for(
     present: Present,
     name: str | None = None,
     size_bytes: int | None = None,
-) -> dict[str, Any]:
-    """How a new object can be told from all that was there before: kept in the intent, plain JSON.
-
-    `fields` have ids for references. `not` holds the ids of objects that look the same and are known already. `name`
-    and `size_bytes` tell a file where neither a stamp nor a natural key does.
-    """
-    natural = {name: fields.get(name) for name in kind.natural_key}
-    if not natural and stamp is None and name:
-        natural = {"filename": name}
-    marks = None if stamp is None else asdict(stamp)
+) -> Signature:
+    """How a new object can be told from all that was there before. `fields` have ids for references. `name` and
+    `size_bytes` tell a file where neither a stamp nor a natural key does."""
     marked = kind.field_with(lambda field: field.stamped)
-    sought: dict[str, Any] = {
-        "parent_id": parent_id,
-        "natural": natural,
-        "stamp": marks if marked else None,
-        "listed": marked is not None and not marked.detail,  # whether lists show the stamp
-        "size": size_bytes,
-        "not": [],
-    }
-    known = sorted({live.id for live in present.like(sought) if fits(sought, live)})
-    return sought | {"natural": {name: _unread(value) for name, value in natural.items()}, "not": known}
-
-
-def _unread(value: Any) -> Any:
-    """The value of a natural key as it may be kept. One from the environment only as a digest: it may be another by
-    the time that the object is looked for, and it is nobody's to read."""
-    if not isinstance(value, Secret):
-        return value
-    salt = secrets.token_hex(8)
-    return {"$salt": salt, "$sha256": _digest(salt, value)}
-
-
-def _digest(salt: str, value: Any) -> str:
-    return hashlib.sha256(f"{salt}{value}".encode()).hexdigest()
-
-
-def _is(kept: Any, value: Any) -> bool:
-    """Whether a live value is the one that was kept."""
-    if isinstance(kept, Mapping) and "$sha256" in kept:
-        return bool(kept["$sha256"] == _digest(kept["$salt"], value))
-    return bool(value == kept)
-
-
-def fits(sought: Mapping[str, Any], live: Live) -> bool:
-    """Whether an object may be the one that was made."""
-    if live.id in sought["not"] or live.parent_id != sought["parent_id"]:
-        return False
-    if (marks := sought["stamp"]) is not None:
-        if live.stamp is not None:
-            return live.stamp == _stamp(marks)
-        if sought["listed"]:
-            return False
-    if sought["size"] is not None and live.facts.get("size") not in (None, sought["size"]):
-        return False
-    natural = sought["natural"]
-    return bool(natural) and all(_is(value, live.fields.get(name)) for name, value in natural.items())
-
-
-def is_rival(kind: type[Kind], sought: Mapping[str, Any], live: Live) -> bool:
-    """Whether an object that nobody knew of is what is about to be made, from other hands: a second one would be a
-    duplicate."""
-    if live.parent_id != sought["parent_id"]:
-        return False
-    if live.stamp is not None:
-        marks = sought["stamp"]
-        return marks is not None and (live.stamp.stack, live.stamp.key) == (marks["stack"], marks["key"])
-    natural = sought["natural"] if kind.natural_key else {}
-    return bool(natural) and all(_is(value, live.fields.get(name)) for name, value in natural.items())
-
-
-def _stamp(marks: Mapping[str, Any]) -> Stamp:
-    """The stamp that an intent was opened with; older ones had no id of the stack."""
-    return Stamp(marks["stack"], marks["key"], marks["content"], marks.get("stack_id"))
+    natural = {name: fields.get(name) for name in kind.natural_key}
+    weak = bool(not natural and stamp is None and name)
+    if weak:
+        natural = {"filename": name}
+    made = Signature(
+        parent_id=parent_id,
+        natural=natural,
+        stamp=stamp if marked else None,
+        listed=marked is not None and not marked.detail,
+        size=size_bytes,
+        weak=weak,
+    )
+    return made.but(present.like(made.stamp, parent_id, natural))
 
 
 class Finder:
@@ -156,10 +96,11 @@ class Finder:
     async def find(self, intent: Intent, looks: int | None = None) -> Live | None:
         """The object that the intent made, or None when it provably made none. Ambiguous when there are two. `looks`
         is how often to look, if not as often as it takes to prove it."""
-        kind, parent_id = self._kinds[intent.kind], intent.look_for["parent_id"]
+        kind, sought = self._kinds[intent.kind], intent.signature
+        assert isinstance(sought, Signature), "only what is made is looked for"
         for look in range(looks or self._limits.settle):
             await self._clock.sleep(self._limits.poll_s * PAUSES[min(look, len(PAUSES) - 1)])
-            found = [live for live in await self._newest(kind, parent_id) if fits(intent.look_for, live)]
+            found = [live for live in await self._newest(kind, sought.parent_id) if sought.fits(live)]
             if len(found) > 1:
                 ids = " and ".join(sorted(live.id for live in found))
                 raise Ambiguous(f"{intent.address}: {len(found)} objects were made for it ({ids}); delete all but one")

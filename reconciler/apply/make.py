@@ -12,12 +12,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from reconciler.apply.find import Finder, Present, is_rival, look_for
+from reconciler.apply.find import Finder, Present, signature
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
-from reconciler.model import Action, Change, Intent, Live, Recorded, Stamp, Step, Verb, parent_of
+from reconciler.model import Action, Change, Intent, Live, Recorded, Signature, Stamp, Step, Verb, parent_of
 from reconciler.rest import Made
 from reconciler.state import Close, Drop, Open, Put, Write
 
@@ -65,7 +65,7 @@ class Maker:
             address: f"{address}: {kind.__name__} {live.id} was made for it since the plan; run again"
             for address, intent in intents.items()
             for live in lives
-            if is_rival(kind, intent.look_for, live)
+            if isinstance(sought := intent.signature, Signature) and sought.is_rival(live)
         }
 
     def _is_new(self, address: str) -> bool:
@@ -246,7 +246,7 @@ class Maker:
     ) -> Intent:
         provider = self.run.provider
         name, size = provider.name_of(kind, fields), provider.size_of(kind, fields)
-        sought = look_for(kind, fields, parent_id, stamp, self._present(kind), name, size)
+        sought = signature(kind, fields, parent_id, stamp, self._present(kind), name, size)
         return self.run.intent(Verb.CREATE, kind, address, fields, sought)
 
 

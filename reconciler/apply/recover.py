@@ -7,16 +7,15 @@ something, is planned again as far as it was not done: what is there decides, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from reconciler.apply.find import fits
 from reconciler.apply.write import without
 from reconciler.errors import Invalid, Problem
-from reconciler.model import Intent, Live, Recorded, Snapshot, Verb
+from reconciler.model import Intent, Live, Recorded, Signature, Snapshot, Touched, Verb
 from reconciler.state import Close, Put, Write
 
-__all__ = ["adopting", "after", "recover"]
+__all__ = ["adopting", "after", "made_by", "recover"]
 
 
 def recover(
@@ -29,13 +28,13 @@ def recover(
     rows = {row.address: row for row in recorded if not row.deposed}
     for intent in intents:
         if intent.verb != Verb.CREATE:
-            fields = intent.look_for.get("fields", ())
+            fields = intent.signature.fields if isinstance(intent.signature, Touched) else ()
             if fields and (row := rows.get(intent.address)):
                 rows[intent.address] = without(row, fields)
                 writes.append(Put(rows[intent.address]))
             writes.append(Close(intent.op))
             continue
-        found = [live for live in snapshot.by_kind.get(intent.kind, {}).values() if fits(intent.look_for, live)]
+        found = made_by(intent, snapshot.by_kind.get(intent.kind, {}).values())
         if len(found) == 1:
             writes += adopting(intent, found[0], rows.get(intent.address))
             notes.append(_note(intent, f"an interrupted run made it ({found[0].id}); it is taken up"))
@@ -50,6 +49,12 @@ def recover(
                 _note(intent, "an interrupted run was about to make it; apply looks for it before it makes it")
             )
     return writes, unresolved, notes
+
+
+def made_by(intent: Intent, lives: Iterable[Live]) -> list[Live]:
+    """What of these objects a create may have made."""
+    sought = intent.signature
+    return [live for live in lives if sought.fits(live)] if isinstance(sought, Signature) else []
 
 
 def _note(intent: Intent, text: str) -> Problem:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from reconciler.apply.run import Run
 from reconciler.errors import Conflict, StalePlan
 from reconciler.kind import Kind
-from reconciler.model import Live, Step, Verb
+from reconciler.model import Live, Step, Target, Verb
 from reconciler.ownership import is_of
 from reconciler.state import Close, Drop, Open, Write
 
@@ -43,7 +43,7 @@ class Remover:
 
     async def send_delete(self, kind: type[Kind], address: str, id: str, parent_id: str | None) -> list[Write]:
         """Announce it and send it. Gives what is to be written together with what follows from it."""
-        intent = self.run.intent(Verb.DELETE, kind, address, {}, {"id": id, "parent_id": parent_id})
+        intent = self.run.intent(Verb.DELETE, kind, address, {}, Target(id, parent_id))
         await self.run.journal.write(Open(intent))
         try:
             await self.run.sent(intent, self.run.provider.delete(kind, id, parent_id))
@@ -77,7 +77,7 @@ class Remover:
         if self.run.stack.stamps and id and kind.field_with(lambda field: field.stamped):
             live = await self.run.provider.get(kind, id, step.parent_id)
             if live is not None and live.stamp is not None:
-                intent = self.run.intent(Verb.FORGET, kind, address, {}, {"id": id, "parent_id": step.parent_id})
+                intent = self.run.intent(Verb.FORGET, kind, address, {}, Target(id, step.parent_id))
                 await self.run.journal.write(Open(intent))
                 await self.run.sent(intent, self.run.provider.unstamp(kind, live))
                 closed = [Close(intent.op)]

@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Any
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Change, Event, Intent, Plan, Recorded, Snapshot, Stack, Stamp, Upload, Verb, parent_of
+from reconciler.model import (
+    Change,
+    Event,
+    Intent,
+    Plan,
+    Recorded,
+    Snapshot,
+    Stack,
+    Stamp,
+    Trace,
+    Upload,
+    Verb,
+    parent_of,
+)
 from reconciler.ownership import Claims
 from reconciler.redact import mask
 from reconciler.rest import Rest
@@ -199,12 +212,10 @@ class Run:
         leaving = (*claims.orphans.values(), *claims.leftovers, *claims.displaced)
         return [*claims.rows.values(), *leaving, *self.rows.values()]
 
-    def intent(
-        self, verb: Verb, kind: type[Kind], address: str, fields: Mapping[str, Any], look_for: Mapping[str, Any]
-    ) -> Intent:
+    def intent(self, verb: Verb, kind: type[Kind], address: str, fields: Mapping[str, Any], signature: Trace) -> Intent:
         """What is about to be sent: to be opened in the journal right before."""
         name = kind.__name__
-        return Intent(secrets.token_hex(8), self.id, address, name, verb, digest(verb, name, fields), look_for)
+        return Intent(secrets.token_hex(8), self.id, address, name, verb, digest(verb, name, fields), signature)
 
     async def sent(self, intent: Intent, call: Awaitable[None]) -> None:
         """Await an announced write that may be repeated; a clear refusal closes its intent."""

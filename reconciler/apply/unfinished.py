@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconciler.apply.find import fits
+from reconciler.apply.recover import made_by
 from reconciler.errors import Problem
 from reconciler.kind import Field, Updating
-from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Upload, Verb
+from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Target, Upload, Verb
 from reconciler.ownership import is_of, same
 from reconciler.rest import Rest
 from reconciler.state import Close, DropUpload, Put, PutUpload, Write
@@ -45,7 +45,7 @@ class Unfinished:
     def close(self, address: str, live: Live) -> None:
         """What was announced about an object is known by now."""
         made = [intent for intent in self.intents if intent.verb == Verb.CREATE]
-        ended = [intent for intent in made if intent.address == address or fits(intent.look_for, live)]
+        ended = [intent for intent in made if intent.address == address or made_by(intent, [live])]
         self.intents = [intent for intent in self.intents if intent not in ended]
         self.writes += [Close(intent.op) for intent in ended]
 
@@ -84,14 +84,15 @@ async def _deletes(provider: Rest, result: Unfinished) -> None:
     """What an announced delete took away, with all that lived in it, is not there whatever a late list says. As long
     as one does say so, the intent stays open: or the next list would bring it back."""
     kinds = provider.kinds
-    asked = [intent for intent in result.intents if intent.verb == Verb.DELETE and "id" in intent.look_for]
-    shown = [live for it in asked if (live := result.snapshot.get(it.kind, it.look_for["id"]))]
+    deletes = [it for it in result.intents if it.verb == Verb.DELETE]
+    asked = {it.op: it.signature.id for it in deletes if isinstance(it.signature, Target)}
+    shown = [live for it in deletes if (live := result.snapshot.get(it.kind, asked.get(it.op)))]
     found = await asyncio.gather(*(provider.get(kinds[live.kind], live.id, live.parent_id) for live in shown))
     for gone in (live for live, now in zip(shown, found, strict=True) if now is None):
         below = [live for objects in result.snapshot.by_kind.values() for live in objects.values()]
         for live in (gone, *(live for live in below if live.parent_id == gone.id)):
             result.hide(live)
-        result.intents = [it for it in result.intents if it not in asked or it.look_for["id"] != gone.id]
+        result.intents = [it for it in result.intents if asked.get(it.op) != gone.id]
 
 
 def _object(snapshot: Snapshot, id: str) -> Live | None:

@@ -15,7 +15,7 @@ from reconciler.apply.wait import Waiting
 from reconciler.diff import applied
 from reconciler.errors import BecameFailed
 from reconciler.kind import Kind
-from reconciler.model import Change, Recorded, Step, Verb
+from reconciler.model import Change, Recorded, Step, Touched, Verb
 from reconciler.state import Close, Open, Put, Write
 
 __all__ = ["Writer", "without"]
@@ -76,7 +76,7 @@ class Writer:
         address = step.addresses[0]
         change = self.run.changes[address]
         fields = self.run.resolved(kind, step.fields)
-        intent = self.run.intent(step.verb, kind, address, step.fields, {"fields": sorted(step.fields)})
+        intent = self.run.intent(step.verb, kind, address, step.fields, Touched(tuple(sorted(step.fields))))
         await self.run.journal.write(Open(intent))
         id = step.object_id or self.run.ids[address]
         self.run.touched.add(id)
@@ -96,7 +96,7 @@ class Writer:
         address = step.addresses[0]
         ((name, _),) = step.fields.items()
         ids = self.run.resolved(kind, step.fields)[name]
-        intent = self.run.intent(step.verb, kind, address, step.fields, {"fields": sorted(step.fields)})
+        intent = self.run.intent(step.verb, kind, address, step.fields, Touched(tuple(sorted(step.fields))))
         await self.run.journal.write(Open(intent))
         id = step.object_id or self.run.ids[address]
         self.run.touched.add(id)

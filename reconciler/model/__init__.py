@@ -14,7 +14,7 @@ from reconciler.model.change import Action, Change, Delta, Source
 from reconciler.model.desired import Resource, Stack, Where, ignores
 from reconciler.model.events import Event, Outcome, Report
 from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
-from reconciler.model.operation import Intent, Upload
+from reconciler.model.operation import Intent, Signature, Target, Touched, Trace, Upload, trace_from
 from reconciler.model.plan import Plan
 from reconciler.model.steps import Step, Verb
 
@@ -30,16 +30,21 @@ __all__ = [
     "Recorded",
     "Report",
     "Resource",
+    "Signature",
     "Snapshot",
     "Source",
     "Stack",
     "Stamp",
     "Status",
     "Step",
+    "Target",
+    "Touched",
+    "Trace",
     "Upload",
     "Verb",
     "Where",
     "ignores",
     "key_of",
     "parent_of",
+    "trace_from",
 ]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.model import Intent, Recorded, Upload, Verb
+from reconciler.model import Intent, Recorded, Signature, Target, Trace, Upload, Verb, trace_from
 from reconciler.state.identity import Identity
 from reconciler.wire import ANY_ID
 
@@ -42,10 +42,8 @@ def intent_from(row: Any) -> Intent:
     op, run, address, kind, verb, digest, look_for = row
     if verb not in VERBS:
         raise Damaged(f"verb is {_shown(verb)}")
-    sought = _object("look_for", look_for)
-    _sought(sought, made=verb == Verb.CREATE)
     op, run, kind, digest = (_text("op", op), _text("run", run), _text("kind", kind), _text("digest", digest))
-    return Intent(op, run, _address(address), kind, verb, digest, sought)
+    return Intent(op, run, _address(address), kind, verb, digest, _trace(verb, look_for))
 
 
 def placed(row: Recorded | Intent, places: Mapping[str, str]) -> None:
@@ -85,26 +83,21 @@ def identity_from(row: Any) -> Identity:
     return Identity(_text("id", row.id), account, place, tuple(former), _flag("rebuild", row.rebuild))
 
 
-def _sought(sought: Mapping[str, Any], *, made: bool) -> None:
-    """How an object is looked for: see `apply.find.look_for`."""
-    if made and not {"parent_id", "natural", "stamp", "listed", "size", "not"} <= sought.keys():
-        raise Damaged("look_for lacks something")
-    for name in ("parent_id", "id"):
-        if sought.get(name) is not None:
-            _id(name, sought[name])
-    for name in ("not", "fields"):
-        if not _are_texts(sought.get(name, [])):
-            raise Damaged(f"look_for: {name} is no list of texts")
-    if sought.get("size") is not None:
-        _whole("size", sought["size"])
-    natural, stamp = sought.get("natural", {}), sought.get("stamp")
-    if not isinstance(natural, dict):
-        raise Damaged(f"look_for: natural is {_shown(natural)}")
-    if not all(_are_texts([*value.values()]) for value in natural.values() if isinstance(value, dict)):
-        raise Damaged(f"look_for: natural is {_shown(natural)}")
-    marks = [stamp.get(name) for name in ("stack", "key")] if isinstance(stamp, dict) and "content" in stamp else None
-    if stamp is not None and not _are_texts(marks):
-        raise Damaged(f"look_for: stamp is {_shown(stamp)}")
+def _trace(verb: str, kept: Any) -> Trace:
+    """By what an object is known: see `model.operation`."""
+    try:
+        trace = trace_from(verb, _object("look_for", kept))
+    except Damaged:
+        raise
+    except ValueError as error:
+        raise Damaged(f"look_for {error}") from None
+    if isinstance(trace, Target):
+        _id("id", trace.id)
+    if isinstance(trace, Signature | Target) and trace.parent_id is not None:
+        _id("parent_id", trace.parent_id)
+    if isinstance(trace, Signature) and trace.size is not None:
+        _whole("size", trace.size)
+    return trace
 
 
 def _are_texts(value: Any) -> bool:

@@ -231,7 +231,7 @@ def _open(connection: sa.Connection, stack: str, group: list[Open]) -> None:
                 "kind": intent.kind,
                 "verb": intent.verb,
                 "digest": intent.digest,
-                "look_for": _dumps(intent.look_for),
+                "look_for": _dumps(intent.signature.to_json()),
             }
             for intent in (it.intent for it in group)
         ],

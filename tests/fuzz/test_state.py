@@ -8,13 +8,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
 from reconciler.emulator import Emulator
 from reconciler.errors import ReconcilerError
-from reconciler.model import Intent, Upload
+from reconciler.model import Intent, Signature, Touched, Upload
 from reconciler.state import Open, PutUpload
 from tests.fuzz import ODD, bounded, damaged, inputs
 from tests.support.running import Bench
@@ -29,14 +28,7 @@ indexes: {i: {models: [{name: marengo3.0}], assets: {a: {metadata: {y: [k, l]}}}
 entity_collections: {c: {description: d, entities: {e: {assets: [b]}}}}
 """,
 }
-SOUGHT: dict[str, Any] = {
-    "parent_id": None,
-    "natural": {"name": "x"},
-    "stamp": None,
-    "listed": False,
-    "size": None,
-    "not": [],
-}
+SOUGHT = Signature(natural={"name": "x"})
 WHEN = "2026-01-01T00:00:00Z"
 NUMBERS = (None, 0, 1, 2, -1, 1 << 62, 1.5, b"\xff\xfe", b"", "\ud800x")
 WORDS = (
@@ -85,8 +77,18 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         assert isinstance(session, Session)
         session.state.commit(
-            Open(Intent("op1", "run", "assets/a", "Asset", "update", "d", {"fields": ["metadata"]})),
-            Open(Intent("op2", "run", "entity_collections/c", "EntityCollection", "create", "d", SOUGHT)),
+            Open(Intent("op1", "run", "assets/a", "Asset", "update", "d", Touched(("metadata",)))),
+            Open(
+                Intent(
+                    "op2",
+                    "run",
+                    "entity_collections/c",
+                    "EntityCollection",
+                    "create",
+                    "d",
+                    SOUGHT,
+                )
+            ),
             PutUpload(Upload("u", "a9", "assets/b", "c" * 64, "a.mp4", 1, 2, 3, 4, {"h": "v"}, {1: "e"}, WHEN)),
         )
 
