@@ -42,7 +42,6 @@ __all__ = [
     "Updating",
     "Wire",
     "WrongItems",
-    "canonical",
 ]
 
 
@@ -341,21 +340,3 @@ def _check(kind: type[Kind]) -> None:
             raise TypeError(f"{where}.{field.name}: can be updated, but the kind says no way to; mark it CREATE_ONLY")
     if sum(field.stamped for field in kind.specs.values()) > 1:
         raise TypeError(f"{where}: one field can carry the stamp")
-
-
-def canonical(field: Field, value: Any) -> Any:
-    """The value in a form in which equal means equal: unordered lists sorted, parts filled with their defaults."""
-    if value is None:
-        return None
-    if field.part is not None:
-        items = [_canonical_part(field.part, item) for item in (value if field.many else [value])]
-        if field.unordered:
-            items.sort(key=repr)
-        return items if field.many else items[0]
-    if field.unordered and isinstance(value, (list, tuple)):
-        return sorted(value, key=repr)
-    return value
-
-
-def _canonical_part(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: canonical(field, value.get(name, field.default)) for name, field in part.parts.items()}

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.diff import field_deltas
+from reconciler.diff.fields import field_deltas
 from reconciler.model import Action, Recorded, Source
-from reconciler.ownership import row_from, same
+from reconciler.ownership import row_from
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, Index
+from reconciler.values import same
 from tests.support.planning import world
 
 FACES = {"f": {"file": "f.jpg"}, "g": {"file": "g.jpg"}}

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid
-from reconciler.kind import Field, canonical
+from reconciler.kind import Field
 from reconciler.model import Action, Change, Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status
-from reconciler.ownership import Claims, addresses_of, claim, same
+from reconciler.ownership import Claims, addresses_of, claim
 from reconciler.plan import make_plan
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.json import plan_json
+from reconciler.values import canonical, same
 from tests.support.planning import live_of, snapshot_of
 from tests.support.simulation import Account
 

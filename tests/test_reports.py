@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.drift import drift_from
+from reconciler.diff import drift_from
 from reconciler.errors import Problem
 from reconciler.model import Action, Change, Delta, Plan, Source
 from reconciler.redact import Secret, hidden

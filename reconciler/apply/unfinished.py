@@ -15,9 +15,10 @@ from reconciler.apply.recover import made_by
 from reconciler.errors import Problem
 from reconciler.kind import Field, Updating
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Target, Upload, Verb
-from reconciler.ownership import is_of, same
+from reconciler.ownership import is_of
 from reconciler.rest import Rest
 from reconciler.state import Close, DropUpload, Put, PutUpload, Write
+from reconciler.values import same
 
 __all__ = ["Unfinished", "unfinished"]
 

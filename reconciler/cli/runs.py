@@ -216,7 +216,7 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None,
     reconciler drift --unmanaged        also what is in the account and not of this stack
     reconciler drift --format sarif -o drift.sarif
     """
-    from reconciler.drift import drift_from
+    from reconciler.diff import drift_from
 
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)

@@ -13,8 +13,8 @@ from reconciler.export.names import Names
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Snapshot, Stamp, Status, key_of, parent_of
-from reconciler.ownership import same
 from reconciler.plan.subset import Subset
+from reconciler.values import same
 
 __all__ = ["Declared", "Picked", "pick"]
 

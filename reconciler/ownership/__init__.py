@@ -18,7 +18,7 @@ from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging, belonging
 from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
-from reconciler.ownership.compare import content_of, same
+from reconciler.ownership.content import content_of
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
 from reconciler.ownership.owners import Owners, Standing, agreed, is_of, standing, whose
@@ -36,7 +36,6 @@ __all__ = [
     "is_of",
     "old_name",
     "row_from",
-    "same",
     "standing",
     "was_put_aside",
     "whose",

@@ -10,9 +10,10 @@ from typing import Any
 from reconciler.kind import Field, Kind, Updating
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, ignores, parent_of
 from reconciler.ownership.claims import Claims, Renames, was_put_aside
-from reconciler.ownership.compare import content_of, same
+from reconciler.ownership.content import content_of
 from reconciler.ownership.hands import Held, traded
 from reconciler.ownership.owners import Owners, Standing, agreed, standing
+from reconciler.values import same
 
 __all__ = ["Match"]
 

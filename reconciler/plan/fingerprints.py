@@ -9,9 +9,10 @@ import hashlib
 import json
 from dataclasses import astuple
 
-from reconciler.kind import Kind, canonical
+from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Plan, Snapshot
+from reconciler.values import canonical
 
 __all__ = ["fingerprint", "fingerprints"]
 

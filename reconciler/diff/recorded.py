@@ -1,0 +1,51 @@
+"""What is to be recorded of objects that are as declared: with a change of theirs, or without any. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.kind import Kind
+from reconciler.kinds import Kinds
+from reconciler.model import Change, Live, Recorded, Resource, Stack, Status, ignores
+from reconciler.ownership import Claims
+
+__all__ = ["applied", "refreshed"]
+
+
+def refreshed(
+    kinds: Kinds, stack: Stack, claims: Claims, changes: Mapping[str, Change]
+) -> Iterator[tuple[str, Recorded]]:
+    """Declared, there, nothing to do: what is recorded must say so too (adopted by stamp, or mended by hand)."""
+    for address, resource in stack.resources.items():
+        live = claims.live.get(address)
+        if live is None or address in changes or resource.external:
+            continue
+        fields = applied(kinds[resource.kind], resource, claims.rows.get(address), live)
+        old = claims.rows.get(address)
+        failures = old.failures if old and old.id == live.id and live.status is Status.FAILED else 0
+        row = Recorded(address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures)
+        if old != row:
+            yield address, row
+
+
+def applied(kind: type[Kind], resource: Resource, row: Recorded | None, live: Live | None) -> Mapping[str, Any]:
+    """What is to be recorded of an object that is as declared now. What is ignored was not applied: it stays as it was
+    recorded before, or is as it was found."""
+    if not resource.ignore:
+        return resource.fields
+    before = row.fields if row and (live is None or row.id == live.id) else live.fields if live else {}
+    fields: dict[str, Any] = {}
+    for name, value in resource.fields.items():
+        field, was = kind.specs.get(name), before.get(name)
+        usable = was is not None and (before is not (live.fields if live else None) or not (field and field.ref))
+        if ignores(resource.ignore, name):
+            fields |= {name: was} if usable else {}
+        elif isinstance(value, Mapping):
+            old = was if isinstance(was, Mapping) else {}
+            sent = {key: item for key, item in value.items() if not ignores(resource.ignore, f"{name}.{key}")}
+            kept = {key: item for key, item in old.items() if ignores(resource.ignore, f"{name}.{key}")}
+            fields[name] = {**kept, **sent}
+        else:
+            fields[name] = value
+    return fields
