@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Exchange
 from reconciler.errors import StateError
 from reconciler.model import Action
 from reconciler.redact import mask

@@ -17,6 +17,7 @@ from reconciler import __version__, http
 from reconciler.cli import COMMANDS
 from reconciler.cli import cli as group
 from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.state import State
 from tests.support.commandline import CHECKOUT, Said, reconciler
 
@@ -43,7 +44,7 @@ def stack(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    made = Emulator(key=KEY)
+    made = app(key=KEY)
     yield made
     made.close()
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.journal import Exchange, Journal
+from reconciler.emulator import Exchange
+from reconciler.emulator.core.request_log import RequestLog
+from reconciler.emulator.twelvelabs import app
 from tests.contracts import watch
 from tests.contracts.contract import Contract, Violation
 from tests.contracts.derive import served, written
@@ -25,8 +26,9 @@ from tests.support.commandline import CHECKOUT
 LOST = """\
 import httpx
 import pytest
-from reconciler.emulator import Emulator, transport
-from reconciler.emulator.journal import Journal
+from reconciler.emulator import transport
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.core.request_log import RequestLog
 
 async def ask(emulator):
     async with httpx.AsyncClient(base_url="http://emulator/v1.3", transport=transport(emulator)) as client:
@@ -36,8 +38,8 @@ async def ask(emulator):
 def late():
     import asyncio
     yield
-    emulator = Emulator()
-    emulator.journal = Journal()
+    emulator = app()
+    emulator.journal = RequestLog()
     asyncio.run(ask(emulator))
 
 def test_one(late): ...
@@ -246,7 +248,7 @@ def unseen() -> Iterator[None]:
 
 
 def test_every_emulator_is_watched(unseen: None) -> None:
-    api = InProcess(Emulator())
+    api = InProcess(app())
     before = sum(WATCH.clients.values())
 
     api("GET", "/indexes", headers={"user-agent": "reconciler/test"}, params={"nme": "a"})
@@ -267,12 +269,12 @@ def unheld() -> Iterator[None]:
 
 def test_an_exchange_that_is_held_against_nothing_is_counted(unheld: None) -> None:
     before = WATCH.unheld
-    emulator = Emulator()
+    emulator = app()
     api = InProcess(emulator)
     api("GET", "/indexes")
     held = WATCH.unheld
 
-    emulator.journal = Journal()
+    emulator.journal = RequestLog()
     api("GET", "/indexes")
 
     assert (held, WATCH.unheld) == (before, before + 1)
@@ -283,7 +285,7 @@ def test_an_exchange_that_is_held_against_nothing_is_counted(unheld: None) -> No
 def test_who_falls_silent_silences_nobody_else(unheld: None) -> None:
     before = WATCH.unheld
     seen: list[Exchange] = []
-    emulator = Emulator()
+    emulator = app()
     api = InProcess(emulator)
     silence = emulator.journal.listen(seen.append)
     api("GET", "/indexes")

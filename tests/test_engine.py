@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
 from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refused
 from reconciler.guards import Consent

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.rates import PLANS, QUOTAS
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.twelvelabs.rates import PLANS, QUOTAS
 from reconciler.errors import Invalid
 from reconciler.providers.twelvelabs.rates import RATES
 from reconciler.providers.twelvelabs.tariff import TARIFF
@@ -186,7 +186,7 @@ def test_the_stack_has_its_own_prices(tmp_path: Path, prices: str, amount: float
 
 def test_a_model_without_a_price_is_counted_and_not_guessed(tmp_path: Path) -> None:
     models = "[{name: marengo3.0}, {name: pegasus1.2}]"
-    bench = Bench(tmp_path, Emulator(vintage="newest"))
+    bench = Bench(tmp_path, app(vintage="newest"))
 
     cost = indexed_anew(bench, models).estimate["cost"]
 
@@ -236,7 +236,7 @@ def test_quotas_of_the_named_plan_are_warned_of_before(tmp_path: Path) -> None:
     many = "entity_collections:\n  players:\n    entities:\n" + "".join(
         f"      player-{n}: {{assets: [face]}}\n" for n in range(16)
     )
-    bench = Bench(tmp_path, Emulator(sample_collection=True))
+    bench = Bench(tmp_path, app(sample_collection=True))
     bench.write(BASE | {"players.yaml": many})
     assert warnings(bench) == []
 

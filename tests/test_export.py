@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.emulator import Emulator, transport
+from reconciler.emulator.twelvelabs import app
 from reconciler.kind import Known
 from reconciler.load import load
 from reconciler.providers.twelvelabs import Model
@@ -310,7 +311,7 @@ def test_planning_the_export_of_any_account_changes_nothing(
     account: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     directory = tmp_path_factory.mktemp("any")
-    emulator = Emulator(directory / "account.db")
+    emulator = app(directory / "account.db")
     asyncio.run(fill(emulator, account))
     writes = emulator.journal.total
     emulator.close()

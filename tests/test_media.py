@@ -15,7 +15,7 @@ from typing import Any
 import av
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.errors import Invalid
 from reconciler.upload import Cache, Files, Probe, prober, probes
 from reconciler.upload.structure import cut_short
@@ -210,7 +210,7 @@ def test_more_than_ten_gigabytes_are_refused_without_being_sent(tmp_path: Path, 
 
 
 def test_every_unreadable_file_is_named_with_its_place(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, Emulator())
+    bench = Bench(tmp_path, app())
     bench.write({"stack.yaml": FINE, "good.mp4": b"1", "poster.png": b"2"})
 
     async def gone(session: object) -> None:

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.options import Early
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.twelvelabs.options import Early
 from tests.support.running import Bench
 
 FACES = {f"face-{number}.jpg": b"face %d" % number for number in range(3)}
@@ -34,7 +34,7 @@ EARLY = {"code": "anything", "message": "The asset 6a00 is still being processed
 
 
 def bench(tmp_path: Path, stack: str, **options: Any) -> Bench:
-    made = Bench(tmp_path, Emulator(**options))
+    made = Bench(tmp_path, app(**options))
     made.write({"stack.yaml": stack, "film.mp4": b"film", **FACES})
     return made
 

@@ -20,7 +20,8 @@ import pytest
 
 from reconciler.cli.signals import interruptible, locked
 from reconciler.cli.streams import Sink
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.errors import StateError
 from reconciler.state import State
 from tests.support.postgres import postgres, postgres_url
@@ -203,7 +204,7 @@ def test_a_process_that_wakes_without_its_lock_is_broken_off_wherever_it_is(post
 
 @pytest.mark.slow
 def test_two_interrupts_end_a_run_whose_database_hangs(stack: Path, postgres: str, postgres_url: str) -> None:
-    emulator = Emulator()
+    emulator = app()
     emulator.add_fault({"fault": "never_ready", "method": "POST", "path": "/assets"})
     with ServedEmulator(emulator) as served, psycopg.connect(postgres, autocommit=True) as admin:
         arguments = ["apply", "--auto-approve", "--endpoint", served.url, "--state", postgres_url, "."]

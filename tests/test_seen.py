@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, RateLimited, ReconcilerError
 from reconciler.http import Http
 from reconciler.model import Status
@@ -94,7 +94,7 @@ STACK = "stack: s\nprovider: twelvelabs\nentity_collections:\n  people: {descrip
 
 
 def test_collections_whose_names_must_be_their_own_are_made_renamed_and_found_again(tmp_path: Path) -> None:
-    here = Bench(tmp_path, Emulator(unique_collections=True))
+    here = Bench(tmp_path, app(unique_collections=True))
     here.write({"stack.yaml": STACK})
     assert not here.apply().failed
 
@@ -108,7 +108,7 @@ def test_collections_whose_names_must_be_their_own_are_made_renamed_and_found_ag
 
 def test_with_the_key_of_another_account_nothing_is_concluded_and_nothing_goes(tmp_path: Path) -> None:
     """Lists are that account's, and single objects answer 403: neither says that anything is gone."""
-    emulator = Emulator(keys={"key": "", "theirs": "other"})
+    emulator = app(keys={"key": "", "theirs": "other"})
     here = Bench(tmp_path, emulator)
     here.write({"stack.yaml": STACK})
     assert not here.apply().failed

@@ -15,9 +15,10 @@ import httpx
 import pytest
 import yaml
 
-from reconciler.emulator import Emulator, transport
-from reconciler.emulator.limits import check_indexable
-from reconciler.emulator.media import examine
+from reconciler.emulator import transport
+from reconciler.emulator.core.media import examine
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.twelvelabs.limits import check_indexable
 from tests.support.commandline import CHECKOUT, Said, reconciler
 
 IN_SYNC = "No changes. {} is in sync."
@@ -225,7 +226,7 @@ def filled_by_hand(account: Path, video: bytes) -> dict[str, str]:
     """What people made before there was a stack; the ids that the stack wants."""
 
     async def fill() -> dict[str, str]:
-        emulator = Emulator(account)
+        emulator = app(account)
         client = httpx.AsyncClient(
             base_url="http://emulator/v1.3", headers={"x-api-key": "any"}, transport=transport(emulator)
         )

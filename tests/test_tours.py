@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 
 ROOT = Path(__file__).parent.parent
 TOURS = ROOT / "tests" / "tours"
@@ -29,7 +30,7 @@ def tour(tmp_path: Path, command: list[str], *, vintage: str, speed: str, base: 
     film, face = tmp_path / "final game.mp4", tmp_path / "face.jpg"
     film.write_bytes(b"film")
     face.write_bytes(b"face")
-    emulator = Emulator(vintage=vintage, speed="real" if speed == "real" else "instant", default_seconds=REAL_S)
+    emulator = app(vintage=vintage, speed="real" if speed == "real" else "instant", default_seconds=REAL_S)
     with ServedEmulator(emulator) as served:
         given = {
             **{name: value for name, value in os.environ.items() if "proxy" not in name.lower()},

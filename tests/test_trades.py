@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import __version__
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
 from reconciler.guards import Consent
 from reconciler.model import Action, Event

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
 from reconciler.errors import Invalid, Refused
 from reconciler.guards import Consent
@@ -79,7 +80,7 @@ class World:
     """One account, two directories whose stacks have the same name."""
 
     def __init__(self, directory: Path) -> None:
-        self.emulator = Emulator()
+        self.emulator = app()
         self.teams = [Bench(directory / name, emulator=self.emulator) for name in ("one", "two")]
         for team in self.teams:
             team.write({"stack.yaml": "stack: same\nprovider: twelvelabs\nassets: {}\n"})
@@ -166,7 +167,7 @@ visits = st.tuples(st.sampled_from([0, 1]), st.sampled_from(["apply", "destroy",
 @given(st.lists(visits, min_size=2, max_size=7))
 def test_nothing_is_made_or_forgotten_in_an_account_that_is_not_the_states(todo: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        accounts = [Emulator(seed=1), Emulator(seed=2)]
+        accounts = [app(seed=1), app(seed=2)]
         bench = Bench(Path(directory))
         home: int | None = None
         for where, what, stack in todo:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from tests.support.postgres import postgres, postgres_url
 from tests.support.stacks import V1
 
@@ -24,7 +25,7 @@ def served(tmp_path: Path) -> Iterator[ServedEmulator]:
         path = tmp_path / "stack" / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    emulator = Emulator()
+    emulator = app()
     with ServedEmulator(emulator) as made:
         yield made
     emulator.close()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Emulator, Exchange
+from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
@@ -34,7 +34,7 @@ ONE = "stack: s\nprovider: twelvelabs\nassets:\n  big: {file: big.mp4, metadata:
 class Studio(Bench):
     """A bench on which more than three chunks go up in chunks."""
 
-    emulator: Emulator = field(default_factory=lambda: Emulator(chunk_size=CHUNK, initial_urls=2))
+    emulator: Emulator = field(default_factory=lambda: app(chunk_size=CHUNK, initial_urls=2))
     parallelism: int = 1
 
     @asynccontextmanager

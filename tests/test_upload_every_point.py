@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Exchange
 from reconciler.state import State
 from tests.support.running import Killed
 from tests.test_upload import write

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Emulator, ServedEmulator
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Exchange, ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.state import State
 from tests.test_upload import write
 
@@ -49,7 +49,7 @@ def test_killed_at_37_percent_the_next_process_sends_only_what_is_missing(tmp_pa
     write(tmp_path / "big.mp4", FILM)
     (tmp_path / "stack.yaml").write_text(STACK)
     state = f"sqlite:///{tmp_path}/state.db"
-    emulator = Emulator(chunk_size=CHUNK, initial_urls=10)
+    emulator = app(chunk_size=CHUNK, initial_urls=10)
     with ServedEmulator(emulator) as served:
         command = ["apply", str(tmp_path), "--endpoint", served.url, "--state", state, "--auto-approve"]
         command += ["--poll-interval", "0", "--upload-parallelism", str(parallelism)]

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator, transport
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Emulator, Exchange, transport
+from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
 from reconciler.http import Http
 from reconciler.model import Upload
@@ -107,7 +107,7 @@ class Studio:
 @pytest.fixture
 def studio(tmp_path: Path) -> Studio:
     write(tmp_path / "film.mp4", FILM)
-    return Studio(tmp_path, Emulator(chunk_size=CHUNK, initial_urls=2))
+    return Studio(tmp_path, app(chunk_size=CHUNK, initial_urls=2))
 
 
 def fault(studio: Studio, fault: str, **rule: Any) -> None:

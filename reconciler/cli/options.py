@@ -288,14 +288,14 @@ def _in_process(stack: Stack, file: str) -> httpx.AsyncBaseTransport:
     from reconciler.state.files import refuse_links
 
     try:
-        from reconciler.emulator import Emulator, transport
+        from reconciler.emulator import factory, transport
     except ImportError as error:
         raise ReconcilerError(f"the emulator is an extra: {how_to_install('emulator')}") from error
     path = _emulator_file(stack, file)
     refuse_links(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return transport(Emulator(path))
+        return transport(factory(stack.provider)(path))
     except (OSError, sqlite3.Error) as error:
         raise ReconcilerError(f"{path} cannot keep the emulator's account ({error}); give --emulator=FILE") from error
 

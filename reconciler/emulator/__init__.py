@@ -1,41 +1,54 @@
 """A fake of the vendors' HTTP APIs that people can trust: strict where they are strict, hostile where networks are.
 
-    emulator = Emulator()                                    # state in memory; or Emulator(Path("emulator.db"))
+    emulator = twelvelabs.app()                              # state in memory; or app(Path("emulator.db"))
     httpx.AsyncClient(base_url="http://emulator/v1.3", transport=transport(emulator))
     serve(emulator, "127.0.0.1", 8080)
 
-A request goes `server | inprocess → app → routing → faults → families/<one> → store`. A family is one file with three
-parts: state, wire, routes. It imports nothing of the engine: it is the other side of the contract.
+`core` is what all vendors share; each vendor is a package beside it with one factory, `app`. Nothing of the engine is
+imported here: it is the other side of the contract.
 """
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from reconciler.emulator.app import Emulator
-from reconciler.emulator.clock import Clock, ManualClock, SystemClock
-from reconciler.emulator.inprocess import transport
-from reconciler.emulator.journal import Exchange
-from reconciler.emulator.options import Options
+from reconciler.emulator.core.app import Emulator
+from reconciler.emulator.core.clock import MachineClock, ManualClock, SettableClock
+from reconciler.emulator.core.inprocess import transport
+from reconciler.emulator.core.request_log import Exchange
 
 if TYPE_CHECKING:
-    from reconciler.emulator.server import ServedEmulator, serve
+    from reconciler.emulator.core.server import ServedEmulator, serve
 
 __all__ = [
-    "Clock",
+    "VENDORS",
     "Emulator",
     "Exchange",
+    "MachineClock",
     "ManualClock",
-    "Options",
     "ServedEmulator",
-    "SystemClock",
+    "SettableClock",
+    "factory",
     "serve",
     "transport",
 ]
+
+VENDORS = ("twelvelabs",)
+"""The packages beside `core`."""
+
+
+def factory(vendor: str) -> Callable[..., Emulator]:
+    """`app(db=None, *, key=…, keys=…, speed=…, seed=…, clock=…, **options)` of a vendor. KeyError if there is none."""
+    if vendor not in VENDORS:
+        raise KeyError(vendor)
+    app: Callable[..., Emulator] = import_module(f"reconciler.emulator.{vendor}").app
+    return app
 
 
 def __getattr__(name: str) -> Any:
     """What needs uvicorn is imported when it is asked for: in process nobody pays for a server."""
     if name in ("ServedEmulator", "serve"):
-        from reconciler.emulator import server
+        from reconciler.emulator.core import server
 
         return getattr(server, name)
     raise AttributeError(name)

@@ -22,9 +22,10 @@ STACK = "stack: s\nprovider: twelvelabs\nassets: {big: {file: big.mp4}}\n"
 SERVE = """
 import sys
 from pathlib import Path
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 import signal
-with ServedEmulator(Emulator(Path(sys.argv[1]))) as served:
+with ServedEmulator(app(Path(sys.argv[1]))) as served:
     print(served.url, flush=True)
     signal.pause()
 """

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import yaml
 
-from reconciler.emulator.journal import Exchange
+from reconciler.emulator import Exchange
 from tests.contracts.types import Check, Notes, Types, anything
 
 __all__ = ["Contract", "Divergence", "Violation"]

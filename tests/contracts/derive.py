@@ -19,8 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from reconciler.emulator.call import TWELVELABS
-from reconciler.emulator.families import FAMILIES
+from reconciler.emulator.twelvelabs.families import FAMILIES
 
 FACTS = Path(__file__).with_name("facts.json")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -34,7 +33,7 @@ BODIES = {"application/json": "json", "multipart/form-data": "form"}
 
 def served() -> set[str]:
     """What the emulator serves of this vendor, as `METHOD /path`."""
-    return {f"{r.method} {r.path}" for family in FAMILIES if family.api is TWELVELABS for r in family.routes}
+    return {f"{r.method} {r.path}" for family in FAMILIES if family.api is None for r in family.routes}
 
 
 class Derived:

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.journal import Exchange, Journal
+from reconciler.emulator import Emulator, Exchange
+from reconciler.emulator.core.request_log import RequestLog
 from tests.contracts.contract import Contract, Violation
 
 __all__ = ["WATCH", "Watch", "contract_holds", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
@@ -106,7 +106,7 @@ def _watched(make: Callable[..., None]) -> Callable[..., None]:
 
 def _counted(add: Callable[..., None]) -> Callable[..., None]:
     @wraps(add)
-    def told(self: Journal, **values: Any) -> None:
+    def told(self: RequestLog, **values: Any) -> None:
         before = WATCH.held_here
         try:
             add(self, **values)
@@ -118,7 +118,7 @@ def _counted(add: Callable[..., None]) -> Callable[..., None]:
 
 
 Emulator.__init__ = _watched(Emulator.__init__)  # type: ignore[method-assign]
-Journal.add = _counted(Journal.add)  # type: ignore[method-assign]
+RequestLog.add = _counted(RequestLog.add)  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

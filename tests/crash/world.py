@@ -15,7 +15,8 @@ from typing import Any
 
 import httpx
 
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 
 KEY = "crash-test"
 
@@ -113,7 +114,7 @@ def world(zygote: Zygote, directory: Path, start: Path | None = None, state: str
         shutil.copytree(start, directory)
     else:
         directory.mkdir(parents=True)
-    emulator = Emulator(directory / "account.db", chunk_size=40, initial_urls=2)
+    emulator = app(directory / "account.db", chunk_size=40, initial_urls=2)
     try:
         with ServedEmulator(emulator) as served:
             yield World(zygote, directory / "stack", served, state)

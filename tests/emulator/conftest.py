@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from reconciler.emulator import Emulator, ServedEmulator, transport
+from reconciler.emulator.twelvelabs import app
 
 KEY = {"x-api-key": "anything"}
 EVERY = dict.fromkeys(("pending", "validating", "queued"), 1)
@@ -64,7 +65,7 @@ class Served:
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A fresh one, where every status is left as soon as it has been seen once; chunks are a thousand bytes."""
-    made = Emulator(chunk_size=1000, initial_urls=2, reads=EVERY)
+    made = app(chunk_size=1000, initial_urls=2, reads=EVERY)
     yield made
     made.close()
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import EVERY, Api, InProcess
 from tests.emulator.steps import NOBODY, error, fault, index, made, ready_asset, rows
 from tests.emulator.test_videos import ready_video
@@ -23,7 +24,7 @@ ASKED = {"video": URL, "prompt": "What happens here?"}
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """Where the model is still there that looks at indexed videos."""
-    made = Emulator(vintage="2026-07", reads=EVERY)
+    made = app(vintage="2026-07", reads=EVERY)
     yield made
     made.close()
 
@@ -90,7 +91,7 @@ def test_a_text_that_is_too_long_is_cut_and_says_so(inside: Api) -> None:
 
 def test_what_is_known_is_in_the_text(tmp_path: Path) -> None:
     (tmp_path / "final.mp4.json").write_text(json.dumps([{"start": 1, "end": 2, "value": "Welcome back"}]))
-    api = InProcess(Emulator(vintage="2026-07", transcripts=str(tmp_path)))
+    api = InProcess(app(vintage="2026-07", transcripts=str(tmp_path)))
     asset = ready_asset(api, user_metadata=json.dumps({"league": "nba"}))
     catalog = made(
         api(

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from reconciler.emulator import Emulator, ManualClock, ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import MODELS, error, index, indexed, made, rows, upload
 
@@ -25,7 +26,7 @@ def test_a_key_is_required(api: Api) -> None:
 
 
 def test_a_key_may_have_to_be_the_right_one() -> None:
-    strict = InProcess(Emulator(key="secret"))
+    strict = InProcess(app(key="secret"))
 
     assert error(strict("GET", "/assets")) == (401, "api_key_invalid")
     assert strict("GET", "/assets", headers={"x-api-key": "secret"}).status_code == 200
@@ -40,7 +41,7 @@ def test_what_is_not_there_has_an_envelope_too(api: Api) -> None:
 
 def test_ids_follow_from_the_seed() -> None:
     def ids(seed: int) -> list[str]:
-        one = InProcess(Emulator(seed=seed))
+        one = InProcess(app(seed=seed))
         found = [upload(one), index(one)]
         one.close()
         return found
@@ -51,7 +52,7 @@ def test_ids_follow_from_the_seed() -> None:
 
 
 def test_reads_of_a_status_can_be_counted_out() -> None:
-    counted = InProcess(Emulator(reads={"asset.processing": 2, "queued": 0}))
+    counted = InProcess(app(reads={"asset.processing": 2, "queued": 0}))
     asset, catalog = upload(counted), index(counted)
 
     seen = [counted("GET", f"/assets/{asset}").json()["status"] for _ in range(4)]
@@ -63,7 +64,7 @@ def test_reads_of_a_status_can_be_counted_out() -> None:
 
 
 def test_without_reads_everything_is_ready_when_it_is_first_seen() -> None:
-    eager = InProcess(Emulator(default_reads=0))
+    eager = InProcess(app(default_reads=0))
 
     assert eager("GET", f"/assets/{upload(eager)}").json()["status"] == "ready"
     eager.close()
@@ -77,7 +78,7 @@ def test_being_on_a_list_is_being_read(inside: Api) -> None:
 
 def test_in_real_time_only_time_moves_a_status() -> None:
     clock = ManualClock()
-    slow = InProcess(Emulator(speed="real", clock=clock, seconds={"asset.processing": 10}))
+    slow = InProcess(app(speed="real", clock=clock, seconds={"asset.processing": 10}))
     asset, catalog = upload(slow), index(slow)
 
     def status() -> str:
@@ -113,7 +114,7 @@ def test_limits_by_bucket_say_what_is_left(api: Api) -> None:
 
 def test_a_limit_is_over_after_a_minute() -> None:
     clock = ManualClock()
-    limited = InProcess(Emulator(clock=clock, requests_per_minute={"*": 1}, retry_after=False))
+    limited = InProcess(app(clock=clock, requests_per_minute={"*": 1}, retry_after=False))
 
     first, second = limited("GET", "/assets"), limited("GET", "/indexes")
     clock.advance(60)
@@ -126,7 +127,7 @@ def test_a_limit_is_over_after_a_minute() -> None:
 
 def test_a_limit_by_the_day_outlasts_the_minute() -> None:
     clock = ManualClock()
-    limited = InProcess(Emulator(clock=clock, requests_per_day={"assets": 2}, requests_per_minute={"assets": 1}))
+    limited = InProcess(app(clock=clock, requests_per_day={"assets": 2}, requests_per_minute={"assets": 1}))
     statuses = []
 
     for pause_s in (0, 60, 60, 86_400 - 120):
@@ -145,7 +146,7 @@ def upload_status(api: Api) -> tuple[int, str]:
 
 def test_state_survives_a_restart(tmp_path: Path) -> None:
     def opened() -> InProcess:
-        return InProcess(Emulator(tmp_path / "kept" / "emulator.db", seed=3))
+        return InProcess(app(tmp_path / "kept" / "emulator.db", seed=3))
 
     def closed(api: InProcess) -> None:
         api.emulator.close()
@@ -171,7 +172,7 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_two_may_have_one_file_open(tmp_path: Path) -> None:
-    here, there = (InProcess(Emulator(tmp_path / "emulator.db")) for _ in range(2))
+    here, there = (InProcess(app(tmp_path / "emulator.db")) for _ in range(2))
 
     ids = [upload(api, f"{number}.mp4") for number, api in enumerate([here, there, there, here, there])]
 
@@ -185,10 +186,11 @@ def test_two_may_have_one_file_open(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, os, pathlib, signal, sys
 import httpx
-from reconciler.emulator import Emulator, transport
+from reconciler.emulator import transport
+from reconciler.emulator.twelvelabs import app
 
 async def main() -> None:
-    emulator = Emulator(pathlib.Path(sys.argv[1]))
+    emulator = app(pathlib.Path(sys.argv[1]))
     where = {"base_url": "http://emulator/v1.3", "headers": {"x-api-key": "k"}}
     async with httpx.AsyncClient(transport=transport(emulator), **where) as client:
         for number in range(5):
@@ -210,7 +212,7 @@ def test_what_was_done_is_kept_even_if_the_process_is_killed(tmp_path: Path) -> 
     killed = subprocess.run([sys.executable, "-c", KILLED, str(db)], capture_output=True, text=True, check=False)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    again = InProcess(Emulator(db))
+    again = InProcess(app(db))
     kept = rows(again, "/entity-collections", sort_option="asc")
     assert [row["name"] for row in kept] == ["0", "1", "2", "3", "4", "unanswered"]
     assert [row["_id"] for row in kept[:5]] == killed.stdout.split()
@@ -249,7 +251,7 @@ def test_a_page_of_a_hundred_thousand_is_found_by_index(emulator: Emulator, insi
 
 
 def test_one_emulator_serves_many_at_once() -> None:
-    with ServedEmulator(Emulator()) as served:
+    with ServedEmulator(app()) as served:
         clients = [httpx.Client(base_url=served.url, headers={"x-api-key": "k"}, trust_env=False) for _ in range(4)]
         for number, client in enumerate(clients * 5):
             client.post("/entity-collections", json={"name": str(number)})
@@ -287,4 +289,4 @@ def test_the_engine_is_not_imported() -> None:
 @pytest.mark.parametrize("unknown", [{"colour": "red"}, {"chunk_size": -1}, {"reads": {"a": "b"}}])
 def test_an_option_that_is_wrong_is_refused(unknown: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="option"):
-        Emulator(**unknown)
+        app(**unknown)

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import KEY, Api, InProcess, Served
 from tests.emulator.steps import collection, ready_asset
 
@@ -29,7 +30,7 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[ServedEmulator]:
-    with ServedEmulator(Emulator()) as made:
+    with ServedEmulator(app()) as made:
         yield made
 
 
@@ -67,7 +68,7 @@ def test_its_own_names_and_addresses_are_welcome(served: ServedEmulator, name: s
 
 
 def test_steering_needs_the_key_when_there_is_one() -> None:
-    strict = InProcess(Emulator(key="secret"))
+    strict = InProcess(app(key="secret"))
     steering = [
         ("GET", ""), ("GET", "/objects"), ("GET", "/requests"), ("POST", "/reset"), ("PATCH", "/options"),
         ("POST", "/faults"), ("POST", "/clock"), ("GET", "/nowhere"),
@@ -96,7 +97,7 @@ def test_no_name_of_a_file_leads_out_of_the_folder_of_transcripts(tmp_path: Path
     inside.mkdir()
     (tmp_path / "secret.mp4.json").write_text(json.dumps([{"start": 0, "end": 1, "value": "secret"}]))
     (inside / "link.mp4.json").symlink_to(tmp_path / "secret.mp4.json")
-    api = InProcess(Emulator(transcripts=str(inside)))
+    api = InProcess(app(transcripts=str(inside)))
     asset = ready_asset(api, "film.mp4", filename=name)
 
     assert api("GET", f"/assets/{asset}/transcription").json() == {"status": "ready", "words": []}
@@ -106,7 +107,7 @@ def test_no_name_of_a_file_leads_out_of_the_folder_of_transcripts(tmp_path: Path
 
 def test_two_keys_are_two_accounts(tmp_path: Path) -> None:
     keys = {"one": "first", "two": "second", "three": "second"}
-    emulator = Emulator(tmp_path / "emulator.db", keys=keys)
+    emulator = app(tmp_path / "emulator.db", keys=keys)
     api = InProcess(emulator)
     ids = {}
     for key in keys:
@@ -136,7 +137,7 @@ def test_two_keys_are_two_accounts(tmp_path: Path) -> None:
 
 
 def test_chunks_go_to_the_account_that_asked_for_their_addresses() -> None:
-    emulator = Emulator(keys={"one": "first"}, chunk_size=1000)
+    emulator = app(keys={"one": "first"}, chunk_size=1000)
     with ServedEmulator(emulator) as served:
         api = Served(served)
         body = {"filename": "a.mp4", "type": "video", "total_size": 5}
@@ -150,7 +151,7 @@ def test_chunks_go_to_the_account_that_asked_for_their_addresses() -> None:
 
 
 def test_a_family_is_denied_to_one_key_only() -> None:
-    emulator = Emulator(keys={"one": "", "two": ""}, denied={"two": ["entity collections"]})
+    emulator = app(keys={"one": "", "two": ""}, denied={"two": ["entity collections"]})
     api = InProcess(emulator)
     made = collection(_As(api, "one"))
 
@@ -176,4 +177,4 @@ class _As:
 @pytest.mark.parametrize("name", ["../x", "A", "a/b", "x" * 41])
 def test_the_name_of_an_account_is_no_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="name of an account"):
-        Emulator(tmp_path / "emulator.db", keys={"key": name})
+        app(tmp_path / "emulator.db", keys={"key": name})

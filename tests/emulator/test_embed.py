@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import NOBODY, error, fault, index, indexed, ready_asset, rows, wait
 
@@ -357,13 +357,13 @@ def test_limits_are_shared_and_come_in_the_envelope_of_the_endpoint(inside: Api)
 
 
 def test_tasks_survive_a_restart(tmp_path: Path) -> None:
-    api = InProcess(Emulator(tmp_path / "emulator.db"))
+    api = InProcess(app(tmp_path / "emulator.db"))
     path = f"/embed/tasks/{video_task(api)}"
     before = wait(api, path)
     api.close()
     api.emulator.close()
 
-    again = InProcess(Emulator(tmp_path / "emulator.db"))
+    again = InProcess(app(tmp_path / "emulator.db"))
 
     shown = again("GET", path).json()
     assert shown == before

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import NOBODY, collection, entity, error, ready_asset, rows, upload, wait
 
@@ -196,7 +196,7 @@ def test_filters_and_sorts_of_the_entities(inside: Api) -> None:
 
 
 def test_a_new_account_has_a_sample_collection_that_counts() -> None:
-    free = InProcess(Emulator(sample_collection=True, max_collections=1, max_entities=1))
+    free = InProcess(app(sample_collection=True, max_collections=1, max_entities=1))
     sample = rows(free, "/entity-collections")[0]["_id"]
 
     assert error(free("POST", "/entity-collections", json={"name": "mine"})) == (400, "usage_limit_exceeded")

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator, ManualClock
-from reconciler.emulator.call import Call, Family, Reply, Route
-from reconciler.emulator.options import Options
-from reconciler.emulator.problems import Problem
-from reconciler.emulator.store import Obj, Selection, Store
-from reconciler.emulator.walks import Walk
+from reconciler.emulator import ManualClock
+from reconciler.emulator.core.endpoints import EndpointFamily, Reply, Route
+from reconciler.emulator.core.problems import ApiProblem
+from reconciler.emulator.core.store import AccountStore, Obj, Selection
+from reconciler.emulator.core.walks import StatusWalk
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.twelvelabs.call import ApiCall
+from reconciler.emulator.twelvelabs.options import Options
 from tests.emulator.conftest import InProcess
 
 KIND = "kite"
@@ -23,7 +25,7 @@ def shown(kite: Obj) -> dict[str, Any]:
     return {"_id": kite.id, "name": kite.name, "status": kite.status}
 
 
-def create(call: Call) -> Reply:
+def create(call: ApiCall) -> Reply:
     fields = call.json()
     name = fields.text("name")
     fields.done()
@@ -34,30 +36,30 @@ def create(call: Call) -> Reply:
     )
 
 
-def index(call: Call) -> Reply:
+def index(call: ApiCall) -> Reply:
     return call.page(Selection(KIND), shown)
 
 
-def retrieve(call: Call) -> Reply:
+def retrieve(call: ApiCall) -> Reply:
     return Reply(200, shown(call.look(call.find(KIND, call.path["kite_id"], status=404, prefix="kite_"))))
 
 
-def fly(call: Call) -> Reply:
+def fly(call: ApiCall) -> Reply:
     return Reply(200, chunks=iter([b'{"height": 1}\n', b'{"height": 2}\n']), media_type="application/x-ndjson")
 
 
-def crash(call: Call) -> Reply:
+def crash(call: ApiCall) -> Reply:
     call.store.insert(KIND, {}, name="never")
-    raise Problem(409, "crashed", "It is down.")
+    raise ApiProblem(409, "crashed", "It is down.")
 
 
-def first(store: Store, options: Options) -> None:
+def first(store: AccountStore, options: Options) -> None:
     store.insert(KIND, {}, name="first", status="up")
 
 
-KITES = Family(
+KITES = EndpointFamily(
     name="kites",
-    walks={KIND: Walk(("rising", "turning"), end="up", failed="down")},
+    walks={KIND: StatusWalk(("rising", "turning"), end="up", failed="down")},
     set_up=first,
     routes=(
         Route("POST", "/kites", create, body="json", errors="nested"),
@@ -71,7 +73,7 @@ KITES = Family(
 
 @pytest.fixture
 def kites() -> Iterator[InProcess]:
-    api = InProcess(Emulator(families=[KITES], clock=ManualClock()))
+    api = InProcess(app(families=[KITES], clock=ManualClock()))
     yield api
     api.close()
     api.emulator.close()

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.call import Route
-from reconciler.emulator.families import FAMILIES
+from reconciler.emulator.core.endpoints import Route
+from reconciler.emulator.twelvelabs import VENDOR, app
+from reconciler.emulator.twelvelabs.families import FAMILIES
 from tests.emulator.conftest import InProcess
 from tests.emulator.steps import NOBODY, collection, entity, index, indexed, ready_asset
 
-ROUTES = [(family.api.prefix, route) for family in FAMILIES for route in family.routes]
+ROUTES = [((family.api or VENDOR.api).prefix, route) for family in FAMILIES for route in family.routes]
 TYPES = ["application/json", "multipart/form-data", "multipart/form-data; boundary=b", "text/plain; charset=nope", ""]
 IDS = ["nonsense", NOBODY, "%00", "..", "%2e%2e%2f", "é", "%ff", "a" * 5000, "'; DROP TABLE objects; --", "*"]
 WORDS = st.sampled_from(
@@ -58,7 +58,7 @@ PARTS = st.sampled_from(["method", "file", "url", "filename", "enable_hls", "use
 @pytest.fixture(scope="module")
 def world() -> Iterator[tuple[InProcess, dict[str, str]]]:
     """An account in which every path parameter has something to lead to."""
-    api = InProcess(Emulator(chunk_size=1000))
+    api = InProcess(app(chunk_size=1000))
     asset, catalog, players = ready_asset(api, "face.jpg"), index(api), collection(api)
     session = api("POST", "/assets/multipart-uploads", json={"filename": "a.mp4", "type": "video", "total_size": 2500})
     yield (
@@ -170,7 +170,7 @@ def test_methods_that_nobody_has(method: str, world: tuple[InProcess, dict[str, 
     st.lists(st.tuples(PARTS, st.text(max_size=9), st.binary(max_size=30)), max_size=2),
 )
 def test_any_form(fields: list[tuple[str, str]], files: list[tuple[str, str, bytes]]) -> None:
-    api = InProcess(Emulator())
+    api = InProcess(app())
     data: dict[str, Any] = {name: value for name, value in fields if _sendable(value)}
     sent = [(name, (filename, content)) for name, filename, content in files if _sendable(filename)]
     check(api, "POST", "/v1.3/assets", data=data, files=sent or {"x": b""})
@@ -183,7 +183,7 @@ def test_any_form(fields: list[tuple[str, str]], files: list[tuple[str, str, byt
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 def test_steering_never_crashes(method: str, path: str) -> None:
-    api = InProcess(Emulator())
+    api = InProcess(app())
     for body in BROKEN:
         reply = api(method, f"http://emulator/_emulator{path}", content=body)
         assert reply.status_code in (200, 400, 404)

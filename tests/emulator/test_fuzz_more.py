@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator import Emulator
-from reconciler.emulator.families import FAMILIES
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.twelvelabs.families import FAMILIES
 from tests.emulator.conftest import InProcess
 from tests.emulator.steps import NOBODY, collection, entity, index, ready_asset
 from tests.emulator.test_fuzz import TEXT, VALUES, check
@@ -113,7 +113,7 @@ relaxed = settings(
 @pytest.fixture(scope="module")
 def world() -> Iterator[tuple[InProcess, Ids]]:
     """Something for every id in the bodies above."""
-    api = InProcess(Emulator())
+    api = InProcess(app())
     catalog, asset, players = index(api), ready_asset(api), collection(api)
     ready_video(api, catalog)
     store = f"/knowledge-stores/{api('POST', '/knowledge-stores', json={'name': 'x'}).json()['_id']}"

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import NOBODY, error, fault, made, ready_asset, rows, upload
 
@@ -312,7 +312,7 @@ def test_clips_and_images_in_one_order(api: Api) -> None:
 
 def test_speech_is_audio(tmp_path: Path) -> None:
     (tmp_path / "talk.mp4.json").write_text(json.dumps([{"start": 7, "end": 8, "value": "Welcome back"}]))
-    api = InProcess(Emulator(transcripts=str(tmp_path)))
+    api = InProcess(app(transcripts=str(tmp_path)))
     games = store(api)
     ready_item(api, games, "talk.mp4")
     options = {"search_options": {"video": {"modalities": ["visual", "audio"]}}}
@@ -392,7 +392,7 @@ def test_a_search_of_nothing_and_too_many(api: Api) -> None:
 
 
 def test_all_survives_a_restart(tmp_path: Path) -> None:
-    api = InProcess(Emulator(tmp_path / "emulator.db"))
+    api = InProcess(app(tmp_path / "emulator.db"))
     games = store(api)
     finals, member = collection(api, games), ready_item(api, games)
     api("POST", f"{finals}/items/add", json={"item_ids": [member]})
@@ -400,7 +400,7 @@ def test_all_survives_a_restart(tmp_path: Path) -> None:
     api.close()
     api.emulator.close()
 
-    again = InProcess(Emulator(tmp_path / "emulator.db"))
+    again = InProcess(app(tmp_path / "emulator.db"))
 
     assert [again("GET", path).json() for path in (games, finals, f"{finals}/items")] == before
     again.close()

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator.prober import Broken, Header, probe
+from reconciler.emulator.core.prober import Broken, Header, probe
 from tests.emulator.conftest import Api
 from tests.emulator.steps import error, index, ready_asset, upload, wait
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import EVERY, Api, InProcess
 from tests.emulator.steps import error, index, indexed, ready_asset, rows, upload, wait
 
@@ -19,7 +19,7 @@ SPOKEN = [{"start": 0, "end": 2, "value": "Welcome back"}, {"start": 2, "end": 6
 def newer(tmp_path: Path) -> Iterator[Api]:
     """By the newer contract, with something to say in film.mp4."""
     (tmp_path / "film.mp4.json").write_text(json.dumps(SPOKEN))
-    api = InProcess(Emulator(reads=EVERY, transcripts=str(tmp_path)))
+    api = InProcess(app(reads=EVERY, transcripts=str(tmp_path)))
     yield api
     api.close()
     api.emulator.close()

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from reconciler.cli import emulate
-from reconciler.emulator import Emulator, ManualClock
-from reconciler.emulator.options import Plan, Vintage
-from reconciler.emulator.rates import PLANS, QUOTAS
+from reconciler.emulator import ManualClock
+from reconciler.emulator.twelvelabs import app
+from reconciler.emulator.twelvelabs.options import PlanName, Vintage
+from reconciler.emulator.twelvelabs.rates import PLANS, QUOTAS
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import error, index, indexed, ready_asset, upload, wait
 from tests.emulator.test_tasks import task
@@ -29,7 +30,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def planned(clock: ManualClock) -> Any:
     """On the free plan."""
-    emulator = Emulator(clock=clock, plan="free")
+    emulator = app(clock=clock, plan="free")
     api = InProcess(emulator)
     yield api
     api.close()
@@ -100,7 +101,7 @@ def test_tokens_that_are_written_are_counted(planned: InProcess) -> None:
 
 
 def test_limits_are_those_of_the_account_and_not_of_the_key() -> None:
-    emulator = Emulator(clock=ManualClock(), plan="free", keys={"one": "a", "two": "a", "three": "b"})
+    emulator = app(clock=ManualClock(), plan="free", keys={"one": "a", "two": "a", "three": "b"})
     api = InProcess(emulator)
 
     def sent(key: str) -> int:
@@ -133,17 +134,17 @@ def test_later_tiers_have_more_of_everything() -> None:
     for family, rate in PLANS["free"].items():
         assert PLANS["developer-2"][family] == rate.times(2)
         assert PLANS["developer-3"][family] == rate.times(4)
-    assert set(PLANS) == set(QUOTAS) == set(get_args(Plan))
+    assert set(PLANS) == set(QUOTAS) == set(get_args(PlanName))
 
 
 def test_the_command_has_every_plan_and_every_vintage() -> None:
-    assert get_args(Plan) == emulate.PLANS
+    assert get_args(PlanName) == emulate.PLANS
     assert get_args(Vintage) == emulate.VINTAGES
 
 
 def test_every_loop_that_waits_is_over_after_three_reads() -> None:
     """As instant as it is said to be: each kind of thing that becomes ready, with the options as they are."""
-    api = InProcess(Emulator())
+    api = InProcess(app())
     catalog, asset = index(api), ready_asset(api)
     store = api("POST", "/knowledge-stores", json={"name": "s"}).json()["_id"]
     source = {"media_source": {"url": FILM}}

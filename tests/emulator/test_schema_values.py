@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.emulator.patterns import Unmatched, matching, quietly
-from reconciler.emulator.problems import Problem
-from reconciler.emulator.schema_values import Known, stamp, value_for
+from reconciler.emulator.core.patterns import Unmatched, matching, quietly
+from reconciler.emulator.core.problems import ApiProblem
+from reconciler.emulator.twelvelabs.schema_values import KnownFacts, stamp, value_for
 from tests.emulator.conftest import Api
 from tests.emulator.steps import error
 from tests.emulator.test_analyze import analyze, text
 
-KNOWN = Known("Final", "Final, a game.", ("final", "nba"), 0.0, 60.0, "content")
+KNOWN = KnownFacts("Final", "Final, a game.", ("final", "nba"), 0.0, 60.0, "content")
 SCHEMAS: list[dict[str, Any]] = [
     {},
     {"type": "string"},
@@ -101,7 +101,7 @@ def test_properties_come_in_order_and_say_something(inside: Api) -> None:
     ids=str,
 )
 def test_a_schema_that_is_refused(schema: dict[str, Any], status: int) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(ApiProblem) as refused:
         value_for(schema, KNOWN)
 
     assert refused.value.status == status

@@ -18,6 +18,7 @@ from twelvelabs.indexes import IndexesCreateRequestModelsItem
 from twelvelabs.types import CompletedChunk
 
 from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import EVERY
 from tests.emulator.steps import NOBODY
 
@@ -51,7 +52,7 @@ class Sdk:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    made = Emulator(chunk_size=1000, initial_urls=2, reads=EVERY)
+    made = app(chunk_size=1000, initial_urls=2, reads=EVERY)
     yield made
     made.close()
 

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator, ManualClock
+from reconciler.emulator import ManualClock
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import MODELS, NOBODY, collection, entity, error, index, indexed, made, ready_asset, wait
 from tests.emulator.test_videos import ready_video
@@ -84,7 +85,7 @@ def talking(tmp_path: Path) -> Iterator[tuple[InProcess, str, str]]:
         {"start": 13.0, "end": 15.0, "value": "What a rebound"},
     ]
     (tmp_path / "interview.mp4.json").write_text(json.dumps(said))
-    api = InProcess(Emulator(transcripts=str(tmp_path)))
+    api = InProcess(app(transcripts=str(tmp_path)))
     catalog = index(api)
     yield api, catalog, ready_video(api, catalog, "interview.mp4")
     api.close()
@@ -240,7 +241,7 @@ def test_a_token_that_is_wrong_or_old(inside: Api) -> None:
 
 
 def test_old_results_are_forgotten_and_pages_survive_a_restart(tmp_path: Path) -> None:
-    api = InProcess(Emulator(tmp_path / "emulator.db"))
+    api = InProcess(app(tmp_path / "emulator.db"))
     catalog = index(api)
     for number in range(2):
         ready_video(api, catalog, f"game-{number}.mp4")
@@ -250,7 +251,7 @@ def test_old_results_are_forgotten_and_pages_survive_a_restart(tmp_path: Path) -
     api.close()
     api.emulator.close()
 
-    again = InProcess(Emulator(tmp_path / "emulator.db"))
+    again = InProcess(app(tmp_path / "emulator.db"))
 
     assert again("GET", f"/search/{token}").status_code == 200
     kept = again.emulator.store.db.execute("SELECT count(*) FROM objects WHERE kind = 'search'").fetchone()
@@ -298,7 +299,7 @@ def test_what_the_index_was_not_made_for(inside: Api) -> None:
 
 def test_only_what_is_ready_is_found_and_by_the_clock_without_a_look() -> None:
     clock = ManualClock()
-    api = InProcess(Emulator(clock=clock, speed="real"))
+    api = InProcess(app(clock=clock, speed="real"))
     catalog, asset = index(api), ready_asset_by_clock(api, clock)
     video = indexed(api, catalog, asset)
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 import yaml
 
-from reconciler.emulator import Emulator, ManualClock
+from reconciler.emulator import ManualClock
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import MODELS, error, index, indexed, ready_asset, upload, wait
 from tests.emulator.test_tasks import task, walk
@@ -122,7 +123,7 @@ def within(expected: Any, found: Any) -> bool:
 
 @pytest.fixture
 def seen() -> Any:
-    emulator = Emulator(clock=ManualClock(), keys={"anything": "", "theirs": "other"})
+    emulator = app(clock=ManualClock(), keys={"anything": "", "theirs": "other"})
     api = InProcess(emulator)
     yield api
     api.close()

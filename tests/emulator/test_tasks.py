@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.emulator import Emulator, ManualClock
+from reconciler.emulator import ManualClock
+from reconciler.emulator.twelvelabs import app
 from tests.emulator.conftest import Api, InProcess
 from tests.emulator.steps import NOBODY, error, fault, index, ready_asset, rows
 
@@ -56,7 +57,7 @@ def test_who_looks_at_the_video_moves_the_task_too(inside: Api) -> None:
 
 def test_by_the_clock_the_upload_comes_first() -> None:
     clock = ManualClock()
-    emulator = Emulator(
+    emulator = app(
         clock=clock, speed="real", vintage="2026-07", seconds={"uploading": 10.0, "validating": 5.0, "pending": 1.0}
     )
     api = InProcess(emulator)
@@ -165,13 +166,13 @@ def test_a_task_whose_video_is_gone_fails(inside: Api) -> None:
 
 
 def test_tasks_survive_a_restart(tmp_path: Path) -> None:
-    api = InProcess(Emulator(tmp_path / "emulator.db"))
+    api = InProcess(app(tmp_path / "emulator.db"))
     made = task(api, index(api))
     api("GET", f"/tasks/{made['_id']}")
     api.close()
     api.emulator.close()
 
-    again = InProcess(Emulator(tmp_path / "emulator.db"))
+    again = InProcess(app(tmp_path / "emulator.db"))
 
     assert walk(again, f"/tasks/{made['_id']}") == ["indexing", "ready"]
     again.close()

@@ -25,6 +25,7 @@ import httpx
 import pytest
 
 from reconciler.emulator import Emulator, transport
+from reconciler.emulator.twelvelabs import app
 from tests.fuzz import bounded, damaged, inputs
 from tests.support.commandline import Said, reconciler
 from tests.support.running import NoTime
@@ -262,7 +263,7 @@ class Site:
 
     @contextmanager
     def emulator(self) -> Iterator[Emulator]:
-        emulator = Emulator(self.directory / "account.db")
+        emulator = app(self.directory / "account.db")
         try:
             yield emulator
         finally:

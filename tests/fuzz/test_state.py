@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from reconciler.emulator import Emulator
+from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ReconcilerError
 from reconciler.model import Intent, Signature, Touched, Upload
 from reconciler.state import Open, PutUpload
@@ -60,7 +61,7 @@ JSON = (
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An account with the stack and a foreign object in it, and the state, with a line of each table."""
     directory = tmp_path_factory.mktemp("applied")
-    emulator = Emulator(directory / "account.db")
+    emulator = app(directory / "account.db")
     bench = Bench(directory, emulator)
     bench.write(FILES)
     bench.apply()
@@ -133,7 +134,7 @@ def test_whatever_a_state_holds_it_is_an_error_or_the_truth(applied: Path, tmp_p
     for random, seed in inputs("state", 30):
         here = tmp_path / seed.rpartition("/")[2]
         shutil.copytree(applied, here)
-        emulator = Emulator(here / "account.db")
+        emulator = app(here / "account.db")
         bench = Bench(here, emulator)
         odd = random.choice((flip, cell, cell))(random, here / ".reconciler/state.db")
         before = counts(emulator)

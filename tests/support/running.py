@@ -12,6 +12,7 @@ from typing import TypeVar
 import httpx
 
 from reconciler.emulator import Emulator, transport
+from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Limits, Planning, Session
 from reconciler.guards import Consent
 from reconciler.http import Http
@@ -48,7 +49,7 @@ class Bench:
     """One directory with a stack, one account, one state."""
 
     directory: Path
-    emulator: Emulator = field(default_factory=Emulator)
+    emulator: Emulator = field(default_factory=app)
     state_name: str = "state.db"
     limits: Limits = field(default_factory=lambda: Limits(poll_s=0.01))
     endpoint: str | None = None

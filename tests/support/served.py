@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from reconciler.emulator import Emulator, ServedEmulator
+from reconciler.emulator import ServedEmulator
+from reconciler.emulator.twelvelabs import app
 from tests.support.commandline import Said, reconciler
 
 __all__ = ["Place", "place"]
@@ -65,7 +66,7 @@ class Place:
 @contextmanager
 def place(directory: Path, **options: Any) -> Iterator[Place]:
     """A place with an empty account; `options` are the emulator's."""
-    emulator = Emulator(**options)
+    emulator = app(**options)
     with ServedEmulator(emulator) as served:
         made = Place(directory, served)
         try:
