@@ -11,7 +11,21 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.model import Action, Event, Outcome, Plan, Report, Verb
+from reconciler.model import (
+    Action,
+    BytesSent,
+    Outcome,
+    Paused,
+    Plan,
+    Report,
+    RunEnded,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StillWaiting,
+    Verb,
+)
 from reconciler.reports.events import Events, telling
 from reconciler.reports.progress import lines
 from reconciler.reports.traffic import Traffic, amount, duration
@@ -23,8 +37,8 @@ PLAN = Plan("s", "twelvelabs", (), (), estimate={"upload_bytes": 3000})
 STACK = "stack: s\nprovider: twelvelabs\nassets:\n  a: {file: a.jpg}\n"
 
 
-def upload(done: int, total: int = 1000, address: str = "assets/a") -> Event:
-    return Event("upload", address, "create", done=done, total=total)
+def upload(done: int, total: int = 1000, address: str = "assets/a") -> BytesSent:
+    return BytesSent(address, done, total)
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
@@ -67,9 +81,9 @@ def test_a_log_gets_a_line_in_thirty_seconds_about_bytes() -> None:
     for second in range(100):
         clock.time_s = float(second)
         show(upload(10 * second))
-    show(Event("done", "assets/a", Verb.CREATE))
-    show(Event("pause", "", message="rate limited", total=40))
-    show(Event("failed", "assets/b", Verb.CREATE, "no"))
+    show(StepDone("assets/a", Verb.CREATE))
+    show(Paused(40, "rate limited"))
+    show(StepFailed("assets/b", "no"))
 
     assert said == [
         "[ 10 %] 300 B of 3.0 kB sent, 10 B/s, 4 min 30 s left, 1 files under way",
@@ -98,14 +112,14 @@ def test_each_event_is_one_line_that_fits_the_schema() -> None:
     clock, written = Manual(), list[str]()
     events = told(clock, written)
     events.began("reconciler apply .")
-    events.happened(Event("start", "assets/a", Verb.CREATE))
+    events.happened(StepStarted("assets/a", Verb.CREATE))
     events.happened(upload(1000))
-    events.happened(Event("done", "assets/a", Verb.CREATE))
-    events.happened(Event("waiting", "", done=1, total=2))
-    events.happened(Event("pause", "", message="rate limited", total=40))
-    events.happened(Event("skipped", "assets/b", "", "waits for assets/a"))
+    events.happened(StepDone("assets/a", Verb.CREATE))
+    events.happened(StillWaiting(1, 2))
+    events.happened(Paused(40, "rate limited"))
+    events.happened(StepSkipped("assets/b", "waits for assets/a"))
     events.heartbeat()
-    events.ended(Report("r", (Outcome("assets/a", Action.CREATE, "done"),)))
+    events.happened(RunEnded(Report("r", (Outcome("assets/a", Action.CREATE, "done"),))))
 
     found = parsed(written)
     assert [line["type"] for line in found] == [

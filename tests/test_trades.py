@@ -16,7 +16,7 @@ from reconciler import __version__
 from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
 from reconciler.guards import Consent
-from reconciler.model import Action, Event
+from reconciler.model import Action, Event, StepDone
 from reconciler.plan.subset import Subset
 from reconciler.planfile import Origin, Saved
 from tests.support.running import Bench
@@ -292,7 +292,7 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
         ends = iter(range(1, steps))
 
         def on_event(event: Event) -> None:
-            if event.kind == "done" and next(ends, None) is None:
+            if isinstance(event, StepDone) and next(ends, None) is None:
                 raise Killed
 
         survey = await session.plan()

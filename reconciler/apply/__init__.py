@@ -18,7 +18,18 @@ from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
-from reconciler.model import Action, Outcome, Report, Step, Verb, parent_of
+from reconciler.model import (
+    Action,
+    Outcome,
+    Report,
+    Step,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    Verb,
+    parent_of,
+)
 
 __all__ = [
     "Finder",
@@ -118,7 +129,7 @@ class Walk:
                     break
                 continue
             self._writing += step.verb is not Verb.WAIT
-            self.run.say("start", step.addresses[0], step.verb)
+            self.run.on_event(StepStarted(step.addresses[0], step.verb))
             self._tasks[asyncio.create_task(self.writer.do(step))] = id
         self._ready.extendleft(reversed(held))
         return bool(self._tasks)
@@ -174,7 +185,7 @@ class Walk:
         else:
             if step.writes:
                 self.written |= {address for address in step.addresses if address not in self.run.bad}
-            self.run.say("done", step.addresses[0], step.verb)
+            self.run.on_event(StepDone(step.addresses[0], step.verb))
         self._release(id)
 
     def _lose(self, step: Step, why: str) -> None:
@@ -189,7 +200,7 @@ class Walk:
         self.run.bad[address] = message
         action = self.run.changes[address].action if address in self.run.changes else Action.UPDATE
         self.results[address] = Outcome(address, action, result, message)
-        self.run.say(result, address, "", message)
+        self.run.on_event((StepFailed if result == "failed" else StepSkipped)(address, message))
 
     def _release(self, id: str) -> None:
         for dependant in self.needed_by.get(id, ()):

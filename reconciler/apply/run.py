@@ -226,10 +226,6 @@ class Run:
                 await self.journal.write(Close(intent.op))
             raise
 
-    def say(self, kind: str, address: str, verb: str = "", message: str = "") -> None:
-        """Tell whoever shows progress."""
-        self.on_event(Event(kind, address, verb, message))
-
 
 def digest(verb: str, kind: str, fields: Mapping[str, Any]) -> str:
     """A short name for what a request asks for; nothing can be read back from it."""

@@ -6,7 +6,7 @@ import asyncio
 
 from reconciler.apply.run import Run
 from reconciler.errors import ApiError, BecameFailed, NotReady, RateLimited, Unauthorised
-from reconciler.model import Event, Live, Status
+from reconciler.model import Live, Status, StillWaiting
 
 __all__ = ["Waiting"]
 
@@ -62,7 +62,7 @@ class Waiting:
         groups = [(key, list(waits)) for key, waits in self._waiting.items() if waits]
         results = await asyncio.gather(*(self._look(*key, ids) for key, ids in groups))
         left = sum(map(len, self._waiting.values()))
-        self._run.on_event(Event("waiting", "", done=sum(results), total=left))
+        self._run.on_event(StillWaiting(sum(results), left))
         return any(results)
 
     async def _look(self, name: str, parent_id: str | None, ids: list[str]) -> int:

@@ -276,10 +276,10 @@ async def open_session(
 
 
 def _told_of_a_wait(seconds: float, why: str) -> None:
-    from reconciler.model import Event
+    from reconciler.model import Paused
     from reconciler.reports.progress import paused
 
-    click.echo(paused(Event("pause", "", message=why, total=round(seconds))), err=True)
+    click.echo(paused(Paused(round(seconds), why)), err=True)
 
 
 def _in_process(stack: Stack, file: str) -> httpx.AsyncBaseTransport:

@@ -347,6 +347,7 @@ async def confirmed(
     json_events: str | None = None,
 ) -> Report | None:
     """Show, check, ask, look again, do. None when the answer was no."""
+    from reconciler.model import RunEnded
     from reconciler.reports.progress import progress
 
     if form == "text":
@@ -375,7 +376,7 @@ async def confirmed(
             except asyncio.CancelledError:  # the second Ctrl-C
                 raise KeyboardInterrupt from None
             if told:
-                told.ended(report)
+                told.happened(RunEnded(report))
             return report
 
 

@@ -13,7 +13,7 @@ from reconciler.apply import Finder, Journal, Ledger, Run, Walk, readdressed
 from reconciler.apply.recover import adopting
 from reconciler.engine.planning import Planning
 from reconciler.errors import ApiError, Refused, StateError
-from reconciler.model import Event, Report
+from reconciler.model import BytesSent, Event, Paused, Report
 from reconciler.state import Close, Drop, Identity, Put, Seen, Write
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ async def _pauses_told(session: Session, on_event: Tell) -> AsyncIterator[None]:
     """While the block runs, tell of each pause that the API asks for."""
     http = session.provider.http
     before = http.on_wait
-    http.on_wait = lambda seconds, why: on_event(Event("pause", "", message=why, total=round(seconds)))
+    http.on_wait = lambda seconds, why: on_event(Paused(round(seconds), why))
     try:
         yield
     finally:
@@ -108,7 +108,7 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
     journal = Journal(session.state)
     ledger = Ledger(journal, session.state.uploads())
     if session.sending:
-        session.sending.begin(ledger, lambda address, done, total: on_event(_sent(address, done, total)))
+        session.sending.begin(ledger, lambda address, done, total: on_event(BytesSent(address, done, total)))
     return Run(
         id=id,
         stack=replace(planning.stack, id=known.id),
@@ -124,10 +124,6 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
         hidden=planning.hidden,
         unshown=planning.unshown,
     )
-
-
-def _sent(address: str, done: int, total: int) -> Event:
-    return Event("upload", address, "create", done=done, total=total)
 
 
 def _of_what_goes(planning: Planning) -> str | None:

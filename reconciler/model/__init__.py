@@ -12,7 +12,19 @@ from __future__ import annotations
 from reconciler.model.address import key_of, parent_of
 from reconciler.model.change import Action, Change, Delta, Source
 from reconciler.model.desired import Resource, Stack, Where, ignores
-from reconciler.model.events import Event, Outcome, Report
+from reconciler.model.events import (
+    BytesSent,
+    Event,
+    Outcome,
+    Paused,
+    Report,
+    RunEnded,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StillWaiting,
+)
 from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Intent, Signature, Target, Touched, Trace, Upload, trace_from
 from reconciler.model.plan import Plan
@@ -20,16 +32,19 @@ from reconciler.model.steps import Step, Verb
 
 __all__ = [
     "Action",
+    "BytesSent",
     "Change",
     "Delta",
     "Event",
     "Intent",
     "Live",
     "Outcome",
+    "Paused",
     "Plan",
     "Recorded",
     "Report",
     "Resource",
+    "RunEnded",
     "Signature",
     "Snapshot",
     "Source",
@@ -37,6 +52,11 @@ __all__ = [
     "Stamp",
     "Status",
     "Step",
+    "StepDone",
+    "StepFailed",
+    "StepSkipped",
+    "StepStarted",
+    "StillWaiting",
     "Target",
     "Touched",
     "Trace",

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from reconciler.model.change import Action
 
-__all__ = ["Event", "Outcome", "Report"]
+__all__ = [
+    "BytesSent",
+    "Event",
+    "Outcome",
+    "Paused",
+    "Report",
+    "RunEnded",
+    "StepDone",
+    "StepFailed",
+    "StepSkipped",
+    "StepStarted",
+    "StillWaiting",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +61,68 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened to an address; `kind` is start, done, failed, skipped, waiting, upload or pause.
+class StepStarted:
+    """A step begins; of a bulk create it is the first address."""
 
-    waiting: `done` of the `total` objects that were waited for are ready. upload: `done` of `total` bytes were sent.
-    pause: nothing goes on for `total` seconds, because the API asks for it; `message` says why.
-    """
-
-    kind: str
     address: str
-    verb: str = ""
-    message: str = ""
-    done: int = 0
-    total: int = 0
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step is done, and what it did is recorded."""
+
+    address: str
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """An address cannot be done: `message` says why."""
+
+    address: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepSkipped:
+    """An address is not tried, because what it waits for failed: `message` names that."""
+
+    address: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """After each poll of what is not ready yet: so many became ready by it, so many are left."""
+
+    ready: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSent:
+    """So much of a file was sent. It falls back when a chunk has to be sent again."""
+
+    address: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Nothing goes on for a while, because the API asks for it."""
+
+    seconds: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last event of an apply."""
+
+    report: Report
+
+
+Event = StepStarted | StepDone | StepFailed | StepSkipped | StillWaiting | BytesSent | Paused | RunEnded
+"""What happens while a plan is applied; `docs/events.md` says how each is written as JSON."""

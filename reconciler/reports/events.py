@@ -11,7 +11,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model import Event, Plan, Report
+from reconciler.model import (
+    BytesSent,
+    Event,
+    Paused,
+    Plan,
+    RunEnded,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StillWaiting,
+)
 from reconciler.reports.json import dumps, report_json
 from reconciler.reports.traffic import Traffic
 
@@ -39,7 +50,7 @@ class Events:
         self._write, self._plan, self._clock, self._date = write, plan, clock, date
         self._traffic = Traffic(int(plan.estimate.get("upload_bytes") or 0), clock.now)
         self._told_s: dict[str, float] = {}
-        self._count = self._steps_done = self._under_way = 0
+        self._count = self._steps_done = 0
 
     def began(self, command: str) -> None:
         """The first line."""
@@ -54,20 +65,25 @@ class Events:
         )
 
     def happened(self, event: Event) -> None:
-        """An event of the walk."""
-        if event.kind == "upload":
-            self._upload(event)
-        elif event.kind == "waiting":
-            self._tell("waiting", ready=event.done, waiting=event.total)
-        elif event.kind == "pause":
-            self._tell("pause", seconds=event.total, message=event.message)
-        else:
-            self._under_way += (event.kind == "start") - (event.kind in ("done", "failed") and self._under_way > 0)
-            self._steps_done += event.kind == "done"
-            more = {"verb": str(event.verb)} if event.verb else {}
-            self._tell(
-                event.kind, address=event.address, **more, **({"message": event.message} if event.message else {})
-            )
+        """Write an event of an apply: here alone is said which word each has."""
+        match event:
+            case StepStarted(address, verb):
+                self._tell("start", address=address, verb=str(verb))
+            case StepDone(address, verb):
+                self._steps_done += 1
+                self._tell("done", address=address, verb=str(verb))
+            case StepFailed(address, message):
+                self._tell("failed", address=address, message=message)
+            case StepSkipped(address, message):
+                self._tell("skipped", address=address, message=message)
+            case StillWaiting(ready, waiting):
+                self._tell("waiting", ready=ready, waiting=waiting)
+            case Paused(seconds, message):
+                self._tell("pause", seconds=seconds, message=message)
+            case BytesSent():
+                self._upload(event)
+            case RunEnded(report):
+                self._tell("ended", report=report_json(self._plan.stack, report))
 
     def heartbeat(self) -> None:
         """Still there, whatever takes so long."""
@@ -80,11 +96,7 @@ class Events:
             bytes_total=whole.total,
         )
 
-    def ended(self, report: Report) -> None:
-        """The last line, with the whole report in it."""
-        self._tell("ended", report=report_json(self._plan.stack, report))
-
-    def _upload(self, event: Event) -> None:
+    def _upload(self, event: BytesSent) -> None:
         pace = self._traffic.see(event.address, event.done, event.total)
         now_s = self._clock.now()
         due = now_s - self._told_s.get(event.address, float("-inf")) >= UPLOAD_EVERY_S

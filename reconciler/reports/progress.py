@@ -11,7 +11,16 @@ from typing import Any
 
 import click
 
-from reconciler.model import Event
+from reconciler.model import (
+    BytesSent,
+    Event,
+    Paused,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StillWaiting,
+)
 from reconciler.redact import plain
 from reconciler.reports.traffic import Traffic, amount, duration
 
@@ -44,25 +53,32 @@ def lines(
 
     def show(event: Event) -> None:
         nonlocal done, last_s
-        if event.kind == "done":
-            done += 1
-            write(f"[{done}/{steps}] {event.verb} {plain(event.address)}")
-        elif event.kind in ("failed", "skipped"):
-            write(f"{event.kind}: {plain(event.address)}: {plain(event.message)}")
-        elif event.kind == "pause":
-            write(paused(event))
-        elif event.kind == "upload":
-            traffic.see(event.address, event.done, event.total)
-            if now() - last_s >= LINE_EVERY_S:
-                last_s = now()
-                write(_line(traffic))
+        match event:
+            case StepDone():
+                done += 1
+                write(f"[{done}/{steps}] {event.verb} {plain(event.address)}")
+            case StepFailed() | StepSkipped():
+                write(not_done(event))
+            case Paused():
+                write(paused(event))
+            case BytesSent():
+                traffic.see(event.address, event.done, event.total)
+                if now() - last_s >= LINE_EVERY_S:
+                    last_s = now()
+                    write(_line(traffic))
 
     return show
 
 
-def paused(event: Event) -> str:
+def paused(event: Paused) -> str:
     """That nothing goes on for a while, and why."""
-    return f"{event.message}, going on in {duration(event.total)}"
+    return f"{event.message}, going on in {duration(event.seconds)}"
+
+
+def not_done(event: StepFailed | StepSkipped) -> str:
+    """Which address, and why."""
+    word = "failed" if isinstance(event, StepFailed) else "skipped"
+    return f"{word}: {plain(event.address)}: {plain(event.message)}"
 
 
 def _line(traffic: Traffic) -> str:
@@ -109,21 +125,21 @@ class _Bars:
         self.tasks: dict[str, Any] = {}
 
     def show(self, event: Event) -> None:
-        if event.kind == "start" and event.verb != "wait":
-            self.work.update(self.steps, description=f"{event.verb} {plain(event.address)}")
-        elif event.kind == "waiting" and event.total:
-            self.work.update(self.steps, description=f"waiting until {event.total} are ready")
-        elif event.kind == "pause":
-            self.console.print(paused(event), highlight=False, markup=False)
-        elif event.kind == "upload":
-            self._upload(event)
-        elif event.kind == "done":
-            self.work.advance(self.steps)
-        elif event.kind in ("failed", "skipped"):
-            text = f"{event.kind}: {plain(event.address)}: {plain(event.message)}"
-            self.console.print(text, highlight=False, markup=False)
+        match event:
+            case StepStarted(verb=verb) if verb != "wait":  # those are told together, by how many are left
+                self.work.update(self.steps, description=f"{verb} {plain(event.address)}")
+            case StillWaiting(waiting=waiting) if waiting:
+                self.work.update(self.steps, description=f"waiting until {waiting} are ready")
+            case Paused():
+                self.console.print(paused(event), highlight=False, markup=False)
+            case BytesSent():
+                self._upload(event)
+            case StepDone():
+                self.work.advance(self.steps)
+            case StepFailed() | StepSkipped():
+                self.console.print(not_done(event), highlight=False, markup=False)
 
-    def _upload(self, event: Event) -> None:
+    def _upload(self, event: BytesSent) -> None:
         self.traffic.see(event.address, event.done, event.total)
         if "" not in self.tasks:
             self.tasks[""] = self.uploads.add_task("all files", total=self.traffic.all.total)
