@@ -98,7 +98,7 @@ def refusals(
         *_protected(plan),
         *_adoptions(plan, stack, consent),
         *_replacements(plan, stack, consent),
-        *_strangers(plan, consent),
+        *_with_foreign(plan, consent),
         *_losers(plan, consent),
         *_never_made(plan, consent),
         *_emptied(plan, stack, owned, consent),
@@ -134,8 +134,8 @@ def _adoptions(plan: Plan, stack: Stack, consent: Consent) -> Iterator[str]:
         resource = stack.resources.get(change.address)
         if resource is None or resource.id is None:
             yield (
-                f"{change.address}: {change.kind} {change.id} has its name and is nobody's; "
-                f"take it over with --adopt or `id: {change.id}`, or choose another name"
+                f"{change.address}: {change.kind} {change.id} has its name and is unmanaged; "
+                f"adopt it with --adopt or `id: {change.id}`, or choose another name"
             )
 
 
@@ -161,7 +161,7 @@ def _agreed(change: Change, patterns: frozenset[str]) -> bool:
     return any(fnmatchcase(change.address, pattern) for pattern in patterns)
 
 
-def _strangers(plan: Plan, consent: Consent) -> Iterator[str]:
+def _with_foreign(plan: Plan, consent: Consent) -> Iterator[str]:
     """Containers that go with somebody else's objects in them."""
     for change in plan.changes:
         foreign, unseen = change.facts.get("foreign", ()), change.facts.get("unseen", 0)
@@ -197,7 +197,7 @@ def _unproven(plan: Plan, stack: Stack, unproven: Mapping[str, str], consent: Co
         return
     ids = " and ".join(sorted(set(unproven.values())))
     if stack.id:
-        what = f"and this one's is {stack.id}. Choose another name for one of the two, or take over with --adopt"
+        what = f"and this one's is {stack.id}. Choose another name for one of the two, or adopt it with --adopt"
     else:
         what = (
             "of which this state knows nothing. If its state was lost, go on with --adopt, or `reconciler state "

@@ -54,7 +54,7 @@ def changed(here: Place, old: str, new: str) -> None:
 
 
 def league(here: Place, value: str) -> None:
-    """Edit the account behind git's back."""
+    """Edit the account outside git."""
     (final,) = (asset for asset in here.objects("/assets") if asset["filename"] == "final.mp4")
     here.api.patch(f"/assets/{final['_id']}/user-metadata", json={"user_metadata": {"league": value}})
 
@@ -140,7 +140,7 @@ def test_what_became_necessary_meanwhile_stops_it(here: Place) -> None:
     said = here.run("apply", "plan.json")
 
     assert (said.code, here.writes()) == (6, before)
-    assert "assets/final: update is needed now (changed behind git's back), which was not planned" in said.err
+    assert "assets/final: update is needed now (changed outside git), which was not planned" in said.err
 
 
 def test_what_somebody_else_made_so_counts_as_moved(here: Place) -> None:

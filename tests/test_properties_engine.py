@@ -97,7 +97,7 @@ def test_any_edit_under_any_faults_converges(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory), limits=Limits(poll_s=0.01))
-        if lost:  # what has no stamp and no children cannot be told from what is nobody's
+        if lost:  # what has no stamp and no children cannot be told from what is unmanaged
             first["indexes"] = {key: index for key, index in first["indexes"].items() if index["assets"]}
         write(bench, "mine", first)
         assert not bench.apply().failed
@@ -116,7 +116,7 @@ def test_any_edit_under_any_faults_converges(
 def test_what_is_foreign_is_never_changed(mine: dict[str, Any], edited: dict[str, Any], theirs: dict[str, Any]) -> None:
     theirs["indexes"] = {f"their-{key}": index for key, index in theirs["indexes"].items()}
     first = sorted(theirs["assets"])[0]
-    theirs["entity_collections"]["people"]["entities"]["known"] = {"assets": [first]}  # empty ones are nobody's
+    theirs["entity_collections"]["people"]["entities"]["known"] = {"assets": [first]}  # empty ones are unmanaged
     with tempfile.TemporaryDirectory() as directory:
         other = Bench(Path(directory) / "theirs")
         bench = Bench(Path(directory) / "mine", emulator=other.emulator)

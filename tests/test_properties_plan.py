@@ -135,11 +135,11 @@ def planned(stack: Stack, account: Account, subset: Subset = EVERYTHING) -> tupl
     except Invalid:
         if account.rows and subset.is_everything:
             raise
-        reject()  # without state an empty index is nobody's, and is not replaced; or a pattern matches nothing
+        reject()  # without state an empty index is unmanaged, and is not replaced; or a pattern matches nothing
 
 
 def ours(account: Account) -> int:
-    """How many objects there are that nobody else has made. Without state an empty index is nobody's, and stays."""
+    """How many objects there are that nobody else has made. Without state an empty index is unmanaged, and stays."""
     return sum(not live.id.startswith("their-") for live in account.objects.values())
 
 

@@ -58,7 +58,7 @@ CHANGES = (
         "assets/final",
         "Asset",
         Action.UPDATE,
-        "changed in git and behind its back",
+        "changed in git and outside git",
         (
             Delta("metadata.league", "aba", "nba", Source.BOTH, "wnba"),
             Delta("metadata.season", 2023, 2024),
@@ -84,7 +84,7 @@ CHANGES = (
     Change(
         "indexes/catalog/assets/final", "IndexedAsset", Action.REPLACE, "indexes/catalog is replaced", (), ("parent",)
     ),
-    Change("entity_collections/players", "EntityCollection", Action.ADOPT, "it is in the account and nobody's"),
+    Change("entity_collections/players", "EntityCollection", Action.ADOPT, "it is in the account and unmanaged"),
     Change("entity_collections/coaches", "EntityCollection", Action.MOVE, "it was entity_collections/trainers"),
     Change("entity_collections/others", "EntityCollection", Action.FORGET, "under `removed:`"),
 )
@@ -323,7 +323,7 @@ def test_drift_goes_into_a_file_in_each_format(tmp_path: Path) -> None:
             ("sarif", '"startLine": 4'),
         ):
             said = here.run("drift", "--format", form, "-o", f"drift.{form}")
-            assert (said.code, said.out) == (2, "Drift: 1 object changed behind git's back.\n")
+            assert (said.code, said.out) == (2, "Drift: 1 object changed outside git.\n")
             assert holds in (tmp_path / f"drift.{form}").read_text()
 
 

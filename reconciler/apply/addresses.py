@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.kinds import Kinds
 from reconciler.model import Plan, Recorded
-from reconciler.ownership import Claims, old_name
+from reconciler.ownership import Claims, deposed_address
 from reconciler.state import Drop, Put, Write
 
 __all__ = ["readdressed"]
@@ -24,7 +24,7 @@ def readdressed(plan: Plan, claims: Claims, kinds: Kinds, but: Container[str] = 
     if not moved:
         return ()
     now = {old: new for new, old in moved.items()}
-    now |= {row.address: old_name(row) for row in claims.displaced if row.address in moved}
+    now |= {row.address: deposed_address(row) for row in claims.displaced if row.address in moved}
     rows = {address: row for address, row in claims.rows.items() if address not in but}
     drops = [Drop(old, rows[new].id) for new, old in moved.items() if new in rows]
     return (*drops, *(Put(row) for row in _rows(rows, moved, now, kinds)))

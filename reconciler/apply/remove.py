@@ -66,9 +66,9 @@ class Remover:
         for child in inside:
             page = await self.run.provider.page(child, id, 1, child.newest)
             before = self.run.snapshot.by_kind.get(child.__name__, {})
-            strangers = [live.id for live in page.objects if live.id not in known and live.id not in before]
-            if strangers:
-                raise StalePlan([f"{address}: since the plan {', '.join(strangers)} came into it; not deleted"])
+            since = [live.id for live in page.objects if live.id not in known and live.id not in before]
+            if since:
+                raise StalePlan([f"{address}: since the plan {', '.join(since)} came into it; not deleted"])
 
     async def forget(self, kind: type[Kind], step: Step) -> None:
         """Let go: take our marks off and drop the row."""

@@ -209,7 +209,7 @@ class Run:
     def all_rows(self) -> list[Recorded]:
         """What is known to be ours."""
         claims = self.claims
-        leaving = (*claims.orphans.values(), *claims.leftovers, *claims.displaced)
+        leaving = (*claims.orphans.values(), *claims.deposed, *claims.displaced)
         return [*claims.rows.values(), *leaving, *self.rows.values()]
 
     def intent(self, verb: Verb, kind: type[Kind], address: str, fields: Mapping[str, Any], signature: Trace) -> Intent:

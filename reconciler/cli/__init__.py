@@ -23,7 +23,7 @@ COMMANDS = {
     "validate": ("stacks", "Check a stack's YAML, offline."),
     "plan": ("runs", "Show what would change; change nothing."),
     "apply": ("runs", "Make the account as the stack says."),
-    "drift": ("runs", "Show what was changed behind git's back."),
+    "drift": ("runs", "Show what was changed outside git."),
     "destroy": ("runs", "Delete everything that a stack has made."),
     "show": ("runs", "Show a saved plan again."),
     "import": ("account", "Take over one object that is in the account."),

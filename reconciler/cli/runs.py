@@ -207,7 +207,7 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
 @WHOLE
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
 def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None, **options: Any) -> int:
-    """Show what was changed behind git's back: live against what was last applied. Exit with 2 if anything was.
+    """Show what was changed outside git: live against what was last applied. Exit with 2 if anything was.
 
     Where no state says what was applied, live is compared with what is declared, and the report says so.
 

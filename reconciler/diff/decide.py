@@ -22,7 +22,7 @@ from reconciler.model import (
     ignores,
     parent_of,
 )
-from reconciler.ownership import Claims, addresses_of, aside_name, content_of, is_of, whose
+from reconciler.ownership import Claims, addresses_of, content_of, deposed_name, is_of, whose
 from reconciler.values import steady
 
 __all__ = ["GONE", "REMADE", "Decider"]
@@ -77,7 +77,7 @@ class Decider:
 
     def _was_renamed_to_go(self, delta: Delta, live: Live) -> bool:
         """Whether a replacement has renamed it, and was interrupted: that is nothing to be mended."""
-        return delta.path == self._unique_name and delta.before == aside_name(str(delta.after), live.id)
+        return delta.path == self._unique_name and delta.before == deposed_name(str(delta.after), live.id)
 
     def _let_go(self, address: str, resource: Resource, live: Live | None, row: Recorded | None) -> Change | None:
         """What is external is looked up only; what was ours until now is let go of."""
@@ -109,7 +109,7 @@ class Decider:
 
     def _in_place(self, address: str, resource: Resource, live: Live, deltas: tuple[Delta, ...]) -> Change | None:
         if address in self.claims.adopted:
-            return self._make(address, resource, Action.ADOPT, "it is in the account and nobody's", deltas, (), live)
+            return self._make(address, resource, Action.ADOPT, "it is in the account and unmanaged", deltas, (), live)
         if (old := self.claims.moved.get(address)) is not None:
             return self._make(address, resource, Action.MOVE, f"it was {old}", deltas, (), live, previous=old)
         deltas = (*deltas, *self._stamp_delta(address, live))
@@ -246,8 +246,8 @@ def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:
         return "the stack was renamed" if renamed else "its stamp is not as it should be"
     sources = {delta.source for delta in deltas}
     if sources == {Source.DRIFT}:
-        return "changed behind git's back"
-    return "changed in git" if sources == {Source.PENDING} else "changed in git and behind its back"
+        return "changed outside git"
+    return "changed in git" if sources == {Source.PENDING} else "changed in git and outside git"
 
 
 def _why_replaced(changes: Mapping[str, Change], forcing: Sequence[Delta]) -> str:

@@ -30,7 +30,7 @@ def against_recorded(kinds: Kinds, stack: Stack, claims: Claims, changes: Mappin
         elif not (resource and resource.external):
             deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource))
             if deltas:
-                yield Change(address, row.kind, Action.UPDATE, "changed behind git's back", deltas, id=row.id)
+                yield Change(address, row.kind, Action.UPDATE, "changed outside git", deltas, id=row.id)
     for row in sorted(claims.gone, key=lambda row: row.address):
         if not row.deposed:
             owner = claims.taken_away.get(row.address)

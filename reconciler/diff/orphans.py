@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.model import Action, Change, Recorded
-from reconciler.ownership import Claims, old_name, was_put_aside
+from reconciler.ownership import Claims, deposed_address, has_deposed_name
 
 __all__ = ["orphans"]
 
-LEFT = "left over from a replacement"
+LEFT = "deposed by a replacement"
 
 
 def orphans(claims: Claims) -> dict[str, Change]:
@@ -27,13 +27,13 @@ def _forgotten(claims: Claims) -> Iterator[Change]:
 def _deleted(claims: Claims) -> Iterator[Change]:
     for address, row in sorted(claims.orphans.items()):
         yield _change(address, row, Action.DELETE, "no longer declared")
-    for row in sorted(claims.leftovers, key=lambda row: (row.address, row.id)):
-        unknown = claims.never_made(row.kind, row.id) and not was_put_aside(row)
+    for row in sorted(claims.deposed, key=lambda row: (row.address, row.id)):
+        unknown = claims.never_made(row.kind, row.id) and not has_deposed_name(row)
         why = "it carries the stamp of this address too" if unknown else LEFT
-        yield _change(old_name(row), row, Action.DELETE, why)
+        yield _change(deposed_address(row), row, Action.DELETE, why)
     for row in claims.displaced:
         why = f"no longer declared; {row.address} is what was {claims.moved[row.address]} until now"
-        yield _change(old_name(row), row, Action.DELETE, why)
+        yield _change(deposed_address(row), row, Action.DELETE, why)
 
 
 def _change(address: str, row: Recorded, action: Action, reason: str) -> Change:

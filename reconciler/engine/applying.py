@@ -129,7 +129,7 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
 def _of_what_goes(planning: Planning) -> str | None:
     """The id of what is agreed to be deleted as ours, so that a run that is cut short is gone on with by the next."""
     ids = planning.snapshot.stack_ids(planning.stack.name)
-    goes = planning.claims.orphans or planning.claims.leftovers
+    goes = planning.claims.orphans or planning.claims.deposed
     return next(iter(ids)) if goes and len(ids) == 1 else None
 
 

@@ -2,7 +2,7 @@
 
 An object is ours when it is recorded, or stamped by this stack. In that order an address claims: the object that its
 `id:` names, the one recorded for it, the one stamped with it, one of ours that lost its address and has the same
-content or natural key (a move), and last one with its natural key that is nobody's (an adoption: needs consent).
+content or natural key (a move), and last one with its natural key that is unmanaged (an adoption: needs consent).
 What has no place for a stamp is ours if its children carry ours. Everything else is foreign: counted, never touched.
 
 A stamp with our name and an id that our state does not know proves nothing: another stack may have the name. What is
@@ -17,7 +17,15 @@ from dataclasses import replace
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging, belonging
-from reconciler.ownership.claims import Claims, Renames, addresses_of, aside_name, old_name, row_from, was_put_aside
+from reconciler.ownership.claims import (
+    Claims,
+    Renames,
+    addresses_of,
+    deposed_address,
+    deposed_name,
+    has_deposed_name,
+    row_from,
+)
 from reconciler.ownership.content import content_of
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
@@ -29,15 +37,15 @@ __all__ = [
     "Claims",
     "Standing",
     "addresses_of",
-    "aside_name",
     "belonging",
     "claim",
     "content_of",
+    "deposed_address",
+    "deposed_name",
+    "has_deposed_name",
     "is_of",
-    "old_name",
     "row_from",
     "standing",
-    "was_put_aside",
     "whose",
 ]
 
@@ -52,7 +60,7 @@ def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Sn
     for row in recorded:
         if row.deposed:
             deposed.append(row)
-            claims.put_by(row)
+            claims.depose(row)
         else:
             rows[row.address] = row
     _rename(rows, renames, claims)
@@ -114,7 +122,7 @@ class _Rest:
         for row in deposed:
             live = self.snapshot.get(row.kind, row.id)
             if live and not self._was_taken(row, live):
-                self.claims.leftovers.append(replace(row, parent_id=live.parent_id))
+                self.claims.deposed.append(replace(row, parent_id=live.parent_id))
             else:
                 self.claims.gone.append(row)
         for kind, objects in self.snapshot.by_kind.items():
@@ -135,8 +143,8 @@ class _Rest:
         if claimed is not None or (live is None and address in self.stack.resources):
             claims.rows[address] = row
             if live and claimed and claimed.id != live.id and (row.kind, row.id) not in claims.taken:
-                claims.put_by(row)
-                claims.leftovers.append(replace(row, parent_id=live.parent_id, deposed=True))
+                claims.depose(row)
+                claims.deposed.append(replace(row, parent_id=live.parent_id, deposed=True))
         elif live is None:
             self.letting_go.has(address)
             claims.gone.append(row)
@@ -169,7 +177,7 @@ class _Rest:
         claims = self.claims
         row = Recorded(address, live.kind, live.id, without_known(live.fields), live.parent_id)
         if address in self.stack.resources or address in claims.orphans:
-            claims.put_by(row)
-            claims.leftovers.append(replace(row, deposed=True))
+            claims.depose(row)
+            claims.deposed.append(replace(row, deposed=True))
         else:
             self._leave(address, row, live)

@@ -10,7 +10,7 @@ from reconciler.kind import Kind
 from reconciler.model import Live, Recorded
 from reconciler.redact import Secret, without_known
 
-__all__ = ["Claims", "Renames", "addresses_of", "aside_name", "old_name", "row_from", "was_put_aside"]
+__all__ = ["Claims", "Renames", "addresses_of", "deposed_address", "deposed_name", "has_deposed_name", "row_from"]
 
 
 @dataclass(slots=True)
@@ -26,12 +26,12 @@ class Claims:
     renamed: dict[str, str] = field(default_factory=dict)
     """old address → new address: how recorded references are to be read"""
     adopted: set[str] = field(default_factory=set)
-    """Addresses whose object is nobody's yet."""
+    """Addresses whose object is unmanaged yet."""
     orphans: dict[str, Recorded] = field(default_factory=dict)
     """Ours and there, but no longer declared."""
     forgotten: dict[str, Recorded] = field(default_factory=dict)
     """Under `removed:`, or external now: to be let go and kept."""
-    leftovers: list[Recorded] = field(default_factory=list)
+    deposed: list[Recorded] = field(default_factory=list)
     """Old objects of replacements, still there."""
     displaced: list[Recorded] = field(default_factory=list)
     """Ours and there, at an address that has got another object from elsewhere: to be deleted."""
@@ -64,16 +64,16 @@ class Claims:
         """Whether nothing but a stamp, its own or of what lives in it, says that an object is ours."""
         return id is not None and (kind, id) not in self.known
 
-    def put_by(self, row: Recorded) -> None:
+    def depose(self, row: Recorded) -> None:
         """The object is the old one of a replacement: nobody else's, and shown under its own name."""
         self.taken.add((row.kind, row.id))
-        self.addresses[(row.kind, row.id)] = old_name(row)
+        self.addresses[(row.kind, row.id)] = deposed_address(row)
 
     def displace(self, row: Recorded) -> None:
         """The object loses its address to another, and has no new one."""
-        self.put_by(row)
+        self.depose(row)
         self.displaced.append(row)
-        self.renamed[row.address] = old_name(row)
+        self.renamed[row.address] = deposed_address(row)
 
     def id_of(self, address: str) -> str | None:
         """The id of what an address means now, None when it is still to be made."""
@@ -121,19 +121,19 @@ def _ways_up(address: str) -> Iterator[str]:
         address = address.rpartition("/")[0].rpartition("/")[0]
 
 
-def aside_name(name: str, id: str) -> str:
+def deposed_name(name: str, id: str) -> str:
     """What a replaced object with a unique name is called until it is deleted. As secret as the name is."""
     suffix = f"~replaced-{id[-6:]}"
     return Secret(name + suffix, name.template + suffix) if isinstance(name, Secret) else f"{name}{suffix}"
 
 
-def was_put_aside(live: Live | Recorded) -> bool:
+def has_deposed_name(live: Live | Recorded) -> bool:
     """Whether we renamed it, to replace it."""
     names = (value for value in live.fields.values() if isinstance(value, str) and "~" in value)
-    return any(name == aside_name(name.rpartition("~")[0], live.id) for name in names)
+    return any(name == deposed_name(name.rpartition("~")[0], live.id) for name in names)
 
 
-def old_name(row: Recorded) -> str:
+def deposed_address(row: Recorded) -> str:
     """How the old object of a replacement is shown and recorded beside the new one at the same address."""
     return f"{row.address}@{row.id}"
 

@@ -41,7 +41,7 @@ def _age(live: Live) -> tuple[str, str]:
 def twins(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot) -> list[Twins]:
     """All addresses of which the account has more than one object under our name, whatever the id."""
     owners = Owners(stack, kinds, snapshot)
-    deposed = {(row.kind, row.id) for row in claims.leftovers if not claims.never_made(row.kind, row.id)}
+    deposed = {(row.kind, row.id) for row in claims.deposed if not claims.never_made(row.kind, row.id)}
     found: dict[tuple[str, str], list[Live]] = {}
     for kind, objects in snapshot.by_kind.items():
         for live in objects.values():

@@ -9,10 +9,10 @@ from typing import Any
 
 from reconciler.kind import Field, Kind, Updating
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, ignores, parent_of
-from reconciler.ownership.claims import Claims, Renames, was_put_aside
+from reconciler.ownership.claims import Claims, Renames, has_deposed_name
 from reconciler.ownership.content import content_of
-from reconciler.ownership.hands import Held, traded
 from reconciler.ownership.owners import Owners, Standing, agreed, standing
+from reconciler.ownership.trades import Held, traded
 from reconciler.values import same
 
 __all__ = ["Match"]
@@ -207,7 +207,7 @@ class Match:
             live.stamp is not None and live.stamp.content != resource.fields.get("content"),
             live.parent_id != self._parent_id(address),
             bool(self.kind.natural_key) and not natural,
-            was_put_aside(live),
+            has_deposed_name(live),
             sum(unlike),
             live.status is Status.FAILED,
             str(live.facts.get("created_at", "")),
@@ -237,10 +237,10 @@ class Match:
 
     def _by_move(self, open_: list[str]) -> list[str]:
         """Ours without an address now, against declared without an object: the same thing under a new name."""
-        homeless: dict[Any, list[tuple[str, Live]]] = {}
-        for old, live in self._homeless():
+        orphans: dict[Any, list[tuple[str, Live]]] = {}
+        for old, live in self._orphans():
             for sign in self._signs(live.parent_id, live.fields, content_of(live, self.rows.get(old))):
-                homeless.setdefault(sign, []).append((old, live))
+                orphans.setdefault(sign, []).append((old, live))
         left = []
         wanted = {address: self._signs_of_wanted(address) for address in open_}
         rivals: dict[Any, int] = {}
@@ -248,7 +248,7 @@ class Match:
             for sign in signs:
                 rivals[sign] = rivals.get(sign, 0) + 1
         for address, signs in wanted.items():
-            found = next((homeless[sign] for sign in signs if sign in homeless and rivals[sign] == 1), [])
+            found = next((orphans[sign] for sign in signs if sign in orphans and rivals[sign] == 1), [])
             found = [(old, live) for old, live in found if self._is_free(live)]
             if len(found) == 1 and not self.wanted[address].external:
                 self._move(address, *found[0])
@@ -262,7 +262,7 @@ class Match:
         if row := self.rows.pop(old, None):
             self.rows[address] = replace(row, address=address)
 
-    def _homeless(self) -> Iterable[tuple[str, Live]]:
+    def _orphans(self) -> Iterable[tuple[str, Live]]:
         for id, address in self.holder.items():
             if address not in self.wanted and (live := self.objects.get(id)):
                 yield address, live
@@ -303,22 +303,22 @@ class Match:
         for address in open_:
             for sign in self._signs_of_wanted(address):
                 if sign[1] == "key" and sign in self._free:
-                    self._settle(address, [live for live in self._free[sign] if self._is_free(live)])
+                    self._choose(address, [live for live in self._free[sign] if self._is_free(live)])
 
-    def _settle(self, address: str, lives: list[Live]) -> None:
-        """One of these may be what the address means: ours by its children, nobody's, or another stack's."""
+    def _choose(self, address: str, lives: list[Live]) -> None:
+        """One of these may be what the address means: ours by its children, unmanaged, or another stack's."""
         ours = [live for live in lives if self._is_of_our_name(live)]
-        nobodys = [live for live in lives if not self.owners.of(live)]
+        unmanaged = [live for live in lives if not self.owners.of(live)]
         resource = self.wanted[address]
         if resource.external:
-            ours, nobodys = [], lives
-        if len(ours or nobodys) > 1:
-            ids = " and ".join(sorted(live.id for live in ours or nobodys))
+            ours, unmanaged = [], lives
+        if len(ours or unmanaged) > 1:
+            ids = " and ".join(sorted(live.id for live in ours or unmanaged))
             self.claims.problems.append((address, f"several objects have its name ({ids}); say which by `id:`"))
         elif ours:
             self._take(address, ours[0])
-        elif nobodys:
-            self.claims.take(address, nobodys[0])
+        elif unmanaged:
+            self.claims.take(address, unmanaged[0])
             if not resource.external and not self._was_making(address):
                 self.claims.adopted.add(address)
         elif lives and self.kind.unique:
@@ -326,7 +326,7 @@ class Match:
 
     def _was_making(self, address: str) -> bool:
         """Whether a run was replacing it: then what has the name is ours, though nothing in it says so yet."""
-        return any(map(was_put_aside, self.stamped.get(address, ())))
+        return any(map(has_deposed_name, self.stamped.get(address, ())))
 
     def _refuse_foreign(self, address: str, live: Live) -> None:
         owner = ", ".join(sorted(self.owners.of(live)))

@@ -78,11 +78,11 @@ class Owners:
         return (live.stamp,) if live.stamp else self._below.get((live.kind, live.id), ())
 
     def of(self, live: Live) -> set[str]:
-        """Names of stacks; empty when it is nobody's."""
+        """Names of stacks; empty when it is unmanaged."""
         return {stamp.stack for stamp in self.stamps(live)}
 
     def standing(self, live: Live) -> Standing | None:
-        """The most that its stamps prove; None when it is nobody's."""
+        """The most that its stamps prove; None when it is unmanaged."""
         return min((standing(self._stack, stamp) for stamp in self.stamps(live)), default=None)
 
     def other_id(self, live: Live) -> str | None:

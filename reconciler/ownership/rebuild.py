@@ -60,7 +60,7 @@ def rebuilt(stack: Stack, kinds: Kinds, claims: Claims) -> list[Recorded]:
             row = row_from(kinds[live.kind], claims.moved.get(address, address), live, claims)
             fields = as_declared(row.fields, resource.fields)
             rows.append(replace(row, protect=resource.protect, fields=fields))
-    return [*rows, *claims.orphans.values(), *claims.forgotten.values(), *claims.leftovers, *claims.displaced]
+    return [*rows, *claims.orphans.values(), *claims.forgotten.values(), *claims.deposed, *claims.displaced]
 
 
 def said_of(stack: Stack, claims: Claims, belongs: Belonging) -> Iterator[Problem]:

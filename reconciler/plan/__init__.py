@@ -19,14 +19,14 @@ from reconciler.diff import Difference
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Plan, Snapshot, Stack, Status, Step
-from reconciler.ownership import Claims, aside_name
+from reconciler.ownership import Claims, deposed_name
 from reconciler.plan.facts import told
 from reconciler.plan.names import Names
 from reconciler.plan.order import by_path, order
 from reconciler.plan.steps import Steps
 from reconciler.plan.subset import EVERYTHING, Subset
 
-__all__ = ["aside_name", "make_plan", "order"]
+__all__ = ["deposed_name", "make_plan", "order"]
 
 
 def make_plan(
@@ -79,8 +79,8 @@ def _problems(stack: Stack, claims: Claims, changes: Iterable[Change]) -> Iterat
             )
         elif change.address in claims.adopted:
             text = (
-                f"{change.kind} {change.id} has its name, is nobody's and would have to be replaced ({change.reason}); "
-                "delete it by hand, or choose another name"
+                f"{change.kind} {change.id} has its name, is unmanaged and would have to be replaced "
+                f"({change.reason}); delete it by hand, or choose another name"
             )
         else:
             continue

@@ -57,10 +57,10 @@ def _by_stamp_alone(change: Change, claims: Claims) -> Change:
 
 def _foreign(claims: Claims) -> dict[tuple[str, str], list[str]]:
     """(kind, id) of a parent → ids of what lives in it and is not ours."""
-    strangers = [live for lives in claims.foreign.values() for live in lives]
-    strangers += [claims.live[address] for address in claims.adopted]
+    outside = [live for lives in claims.foreign.values() for live in lives]
+    outside += [claims.live[address] for address in claims.adopted]
     inside: dict[str, list[str]] = {}
-    for live in strangers:
+    for live in outside:
         if live.parent_id:
             inside.setdefault(live.parent_id, []).append(live.id)
     if not inside:
@@ -111,6 +111,6 @@ def _lets_go(live: Live, going: Change, claims: Claims, changes: Mapping[str, Ch
 def _named(live: Live, claims: Claims) -> str:
     """Which object, and whose."""
     address = claims.addresses.get((live.kind, live.id))
-    whose = address or (f"of the stack {live.stamp.stack!r}" if live.stamp else "nobody's")
+    whose = address or (f"of the stack {live.stamp.stack!r}" if live.stamp else "unmanaged")
     name = live.fields.get("name")
     return f"{live.kind} {live.id}{f' {name!r}' if name else ''} ({whose})"

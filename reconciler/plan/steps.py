@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.kind import Field
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Snapshot, Stack, Status, Step, Verb, parent_of
-from reconciler.ownership import Claims, aside_name
+from reconciler.ownership import Claims, deposed_name
 from reconciler.plan.names import Names, can_rename
 from reconciler.plan.sending import batches, changed_fields
 from reconciler.plan.subset import EVERYTHING, Subset
@@ -180,7 +180,7 @@ class Steps:
         name = self.kinds[change.kind].natural_key[0]
         live = self.snapshot.get(change.kind, change.id)
         now = change.fields.get(name) or (live.fields.get(name) if live else None)
-        aside = aside_name(now if isinstance(now, str) else str(now), change.id or "")
+        aside = deposed_name(now if isinstance(now, str) else str(now), change.id or "")
         if live is None or live.fields.get(name) != aside:
             yield self._step(Verb.ASIDE, change, fields={name: aside})
 

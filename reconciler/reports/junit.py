@@ -1,4 +1,4 @@
-"""Drift as JUnit XML: each address that is managed is a test, and what was changed behind git's back fails it."""
+"""Drift as JUnit XML: each address that is managed is a test, and what was changed outside git fails it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def drift_markdown(
 ) -> str:
     """What was changed outside git; foreign objects if they were asked for."""
     template = environment().get_template("drift.md.j2")
-    strangers = [plain(f"{kind} {id}  {name}") for kind, id, name in foreign]
+    unmanaged = [plain(f"{kind} {id}  {name}") for kind, id, name in foreign]
     changed, text = entries(drift), ""
     for _, some, dropped in _smaller([], changed):
         text = template.render(
@@ -69,13 +69,13 @@ def drift_markdown(
             baseline=baseline,
             count=len(drift),
             changed=_fenced(_lines(some, dropped), "diff"),
-            foreign=_fenced(strangers),
+            foreign=_fenced(unmanaged),
             foreign_count=len(foreign),
             cut=some != changed,
         )
         if len(text) <= limit:
             break
-        strangers = _middle(strangers, 50)
+        unmanaged = _middle(unmanaged, 50)
     return text
 
 

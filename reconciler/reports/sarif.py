@@ -14,8 +14,8 @@ from reconciler.reports.view import entries, told
 __all__ = ["drift_sarif"]
 
 RULES = {
-    "changed": "An object was changed behind git's back",
-    "gone": "An object was deleted behind git's back",
+    "changed": "An object was changed outside git",
+    "gone": "An object was deleted outside git",
 }
 
 

@@ -117,7 +117,7 @@ def drift_line(stack: str, count: int, baseline: str) -> str:
         )
     if not count:
         return f"No drift. {stack} is as it was last applied."
-    return f"Drift: {count} {_objects(count)} changed behind git's back."
+    return f"Drift: {count} {_objects(count)} changed outside git."
 
 
 def _plain(change: Change) -> Change:
@@ -308,7 +308,7 @@ def _source(delta: Delta, look: Look) -> list[str]:
         return ["drift"]
     if delta.source is Source.BOTH:
         was = shown(delta.recorded)
-        return [f"changed in git and behind its back; was {was if look.whole else cut(was, WIDTH)}"]
+        return [f"changed in git and outside git; was {was if look.whole else cut(was, WIDTH)}"]
     return []
 
 

@@ -96,7 +96,7 @@ def _row(change: Change, delta: Delta) -> Row:
     if delta.source is Source.DRIFT:
         notes.append("drift")
     elif delta.source is Source.BOTH:
-        notes.append(f"changed in git and behind its back; was {cut(shown(delta.recorded), LONGEST)}")
+        notes.append(f"changed in git and outside git; was {cut(shown(delta.recorded), LONGEST)}")
     if in_part:
         notes.append("shown in part")
     return Row(plain(delta.path), "" if change.action is Action.CREATE else before, after, "; ".join(notes))
