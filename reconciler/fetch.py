@@ -10,21 +10,23 @@ the total says. Else it is read again, and given up as an error: what a list lac
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reconciler.errors import IncompleteListing, NotFound
 from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, parent_of
-from reconciler.rest import Page, Rest
+from reconciler.provider import Cursor, Driver, Drivers, Page
 
-__all__ = ["Wanted", "children", "fetch", "listing", "read_whole", "together"]
+__all__ = ["Wanted", "children", "fetch", "listing", "newest", "read_whole", "together", "whole"]
 
 T = TypeVar("T")
 
 READS = 4
 """How often a list is read before it is given up as not provable."""
+MOST_PAGES = 20_000
+"""Of one list: a million objects at 50 a page."""
 SIDE_BY_SIDE = 32
 """How many pages, lists or objects are asked for at once."""
 
@@ -46,70 +48,108 @@ class Wanted:
     """Read every stamp of ours: the stack was renamed, and they say its old name."""
 
 
-async def fetch(provider: Rest, wanted: Wanted) -> Snapshot:
+async def fetch(drivers: Drivers, wanted: Wanted) -> Snapshot:
     """Read what `wanted` needs. Raises IncompleteListing or an ApiError; never returns half of a list."""
-    kinds = _needed_kinds(provider, wanted)
+    kinds = _needed_kinds(drivers, wanted)
     roots = [kind for kind in kinds if kind.parent is None]
     found: dict[str, dict[str, Live]] = {}
-    for kind, objects in zip(roots, await together(listing(provider, kind, None) for kind in roots), strict=True):
+    lists = await together(listing(drivers[kind.__name__], None) for kind in roots)
+    for kind, objects in zip(roots, lists, strict=True):
         found[kind.__name__] = objects
     parents: dict[str, frozenset[str]] = {}
     for kind in (kind for kind in kinds if kind.parent is not None):
         ids = _parents_to_list(kind, wanted, found)
-        lists = await together(children(provider, kind, id) for id in ids)
-        there = {id: objects for id, objects in zip(ids, lists, strict=True) if objects is not None}
+        inside = await together(children(drivers, kind, id) for id in ids)
+        there = {id: objects for id, objects in zip(ids, inside, strict=True) if objects is not None}
         for id in set(ids) - there.keys():  # the list of parents lagged behind a delete
             assert kind.parent is not None
             del found[kind.parent.__name__][id]
         parents[kind.__name__] = frozenset(there)
         found[kind.__name__] = {id: live for objects in there.values() for id, live in objects.items()}
-    await _read_details(provider, kinds, wanted, found)
-    await _confirm_missing(provider, wanted, found, parents)
-    return Snapshot(by_kind=found, parents=parents, requests=provider.http.sent)
+    await _read_details(drivers, kinds, wanted, found)
+    await _confirm_missing(drivers, wanted, found, parents)
+    return Snapshot(by_kind=found, parents=parents, requests=drivers.http.sent)
 
 
-async def read_whole(provider: Rest, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:
+async def read_whole(drivers: Drivers, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:
     """The snapshot with these objects read one by one, for what lists leave out of them."""
-    kinds = provider.kinds
-    whole = await together(provider.get(kinds[it.kind], it.id, it.parent_id) for it in lives)
+    whole = await together(drivers[it.kind].read(it.id, it.parent_id) for it in lives)
     by_kind = {kind: dict(found) for kind, found in snapshot.by_kind.items()}
     for old, live in zip(lives, whole, strict=True):
         by_kind[old.kind].pop(old.id)
         if live is not None:
             by_kind[old.kind][live.id] = live
-    return replace(snapshot, by_kind=by_kind, requests=provider.http.sent)
+    return replace(snapshot, by_kind=by_kind, requests=drivers.http.sent)
 
 
-async def listing(provider: Rest, kind: type[Kind], parent_id: str | None, *, path: str = "") -> dict[str, Live]:
-    """All objects of a kind (under one parent, or of the list at `path`), id → object in the server's order, proven
-    whole."""
-    query: dict[str, str] | None = {} if path else None
-    trouble = ""
-    for _ in range(READS):
-        first = await provider.page(kind, parent_id, 1, query, path)
-        if trouble := _short(first):
-            continue
-        more = range(2, first.pages + 1)
-        rest = await together(provider.page(kind, parent_id, at, query, path) for at in more) if more else []
-        objects = {live.id: live for page in (first, *rest) for live in page.objects}
-        trouble = _gap([first, *rest], objects)
-        if not trouble:
-            return objects
+async def listing(driver: Driver, parent_id: str | None) -> dict[str, Live]:
+    """All objects of a kind (under one parent), id → object in the server's order, proven whole."""
     where = f" of {parent_id}" if parent_id else ""
+    name = f"the list of {driver.kind.__name__} objects{where}"
+    return await whole(name, lambda cursor: driver.page(parent_id, cursor))
+
+
+async def whole(name: str, read: Callable[[Cursor | None], Awaitable[Page]]) -> dict[str, Live]:
+    """All objects of a list whose pages are read so, id → object in the server's order, proven whole. Raises
+    IncompleteListing when it cannot be proven."""
+    trouble, before = "", None
+    for _ in range(READS):
+        pages, trouble = await _pages(read)
+        if trouble:
+            continue
+        objects = {live.id: live for page in pages for live in page.objects}
+        if trouble := _gap(pages, objects):
+            continue
+        if pages[0].total is not None or len(pages) == 1 or before == objects.keys():
+            return objects
+        before, trouble = objects.keys(), "its length is not told, and no two reads agree"
     raise IncompleteListing(
-        f"the list of {kind.__name__} objects{where} could not be proven whole in {READS} reads: {trouble}. "
+        f"{name} could not be proven whole in {READS} reads: {trouble}. "
         "Nothing is concluded from it and nothing was changed; run again when the account is quieter"
     )
 
 
-async def children(provider: Rest, kind: type[Kind], parent_id: str) -> dict[str, Live] | None:
+async def _pages(read: Callable[[Cursor | None], Awaitable[Page]]) -> tuple[list[Page], str]:
+    """All pages of a list, and what is wrong with them. Those that are known to follow are read side by side."""
+    first = await read(None)
+    if trouble := _short(first):
+        return [first], trouble
+    pages, todo, seen = [first], first.after, set[Cursor]()
+    while todo:
+        if not seen.isdisjoint(todo):
+            return pages, "a page is followed by one that came before it"
+        seen.update(todo)
+        more = await together(map(read, todo))
+        pages += more
+        if len(pages) > MOST_PAGES:
+            return pages, f"it has more than {MOST_PAGES} pages"
+        # Where pages are numbered the first has named them all; where each names the next, the last one goes on.
+        todo = more[-1].after if len(todo) == 1 and more[-1].total == first.total else ()
+    return pages, ""
+
+
+async def newest(driver: Driver, parent_id: str | None, known: Container[str]) -> list[Live]:
+    """The newest objects of a list, down to a page of which all is known: what came since. All of a list of which the
+    newest cannot be asked for."""
+    found: dict[str, Live] = {}
+    cursor: Cursor | None = None
+    while True:
+        page = await driver.page(parent_id, cursor, newest=True)
+        found |= {live.id: live for live in page.objects}
+        seen_all = driver.traits.newest_first and page.objects and all(live.id in known for live in page.objects)
+        if seen_all or not page.after:
+            return list(found.values())
+        cursor = page.after[0]
+
+
+async def children(drivers: Drivers, kind: type[Kind], parent_id: str) -> dict[str, Live] | None:
     """What lives in a parent, proven whole; None when the parent itself is provably not there any more."""
     assert kind.parent is not None
     for attempt in range(1, READS + 1):
         try:
-            return await listing(provider, kind, parent_id)
+            return await listing(drivers[kind.__name__], parent_id)
         except NotFound:
-            if await provider.get(kind.parent, parent_id, None) is None:
+            if await drivers[kind.parent.__name__].read(parent_id, None) is None:
                 return None
             if attempt == READS:
                 raise
@@ -118,25 +158,25 @@ async def children(provider: Rest, kind: type[Kind], parent_id: str) -> dict[str
 
 def _short(first: Page) -> str:
     """Why no more pages need to be read: a first page that is not full does not begin a whole list."""
-    if first.pages > 1 and len(first.objects) < first.limit:
+    if first.after and len(first.objects) < first.limit:
         return f"{len(first.objects)} objects came of {first.limit} in the first page"
     return ""
 
 
 def _gap(pages: Sequence[Page], objects: Mapping[str, Live]) -> str:
-    """Why these pages do not prove a whole list; '' when they do."""
+    """Why these pages do not prove a whole list; '' when they do, as far as they tell."""
     totals = {page.total for page in pages}
     came = sum(len(page.objects) for page in pages)
     if len(totals) > 1:
-        return f"pages disagree on the total ({', '.join(map(str, sorted(totals)))})"
+        return f"pages disagree on the total ({', '.join(map(str, sorted(totals, key=str)))})"
     if came != len(objects):
         return f"{came - len(objects)} objects came twice"
-    if len(objects) != pages[0].total:
+    if pages[0].total is not None and len(objects) != pages[0].total:
         return f"{len(objects)} objects came of {pages[0].total}"
     return ""
 
 
-async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
     """Await all, some side by side; the first error cancels the others. How many requests leave at once is the
     transport's to bound; here is bounded what waits for it, for a list may have thousands of pages."""
     todo, results = enumerate(calls), dict[int, T]()
@@ -154,16 +194,16 @@ async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [results[number] for number in sorted(results)]
 
 
-def _needed_kinds(provider: Rest, wanted: Wanted) -> list[type[Kind]]:
+def _needed_kinds(drivers: Drivers, wanted: Wanted) -> list[type[Kind]]:
     """Kinds that are declared, recorded or referred to, with their parents; all of them when nothing is recorded."""
     if wanted.everything or wanted.stateless:
-        return list(provider.kinds)
+        return list(drivers.kinds)
     names = {resource.kind for resource in wanted.resources.values()} | {row.kind for row in wanted.recorded}
     names |= {intent.kind for intent in wanted.intents}
-    for kind in provider.kinds:
+    for kind in drivers.kinds:
         if kind.__name__ in names and kind.parent:
             names.add(kind.parent.__name__)
-    return [kind for kind in provider.kinds if kind.__name__ in names]
+    return [kind for kind in drivers.kinds if kind.__name__ in names]
 
 
 def _parents_to_list(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mapping[str, Live]]) -> list[str]:
@@ -198,7 +238,7 @@ def _could_be_ours(kind: type[Kind], wanted: Wanted, found: Mapping[str, Mapping
 
 
 async def _read_details(
-    provider: Rest, kinds: Sequence[type[Kind]], wanted: Wanted, found: dict[str, dict[str, Live]]
+    drivers: Drivers, kinds: Sequence[type[Kind]], wanted: Wanted, found: dict[str, dict[str, Live]]
 ) -> None:
     """Replace list items by whole objects, where a field that lists leave out is declared or a stamp must be known."""
     for kind in kinds:
@@ -206,7 +246,7 @@ async def _read_details(
         if not detail:
             continue
         ids = _ids_to_read(kind, detail, wanted, found[kind.__name__])
-        lives = await together(provider.get(kind, id, found[kind.__name__][id].parent_id) for id in ids)
+        lives = await together(drivers[kind.__name__].read(id, found[kind.__name__][id].parent_id) for id in ids)
         for id, live in zip(ids, lives, strict=True):
             if live is None:
                 del found[kind.__name__][id]
@@ -242,7 +282,7 @@ def _ids_to_read(kind: type[Kind], detail: set[str], wanted: Wanted, objects: Ma
 
 
 async def _confirm_missing(
-    provider: Rest,
+    drivers: Drivers,
     wanted: Wanted,
     found: dict[str, dict[str, Live]],
     parents: Mapping[str, frozenset[str]],
@@ -255,7 +295,7 @@ async def _confirm_missing(
         and row.id not in found[row.kind]
         and (row.parent_id is None or row.parent_id in parents[row.kind])
     ]
-    lives = await together(provider.get(provider.kinds[row.kind], row.id, row.parent_id) for row in missing)
+    lives = await together(drivers[row.kind].read(row.id, row.parent_id) for row in missing)
     for row, live in zip(missing, lives, strict=True):
         if live is not None:
             found[row.kind][row.id] = live

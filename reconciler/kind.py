@@ -1,8 +1,9 @@
 """What a kind is: one class whose fields say, by markers, everything that the pipeline needs to know of them.
 
-From the class come validation, JSON Schema, diff rules, order, requests and `explain`:
+From the class come validation, JSON Schema, diff rules, order and `explain`. How objects of the kind are asked for is
+their driver's business (`provider.Driver`), which stands beside the class:
 
-    class Index(Kind, section="indexes", path="/indexes", natural_key=("name",), unique=True, update="PUT {path}"):
+    class Index(Kind, section="indexes", natural_key=("name",), unique=True):
         name: Annotated[str, Wire("index_name"), FROM_KEY] = ""
         models: Annotated[list[Model], CREATE_ONLY, UNORDERED]
 
@@ -73,22 +74,17 @@ class Wire:
 class Ref:
     """The field names other resources: their addresses in YAML's terms, their ids on the wire.
 
-    `cut` says that deleting what it names takes the reference away without a word, and where the API lists who refers
-    to an object: a path under the object's own.
+    `cut` says that deleting what it names takes the reference away without a word: who refers to it is found out then.
     """
 
     kind: str
-    cut: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The set is changed by calls that add and remove, never below `at_least` members.
+    """The set is changed by calls that add and remove, never below `at_least` members."""
 
-    `path` is under the object's own: POST adds, DELETE (with a JSON body) removes.
-    """
-
-    path: str
     at_least: int = 0
 
 
@@ -132,7 +128,7 @@ class Field:
     identity: bool = False
     stamped: bool = False
     ref: str | None = None
-    cut: str = ""
+    cut: bool = False
     members: Members | None = None
     read: Read | None = None
     part: type[Part] | None = None
@@ -171,15 +167,11 @@ class Part(BaseModel):
 
 
 class Kind(BaseModel):
-    """Base of all kinds. Class arguments say where its objects live in YAML and in the API.
+    """Base of all kinds. Class arguments say where they stand in YAML and how their objects behave.
 
     section       the word in YAML (`indexes`; for a child the word under its parent: `assets`)
     parent        the kind that it lives in, or none
-    path          the API's collection; `{parent}` is the parent's id
-    query         what is sent with each list request, so that what is made meanwhile lands on the last page
-    newest        what is sent to get the newest first: to find what was just made, and to see whether it is ready
-    update        method and path of an update, `{path}` being the object's own; "" if nothing can be updated
-    bulk          (path under the collection, wire name of the list, most at once), if many can be made in one call
+    bulk          how many can be made in one call, at most; 0 if each needs a call of its own
     natural_key   fields that name an object when its id is not known; the parent counts always
     unique        whether the API refuses a second object with the same natural key
     asynchronous  whether a new object must be waited for
@@ -190,11 +182,7 @@ class Kind(BaseModel):
 
     section: ClassVar[str]
     parent: ClassVar[type[Kind] | None]
-    path: ClassVar[str]
-    query: ClassVar[Mapping[str, str]]
-    newest: ClassVar[Mapping[str, str]]
-    update: ClassVar[str]
-    bulk: ClassVar[tuple[str, str, int] | None]
+    bulk: ClassVar[int]
     natural_key: ClassVar[tuple[str, ...]]
     unique: ClassVar[bool]
     asynchronous: ClassVar[bool]
@@ -217,20 +205,14 @@ class Kind(BaseModel):
         cls,
         *,
         section: str,
-        path: str,
         parent: type[Kind] | None = None,
-        query: Mapping[str, str] | None = None,
-        newest: Mapping[str, str] | None = None,
-        update: str = "",
-        bulk: tuple[str, str, int] | None = None,
+        bulk: int = 0,
         natural_key: Sequence[str] = (),
         unique: bool = False,
         asynchronous: bool = True,
         cascades: bool = False,
     ) -> None:
-        cls.section, cls.parent, cls.path = section, parent, path
-        cls.query, cls.newest = dict(query or {}), dict(newest or {})
-        cls.update, cls.bulk = update, bulk
+        cls.section, cls.parent, cls.bulk = section, parent, bulk
         cls.natural_key, cls.unique = tuple(natural_key), unique
         cls.asynchronous, cls.cascades = asynchronous, cascades
 
@@ -284,7 +266,7 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         identity=Mark.IDENTITY in plain,
         stamped=Mark.STAMPED in plain,
         ref=next((mark.kind for mark in marks if isinstance(mark, Ref)), None),
-        cut=next((mark.cut for mark in marks if isinstance(mark, Ref)), ""),
+        cut=next((mark.cut for mark in marks if isinstance(mark, Ref)), False),
         members=members,
         read=next((mark for mark in marks if isinstance(mark, Read)), None),
         part=part,
@@ -325,8 +307,6 @@ def _shape_of(annotation: Any) -> type:
 def _check(kind: type[Kind]) -> None:
     """Refuse a class that contradicts itself."""
     where = kind.__name__
-    if ("{parent}" in kind.path) is not (kind.parent is not None):
-        raise TypeError(f"{where}: path {kind.path!r} and parent {kind.parent} do not fit")
     for name in kind.natural_key:
         if name not in kind.specs:
             raise TypeError(f"{where}: natural_key names {name!r}, which is no field")
@@ -336,7 +316,5 @@ def _check(kind: type[Kind]) -> None:
     for field in kind.specs.values():
         if field.members and not (field.ref and field.unordered and field.many):
             raise TypeError(f"{where}.{field.name}: Members needs a list with Ref and UNORDERED")
-        if field.update in (Updating.WHOLE, Updating.MERGE) and not kind.update:
-            raise TypeError(f"{where}.{field.name}: can be updated, but the kind says no way to; mark it CREATE_ONLY")
     if sum(field.stamped for field in kind.specs.values()) > 1:
         raise TypeError(f"{where}: one field can carry the stamp")

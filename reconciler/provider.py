@@ -17,6 +17,9 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
@@ -50,6 +53,10 @@ __all__ = [
     "Running",
     "Traits",
     "Want",
+    "kinds_of",
+    "made_of",
+    "names",
+    "provider",
 ]
 
 
@@ -88,9 +95,6 @@ class ExistsWhen(StrEnum):
 class Traits:
     """How the API behaves towards objects of one kind: what is true of it, not what to do about it."""
 
-    total_told: bool = True
-    """Whether a list says how many objects there are in all: by that one read proves it whole. A list without that is
-    read twice."""
     newest_first: bool = True
     """Whether `page(newest=True)` gives the newest first. Else whoever looks for what is new reads the list whole."""
     page_size: int = 50
@@ -113,7 +117,7 @@ class Hands:
     """What a driver works with."""
 
     http: Http
-    files: Sending
+    sending: Sending
     """How files are hashed and sent in this run."""
     clock: Clock
     root: Path
@@ -151,7 +155,8 @@ class Page:
 
     objects: tuple[Live, ...]
     total: int | None = None
-    """How many objects the whole list has; None if the API does not say it."""
+    """How many objects the whole list has; None if the API does not say it. Then a list of several pages is read
+    twice, and is whole when both reads show the same."""
     after: Sequence[Cursor] = ()
     """The pages that follow, as far as this one tells: where they are numbered all of them, and they are read side by
     side; else the next one."""
@@ -304,6 +309,9 @@ class Driver(Protocol):
         return frozenset()
 
 
+_MEMBERS = ("traits", *(name for name in vars(Driver) if not name.startswith("_")))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something about a declared field that is worth saying before anything is sent; an `error` stops the run."""
@@ -341,6 +349,60 @@ class Provider(Protocol):
     ) -> Mapping[str, float]:
         """address → seconds, of media that shall be made and can be looked into here."""
         return {}
+
+
+BUILT_IN = {
+    "twelvelabs": "reconciler.providers.twelvelabs:TwelveLabs",
+}
+"""name → where its class is; imported when used."""
+GROUP = "reconciler.providers"
+"""The group of entry points by which packages of others bring theirs."""
+
+
+def names() -> tuple[str, ...]:
+    """All providers that can be named in a stack."""
+    return (*BUILT_IN, *(point.name for point in entry_points(group=GROUP)))
+
+
+@cache
+def provider(name: str) -> Provider:
+    """The provider of that name. Raises KeyError for an unknown name, TypeError for what is no provider."""
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        return made_of(name, getattr(import_module(module), attribute))
+    for point in entry_points(group=GROUP, name=name):
+        return made_of(name, point.load())
+    raise KeyError(name)
+
+
+def kinds_of(name: str) -> Kinds:
+    """Its kinds: parents first, what is referred to before what refers to it."""
+    return provider(name).kinds
+
+
+def made_of(name: str, given: Any) -> Provider:
+    """The provider that a registered class makes. Raises TypeError, in words for who wrote it, when it lacks something:
+    mypy sees that too, but nobody has to use it."""
+    where = f"the provider {name}"
+    if not isinstance(given, type):
+        raise TypeError(f"{where} is {given!r}, which is not a class")
+    for member, due in DECLARED.items():
+        if not hasattr(given, member):
+            raise TypeError(f"{where}: {given.__name__} does not declare {member!r} ({due.__name__})")
+        if not isinstance(value := getattr(given, member), due):
+            raise TypeError(f"{where}: {given.__name__}.{member} is {value!r}, and must be of {due.__name__}")
+    if missing := [it for it in METHODS if not callable(getattr(given, it, None))]:
+        raise TypeError(f"{where}: {given.__name__} has no method {' and '.join(missing)}; derive it from Provider")
+    if (own := getattr(given, "name", "")) != name:
+        raise TypeError(f"{where}: {given.__name__} calls itself {own!r}")
+    if abstract := sorted(getattr(given, "__abstractmethods__", ())):
+        raise TypeError(f"{where}: {given.__name__} does not say what {' and '.join(abstract)} does")
+    made: Provider = given()
+    return made
+
+
+DECLARED: Mapping[str, type] = {"name": str, "kinds": Kinds, "access": Access, "tariff": Tariff}
+METHODS = ("drivers", "emulator", "inspect", "lengths")
 
 
 class Drivers(Mapping[str, Driver]):

@@ -30,22 +30,22 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
     What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp. `id` says
     which of several stacks of this name it is. Raises Refused when that is not clear, and for another account.
     """
-    state, provider = session.state, session.provider
+    state, drivers = session.state, session.drivers
     prior = legible(state)  # damaged rows are what a rebuild is for
     stack = known_as(prior.identity, await identified(session.stack, session.files))
     wanted = Wanted(stack.resources, prior.recorded, stacks=(stack.name, *stack.former), everything=True)
-    snapshot = as_now(stack, await fetch(provider, wanted))
+    snapshot = as_now(stack, await fetch(drivers, wanted))
     in_this_account(prior, session.account, snapshot)
     stack = replace(stack, id=chosen_id(stack, snapshot, id))
-    claims = claim(stack, provider.kinds, (), snapshot)
+    claims = claim(stack, drivers.kinds, (), snapshot)
     if claims.problems:
         raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
     # What is not made to its end is no row: the next survey sees what is to become of it.
     objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
     rows = [
         row
-        for row in rebuilt(stack, provider.kinds, claims)
-        if not (row.id in objects and provider.is_partial(objects[row.id]))
+        for row in rebuilt(stack, drivers.kinds, claims)
+        if not (row.id in objects and drivers[objects[row.id].kind].is_partial(objects[row.id]))
     ]
     begun = [PutUpload(upload) for upload in prior.uploads]
     await _identify(session, stack.id)
@@ -57,7 +57,7 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
 async def accept(session: Session) -> Belonging:
     """Note that the state is of this account, whatever it knows; says what of the recorded is in it."""
     recorded = session.state.recorded()
-    snapshot = await fetch(session.provider, Wanted({}, recorded))
+    snapshot = await fetch(session.drivers, Wanted({}, recorded))
     await _identify(session, None)
     return belonging(None, session.account, recorded, 0, snapshot)
 

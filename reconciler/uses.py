@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.errors import Forbidden, NotFound
-from reconciler.fetch import children, listing, together
+from reconciler.fetch import children, listing, together, whole
 from reconciler.kind import Field, Kind
 from reconciler.model import Live, Snapshot
-from reconciler.rest import Rest
+from reconciler.provider import Drivers
 
 __all__ = ["Uses", "uses"]
 
@@ -29,16 +29,16 @@ class Uses:
     users: Mapping[tuple[str, str], tuple[Live, ...] | None]
 
 
-async def uses(provider: Rest, going: Iterable[tuple[str, str]], snapshot: Snapshot) -> Uses:
+async def uses(drivers: Drivers, going: Iterable[tuple[str, str]], snapshot: Snapshot) -> Uses:
     """For objects (kind, id) that a plan deletes. Raises what the API says, but for a missing right."""
     by_kind: dict[str, set[str]] = {}
     for kind, id in going:
         by_kind.setdefault(kind, set()).add(id)
     found: dict[tuple[str, str], tuple[Live, ...] | None] = {}
-    for user in provider.kinds:
+    for user in drivers.kinds:
         for field in user.refs():
             if field.cut and (ids := by_kind.get(str(field.ref))):
-                users = await _Search(provider, user, field, ids, snapshot).run()
+                users = await _Search(drivers, user, field, ids, snapshot).run()
                 for id, lives in users.items():
                     before = found.get((str(field.ref), id), ())
                     found[str(field.ref), id] = None if lives is None or before is None else (*before, *lives)
@@ -48,9 +48,9 @@ async def uses(provider: Rest, going: Iterable[tuple[str, str]], snapshot: Snaps
 class _Search:
     """The users of one kind, by one field, of some objects."""
 
-    def __init__(self, provider: Rest, user: type[Kind], field: Field, ids: set[str], snapshot: Snapshot) -> None:
-        self.provider, self.user, self.field, self.ids, self.snapshot = provider, user, field, ids, snapshot
-        self.target = provider.kinds[field.ref or ""]
+    def __init__(self, drivers: Drivers, user: type[Kind], field: Field, ids: set[str], snapshot: Snapshot) -> None:
+        self.drivers, self.user, self.field, self.ids, self.snapshot = drivers, user, field, ids, snapshot
+        self.driver = drivers[user.__name__]
 
     async def run(self) -> dict[str, tuple[Live, ...] | None]:
         """id → its users."""
@@ -73,19 +73,19 @@ class _Search:
         if parents is None:
             if len(self.ids) <= FEW:
                 return None
-            parents = await listing(self.provider, parent, None)
+            parents = await listing(self.drivers[parent.__name__], None)
         read = self.snapshot.parents.get(self.user.__name__, frozenset())
         return [id for id in parents if id not in read]
 
     async def _listed(self, parent_id: str | None) -> dict[str, Live] | None:
         if parent_id is None:
-            return await listing(self.provider, self.user, None)
-        return await children(self.provider, self.user, parent_id)
+            return await listing(self.driver, None)
+        return await children(self.drivers, self.user, parent_id)
 
     async def _asked(self, id: str) -> tuple[Live, ...] | None:
-        path = f"{self.provider.object_path(self.target, id, None)}{self.field.cut}"
+        name = f"the list of who refers to {self.field.ref} {id}"
         try:
-            return tuple((await listing(self.provider, self.user, None, path=path)).values())
+            return tuple((await whole(name, lambda cursor: self.driver.users(self.field, id, cursor))).values())
         except NotFound:
             return ()
         except Forbidden:

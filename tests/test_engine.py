@@ -271,7 +271,7 @@ def test_an_object_changed_between_plan_and_delete_is_not_deleted(bench: Bench) 
 
     async def change_it_after_the_plan(session: Session) -> Report:
         survey = await session.plan()
-        await session.provider.http.request(
+        await session.drivers.http.request(
             "PATCH", f"/assets/{id}/user-metadata", json={"user_metadata": {"by": "hand"}}
         )
         return await session.apply(survey, command="test")
@@ -292,7 +292,7 @@ def test_what_is_already_gone_counts_as_deleted(bench: Bench) -> None:
     async def delete_it_after_the_plan(session: Session) -> Report:
         survey = await session.plan()
         row = survey.claims.orphans["entity_collections/people/entities/leaves"]
-        await session.provider.http.request("DELETE", f"/entity-collections/{row.parent_id}/entities/{row.id}")
+        await session.drivers.http.request("DELETE", f"/entity-collections/{row.parent_id}/entities/{row.id}")
         return await session.apply(survey, command="test")
 
     assert not bench.run(delete_it_after_the_plan).failed
@@ -325,7 +325,7 @@ def test_an_index_into_which_a_stranger_came_after_the_plan_is_not_deleted(bench
     async def index_by_hand_after_the_plan(session: Session) -> Report:
         survey = await session.plan(destroy=True)
         index, asset = live["indexes/one"].id, live["assets/a7"].id
-        await session.provider.http.request("POST", f"/indexes/{index}/indexed-assets", json={"asset_id": asset})
+        await session.drivers.http.request("POST", f"/indexes/{index}/indexed-assets", json={"asset_id": asset})
         return await session.apply(survey, command="test")
 
     report = bench.run(index_by_hand_after_the_plan, replace(AGREED, empty=True))

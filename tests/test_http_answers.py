@@ -16,9 +16,12 @@ from reconciler.engine import Session
 from reconciler.errors import ApiError, FamilyForbidden, Forbidden, IncompleteListing, Rejected, Unclear
 from reconciler.fetch import SIDE_BY_SIDE, listing
 from reconciler.http import Http
+from reconciler.model import Live
+from reconciler.provider import Drivers, Page, Progress, Want
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
-from reconciler.rest import MOST_PAGES, Page
-from tests.support.running import Bench, NoTime
+from reconciler.providers.twelvelabs.assets import Assets
+from reconciler.rest import MOST_PAGES
+from tests.support.running import Bench, NoTime, drivers_of
 
 T = TypeVar("T")
 KEY = "tlk_very_secret_key"
@@ -29,7 +32,7 @@ INDEX = {"_id": ID, "index_name": "i", "models": [{"model_name": "marengo3.0", "
 ENTITY = {"_id": ID, "name": "e", "asset_ids": [OTHER], "metadata": {"n": 1}, "status": "ready"}
 
 
-def ask(answer: Any, call: Callable[[TwelveLabs], Awaitable[T]]) -> tuple[T | ApiError, list[str]]:
+def ask(answer: Any, call: Callable[[Drivers], Awaitable[T]]) -> tuple[T | ApiError, list[str]]:
     """What becomes of a call that is answered so; and what was asked, as `METHOD path` on the wire."""
     asked: list[str] = []
 
@@ -41,11 +44,23 @@ def ask(answer: Any, call: Callable[[TwelveLabs], Awaitable[T]]) -> tuple[T | Ap
         transport = httpx.MockTransport(handle)
         async with Http("https://a.example", headers={"x-api-key": KEY}, transport=transport, clock=NoTime()) as http:
             try:
-                return await call(TwelveLabs(http, root=Path()))
+                return await call(drivers_of(TwelveLabs(), http))
             except ApiError as error:
                 return error
 
     return asyncio.run(go()), asked
+
+
+async def kept(progress: Progress) -> None:
+    """Nothing of these has to be kept."""
+
+
+async def read(kind: str, id: str, parent_id: str | None, api: Drivers) -> Live | None:
+    return await api[kind].read(id, parent_id)
+
+
+async def delete(kind: str, id: str, api: Drivers) -> None:
+    await api[kind].delete(id, None)
 
 
 def page_of(*rows: Any, **info: Any) -> dict[str, Any]:
@@ -99,7 +114,7 @@ def page_of(*rows: Any, **info: Any) -> dict[str, Any]:
     ],
 )
 def test_a_page_that_is_none_is_an_error_that_names_request_and_place(answer: Any, place: str) -> None:
-    raised, asked = ask(answer, lambda api: api.page(Asset, None, 1))
+    raised, asked = ask(answer, lambda api: api["Asset"].page(None))
 
     assert type(raised) is ApiError
     assert str(raised).startswith("GET /assets: the answer is not what it must be (")
@@ -130,7 +145,7 @@ def test_a_page_that_is_none_is_an_error_that_names_request_and_place(answer: An
 def test_an_object_that_is_none_is_an_error_that_names_request_and_place(kind: Any, raw: Any, place: str) -> None:
     parent = OTHER if kind.parent else None
 
-    raised, asked = ask(raw, lambda api: api.get(kind, ID, parent))
+    raised, asked = ask(raw, lambda api: api[kind.__name__].read(ID, parent))
 
     assert type(raised) is ApiError
     assert place in str(raised)
@@ -142,7 +157,7 @@ def test_metadata_that_is_nested_without_end_is_an_error() -> None:
     for _ in range(60):
         nested = {"a": [nested]}
 
-    raised, _ = ask(page_of({**ASSET, "user_metadata": {"x": nested}}), lambda api: api.page(Asset, None, 1))
+    raised, _ = ask(page_of({**ASSET, "user_metadata": {"x": nested}}), lambda api: api["Asset"].page(None))
 
     assert "data[0].user_metadata: a value that is nested more than 16 deep" in str(raised)
 
@@ -151,9 +166,9 @@ def test_null_is_not_there_and_what_is_not_known_is_let_through() -> None:
     nothing: dict[str, Any] = dict.fromkeys(
         ("hls", "thumbnail", "user_metadata", "duration", "size", "error", "system_metadata")
     )
-    page, _ = ask(page_of({**ASSET, **nothing, "news": [{}]}) | {"more": 1}, lambda api: api.page(Asset, None, 1))
-    bare, _ = ask(page_of(ASSET), lambda api: api.page(Asset, None, 1))
-    empty, _ = ask(page_of(total_page=0) | {"data": None}, lambda api: api.page(Asset, None, 1))
+    page, _ = ask(page_of({**ASSET, **nothing, "news": [{}]}) | {"more": 1}, lambda api: api["Asset"].page(None))
+    bare, _ = ask(page_of(ASSET), lambda api: api["Asset"].page(None))
+    empty, _ = ask(page_of(total_page=0) | {"data": None}, lambda api: api["Asset"].page(None))
 
     assert not isinstance(page, ApiError) and not isinstance(bare, ApiError) and not isinstance(empty, ApiError)
     assert page.objects[0].fields == {**bare.objects[0].fields, "metadata": None}
@@ -169,7 +184,7 @@ def test_null_is_not_there_and_what_is_not_known_is_let_through() -> None:
 def test_a_create_that_is_answered_without_an_id_is_unclear(answer: Any, status: int) -> None:
     raised, asked = ask(
         httpx.Response(status, json=answer),
-        lambda api: api.create(EntityCollection, {"name": "c"}, None, None),
+        lambda api: api["EntityCollection"].start(Want("", {"name": "c"}), kept),
     )
 
     assert type(raised) is Unclear
@@ -200,9 +215,9 @@ MADE = [{"_id": ID, "name": "a"}, {"_id": OTHER, "name": "b"}]
     ],
 )
 def test_a_bulk_create_that_does_not_say_what_became_of_each_is_unclear(answer: Any) -> None:
-    many = [({"name": name, "assets": [ID]}, None) for name in "ab"]
+    many = [Want("", {"name": name, "assets": [ID]}, ID) for name in "ab"]
 
-    raised, _ = ask(answer, lambda api: api.create_many(Entity, ID, many))
+    raised, _ = ask(answer, lambda api: api["Entity"].start_many(ID, many))
 
     assert type(raised) is Unclear
     assert "/entities/bulk: the answer is not what it must be (" in str(raised)
@@ -212,8 +227,8 @@ def test_an_id_is_one_step_of_a_path_whatever_stands_in_it() -> None:
     gone = httpx.Response(404)
 
     for id, quoted in (("a/b?c#d", "a%2Fb%3Fc%23d"), ("..%2f", "..%252f"), ("ä b", "%C3%A4%20b")):
-        _, asked = ask(gone, partial(TwelveLabs.get, kind=IndexedAsset, id=id, parent_id=id))
-        _, deleted = ask(gone, partial(TwelveLabs.delete, kind=Asset, id=id, parent_id=None))
+        _, asked = ask(gone, partial(read, "IndexedAsset", id, id))
+        _, deleted = ask(gone, partial(delete, "Asset", id))
         assert asked == [f"GET /indexes/{quoted}/indexed-assets/{quoted}"]
         assert deleted == [f"DELETE /assets/{quoted}"]
 
@@ -221,7 +236,7 @@ def test_an_id_is_one_step_of_a_path_whatever_stands_in_it() -> None:
 def test_an_id_that_the_api_does_not_take_says_how_to_forget_it() -> None:
     refused = httpx.Response(400, json={"code": "parameter_invalid", "message": "The id parameter is invalid."})
 
-    raised, _ = ask(refused, lambda api: api.get(Index, "x", None))
+    raised, _ = ask(refused, lambda api: api["Index"].read("x", None))
 
     assert type(raised) is Rejected
     assert "`reconciler state rm ADDRESS` forgets it" in str(raised)
@@ -241,7 +256,7 @@ def test_pages_are_asked_for_a_few_at_a_time_and_a_short_first_one_ends_it() -> 
     async def go() -> Any:
         nonlocal under_way, most
 
-        class Watched(TwelveLabs):
+        class Watched(Assets):
             async def page(self, *args: Any, **more: Any) -> Page:
                 nonlocal under_way, most
                 under_way += 1
@@ -253,7 +268,7 @@ def test_pages_are_asked_for_a_few_at_a_time_and_a_short_first_one_ends_it() -> 
 
         transport = httpx.MockTransport(handle)
         async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as http:
-            return await listing(Watched(http, root=Path()), Asset, None)
+            return await listing(Watched(drivers_of(TwelveLabs(), http).hands), None)
 
     honest = True
     assert len(asyncio.run(go())) == 300

@@ -13,11 +13,11 @@ from reconciler.kinds import Kinds
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, EntityCollection, Index, IndexedAsset
 
 
-class Shelf(Kind, section="shelves", path="/shelves", update="PATCH {path}"):
+class Shelf(Kind, section="shelves"):
     name: str = ""
 
 
-class Book(Kind, section="books", path="/shelves/{parent}/books", parent=Shelf, update="PATCH {path}"):
+class Book(Kind, section="books", parent=Shelf):
     shelf: Annotated[str, Ref("Shelf")] = ""
 
 
@@ -54,7 +54,7 @@ def test_what_is_not_there_cannot_be_needed() -> None:
 
 
 def test_two_of_a_name_are_refused() -> None:
-    class Asset(Kind, section="others", path="/others", update="PATCH {path}"):
+    class Asset(Kind, section="others"):
         name: str = ""
 
     with pytest.raises(TypeError, match="several kinds have one name: Asset"):
@@ -62,10 +62,10 @@ def test_two_of_a_name_are_refused() -> None:
 
 
 def test_kinds_that_need_each_other_in_a_circle_are_refused() -> None:
-    class Egg(Kind, section="eggs", path="/eggs", update="PATCH {path}"):
+    class Egg(Kind, section="eggs"):
         layer: Annotated[str, Ref("Hen")] = ""
 
-    class Hen(Kind, section="hens", path="/hens", update="PATCH {path}"):
+    class Hen(Kind, section="hens"):
         hatched_from: Annotated[str, Ref("Egg")] = ""
 
     with pytest.raises(TypeError, match=r"in a circle: (Egg → Hen → Egg|Hen → Egg → Hen)"):
@@ -73,7 +73,7 @@ def test_kinds_that_need_each_other_in_a_circle_are_refused() -> None:
 
 
 def test_one_may_refer_to_another_of_its_kind() -> None:
-    class Clip(Kind, section="clips", path="/clips", update="PATCH {path}"):
+    class Clip(Kind, section="clips"):
         cut_from: Annotated[str, Ref("Clip")] = ""
 
     assert [kind.__name__ for kind in Kinds([Clip, Shelf, Book])] == ["Clip", "Shelf", "Book"]

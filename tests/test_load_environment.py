@@ -15,6 +15,7 @@ from reconciler.errors import Invalid
 from reconciler.load import Environment, expand, load
 from reconciler.load.grammar import environment
 from reconciler.model import Stack
+from reconciler.provider import Access
 from reconciler.redact import Secret, mask, unmask
 from tests.support.commandline import Said, reconciler
 
@@ -66,7 +67,7 @@ def test_a_stack_reads_of_the_environment_only_what_whoever_runs_it_allows(
 
 def test_the_key_of_any_provider_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Provider:
-        key_variables = ("ELSEWHERE_SECRET",)
+        access = Access("https://api.example", lambda key: {"key": key}, key_variables=("ELSEWHERE_SECRET",))
 
     monkeypatch.setattr(environment, "names", lambda: ("elsewhere",))
     monkeypatch.setattr(environment, "provider", lambda _: Provider)

@@ -67,7 +67,7 @@ def test_of_two_checkouts_at_once_one_makes_and_the_other_is_told(bench: Bench, 
 
 def test_one_that_came_in_the_middle_leaves_the_rest_to_be_made(bench: Bench) -> None:
     async def somebody_takes_a_name(session: Session) -> None:
-        await session.provider.http.request("POST", "/entity-collections", json={"name": "c", "description": ""})
+        await session.drivers.http.request("POST", "/entity-collections", json={"name": "c", "description": ""})
 
     report = after(bench, somebody_takes_a_name)
 
@@ -93,7 +93,7 @@ def test_of_a_bulk_call_only_the_one_that_is_there_is_left_out(bench: Bench) -> 
 
     async def made_by_hand(session: Session) -> None:
         body = {"name": "h", "asset_ids": [face]}
-        await session.provider.http.request("POST", f"/entity-collections/{collection}/entities", json=body)
+        await session.drivers.http.request("POST", f"/entity-collections/{collection}/entities", json=body)
 
     report = after(bench, made_by_hand)
 

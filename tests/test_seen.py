@@ -14,19 +14,27 @@ import yaml
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, RateLimited, ReconcilerError
 from reconciler.http import Http
-from reconciler.model import Status
-from reconciler.providers.twelvelabs import Asset, Index, IndexedAsset, TwelveLabs
-from tests.support.running import Bench, NoTime
+from reconciler.model import Live, Status
+from reconciler.provider import Driver, Drivers
+from reconciler.providers.twelvelabs import TwelveLabs
+from reconciler.rest import Collection
+from tests.support.running import Bench, NoTime, drivers_of
 
 SEEN: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "cases" / "seen.yaml").read_text())
 
 
-def provider(answer: httpx.Response, clock: NoTime | None = None) -> TwelveLabs:
+def provider(answer: httpx.Response, clock: NoTime | None = None) -> Drivers:
     inner = httpx.MockTransport(lambda request: answer)
     http = Http(
         "https://api.example.com/v1.3", headers={"x-api-key": "k" * 12}, transport=inner, clock=clock or NoTime()
     )
-    return TwelveLabs(http, root=Path())
+    return drivers_of(TwelveLabs(), http)
+
+
+def live_of(driver: Driver, raw: Any, parent_id: str | None, *, detailed: bool) -> Live:
+    """As the driver of a collection reads it."""
+    assert isinstance(driver, Collection)
+    return driver.live(raw, parent_id, detailed=detailed)
 
 
 def replayed(name: str, clock: NoTime | None = None) -> Any:
@@ -71,11 +79,12 @@ def test_what_was_seen_of_a_video_is_read_as_an_indexed_asset() -> None:
     ready, sized = SEEN["task ready"]["body"], SEEN["video retrieved"]["body"]
     body = {**ready, "asset_id": "6a000002cccccccccccccccc", "system_metadata": sized["system_metadata"]}
 
-    live = twelvelabs.live(IndexedAsset, body, "6a000000aaaaaaaaaaaaaaaa", detailed=True)
+    live = live_of(twelvelabs["IndexedAsset"], body, "6a000000aaaaaaaaaaaaaaaa", detailed=True)
 
     assert (live.id, live.status, live.fields["stream"]) == (ready["_id"], Status.READY, True)
     assert live.facts["duration"] == 245.12
-    whole = twelvelabs.live(IndexedAsset, {**body, "system_metadata": ready["system_metadata"]}, None, detailed=True)
+    body["system_metadata"] = ready["system_metadata"]
+    whole = live_of(twelvelabs["IndexedAsset"], body, None, detailed=True)
     assert whole.facts["duration"] == 60
 
 
@@ -86,8 +95,8 @@ def test_unknown_fields_and_whole_numbers_of_every_kind_are_read() -> None:
     models = [{"model_name": "marengo3.0", "model_options": ["visual"], "finetuned": False}]
     index = {**more, "index_name": "a", "models": models, "addons": [], "video_count": 1, "total_duration": 60}
 
-    assert twelvelabs.live(Asset, asset, None, detailed=True).facts["duration"] == 60
-    assert twelvelabs.live(Index, index, None, detailed=True).fields["name"] == "a"
+    assert live_of(twelvelabs["Asset"], asset, None, detailed=True).facts["duration"] == 60
+    assert live_of(twelvelabs["Index"], index, None, detailed=True).fields["name"] == "a"
 
 
 STACK = "stack: s\nprovider: twelvelabs\nentity_collections:\n  people: {description: mine}\n  others: {}\n"

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
 from reconciler.guards import Consent
 from reconciler.model import Action, Report
+from reconciler.provider import Drivers
+from reconciler.providers.twelvelabs import TwelveLabs
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.repair import rebuild
 from reconciler.upload import Files, Sending
@@ -30,6 +32,10 @@ SESSIONS = "POST /assets/multipart-uploads"
 ONE = "stack: s\nprovider: twelvelabs\nassets:\n  big: {file: big.mp4, metadata: {n: 1}}\n"
 
 
+class Lowered(TwelveLabs):
+    sizes = SIZES
+
+
 @dataclass
 class Studio(Bench):
     """A bench on which more than three chunks go up in chunks."""
@@ -40,8 +46,8 @@ class Studio(Bench):
     @asynccontextmanager
     async def session(self, consent: Consent = AGREED) -> AsyncIterator[Session]:
         async with super().session(consent) as session:
-            session.provider.sizes = SIZES  # type: ignore[attr-defined]
-            session.sending = Sending(Files(session.stack.root), clock=session.clock, parallelism=self.parallelism)
+            sending = Sending(Files(session.stack.root), clock=session.clock, parallelism=self.parallelism)
+            session.drivers = Drivers(Lowered(), replace(session.drivers.hands, sending=sending))
             session.__post_init__()
             yield session
 

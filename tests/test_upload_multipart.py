@@ -18,9 +18,9 @@ from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
 from reconciler.http import Http
 from reconciler.model import Upload
+from reconciler.provider import Done
 from reconciler.providers.twelvelabs.files import AssetFiles
 from reconciler.providers.twelvelabs.limits import Sizes
-from reconciler.rest import Made
 from reconciler.upload import Files, Sending
 from tests.support.running import NoTime
 from tests.test_upload import write
@@ -73,12 +73,12 @@ class Studio:
     requests: list[httpx.Request] = field(default_factory=list)
     clock: NoTime = field(default_factory=NoTime)
 
-    def send(self, name: str = "film.mp4", *, content: str | None = None, **options: Any) -> Made:
+    def send(self, name: str = "film.mp4", *, content: str | None = None, **options: Any) -> Done:
         """One run that sends the file."""
         return self.run(lambda files: files.create("assets/a", {"file": name, "content": content}, BODY), **options)
 
-    def run(self, call: Callable[[AssetFiles], Awaitable[Made]], **options: Any) -> Made:
-        async def go() -> Made:
+    def run(self, call: Callable[[AssetFiles], Awaitable[Done]], **options: Any) -> Done:
+        async def go() -> Done:
             recording = Recording(transport(self.emulator))
             sending = Sending(Files(self.directory), clock=self.clock, **options)
             sending.begin(self.kept, lambda *what: self.told.append(what))
@@ -95,7 +95,7 @@ class Studio:
         entries = self.emulator.journal.entries
         return sum(entry.route == route and entry.status == status for entry in entries)
 
-    def object(self, made: Made) -> dict[str, Any]:
+    def object(self, made: Done) -> dict[str, Any]:
         found = self.emulator.store.get("asset", made.id)
         assert found is not None
         return {**found.doc, **found.doc["media"], "name": found.name, "status": found.status}
@@ -222,7 +222,7 @@ def test_a_chunk_that_never_gets_through_leaves_the_rest_for_the_next_run(studio
 def interrupted(studio: Studio, after: int) -> Upload:
     """A run that was stopped when so many chunks had arrived; what it has kept."""
 
-    async def go(files: AssetFiles) -> Made:
+    async def go(files: AssetFiles) -> Done:
         def stop(exchange: Exchange) -> None:
             if studio.count(PUTS) >= after:
                 files.sending.stop()
@@ -305,7 +305,7 @@ def test_a_file_that_changes_while_it_is_sent_becomes_no_asset(studio: Studio, s
         if done == 0 or total == size:
             write(path, b"!" * size, mtime_ns=1)
 
-    async def go(files: AssetFiles) -> Made:
+    async def go(files: AssetFiles) -> Done:
         seen = await files.sending.files.still("film.mp4", None)
         files.sending.begin(studio.kept, change)
         if size < 3 * CHUNK:
@@ -354,9 +354,9 @@ def test_all_uploads_together_stay_within_the_parallelism(studio: Studio) -> Non
         finally:
             under_way -= storing
 
-    async def go(files: AssetFiles) -> Made:
+    async def go(files: AssetFiles) -> Done:
         await asyncio.gather(*(files.create(f"assets/{name}", {"file": name}, BODY) for name in names))
-        return Made()
+        return Done("")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recording, "handle_async_request", counted)
@@ -384,7 +384,7 @@ def test_an_edit_that_leaves_no_trace_is_found_by_hashing_what_is_sent(
     monkeypatch.setattr("reconciler.upload.Hashed.is_still", lambda *_: True)
     content = hashlib.sha256(FILM[:size]).hexdigest()
 
-    async def go(files: AssetFiles) -> Made:
+    async def go(files: AssetFiles) -> Done:
         def edit(address: str, done: int, total: int) -> None:
             if done:
                 path.write_bytes(FILM[: size - 1] + b"!")
@@ -411,7 +411,7 @@ def test_an_interrupted_upload_goes_on_only_with_the_bytes_that_it_began_with(
         if done >= 4 * CHUNK:
             raise NotUploaded("enough")
 
-    async def part(files: AssetFiles) -> Made:
+    async def part(files: AssetFiles) -> Done:
         files.sending.begin(studio.kept, stop)
         return await files.create("assets/a", {"file": "film.mp4"}, BODY)
 

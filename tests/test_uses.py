@@ -40,7 +40,7 @@ class Neighbours:
 
     def send(self, method: str, path: str, json: Any) -> Any:
         async def call(session: Session) -> Any:
-            return await session.provider.http.request(method, path, json=json)
+            return await session.drivers.http.request(method, path, json=json)
 
         return self.bench.run(call)
 
@@ -120,7 +120,7 @@ def test_who_uses_what_goes_is_found_with_as_few_requests_as_there_are(
 
     async def theirs(session: Session) -> None:
         for n in range(collections):
-            await session.provider.http.request("POST", "/entity-collections", json={"name": f"c{n}"})
+            await session.drivers.http.request("POST", "/entity-collections", json={"name": f"c{n}"})
 
     bench.run(theirs)
     bench.survey()

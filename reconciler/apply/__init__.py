@@ -83,8 +83,7 @@ class Walk:
     def stop(self) -> None:
         """Start nothing more; end what is in flight."""
         self.stopping = True
-        if self.run.provider.sending is not None:
-            self.run.provider.sending.stop()
+        self.run.drivers.hands.sending.stop()
         self.writer.waiting.cancel()
 
     async def go(self) -> Report:
@@ -103,8 +102,8 @@ class Walk:
             run=self.run.id,
             outcomes=tuple(self._outcomes()),
             interrupted=self.stopping and self.fatal is None,
-            requests=self.run.provider.http.sent,
-            writes=self.run.provider.http.sent_writes,
+            requests=self.run.drivers.http.sent,
+            writes=self.run.drivers.http.sent_writes,
             failure_code=self._failure_code(),
         )
 

@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import Invalid, Problem
 from reconciler.model import Action, Plan, Stack
-from reconciler.rest import Rest
+from reconciler.provider import Drivers
 
 __all__ = ["inspected", "lengths", "problem_at"]
 
 
-async def inspected(provider: Rest, stack: Stack, plan: Plan) -> list[Problem]:
+async def inspected(drivers: Drivers, stack: Stack, plan: Plan) -> list[Problem]:
     """Notes and warnings about what the plan makes. Raises Invalid with all that the API would refuse."""
     making = _making(stack, plan)
-    findings = await provider.inspect(stack.resources, making) if making else []
+    findings = await drivers.provider.inspect(drivers.hands, stack.resources, making) if making else []
     problems = [
         problem_at(stack, it.address, it.text, *([it.field] if it.field else []), severity=it.severity)
         for it in findings
@@ -24,10 +24,10 @@ async def inspected(provider: Rest, stack: Stack, plan: Plan) -> list[Problem]:
     return [*problems, *_twice(stack, making)]
 
 
-async def lengths(provider: Rest, stack: Stack, plan: Plan) -> Mapping[str, float]:
+async def lengths(drivers: Drivers, stack: Stack, plan: Plan) -> Mapping[str, float]:
     """address → seconds, of new media that can be looked into."""
     making = _making(stack, plan)
-    return await provider.lengths(stack.resources, making) if making else {}
+    return await drivers.provider.lengths(drivers.hands, stack.resources, making) if making else {}
 
 
 def _making(stack: Stack, plan: Plan) -> list[str]:

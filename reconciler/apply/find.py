@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
+from reconciler.fetch import newest
 from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Signature, Snapshot, Stamp
-from reconciler.rest import Rest
+from reconciler.provider import Drivers
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
@@ -85,13 +86,13 @@ def signature(
 class Finder:
     """Looks into lists, newest first, down to what was there before the run; many seekers share one look."""
 
-    def __init__(self, provider: Rest, snapshot: Snapshot, clock: Clock, limits: Limits) -> None:
-        self._provider, self._snapshot, self._clock, self._limits = provider, snapshot, clock, limits
+    def __init__(self, drivers: Drivers, snapshot: Snapshot, clock: Clock, limits: Limits) -> None:
+        self._drivers, self._snapshot, self._clock, self._limits = drivers, snapshot, clock, limits
         self._under_way: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
         self._last: dict[tuple[str, str | None], tuple[float, list[Live]]] = {}
         self._seen: dict[tuple[str, str | None], set[str]] = {}
         """Ids that a look has shown: what is older than one of a page of these was seen as well"""
-        self._kinds = provider.kinds
+        self._kinds = drivers.kinds
 
     async def find(self, intent: Intent, looks: int | None = None) -> Live | None:
         """The object that the intent made, or None when it provably made none. Ambiguous when there are two. `looks`
@@ -130,11 +131,4 @@ class Finder:
 
     async def _look(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
         known = self._snapshot.by_kind.get(kind.__name__, {}).keys() | self._seen.get((kind.__name__, parent_id), set())
-        found: dict[str, Live] = {}
-        number = 1
-        while True:
-            page = await self._provider.page(kind, parent_id, number, kind.newest)
-            found |= {live.id: live for live in page.objects}
-            if number >= page.pages or (page.objects and all(live.id in known for live in page.objects)):
-                return list(found.values())
-            number += 1
+        return await newest(self._drivers[kind.__name__], parent_id, known)

@@ -18,7 +18,7 @@ from reconciler.apply.run import Failures, Run
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import Action, Change, Intent, Live, Recorded, Signature, Stamp, Step, Verb, parent_of
-from reconciler.rest import Made
+from reconciler.provider import Done, Failed, Progress, Want
 from reconciler.state import Close, Drop, Open, Put, Write
 
 __all__ = ["Maker", "leaving"]
@@ -32,7 +32,7 @@ class Maker:
 
     def __init__(self, run: Run, remover: Remover) -> None:
         self.run, self.remover = run, remover
-        self.finder = Finder(run.provider, run.snapshot, run.clock, run.limits)
+        self.finder = Finder(run.drivers, run.snapshot, run.clock, run.limits)
         self._present_by_kind: dict[str, Present] = {}
 
     async def create(self, kind: type[Kind], step: Step) -> None:
@@ -45,10 +45,12 @@ class Maker:
             raise StalePlan([*rivals.values()])
         await self.run.journal.write(Open(intent))
 
+        want = Want(address, wanted, parent_id, stamp)
+
         async def send() -> str:
-            made = await self.run.provider.create(kind, wanted, parent_id, stamp, address=address)
-            self._must_be_new(kind, made.id)
-            return made.id
+            id = made_by(await self.run.drivers[kind.__name__].start(want, _keep))
+            self._must_be_new(kind, id)
+            return id
 
         await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)
 
@@ -118,7 +120,7 @@ class Maker:
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
         found = await self.finder.find(intent, looks=LOOKS_AFTER_A_REFUSAL if is_clear(error) else None)
-        if found is None or not self.run.provider.is_partial(found):
+        if found is None or not self.run.drivers[found.kind].is_partial(found):
             return found
         if self.run.ledger.making(found.id) is None:
             # Begun, and the answer that says how to go on is lost: nobody can finish it. Another is made.
@@ -173,11 +175,12 @@ class Maker:
         await self.run.journal.write(*(Open(intents[address]) for address in todo))
         tries, since_s = 0, self.run.clock.now()
         while todo:
-            many = [(wanted[address], self.run.stamp(address)) for address in todo]
+            wants = [Want(address, wanted[address], parent_id, self.run.stamp(address)) for address in todo]
             try:
-                answers = await self.run.provider.create_many(kind, parent_id, many)
+                answers = await self.run.drivers[kind.__name__].start_many(parent_id, wants)
                 for made in answers:
-                    self._must_be_new(kind, made.id)
+                    if isinstance(made, Done):
+                        self._must_be_new(kind, made.id)
             except (Unclear, RateLimited) as error:
                 tries += 1
                 sent, todo = todo, await self._look_up_all(todo, parent_id, intents, error)
@@ -194,10 +197,11 @@ class Maker:
                 raise
             else:
                 refused |= await self._made_many(todo, answers, parent_id, intents)
-                early = {it: made for it, made in zip(todo, answers, strict=True) if made.again_s}
+                refusals = {it: made for it, made in zip(todo, answers, strict=True) if isinstance(made, Failed)}
+                early = {it: made for it, made in refusals.items() if made.again_s}
                 tries, todo = tries + 1, list(early)
                 if early and not self._goes_on(NotYet(""), tries, since_s):
-                    refused |= {address: made.refused for address, made in early.items()}
+                    refused |= {address: made.why for address, made in early.items()}
                     await self.run.journal.write(*(Close(intents[address].op) for address in early))
                     break
                 if early:
@@ -206,15 +210,15 @@ class Maker:
             raise Failures(refused)
 
     async def _made_many(
-        self, todo: Sequence[str], answers: Sequence[Made], parent_id: str | None, intents: Mapping[str, Intent]
+        self, todo: Sequence[str], answers: Sequence[Progress], parent_id: str | None, intents: Mapping[str, Intent]
     ) -> dict[str, str]:
         """Record what a bulk call made, all in one transaction; why it refused the others."""
         writes, refused = [], {}
         for address, made in zip(todo, answers, strict=True):
-            if made.id:
-                writes.append(self._made(address, made.id, parent_id, intents[address].op))
+            if not isinstance(made, Failed):
+                writes.append(self._made(address, made_by(made), parent_id, intents[address].op))
             elif not made.again_s:
-                refused[address] = made.refused
+                refused[address] = made.why
         closes = [Close(intents[address].op) for address in refused]
         await asyncio.gather(*writes, self.run.journal.write(*closes))
         return refused
@@ -244,10 +248,25 @@ class Maker:
     def _intent(
         self, kind: type[Kind], address: str, fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
     ) -> Intent:
-        provider = self.run.provider
-        name, size = provider.name_of(kind, fields), provider.size_of(kind, fields)
+        driver = self.run.drivers[kind.__name__]
+        name, size = driver.name_of(fields), driver.size_of(fields)
         sought = signature(kind, fields, parent_id, stamp, self._present(kind), name, size)
         return self.run.intent(Verb.CREATE, kind, address, fields, sought)
+
+
+def made_by(progress: Progress) -> str:
+    """The id of what a create has made. Raises Rejected when it was refused."""
+    match progress:
+        case Done(id):
+            return id
+        case Failed(why):
+            raise Rejected(why)
+        case _:
+            raise Unclear(f"the create is {type(progress).__name__.lower()}, and nothing made it go on")
+
+
+async def _keep(progress: Progress) -> None:
+    """Nothing of a create that is sent in one request has to be kept."""
 
 
 def is_clear(error: ApiError) -> bool:

@@ -27,8 +27,8 @@ class Remover:
     async def delete(self, kind: type[Kind], step: Step) -> None:
         """Look once more whether it is still what was planned to go; then delete it and drop its rows."""
         address, id = step.addresses[0], step.object_id or ""
-        inside = self.run.provider.kinds.children(kind)
-        live = await self.run.provider.get(kind, id, step.parent_id)
+        inside = self.run.kinds.children(kind)
+        live = await self.run.drivers[kind.__name__].read(id, step.parent_id)
         if live is not None:
             self._still_ours(address, live)
             if inside:
@@ -46,7 +46,7 @@ class Remover:
         intent = self.run.intent(Verb.DELETE, kind, address, {}, Target(id, parent_id))
         await self.run.journal.write(Open(intent))
         try:
-            await self.run.sent(intent, self.run.provider.delete(kind, id, parent_id))
+            await self.run.sent(intent, self.run.drivers[kind.__name__].delete(id, parent_id))
         except Conflict as error:
             raise Conflict(f"{error}. Something that is not in this stack still uses it", status=409) from error
         return [Close(intent.op)]
@@ -64,7 +64,7 @@ class Remover:
         """What lives in it and is not ours would be lost: refuse."""
         known = {row.id for row in self.run.all_rows()}
         for child in inside:
-            page = await self.run.provider.page(child, id, 1, child.newest)
+            page = await self.run.drivers[child.__name__].page(id, newest=True)
             before = self.run.snapshot.by_kind.get(child.__name__, {})
             since = [live.id for live in page.objects if live.id not in known and live.id not in before]
             if since:
@@ -75,10 +75,10 @@ class Remover:
         address, id = step.addresses[0], step.object_id or ""
         closed: list[Write] = []
         if self.run.stack.stamps and id and kind.field_with(lambda field: field.stamped):
-            live = await self.run.provider.get(kind, id, step.parent_id)
+            live = await self.run.drivers[kind.__name__].read(id, step.parent_id)
             if live is not None and live.stamp is not None:
                 intent = self.run.intent(Verb.FORGET, kind, address, {}, Target(id, step.parent_id))
                 await self.run.journal.write(Open(intent))
-                await self.run.sent(intent, self.run.provider.unstamp(kind, live))
+                await self.run.sent(intent, self.run.drivers[kind.__name__].unstamp(live))
                 closed = [Close(intent.op)]
         await self.run.journal.write(Drop(address, id), *closed)

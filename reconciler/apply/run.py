@@ -29,8 +29,8 @@ from reconciler.model import (
     parent_of,
 )
 from reconciler.ownership import Claims
+from reconciler.provider import Drivers
 from reconciler.redact import mask
-from reconciler.rest import Rest
 from reconciler.state import Close, DropUpload, PutUpload, State, Write
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Run:
 
     id: str
     stack: Stack
-    provider: Rest
+    drivers: Drivers
     journal: Journal
     plan: Plan
     claims: Claims
@@ -175,7 +175,7 @@ class Run:
     """Ids of objects that this run has written to: they may differ from what was planned on."""
 
     def __post_init__(self) -> None:
-        self.kinds = self.provider.kinds
+        self.kinds = self.drivers.kinds
         self.changes = {change.address: change for change in self.plan.changes}
         self.ids = {address: live.id for address, live in self.claims.live.items()}
         self.rows = dict(self.claims.rows)

@@ -16,7 +16,7 @@ from reconciler.errors import Problem
 from reconciler.kind import Field, Updating
 from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Target, Upload, Verb
 from reconciler.ownership import is_of
-from reconciler.rest import Rest
+from reconciler.provider import Drivers
 from reconciler.state import Close, DropUpload, Put, PutUpload, Write
 from reconciler.values import same
 
@@ -52,7 +52,7 @@ class Unfinished:
 
 
 async def unfinished(
-    provider: Rest,
+    drivers: Drivers,
     stack: Stack,
     snapshot: Snapshot,
     recorded: Sequence[Recorded],
@@ -62,33 +62,37 @@ async def unfinished(
     """Look at each upload that was begun, at each partial object of ours of which no upload is known, and at what was
     about to be deleted."""
     result = Unfinished(snapshot, list(intents))
-    await _deletes(provider, result)
+    await _deletes(drivers, result)
     snapshot = result.snapshot
-    statuses = await asyncio.gather(*(provider.upload_status(upload.upload_id) for upload in uploads))
+    lives = [_object(snapshot, upload.asset_id) for upload in uploads]
+    statuses = await asyncio.gather(*(_status(drivers, it, live) for it, live in zip(uploads, lives, strict=True)))
     rows = {row.address: row for row in recorded if not row.deposed}
     taken: set[str] = set()
-    for upload, status in zip(uploads, statuses, strict=True):
-        live = _object(snapshot, upload.asset_id)
+    for upload, live, status in zip(uploads, lives, statuses, strict=True):
         if live is None:
             result.writes.append(DropUpload(upload.upload_id))
-        elif status == "completed" or not provider.is_partial(live):
+        elif status == "completed" or not drivers[live.kind].is_partial(live):
             _adopt(result, upload, live, rows.get(upload.address))
         else:
-            address = _wanted_at(provider, stack, upload, live, rows, taken) if status == "active" else None
+            address = _wanted_at(drivers, stack, upload, live, rows, taken) if status == "active" else None
             _go_on(result, upload, live, address, taken) if address else _leave(result, upload, live)
     known = {row.id for row in recorded} | {upload.asset_id for upload in uploads}
-    await _strays(provider, stack, result, known)
+    await _strays(drivers, stack, result, known)
     return result
 
 
-async def _deletes(provider: Rest, result: Unfinished) -> None:
+async def _status(drivers: Drivers, upload: Upload, live: Live | None) -> str:
+    """Of an upload, as far as it matters: of one whose object is gone nothing does."""
+    return await drivers[live.kind].upload_status(upload.upload_id) if live else "gone"
+
+
+async def _deletes(drivers: Drivers, result: Unfinished) -> None:
     """What an announced delete took away, with all that lived in it, is not there whatever a late list says. As long
     as one does say so, the intent stays open: or the next list would bring it back."""
-    kinds = provider.kinds
     deletes = [it for it in result.intents if it.verb == Verb.DELETE]
     asked = {it.op: it.signature.id for it in deletes if isinstance(it.signature, Target)}
     shown = [live for it in deletes if (live := result.snapshot.get(it.kind, asked.get(it.op)))]
-    found = await asyncio.gather(*(provider.get(kinds[live.kind], live.id, live.parent_id) for live in shown))
+    found = await asyncio.gather(*(drivers[live.kind].read(live.id, live.parent_id) for live in shown))
     for gone in (live for live, now in zip(shown, found, strict=True) if now is None):
         below = [live for objects in result.snapshot.by_kind.values() for live in objects.values()]
         for live in (gone, *(live for live in below if live.parent_id == gone.id)):
@@ -138,15 +142,18 @@ def _depose(result: Unfinished, address: str, live: Live, content: str | None) -
     result.close(address, live)
 
 
-async def _strays(provider: Rest, stack: Stack, result: Unfinished, known: set[str]) -> None:
+async def _strays(drivers: Drivers, stack: Stack, result: Unfinished, known: set[str]) -> None:
     """Partial objects of ours without an upload that we know: a run died before it could note how to go on."""
     found = [
         live
         for objects in result.snapshot.by_kind.values()
         for live in objects.values()
-        if is_of(stack, live.stamp) and live.id not in known and provider.is_partial(live)
+        if is_of(stack, live.stamp) and live.id not in known and drivers[live.kind].is_partial(live)
     ]
-    abandoned = await provider.abandoned(found) if found else frozenset()
+    kinds = {live.kind for live in found}
+    abandoned = frozenset[str]().union(
+        *[await drivers[kind].abandoned([live for live in found if live.kind == kind]) for kind in sorted(kinds)]
+    )
     for live in found:
         if live.id in abandoned and live.stamp:
             _depose(result, live.stamp.key, live, live.stamp.content)
@@ -155,7 +162,7 @@ async def _strays(provider: Rest, stack: Stack, result: Unfinished, known: set[s
 
 
 def _wanted_at(
-    provider: Rest,
+    drivers: Drivers,
     stack: Stack,
     upload: Upload,
     live: Live,
@@ -163,7 +170,7 @@ def _wanted_at(
     taken: set[str],
 ) -> str | None:
     """The declared address that still wants these bytes as this object: its own, or else one that is new."""
-    kind = provider.kinds[live.kind]
+    kind = drivers.kinds[live.kind]
     fixed = [field for field in kind.specs.values() if field.update is Updating.REPLACE and not field.identity]
     fitting = [
         resource.address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from reconciler.apply.run import Run
 from reconciler.errors import ApiError, BecameFailed, NotReady, RateLimited, Unauthorised
@@ -69,7 +70,7 @@ class Waiting:
         """One look at one list; how many waits it ended."""
         self.polls += 1
         try:
-            lives = await self._run.provider.poll(self._run.kinds[name], parent_id, ids)
+            lives: Mapping[str, Live] = await self._run.drivers[name].poll(ids, parent_id)
         except Unauthorised as error:
             self._fail_all(name, parent_id, ids, error)
             return len(ids)

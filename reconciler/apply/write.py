@@ -16,6 +16,7 @@ from reconciler.diff import applied
 from reconciler.errors import BecameFailed
 from reconciler.kind import Kind
 from reconciler.model import Change, Recorded, Step, Touched, Verb
+from reconciler.provider import Patch
 from reconciler.state import Close, Open, Put, Write
 
 __all__ = ["Writer", "without"]
@@ -80,8 +81,8 @@ class Writer:
         await self.run.journal.write(Open(intent))
         id = step.object_id or self.run.ids[address]
         self.run.touched.add(id)
-        stamp = self.run.stamp(address)
-        await self.run.sent(intent, self.run.provider.update(kind, id, step.parent_id, fields, stamp))
+        patch = Patch(id, fields, step.parent_id, self.run.stamp(address))
+        await self.run.sent(intent, self.run.drivers[kind.__name__].update(patch))
         if step.verb is not Verb.ASIDE:
             await self._record(change, intent.op)
             return
@@ -100,8 +101,9 @@ class Writer:
         await self.run.journal.write(Open(intent))
         id = step.object_id or self.run.ids[address]
         self.run.touched.add(id)
-        call = self.run.provider.link if step.verb is Verb.LINK else self.run.provider.unlink
-        await self.run.sent(intent, call(kind, id, step.parent_id, kind.specs[name], ids))
+        driver = self.run.drivers[kind.__name__]
+        call = driver.link if step.verb is Verb.LINK else driver.unlink
+        await self.run.sent(intent, call(id, step.parent_id, kind.specs[name], ids))
         self.members_left[address].discard(step.id)
         await self._record(self.run.changes[address], intent.op)
 

@@ -123,7 +123,7 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
 def _new_stack(name: str, provider: str, out: Path) -> Stack:
     from reconciler.export import slug
     from reconciler.model import Stack
-    from reconciler.providers import names
+    from reconciler.provider import names
 
     if provider not in names():
         raise ReconcilerError(f"there is no provider {provider!r}; known: {', '.join(names())}")
@@ -145,7 +145,7 @@ def _is_new(state: State, stack: Stack) -> None:
 def _write(out: Path, new: Stack, exported: Exported, chosen: Settings) -> list[str]:
     """The files, then the state of what they say; what planning would change even so."""
     from reconciler.export import SCHEMAS, rows_of
-    from reconciler.providers import kinds_of
+    from reconciler.provider import kinds_of
     from reconciler.schema import render, stack_schema
     from reconciler.state import Put
 

@@ -22,7 +22,7 @@ def graph(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env: tu
     reconciler graph                          Mermaid, for Markdown
     reconciler graph --format dot | dot -Tsvg > stack.svg
     """
-    from reconciler.providers import kinds_of
+    from reconciler.provider import kinds_of
     from reconciler.reports.graph import graph as drawn
 
     stack = load_stack(path, parsed(var), var_file, allow_env)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.guards import Consent
     from reconciler.load import Environment
     from reconciler.model import Stack
+    from reconciler.provider import Provider
     from reconciler.state import State
 
 __all__ = ["Settings", "emulated", "load_stack", "online", "open_session", "state_url", "targets", "variables"]
@@ -222,12 +223,12 @@ def _said(options: Settings) -> Iterator[Problem]:
 
 def account(provider_name: str, options: Settings) -> tuple[str, str]:
     """(address, key) of the account that the options and the environment name."""
-    from reconciler.providers import provider
+    from reconciler.provider import provider
 
     if options.emulator is not None:
         return f"emulator:{Path(options.emulator).absolute() if options.emulator else ''}", EMULATOR_KEY
     chosen = provider(provider_name)
-    return _address(options, chosen), _key(chosen.key_variables)
+    return _address(options, chosen), _key(chosen.access.key_variables)
 
 
 @asynccontextmanager
@@ -241,29 +242,27 @@ async def open_session(
     from reconciler.load import expand
     from reconciler.plan.subset import Subset
     from reconciler.planfile import account_of
-    from reconciler.providers import provider as provider_class
+    from reconciler.provider import Drivers, Hands
+    from reconciler.provider import provider as find_provider
     from reconciler.upload import Files, Sending
 
-    chosen = provider_class(stack.provider)
+    chosen = find_provider(stack.provider)
+    access = chosen.access
     transport = _in_process(stack, options.emulator) if options.emulator is not None else None
     address, key = account(stack.provider, options)
     base_url = IN_PROCESS if transport else address
     clock = SystemClock()
-    hint = f"check the key in {chosen.key_variables[0]}"
+    hint = f"check the key in {access.key_variables[0]}"
     poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if transport else 1.0
-    async with Http(base_url, headers=chosen.headers(key), transport=transport, clock=clock, key_hint=hint) as http:
+    async with Http(base_url, headers=access.headers(key), transport=transport, clock=clock, key_hint=hint) as http:
         http.on_wait = _told_of_a_wait
+        files, bandwidth = Files(stack.root), options.bandwidth
+        sending = Sending(files, clock=clock, parallelism=options.upload_parallelism, bytes_per_s=bandwidth)
         yield Session(
             stack=stack,
-            provider=chosen(http, root=stack.root),
+            drivers=Drivers(chosen, Hands(http, sending, clock, stack.root)),
             state=state,
             clock=clock,
-            sending=Sending(
-                Files(stack.root),
-                clock=clock,
-                parallelism=options.upload_parallelism,
-                bytes_per_s=options.bandwidth,
-            ),
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
             subset=Subset(options.target, options.exclude),
@@ -300,14 +299,14 @@ def _in_process(stack: Stack, file: str) -> httpx.AsyncBaseTransport:
         raise ReconcilerError(f"{path} cannot keep the emulator's account ({error}); give --emulator=FILE") from error
 
 
-def _address(options: Settings, chosen: Any) -> str:
+def _address(options: Settings, chosen: Provider) -> str:
     """Where the API is: as the command says, or the environment, or as its vendor does."""
     from reconciler.http.environment import address_of
 
-    given = {name: os.environ.get(name) for name in chosen.url_variables}
+    given = {name: os.environ.get(name) for name in chosen.access.url_variables}
     name = "--endpoint" if options.endpoint is not None else next((it for it in given if given[it]), "")
     url = options.endpoint if options.endpoint is not None else given.get(name)
-    return str(chosen.base_url) if url is None else address_of(url, name, allow_http=options.allow_http)
+    return chosen.access.base_url if url is None else address_of(url, name, allow_http=options.allow_http)
 
 
 def _from_environment(names: tuple[str, ...]) -> str | None:

@@ -72,7 +72,7 @@ def believed(saved: Saved, chosen: Settings) -> None:
     """Raises StalePlan for a plan that nobody with this account's key has made as it is: before anything that it says
     is used."""
     from reconciler.planfile import account_of, sealing_key
-    from reconciler.providers import names
+    from reconciler.provider import names
 
     if saved.plan.provider not in names():
         raise ReconcilerError(f"there is no provider {saved.plan.provider!r}; known: {', '.join(names())}")

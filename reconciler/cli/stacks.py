@@ -131,7 +131,7 @@ def validate(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env:
     reconciler validate my-archive --var season=2025
     """
     from reconciler import estimate, guards
-    from reconciler.providers import provider
+    from reconciler.provider import provider
 
     stack = load_stack(path, parsed(var), var_file, allow_env)
     if problems := [*guards.problems(stack), *estimate.problems(stack, provider(stack.provider).tariff)]:
@@ -176,7 +176,7 @@ def explain(what: str | None, provider: str) -> int:
 
 
 def _kinds(provider: str) -> Any:
-    from reconciler.providers import kinds_of, names
+    from reconciler.provider import kinds_of, names
 
     try:
         return kinds_of(provider)

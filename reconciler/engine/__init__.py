@@ -1,6 +1,6 @@
 """One run over one stack: the stages of the pipeline by name, in the order in which they are done.
 
-    session = Session(stack, provider, state)
+    session = Session(stack, drivers, state)
     planning = await session.plan()
     report = await session.apply(planning, command="…")
 
@@ -41,9 +41,8 @@ from reconciler.plan.facts import leaving, used
 from reconciler.plan.fingerprints import fingerprints
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
-from reconciler.rest import Rest
+from reconciler.provider import Drivers
 from reconciler.state import State
-from reconciler.upload import Files, Sending
 from reconciler.uses import uses
 
 __all__ = ["Limits", "Planning", "Session"]
@@ -54,7 +53,7 @@ class Session:
     """One run over one stack."""
 
     stack: Stack
-    provider: Rest
+    drivers: Drivers
     state: State
     clock: Clock = field(default_factory=SystemClock)
     limits: Limits = field(default_factory=Limits)
@@ -65,8 +64,6 @@ class Session:
     """Which account this is, for saved plans; see `planfile.account_of`."""
     subset: Subset = EVERYTHING
     """What of the stack is planned."""
-    sending: Sending | None = None
-    """How files are hashed and sent; made when it is left out."""
     whole: bool = True
     """Whether this run is about all of the stack: consent then means all that has its name."""
     said: Sequence[Problem] = ()
@@ -77,24 +74,23 @@ class Session:
     """Whether the state is that of this directory alone, so that another stack in its place is this one renamed."""
 
     def __post_init__(self) -> None:
-        if self.sending is None:
-            self.sending = Sending(Files(self.stack.root), clock=self.clock)
-        self.provider.sending = self.sending
-        self.provider.http.before_write = self.state.proven
+        self.sending = self.drivers.hands.sending
+        self.drivers.http.before_write = self.state.proven
         self.state.places = {kind.__name__: "/".join(kind.section_path()) for kind in self.kinds}
         self.files = self.sending.files
 
     @property
     def kinds(self) -> Kinds:
         """What can be declared."""
-        return self.provider.kinds
+        return self.drivers.kinds
 
     async def plan(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Planning:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `everything` also lists what
         is not of this stack; `inspect` looks into new files, and raises Invalid with all that the API would refuse."""
-        provider, kinds = self.provider, self.kinds
+        drivers, kinds = self.drivers, self.kinds
+        tariff = drivers.provider.tariff
         # load
-        stack = declared(self.stack, self.consent, provider.tariff, destroy=destroy)
+        stack = declared(self.stack, self.consent, tariff, destroy=destroy)
         prior = known(self.state, kinds, self.resolve)
         stack = known_as(prior.identity, stack)
         if prior.nothing and self.alone:
@@ -102,12 +98,12 @@ class Session:
         # identify, refresh
         need = wanted(stack, prior, everything=everything)
         agreed = self.consent if self.whole else None
-        read = await refreshed(provider, self.files, stack, need, prior, self.account, agreed)
+        read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed)
         stack = read.stack
         # operations in flight
-        begun = await in_flight(provider, read, prior)
+        begun = await in_flight(drivers, read, prior)
         # ownership
-        snapshot, claims = await owned(provider, stack, begun)
+        snapshot, claims = await owned(drivers, stack, begun)
         # diff, steps
         difference = diff(stack, kinds, claims)
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.subset)
@@ -119,11 +115,11 @@ class Session:
             plan, snapshot = await self._who_uses(plan, claims, snapshot)
         notes += plan.diagnostics
         if inspect:
-            notes += await inspected(provider, stack, plan)
-            seconds = await lengths(provider, stack, plan)
+            notes += await inspected(drivers, stack, plan)
+            seconds = await lengths(drivers, stack, plan)
         # cost
         estimate, warnings = estimated(
-            plan, stack, claims, snapshot, provider.tariff, means(provider, plan, self.limits, seconds)
+            plan, stack, claims, snapshot, tariff, means(drivers, plan, self.limits, seconds)
         )
         touched = fingerprints(plan, snapshot, kinds)
         plan = replace(plan, diagnostics=(*notes, *warnings), fingerprints=touched, estimate=estimate)
@@ -153,8 +149,8 @@ class Session:
         """The plan with the facts of who would lose something by a delete; nobody is asked when nothing is deleted."""
         if not (going := leaving(plan)):
             return plan, snapshot
-        plan = used(plan, claims, (await uses(self.provider, going, snapshot)).users)
-        return plan, replace(snapshot, requests=self.provider.http.sent)
+        plan = used(plan, claims, (await uses(self.drivers, going, snapshot)).users)
+        return plan, replace(snapshot, requests=self.drivers.http.sent)
 
     def confirm(self, saved: Saved, planning: Planning) -> tuple[str, ...]:
         """Addresses of a saved plan that are done already; this plan does the rest of it and nothing else.

@@ -28,7 +28,7 @@ async def recover(session: Session, planning: Planning) -> None:
     """Record what an interrupted run made, and look up what is still unclear. What was found counts at once: the next
     list may lag."""
     state = session.state
-    finder = Finder(session.provider, planning.snapshot, session.clock, session.limits)
+    finder = Finder(session.drivers, planning.snapshot, session.clock, session.limits)
     found = await asyncio.gather(*(finder.find(intent) for intent in planning.unresolved))
     rows = {row.address: row for row in planning.claims.rows.values()}
     writes: list[Write] = list(planning.recovered)
@@ -52,7 +52,7 @@ async def apply(
     if reasons := planning.refusals:
         raise Refused(reasons)
     if planning.claims.unproven and not planning.plan.changes and not planning.consent.adopt:
-        return Report("", (), requests=session.provider.http.sent)  # as it should be, and not known to be ours
+        return Report("", (), requests=session.drivers.http.sent)  # as it should be, and not known to be ours
     id = planning.stack.id or _of_what_goes(planning)
     known = await state.aside(partial(state.identify, account=session.account, id=id, place=session.place))
     async with _noted(session, command) as noted, _pauses_told(session, on_event):
@@ -94,7 +94,7 @@ async def _noted(session: Session, command: str) -> AsyncIterator[_Noted]:
 @asynccontextmanager
 async def _pauses_told(session: Session, on_event: Tell) -> AsyncIterator[None]:
     """While the block runs, tell of each pause that the API asks for."""
-    http = session.provider.http
+    http = session.drivers.http
     before = http.on_wait
     http.on_wait = lambda seconds, why: on_event(Paused(round(seconds), why))
     try:
@@ -107,12 +107,11 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
     """What all parts of this apply share. What is sent from here on is told of."""
     journal = Journal(session.state)
     ledger = Ledger(journal, session.state.uploads())
-    if session.sending:
-        session.sending.begin(ledger, lambda address, done, total: on_event(BytesSent(address, done, total)))
+    session.sending.begin(ledger, lambda address, done, total: on_event(BytesSent(address, done, total)))
     return Run(
         id=id,
         stack=replace(planning.stack, id=known.id),
-        provider=session.provider,
+        drivers=session.drivers,
         journal=journal,
         plan=planning.plan,
         claims=planning.claims,
@@ -159,6 +158,6 @@ async def _sight(session: Session, run: Run) -> None:
     lists = {(row.kind, row.parent_id) for row in rows if row.id not in seen}
     with suppress(ApiError):  # a look only: the next run looks again
         for name, parent_id in sorted(lists, key=str):
-            page = await session.provider.page(run.kinds[name], parent_id, 1, run.kinds[name].newest)
+            page = await session.drivers[name].page(parent_id, newest=True)
             seen |= {live.id for live in page.objects}
     await state.aside(partial(state.commit, *(Seen(id) for id in sorted(seen & unseen))))

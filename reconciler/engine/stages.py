@@ -27,8 +27,8 @@ from reconciler.kinds import Kinds
 from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
+from reconciler.provider import Drivers
 from reconciler.redact import Secret, unmask
-from reconciler.rest import Rest
 from reconciler.state import State
 from reconciler.tariff import Tariff
 from reconciler.upload import Files
@@ -140,7 +140,7 @@ def wanted(stack: Stack, prior: Prior, *, everything: bool) -> Wanted:
 
 
 async def refreshed(
-    provider: Rest, files: Files, stack: Stack, wanted: Wanted, prior: Prior, account: str, consent: Consent | None
+    drivers: Drivers, files: Files, stack: Stack, wanted: Wanted, prior: Prior, account: str, consent: Consent | None
 ) -> Reading:
     """Hash files while the account is read: neither waits for the other.
 
@@ -148,11 +148,11 @@ async def refreshed(
     is recorded goes on under the id that all its objects carry.
     """
     async with _meanwhile(identified(stack, files)) as hashing:
-        snapshot = await fetch(provider, wanted)
+        snapshot = await fetch(drivers, wanted)
         stack = await hashing
     snapshot = as_now(stack, snapshot)
     behind = hidden(prior.recorded, prior.unseen, snapshot)
-    snapshot = presumed(stack, provider.kinds, prior.recorded, behind, snapshot)
+    snapshot = presumed(stack, drivers.kinds, prior.recorded, behind, snapshot)
     belongs = in_this_account(prior, account, snapshot)
     if prior.nothing and consent and consent.adopt:
         stack = _going_on(stack, snapshot)
@@ -189,9 +189,9 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
 # operations in flight
 
 
-async def in_flight(provider: Rest, read: Reading, prior: Prior) -> InFlight:
+async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
     """What became of each operation that an earlier run announced and did not conclude."""
-    begun = await unfinished(provider, read.stack, read.snapshot, prior.recorded, prior.intents, prior.uploads)
+    begun = await unfinished(drivers, read.stack, read.snapshot, prior.recorded, prior.intents, prior.uploads)
     recorded = after(prior.recorded, begun.writes)
     recovered, unresolved, notes = recover(recorded, begun.intents, begun.snapshot)
     return InFlight(
@@ -207,17 +207,17 @@ async def in_flight(provider: Rest, read: Reading, prior: Prior) -> InFlight:
 # ownership
 
 
-async def owned(provider: Rest, stack: Stack, begun: InFlight) -> tuple[Snapshot, Claims]:
+async def owned(drivers: Drivers, stack: Stack, begun: InFlight) -> tuple[Snapshot, Claims]:
     """Which object each address means. Raises Invalid with every address that cannot be told.
 
     Who is who has to be known before it is known of which objects more must be read: what moved may declare more at
     its new address than the old one did.
     """
     snapshot = begun.snapshot
-    claims = claim(stack, provider.kinds, begun.recorded, snapshot)
-    if unread := _moved_unread(stack, provider.kinds, claims):
-        snapshot = await read_whole(provider, snapshot, unread)
-        claims = claim(stack, provider.kinds, begun.recorded, snapshot)
+    claims = claim(stack, drivers.kinds, begun.recorded, snapshot)
+    if unread := _moved_unread(stack, drivers.kinds, claims):
+        snapshot = await read_whole(drivers, snapshot, unread)
+        claims = claim(stack, drivers.kinds, begun.recorded, snapshot)
     if claims.problems:
         raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
     return snapshot, claims
@@ -233,25 +233,25 @@ def _moved_unread(stack: Stack, kinds: Kinds, claims: Claims) -> list[Live]:
 # cost
 
 
-def means(provider: Rest, plan: Plan, limits: Limits, durations: Mapping[str, float]) -> Means:
+def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, float]) -> Means:
     """What is known of files and of the pace, for the estimate."""
     sizes: dict[str, int] = {}
     chunks = 0
     for change in plan.changes:
         if change.action in (Action.CREATE, Action.REPLACE):
-            kind = provider.kinds[change.kind]
-            size = provider.size_of(kind, change.fields)
+            driver = drivers[change.kind]
+            size = driver.size_of(change.fields)
             if size is not None:
                 sizes[change.address] = size
-                chunks += provider.chunk_requests(kind, change.fields, size)
+                chunks += driver.chunk_requests(change.fields, size)
     return Means(
         sizes=sizes,
         durations=durations,
         chunk_requests=chunks,
         poll_s=limits.poll_s,
         poll_max_s=limits.poll_max_s,
-        page_size=provider.page_size,
-        rate_per_s=provider.http.rate_per_s,
+        page_size=max(driver.traits.page_size for driver in drivers.values()),
+        rate_per_s=drivers.http.rate_per_s,
     )
 
 

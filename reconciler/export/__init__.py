@@ -40,8 +40,8 @@ class Exported:
 async def read_account(session: Session, targets: Sequence[str] = ()) -> Exported:
     """Read everything and say it in YAML; `session.stack` gives the name of the new stack."""
     wanted = Wanted(resources={}, recorded=(), stacks=(session.stack.name,), everything=True)
-    snapshot = await fetch(session.provider, wanted)
-    kinds = session.provider.kinds
+    snapshot = await fetch(session.drivers, wanted)
+    kinds = session.drivers.kinds
     picked = pick(session.stack.name, kinds, snapshot, targets)
     counts = {kind.__name__: sum(it.live.kind == kind.__name__ for it in picked.declared) for kind in kinds}
     return Exported(files_of(session.stack, kinds, picked), picked.notes, snapshot, counts)

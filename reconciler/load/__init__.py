@@ -42,7 +42,7 @@ from reconciler.load.grammar.variables import expand
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Source
 from reconciler.model import Stack, Where
-from reconciler.providers import kinds_of, names
+from reconciler.provider import kinds_of, names
 
 __all__ = ["Environment", "expand", "load"]
 

@@ -27,7 +27,7 @@ Key = tuple[str, str | None, tuple[Any, ...]]
 
 def can_rename(kind: type[Kind]) -> bool:
     """Whether the natural key of a unique kind can be changed in place."""
-    return bool(kind.update) and kind.specs[kind.natural_key[0]].update is Updating.WHOLE
+    return kind.specs[kind.natural_key[0]].update is Updating.WHOLE
 
 
 @dataclass(frozen=True, slots=True)

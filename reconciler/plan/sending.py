@@ -45,7 +45,7 @@ def _kept(name: str, value: Any, live: Live, ignored: Sequence[str]) -> Any:
 
 def batches(kind: type[Kind], group: Sequence[Change]) -> Iterator[list[Change]]:
     """Batches of at most what one call takes; no natural key twice in one, for answers are matched by it."""
-    assert kind.bulk is not None
+    assert kind.bulk, f"{kind.__name__} objects are made one by one"
     found: list[list[Change]] = []
     latest: dict[Any, int] = {}
     """natural key → the number of the last batch that it is in"""
@@ -53,12 +53,12 @@ def batches(kind: type[Kind], group: Sequence[Change]) -> Iterator[list[Change]]
     for change in group:
         key = tuple(str(change.fields.get(name)) for name in kind.natural_key)
         number = max(first, latest.get(key, -1) + 1)
-        while number < len(found) and len(found[number]) >= kind.bulk[2]:
+        while number < len(found) and len(found[number]) >= kind.bulk:
             number += 1
         if number == len(found):
             found.append([])
         found[number].append(change)
         latest[key] = number
-        while first < len(found) and len(found[first]) >= kind.bulk[2]:
+        while first < len(found) and len(found[first]) >= kind.bulk:
             first += 1
     yield from found

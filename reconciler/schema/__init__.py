@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.providers import names
+from reconciler.provider import names
 from reconciler.schema.explain import effect, explain, fields_table
 from reconciler.schema.results import event_schema, plan_schema, report_schema
 from reconciler.schema.stack import COMMON, stack_schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.kind import Field, Kind, Updating
-from reconciler.providers import kinds_of
+from reconciler.provider import kinds_of
 from reconciler.schema.stack import COMMON
 
 __all__ = ["effect", "explain", "fields_table"]

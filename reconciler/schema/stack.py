@@ -10,7 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from reconciler.guards import DEFAULTS, NO_LIMITS
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
-from reconciler.providers import kinds_of
+from reconciler.provider import kinds_of
 
 __all__ = ["COMMON", "DIALECT", "stack_schema"]
 

@@ -20,7 +20,7 @@ from reconciler.load import load
 from reconciler.model import Intent, Signature
 from reconciler.ownership import claim
 from reconciler.plan import make_plan
-from reconciler.providers import kinds_of
+from reconciler.provider import kinds_of
 from reconciler.state import Close, Open, State
 from tests.support.running import Bench
 

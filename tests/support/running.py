@@ -15,11 +15,12 @@ from reconciler.emulator import Emulator, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Limits, Planning, Session
 from reconciler.guards import Consent
-from reconciler.http import Http
+from reconciler.http import Clock, Http
 from reconciler.load import load
 from reconciler.model import Report
-from reconciler.providers import provider
+from reconciler.provider import Drivers, Hands, Provider, provider
 from reconciler.state import State
+from reconciler.upload import Files, Sending
 
 T = TypeVar("T")
 
@@ -42,6 +43,12 @@ class NoTime:
     async def sleep(self, seconds: float) -> None:
         self.slept_s += seconds
         await asyncio.sleep(0)
+
+
+def drivers_of(chosen: Provider, http: Http, root: Path = Path(), clock: Clock | None = None) -> Drivers:
+    """All drivers of a provider on one account."""
+    clock = clock or NoTime()
+    return Drivers(chosen, Hands(http, Sending(Files(root), clock=clock), clock, root))
 
 
 @dataclass
@@ -80,9 +87,9 @@ class Bench:
             inner = self.through(inner)
         url = self.endpoint or "http://emulator/v1.3"
         try:
-            async with Http(url, headers=chosen.headers("key"), transport=inner, clock=clock) as http:
-                rest = chosen(http, root=stack.root)
-                yield Session(stack, rest, state, clock, self.limits, consent, account=self.account)
+            async with Http(url, headers=chosen.access.headers("key"), transport=inner, clock=clock) as http:
+                drivers = drivers_of(chosen, http, stack.root, clock)
+                yield Session(stack, drivers, state, clock, self.limits, consent, account=self.account)
         finally:
             state.close()
 

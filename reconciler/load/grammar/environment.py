@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from reconciler.load.wording import cut, is_text
-from reconciler.providers import names, provider
+from reconciler.provider import names, provider
 
 __all__ = ["ALLOW", "FREE", "Environment", "FromEnvironment", "Unreadable", "globs_in"]
 
@@ -71,7 +71,7 @@ def _is_closed(name: str) -> bool:
 
 def _keys_of_providers() -> Iterable[str]:
     """Variables that hold a key, of all providers that are installed."""
-    return {key.upper() for name in names() for key in getattr(provider(name), "key_variables", ())}
+    return {key.upper() for name in names() for key in provider(name).access.key_variables}
 
 
 def globs_in(*texts: str) -> tuple[str, ...]:

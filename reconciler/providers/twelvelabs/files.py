@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.model import Upload
+from reconciler.provider import Done
+from reconciler.providers.twelvelabs.api import ENVELOPE
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES, Sizes
-from reconciler.rest import Made, made_of, page_counts
+from reconciler.rest import id_in
 from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, media_type
 from reconciler.wire import ANY_ID, Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
 
@@ -46,7 +48,7 @@ class AssetFiles:
     def __init__(self, http: Http, sending: Sending, sizes: Mapping[str, Sizes] = SIZES) -> None:
         self.http, self.sending, self.sizes = http, sending, sizes
 
-    async def create(self, address: str, fields: Mapping[str, Any], body: Mapping[str, Any]) -> Made:
+    async def create(self, address: str, fields: Mapping[str, Any], body: Mapping[str, Any]) -> Done:
         """Send the file whose bytes are `fields["content"]`. Raises MediaError before anything is sent if it has
         others by now."""
         seen = await self.sending.files.still(fields["file"], fields.get("content"))
@@ -55,7 +57,7 @@ class AssetFiles:
             return await self._in_chunks(address, fields["file"], seen, body, begun)
         return await self._as_form(address, fields["file"], seen, body)
 
-    async def _as_form(self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]) -> Made:
+    async def _as_form(self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]) -> Done:
         name, done = PurePosixPath(file).name, 0
 
         def tell(more: int) -> None:
@@ -70,13 +72,14 @@ class AssetFiles:
         form = Form(fields, name, content)
         async with self.sending.slots:
             answer = await self.http.request("POST", "/assets", content=form, headers=form.headers)
-            return made_of(self.http, ID_FORM, "POST /assets", answer)
+            with answer_to("POST /assets", Unclear):
+                return Done(id_in(self.http, answer, "_id", ID_FORM))
 
     # In chunks
 
     async def _in_chunks(
         self, address: str, file: str, seen: Hashed, body: Mapping[str, Any], begun: Upload | None
-    ) -> Made:
+    ) -> Done:
         if begun is not None and begun.content != seen.sha256:
             await self._give_up(begun)
             begun = None
@@ -89,7 +92,7 @@ class AssetFiles:
                     f"/assets/{segment(begun.asset_id)}/user-metadata",
                     json={"user_metadata": body.get("user_metadata", {})},
                 )
-                return Made(begun.asset_id)
+                return Done(begun.asset_id)
             except SessionLost:
                 await self._give_up(begun)
         upload, urls = await self._begin(address, file, seen, body)
@@ -98,7 +101,7 @@ class AssetFiles:
         except SessionLost as lost:
             await self._give_up(upload)
             raise ApiError(f"{file}: the API gave the upload up ({lost}); run again to begin anew") from lost
-        return Made(upload.asset_id)
+        return Done(upload.asset_id)
 
     async def _begin(
         self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]
@@ -193,12 +196,12 @@ async def upload_status(http: Http, upload_id: str) -> str:
 async def open_since(http: Http) -> list[datetime]:
     """When each session that is not complete was begun: all that can be told of whose it is."""
     found: list[datetime] = []
-    number, pages = 1, 1
-    while number <= pages:
+    number, more = 1, True
+    while more:
         answer = await http.request("GET", PATH, query={"page": number, "page_limit": 50})
         with answer_to(f"GET {PATH}"):
-            _, pages, _ = page_counts(answer, 50)
-            rows = [mapping(row, f"data[{at}]") for at, row in enumerate(items(answer.get("data"), "data"))]
+            more = bool(ENVELOPE.counts_of(answer, 50, number).after)
+            rows = [mapping(row, f"data[{at}]") for at, row in enumerate(ENVELOPE.rows_of(answer))]
         found += [when for row in rows if (when := moment(row.get("created_at")))]
         number += 1
     return found

@@ -1,0 +1,49 @@
+"""What all kinds of TwelveLabs have in common on the wire: pages, ids, order, facts.
+
+Where vintages of the API differ, the newest is sent and the older ones are tolerated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.provider import Keep, Progress, Want
+from reconciler.providers.twelvelabs.limits import ID_FORM
+from reconciler.providers.twelvelabs.patience import patience
+from reconciler.rest import Collection, Envelope
+from reconciler.wire import below, mapping, moment_text, number, text
+
+__all__ = ["ENVELOPE", "TwelveLabsCollection"]
+
+ENVELOPE = Envelope(
+    rows="data", total="page_info.total_results", limit="page_info.limit_per_page", pages="page_info.total_page"
+)
+MEASURES, WORDS = ("duration", "size", "video_count", "total_duration"), ("created_at", "method")
+
+
+class TwelveLabsCollection(Collection):
+    """Objects of one kind, as this API lists and makes them."""
+
+    envelope = ENVELOPE
+    size_word = "page_limit"
+    oldest_first = {"sort_by": "created_at", "sort_option": "asc"}  # noqa: RUF012 - constants
+    newest_first = {"sort_by": "created_at", "sort_option": "desc"}  # noqa: RUF012
+    id_word = "_id"
+    id_form = ID_FORM
+    all_flags = True  # their defaults differ by vintage
+
+    async def start(self, want: Want, keep: Keep) -> Progress:
+        with patience():
+            return await super().start(want, keep)
+
+    def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        system = raw.get("system_metadata")
+        system = {} if system is None else mapping(system, below(where, "system_metadata"))
+        found = {name: raw.get(name, system.get(name)) for name in (*MEASURES, *WORDS)}
+        facts = {name: number(found[name], below(where, name)) for name in MEASURES if found[name] is not None}
+        words = {name: moment_text(found[name], below(where, name)) for name in WORDS if found[name] is not None}
+        error = raw.get("error")
+        if isinstance(error, Mapping) and error.get("message") is not None:
+            words["error"] = text(error["message"], below(where, "error.message"))
+        return facts | words

@@ -1,0 +1,140 @@
+"""Assets: media files in the account, sent from disk as a form or in chunks, or fetched by the platform from a URL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field as PydanticField
+from pydantic import StringConstraints
+
+from reconciler.kind import CREATE_ONLY, IDENTITY, MERGE, SOURCE, STAMPED, Kind, Read, Wire
+from reconciler.model import Live, Status
+from reconciler.provider import Hands, Keep, Progress, Want
+from reconciler.providers.twelvelabs.api import TwelveLabsCollection
+from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
+from reconciler.providers.twelvelabs.limits import SIZES, Sizes
+from reconciler.providers.twelvelabs.metadata import Name, TaggedMetadata
+from reconciler.redact import Secret
+
+__all__ = ["Asset", "Assets"]
+
+USUAL_CHUNK_BYTES, REPORTED_AT_ONCE = 5 << 20, 50
+SAME_MOMENT_S = 5.0
+"""One request makes an upload and its asset; their clocks are the server's."""
+
+
+class Asset(Kind, section="assets"):
+    """A media file in the account: a video, an audio file or an image, from disk or from a URL."""
+
+    file: Annotated[str | None, SOURCE] = None
+    """Path of the file, relative to the stack; its bytes are the asset's identity."""
+    url: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
+    """Address of a raw media file that the platform fetches by itself; without `sha256` the URL is the identity."""
+    sha256: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = None
+    """Pins the bytes of a `url`, wherever it leads: they are the identity, as those of a `file` are."""
+    content: Annotated[str | None, IDENTITY] = None
+    """What the bytes are."""
+    filename: Annotated[Name | None, CREATE_ONLY] = None
+    """Name that the account shows; the file's own when left out."""
+    hls: Annotated[bool, CREATE_ONLY, Wire("enable_hls"), Read(lambda raw: raw.get("hls") is not None)] = False
+    """Whether the platform makes an HLS stream of it."""
+    thumbnail: Annotated[
+        bool, CREATE_ONLY, Wire("enable_thumbnail"), Read(lambda raw: raw.get("thumbnail") is not None)
+    ] = False
+    """Whether the platform makes a thumbnail of it."""
+    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, Wire("user_metadata")] = PydanticField(default_factory=dict)
+    """Your own facts about it: strings, numbers, booleans and lists of strings."""
+
+    @classmethod
+    def lacks(cls, declared: Mapping[str, Any]) -> str | None:
+        if "file" in declared and "url" in declared:
+            return "has both `file` and `url`; keep one"
+        if "file" not in declared and "url" not in declared:
+            return "needs `file: PATH` or `url: https://…`"
+        return (
+            "`sha256` pins what a `url` serves; a `file` is hashed anyway"
+            if {"file", "sha256"} <= set(declared)
+            else None
+        )
+
+
+class Assets(TwelveLabsCollection):
+    """How they are read and made. Lists have no order that can be chosen: the newest come first."""
+
+    kind = Asset
+    path = "/assets"
+    change = "PATCH {path}/user-metadata"
+    oldest_first = newest_first = {}  # noqa: RUF012 - constants
+
+    def __init__(self, hands: Hands, sizes: Mapping[str, Sizes] = SIZES) -> None:
+        super().__init__(hands)
+        self.sizes = sizes
+
+    async def poll(self, ids: Collection[str], parent_id: str | None) -> dict[str, Live]:
+        """They can be asked for by id, a page of them at once."""
+        found: dict[str, Live] = {}
+        todo, size = list(ids), self.traits.page_size
+        for start in range(0, len(todo), size):
+            some = todo[start : start + size]
+            page = await self.page_at(self.path, None, None, {"asset_ids": some})
+            found |= {live.id: live for live in page.objects if live.id in some}
+        return found
+
+    async def start(self, want: Want, keep: Keep) -> Progress:
+        """From disk, as a form or in chunks, or by its URL; metadata is a string of JSON in forms."""
+        body = self.body(want.fields, want.stamp)
+        if "file" in want.fields:
+            files = AssetFiles(self.http, self.hands.sending, self.sizes)
+            return await files.create(want.address, want.fields, body)
+        if "user_metadata" in body:
+            body["user_metadata"] = json.dumps(body["user_metadata"])
+        form = {"method": "url", "url": want.fields["url"], **body}
+        return self.made(f"POST {self.path}", await self.http.request("POST", self.path, form=form))
+
+    # Bytes
+
+    def name_of(self, fields: Mapping[str, Any]) -> str | None:
+        if given := fields.get("filename"):
+            return given if isinstance(given, str) else str(given)
+        url = fields.get("url", "")
+        name = PurePosixPath(fields.get("file") or urlsplit(url).path).name
+        return Secret(name, url.template) if isinstance(url, Secret) else name
+
+    def size_of(self, fields: Mapping[str, Any]) -> int | None:
+        if "file" not in fields:
+            return None
+        try:
+            size: int = (self.hands.root / fields["file"]).stat().st_size
+        except OSError:
+            return None  # gone since it was hashed: told when it is to be sent
+        return size
+
+    def chunk_requests(self, fields: Mapping[str, Any], size_bytes: int) -> int:
+        """A PUT for each chunk, and what reports them. The server chooses how large they are."""
+        if size_bytes <= self.sizes[kind_of_file(fields["file"])].form:
+            return 0
+        chunks = -(-size_bytes // USUAL_CHUNK_BYTES)
+        return chunks + -(-chunks // REPORTED_AT_ONCE)
+
+    # What was begun
+
+    def is_partial(self, live: Live) -> bool:
+        """`processing` is also what an asset is called whose chunks have not all come."""
+        return live.status is Status.PENDING and live.facts.get("method") == "multipart"
+
+    async def upload_status(self, upload_id: str) -> str:
+        return await upload_status(self.http, upload_id)
+
+    async def abandoned(self, lives: Sequence[Live]) -> frozenset[str]:
+        """An open upload names neither asset nor file: those that were begun at the same moment belong together."""
+        begun = await open_since(self.http) if lives else []
+        return frozenset(
+            live.id
+            for live in lives
+            if (made := moment(live.facts.get("created_at")))
+            and any(abs((made - when).total_seconds()) <= SAME_MOMENT_S for when in begun)
+        )
