@@ -3,14 +3,38 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SDKS   := .venv-sdk
+DECIDES := $(patsubst %,tests/test_%.py,diff estimate graph guards inside kinds plan planfile properties_plan redact takeover uses values)
+FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.py,announced contract docs http reports schemas state tooling)
 
-.PHONY: demo test test-long sdks fuzz bench schemas docs clean
+# In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
+PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
+
+.PHONY: help demo test fast lint fmt coverage test-long sdks fuzz bench schemas docs constraints clean
+
+help:                          ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy: offline, against the emulator
 	@RECONCILER=$(abspath $(BIN))/reconciler sh examples/quickstart/demo.sh
 
 test: $(VENV)/.dev             ## ruff, mypy, import-linter, schemas, docs and the whole suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not long'
+
+fast: $(VENV)/.dev             ## the tests that take a minute together: what decides, what is loaded, what is shown
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow and not long' $(FAST)
+
+lint: $(VENV)/.dev             ## ruff, import-linter and mypy, without a test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m mypy
+
+fmt: $(VENV)/.dev              ## format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: $(VENV)/.dev         ## how much of what decides is run by the tests of it, with a floor
+	$(BIN)/python -m pytest -q -m 'not slow and not long' --cov --cov-report=term-missing:skip-covered $(DECIDES)
 
 test-long: $(VENV)/.dev        ## what takes minutes: every point at which a run can be killed, and the like
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
@@ -26,21 +50,24 @@ bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per res
 schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
 	$(BIN)/python -m reconciler schema --write schemas
 
-docs: $(VENV)/.dev             ## write the tables of README anew from the kinds
+docs: $(VENV)/.dev             ## write the tables of README and CONTRIBUTING anew
 	$(BIN)/python docs/fields.py
 
-clean:
+constraints: $(VENV)/.dev      ## write constraints.txt anew: the versions that are installed here
+	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
+
+clean:                         ## remove what was made
 	rm -rf $(VENV) $(SDKS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[emulator]'
+	$(BIN)/python $(PIP) -e '.[emulator]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python $(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 # Each version has an environment of its own. A registry that lacks one, or no node, is no error: its tour is skipped.

@@ -127,7 +127,7 @@ def where(address: str, *path: object) -> tuple[str, int, int]:
 
 
 def reports() -> dict[str, str]:
-    """file name → what it must hold"""
+    """File name → what it must hold."""
     return {
         "plan.md": plan_markdown(PLAN),
         "plan-in-sync.md": plan_markdown(IN_SYNC),

@@ -57,13 +57,13 @@ def applied(directory: Path, stack: str, contents: Mapping[str, str]) -> Bench:
 
 
 def assets(bench: Bench) -> dict[str, str]:
-    """content → id of the asset that has it"""
+    """Content → id of the asset that has it."""
     query = "SELECT id, doc ->> '$.media.sha256' FROM objects WHERE kind = 'asset'"
     return {sha256: id for id, sha256 in bench.emulator.store.db.execute(query)}
 
 
 def keys(bench: Bench) -> dict[str, str]:
-    """content → the address that the asset with it carries"""
+    """Content → the address that the asset with it carries."""
     query = """SELECT doc ->> '$.media.sha256', doc ->> '$.user_metadata.reconciler_key'
                FROM objects WHERE kind = 'asset'"""
     return dict(bench.emulator.store.db.execute(query).fetchall())

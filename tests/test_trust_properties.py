@@ -89,7 +89,7 @@ class World:
         return {id: json.loads(doc) for id, doc in self.emulator.store.db.execute("SELECT id, doc FROM objects")}
 
     def known(self, team: Bench) -> tuple[set[str], str | None]:
-        """(ids that its state has recorded, the id of its stack)"""
+        """Ids that its state has recorded, and the id of its stack."""
         state = State.open(f"sqlite:///{team.directory}/.reconciler/{team.state_name}", "same")
         try:
             identity = state.identity()

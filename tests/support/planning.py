@@ -122,7 +122,7 @@ def _identified(resource: Resource, changed: Sequence[str]) -> Resource:
 
 
 def id_of(address: str) -> str:
-    """`id-final`, `id-catalog-final`"""
+    """As `id-final` or `id-catalog-final`."""
     parent = parent_of(address)
     return f"id-{key_of(parent)}-{key_of(address)}" if parent else f"id-{key_of(address)}"
 

@@ -1,5 +1,7 @@
-"""What the vendor's own example scripts call, in their order: second embeddings, uploads in chunks, knowledge stores,
-tasks of analysis. (Indexes, tasks, videos, search and entities are in the other tour.)"""
+"""What the vendor's own example scripts call, in their order: second embeddings, uploads, knowledge stores, analysis.
+
+Indexes, tasks, videos, search and entities are in the other tour.
+"""
 
 from __future__ import annotations
 
