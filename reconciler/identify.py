@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler import identity
-from reconciler.apply import problem_at
 from reconciler.errors import Invalid
 from reconciler.model import Resource, Snapshot, Stack
 from reconciler.upload import Files
@@ -21,7 +20,7 @@ async def identified(stack: Stack, files: Files) -> Stack:
     if wrong:
         raise Invalid(
             [
-                problem_at(stack, address, f"{name}: {wrong[name]}", "file")
+                stack.problem(address, f"{name}: {wrong[name]}", "file")
                 for address, name in with_file.items()
                 if name in wrong
             ]

@@ -9,16 +9,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
-from reconciler.apply import problem_at
 from reconciler.engine import Session
 from reconciler.engine.stages import in_this_account, legible
 from reconciler.errors import Invalid
-from reconciler.fetch import Wanted, fetch
 from reconciler.identify import as_now, identified
 from reconciler.model import Recorded
 from reconciler.ownership import Belonging, belonging, claim
 from reconciler.ownership.duplicates import Twins, resolved, twins
 from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt
+from reconciler.refresh import Wanted, refresh
 from reconciler.state import Clear, Put, PutUpload
 
 __all__ = ["accept", "duplicates", "rebuild"]
@@ -34,12 +33,12 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
     prior = legible(state)  # damaged rows are what a rebuild is for
     stack = known_as(prior.identity, await identified(session.stack, session.files))
     wanted = Wanted(stack.resources, prior.recorded, stacks=(stack.name, *stack.former), everything=True)
-    snapshot = as_now(stack, await fetch(drivers, wanted))
+    snapshot = as_now(stack, await refresh(drivers, wanted))
     in_this_account(prior, session.account, snapshot)
     stack = replace(stack, id=chosen_id(stack, snapshot, id))
     claims = claim(stack, drivers.kinds, (), snapshot)
     if claims.problems:
-        raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+        raise Invalid([stack.problem(address, text) for address, text in claims.problems])
     # What is not made to its end is no row: the next survey sees what is to become of it.
     objects = {id: live for lives in snapshot.by_kind.values() for id, live in lives.items()}
     rows = [
@@ -57,7 +56,7 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
 async def accept(session: Session) -> Belonging:
     """Note that the state is of this account, whatever it knows; says what of the recorded is in it."""
     recorded = session.state.recorded()
-    snapshot = await fetch(session.drivers, Wanted({}, recorded))
+    snapshot = await refresh(session.drivers, Wanted({}, recorded))
     await _identify(session, None)
     return belonging(None, session.account, recorded, 0, snapshot)
 

@@ -14,12 +14,12 @@ import pytest
 from reconciler.emulator import transport
 from reconciler.engine import Session
 from reconciler.errors import ApiError, FamilyForbidden, Forbidden, IncompleteListing, Rejected, Unclear
-from reconciler.fetch import SIDE_BY_SIDE, listing
 from reconciler.http import Http
 from reconciler.model import Live
 from reconciler.provider import Drivers, Page, Progress, Want
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
 from reconciler.providers.twelvelabs.assets import Assets
+from reconciler.refresh.lists import SIDE_BY_SIDE, listing
 from reconciler.rest import MOST_PAGES
 from tests.support.running import Bench, NoTime, drivers_of
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.apply.addresses import readdressed
-from reconciler.apply.before import inspected, lengths, problem_at
 from reconciler.apply.find import Finder
 from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
 from reconciler.apply.unfinished import Unfinished, unfinished
@@ -39,9 +38,6 @@ __all__ = [
     "Run",
     "Unfinished",
     "Walk",
-    "inspected",
-    "lengths",
-    "problem_at",
     "readdressed",
     "unfinished",
 ]

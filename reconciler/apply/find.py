@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
-from reconciler.fetch import newest
 from reconciler.kind import Kind
 from reconciler.model import Intent, Live, Signature, Snapshot, Stamp
 from reconciler.provider import Drivers
+from reconciler.refresh import newest
 
 if TYPE_CHECKING:
     from reconciler.http import Clock

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from reconciler.apply import Limits, Walk, inspected, lengths
+from reconciler.apply import Limits, Walk
 from reconciler.diff import diff
 from reconciler.engine import applying
 from reconciler.engine.planning import Planning
@@ -41,9 +41,10 @@ from reconciler.plan.facts import leaving, used
 from reconciler.plan.fingerprints import fingerprints
 from reconciler.plan.subset import EVERYTHING, Subset
 from reconciler.planfile import Origin, Saved, check
+from reconciler.preflight import inspected, lengths
 from reconciler.provider import Drivers
+from reconciler.refresh import uses
 from reconciler.state import State
-from reconciler.uses import uses
 
 __all__ = ["Limits", "Planning", "Session"]
 

@@ -14,13 +14,12 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from reconciler import guards
-from reconciler.apply import Limits, problem_at, unfinished
+from reconciler.apply import Limits, unfinished
 from reconciler.apply.recover import after, recover
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.estimate import Means
 from reconciler.estimate import problems as wrong_prices
-from reconciler.fetch import Wanted, fetch, read_whole
 from reconciler.guards import Consent
 from reconciler.identify import as_now, identified
 from reconciler.kinds import Kinds
@@ -29,6 +28,7 @@ from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
 from reconciler.provider import Drivers
 from reconciler.redact import Secret, unmask
+from reconciler.refresh import Wanted, read_whole, refresh
 from reconciler.state import State
 from reconciler.tariff import Tariff
 from reconciler.upload import Files
@@ -148,7 +148,7 @@ async def refreshed(
     is recorded goes on under the id that all its objects carry.
     """
     async with _meanwhile(identified(stack, files)) as hashing:
-        snapshot = await fetch(drivers, wanted)
+        snapshot = await refresh(drivers, wanted)
         stack = await hashing
     snapshot = as_now(stack, snapshot)
     behind = hidden(prior.recorded, prior.unseen, snapshot)
@@ -219,7 +219,7 @@ async def owned(drivers: Drivers, stack: Stack, begun: InFlight) -> tuple[Snapsh
         snapshot = await read_whole(drivers, snapshot, unread)
         claims = claim(stack, drivers.kinds, begun.recorded, snapshot)
     if claims.problems:
-        raise Invalid([problem_at(stack, address, text) for address, text in claims.problems])
+        raise Invalid([stack.problem(address, text) for address, text in claims.problems])
     return snapshot, claims
 
 

@@ -19,10 +19,10 @@ from reconciler.engine import Session
 from reconciler.export.names import slug
 from reconciler.export.pick import Declared, pick
 from reconciler.export.write import SCHEMAS, files_of
-from reconciler.fetch import Wanted, fetch
 from reconciler.kinds import Kinds
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership import claim
+from reconciler.refresh import Wanted, refresh
 
 __all__ = ["SCHEMAS", "Declared", "Exported", "read_account", "rows_of", "slug"]
 
@@ -40,7 +40,7 @@ class Exported:
 async def read_account(session: Session, targets: Sequence[str] = ()) -> Exported:
     """Read everything and say it in YAML; `session.stack` gives the name of the new stack."""
     wanted = Wanted(resources={}, recorded=(), stacks=(session.stack.name,), everything=True)
-    snapshot = await fetch(session.drivers, wanted)
+    snapshot = await refresh(session.drivers, wanted)
     kinds = session.drivers.kinds
     picked = pick(session.stack.name, kinds, snapshot, targets)
     counts = {kind.__name__: sum(it.live.kind == kind.__name__ for it in picked.declared) for kind in kinds}

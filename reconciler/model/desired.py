@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from reconciler.errors import Problem
+
 __all__ = ["Resource", "Stack", "Where", "ignores"]
 
 
@@ -64,3 +66,10 @@ class Stack:
     files: tuple[str, ...] = ()
     digest: str = ""
     """sha256 over the names and bytes of its files and the values of its variables."""
+
+    def problem(self, address: str, text: str, *path: str, severity: str = "error") -> Problem:
+        """A problem of an address (of a field, if `path` says so), at its place in YAML if it stands there."""
+        at = ("removed", address) if address in self.removed else (address, *path)
+        stands = address in self.resources or at[0] == "removed"
+        file, line, column = self.where(*at) if stands else ("", 0, 0)
+        return Problem(file, line, column, address, text, severity)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.errors import Forbidden, NotFound
-from reconciler.fetch import children, listing, together, whole
 from reconciler.kind import Field, Kind
 from reconciler.model import Live, Snapshot
 from reconciler.provider import Drivers
+from reconciler.refresh.lists import children, listing, together, whole
 
 __all__ = ["Uses", "uses"]
 

@@ -8,7 +8,7 @@ from reconciler.errors import Invalid, Problem
 from reconciler.model import Action, Plan, Stack
 from reconciler.provider import Drivers
 
-__all__ = ["inspected", "lengths", "problem_at"]
+__all__ = ["inspected", "lengths"]
 
 
 async def inspected(drivers: Drivers, stack: Stack, plan: Plan) -> list[Problem]:
@@ -16,8 +16,7 @@ async def inspected(drivers: Drivers, stack: Stack, plan: Plan) -> list[Problem]
     making = _making(stack, plan)
     findings = await drivers.provider.inspect(drivers.hands, stack.resources, making) if making else []
     problems = [
-        problem_at(stack, it.address, it.text, *([it.field] if it.field else []), severity=it.severity)
-        for it in findings
+        stack.problem(it.address, it.text, *([it.field] if it.field else []), severity=it.severity) for it in findings
     ]
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise Invalid(errors)
@@ -35,13 +34,6 @@ def _making(stack: Stack, plan: Plan) -> list[str]:
     return [address for address in made if address in stack.resources]
 
 
-def problem_at(stack: Stack, address: str, text: str, *path: str, severity: str = "error") -> Problem:
-    """A problem of an address (of a field, if `path` says so), at its place in YAML if it stands there."""
-    at = ("removed", address) if address in stack.removed else (address, *path)
-    file, line, column = stack.where(*at) if address in stack.resources or at[0] == "removed" else ("", 0, 0)
-    return Problem(file, line, column, address, text, severity)
-
-
 def _twice(stack: Stack, making: Collection[str]) -> Iterator[Problem]:
     """The same bytes under two keys are two uploads, and that is said: one object cannot serve both."""
     by_content: dict[str, list[str]] = {}
@@ -51,8 +43,7 @@ def _twice(stack: Stack, making: Collection[str]) -> Iterator[Problem]:
     for address in making:
         same = by_content.get(str(stack.resources[address].fields.get("content")), [])
         if "file" in stack.resources[address].fields and len(same) > 1 and address != same[0]:
-            yield problem_at(
-                stack,
+            yield stack.problem(
                 address,
                 f"has the same bytes as {same[0]} and is uploaded as well: one asset has one key, one filename and one "
                 f"metadata. If they need not differ, drop it and refer to {same[0]}",

@@ -1,0 +1,84 @@
+"""The account as it is: what `wanted` asks for is read, every list whole or not at all.
+
+Top-level lists are read side by side, the pages after a list's first too, and the children of several parents. Single
+objects are read only for fields that lists leave out, and only where those are declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.kind import Kind
+from reconciler.model import Live, Snapshot
+from reconciler.provider import Drivers
+from reconciler.refresh.lists import children, listing, newest, together
+from reconciler.refresh.users import Uses, uses
+from reconciler.refresh.wanted import Wanted, ids_to_read, kinds_to_list, not_listed, parents_to_list
+
+__all__ = ["Uses", "Wanted", "newest", "read_whole", "refresh", "uses"]
+
+
+async def refresh(drivers: Drivers, wanted: Wanted) -> Snapshot:
+    """Read what `wanted` needs. Raises IncompleteListing or an ApiError; never returns half of a list."""
+    kinds = kinds_to_list(drivers.kinds, wanted)
+    roots = [kind for kind in kinds if kind.parent is None]
+    found: dict[str, dict[str, Live]] = {}
+    lists = await together(listing(drivers[kind.__name__], None) for kind in roots)
+    for kind, objects in zip(roots, lists, strict=True):
+        found[kind.__name__] = objects
+    parents: dict[str, frozenset[str]] = {}
+    for kind in (kind for kind in kinds if kind.parent is not None):
+        ids = parents_to_list(kind, wanted, found)
+        inside = await together(children(drivers, kind, id) for id in ids)
+        there = {id: objects for id, objects in zip(ids, inside, strict=True) if objects is not None}
+        for id in set(ids) - there.keys():  # the list of parents lagged behind a delete
+            assert kind.parent is not None
+            del found[kind.parent.__name__][id]
+        parents[kind.__name__] = frozenset(there)
+        found[kind.__name__] = {id: live for objects in there.values() for id, live in objects.items()}
+    await _read_details(drivers, kinds, wanted, found)
+    await _confirm_missing(drivers, wanted, found, parents)
+    return Snapshot(by_kind=found, parents=parents, requests=drivers.http.sent)
+
+
+async def read_whole(drivers: Drivers, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:
+    """The snapshot with these objects read one by one, for what lists leave out of them."""
+    whole = await together(drivers[it.kind].read(it.id, it.parent_id) for it in lives)
+    by_kind = {kind: dict(found) for kind, found in snapshot.by_kind.items()}
+    for old, live in zip(lives, whole, strict=True):
+        by_kind[old.kind].pop(old.id)
+        if live is not None:
+            by_kind[old.kind][live.id] = live
+    return replace(snapshot, by_kind=by_kind, requests=drivers.http.sent)
+
+
+async def _read_details(
+    drivers: Drivers, kinds: Sequence[type[Kind]], wanted: Wanted, found: dict[str, dict[str, Live]]
+) -> None:
+    """Replace list items by whole objects, where a field that lists leave out is declared or a stamp must be known."""
+    for kind in kinds:
+        detail = {name for name, field in kind.specs.items() if field.detail}
+        if not detail:
+            continue
+        ids = ids_to_read(kind, detail, wanted, found[kind.__name__])
+        lives = await together(drivers[kind.__name__].read(id, found[kind.__name__][id].parent_id) for id in ids)
+        for id, live in zip(ids, lives, strict=True):
+            if live is None:
+                del found[kind.__name__][id]
+            else:
+                found[kind.__name__][id] = live
+
+
+async def _confirm_missing(
+    drivers: Drivers,
+    wanted: Wanted,
+    found: dict[str, dict[str, Live]],
+    parents: Mapping[str, frozenset[str]],
+) -> None:
+    """Ask once more, by id, for what is recorded and not listed: pages may have shifted with the totals the same."""
+    missing = list(not_listed(wanted, found, parents))
+    lives = await together(drivers[row.kind].read(row.id, row.parent_id) for row in missing)
+    for row, live in zip(missing, lives, strict=True):
+        if live is not None:
+            found[row.kind][row.id] = live
