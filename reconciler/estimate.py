@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Live, Plan, Snapshot, Stack, Verb, parent_of
+from reconciler.model import Action, Change, Live, Plan, Snapshot, Stack, Wait, parent_of
 from reconciler.ownership import Claims
 from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
 
@@ -156,9 +156,8 @@ class _Estimate:
         """Requests that see things become ready: one for each page of each list that is looked at, in each round."""
         groups: dict[tuple[str, str | None], list[str]] = {}
         for step in self.plan.steps:
-            if step.verb is Verb.WAIT:
-                address = step.addresses[0]
-                groups.setdefault((step.kind, parent_of(address)), []).append(address)
+            if isinstance(step, Wait):
+                groups.setdefault((step.kind, parent_of(step.address)), []).append(step.address)
         return sum(
             self._rounds(kind, addresses) * ceil(len(addresses) / self.means.page_size)
             for (kind, _), addresses in groups.items()

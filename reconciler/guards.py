@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Plan, Stack
 from reconciler.ownership import Belonging
 
@@ -86,7 +87,12 @@ def _told(value: Any) -> str:
 
 
 def refusals(
-    plan: Plan, stack: Stack, owned: int, consent: Consent, unproven: Mapping[str, str] | None = None
+    plan: Plan,
+    stack: Stack,
+    kinds: Kinds,
+    owned: int,
+    consent: Consent,
+    unproven: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Everything that trips a guard, a line each; [] when the plan may run.
 
@@ -97,7 +103,7 @@ def refusals(
         *_unproven(plan, stack, unproven or {}, consent),
         *_protected(plan),
         *_adoptions(plan, stack, consent),
-        *_replacements(plan, stack, consent),
+        *_replacements(plan, stack, kinds, consent),
         *_with_foreign(plan, consent),
         *_losers(plan, consent),
         *_never_made(plan, consent),
@@ -139,9 +145,9 @@ def _adoptions(plan: Plan, stack: Stack, consent: Consent) -> Iterator[str]:
             )
 
 
-def _replacements(plan: Plan, stack: Stack, consent: Consent) -> Iterator[str]:
+def _replacements(plan: Plan, stack: Stack, kinds: Kinds, consent: Consent) -> Iterator[str]:
     for change in plan.changes:
-        if change.action is not Action.REPLACE or not _costs_an_index(change, plan):
+        if change.action is not Action.REPLACE or not _takes_others_along(change, kinds):
             continue
         resource = stack.resources.get(change.address)
         if not _agreed(change, consent.replace) and not (resource and resource.replace):
@@ -152,9 +158,9 @@ def _replacements(plan: Plan, stack: Stack, consent: Consent) -> Iterator[str]:
             )
 
 
-def _costs_an_index(change: Change, plan: Plan) -> bool:
+def _takes_others_along(change: Change, kinds: Kinds) -> bool:
     """Whether all that lives in it has to be made again."""
-    return "parent" not in change.replace_paths and change.kind in plan.containers
+    return "parent" not in change.replace_paths and bool(kinds.children(kinds[change.kind]))
 
 
 def _agreed(change: Change, patterns: frozenset[str]) -> bool:

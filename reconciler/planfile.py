@@ -23,13 +23,17 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.errors import Invalid, Problem, StalePlan
-from reconciler.model import Action, Change, Plan, Step, Verb
-from reconciler.planshape import Wrong, as_plan, made
+from reconciler.model import Action, Change, Plan, Wait
+from reconciler.planshape import Wrong, as_plan, made, step_json
 from reconciler.redact import mask
-from reconciler.reports.json import FORMAT_VERSION, change_json, dumps, plan_json
+from reconciler.reports.json import change_json, dumps, plan_json
 
 __all__ = ["Origin", "Saved", "account_of", "check", "moved", "read", "render", "sealing_key"]
 
+SAVED_VERSION = "1.2"
+"""`format_version` of saved plans. 1.2: each step has the fields of its class, and no others."""
+OLDEST_MINOR = 2
+"""Steps of older minor versions are of another shape."""
 NOT_COMPARED = ("reason", "facts")
 """Keys of a change that are for people, or that change by themselves."""
 
@@ -96,9 +100,9 @@ def render(plan: Plan, origin: Origin, key: bytes) -> str:
     """The text of the file."""
     document = plan_json(plan)
     document |= {
+        "format_version": SAVED_VERSION,
         "changes": [_change(change) for change in plan.changes],
-        "steps": [_step(step) for step in plan.steps],
-        "containers": sorted(plan.containers),
+        "steps": [step_json(step) for step in plan.steps],
         "left_out": plan.left_out,
         "tool_version": __version__,
         "origin": asdict(origin),
@@ -115,11 +119,15 @@ def read(text: str, name: str) -> Saved:
         version = str(document["format_version"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _invalid(name, "is not a saved plan; make one with `reconciler plan -o FILE`") from error
-    if version.partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        raise StalePlan([f"{name}: a plan of format {cut(version)}; this version reads {FORMAT_VERSION}; plan again"])
+    major, _, minor = version.partition(".")
+    other = StalePlan([f"{name}: a plan of format {cut(version)}; this version reads {SAVED_VERSION}; plan again"])
+    if major != SAVED_VERSION.partition(".")[0]:
+        raise other
     if "digest" not in document:
         what = "is a plan as shown by `--format json`, which cannot be applied; save one with `reconciler plan -o FILE`"
         raise _invalid(name, what)
+    if not minor.isdecimal() or int(minor) < OLDEST_MINOR:
+        raise other
     digest, seal = document.pop("digest"), document.pop("seal", None)
     if seal is None:
         raise StalePlan([f"{name}: it was made by an earlier version, which did not seal plans; plan again"])
@@ -221,8 +229,8 @@ def _compared(change: Change) -> Any:
 
 def _writes(plan: Plan) -> dict[str, Any]:
     """What is sent, by step; how far things are on their way, and so what is waited for, may differ."""
-    steps = [step for step in plan.steps if step.verb is not Verb.WAIT]
-    return {step.id: _plain(_step(replace(step, needs=()))) for step in steps}
+    steps = [step for step in plan.steps if not isinstance(step, Wait)]
+    return {step.id: _plain(step_json(replace(step, needs=()))) for step in steps}
 
 
 def _plain(value: Any) -> Any:
@@ -250,18 +258,4 @@ def _change(change: Change) -> dict[str, Any]:
         "parent_id": change.parent_id,
         "facts": mask(dict(change.facts)),
         "protect": change.protect,
-    }
-
-
-def _step(step: Step) -> dict[str, Any]:
-    return {
-        "id": step.id,
-        "verb": step.verb.value,
-        "kind": step.kind,
-        "addresses": list(step.addresses),
-        "needs": list(step.needs),
-        "fields": mask(dict(step.fields)),
-        "object_id": step.object_id,
-        "parent_id": step.parent_id,
-        "writes": step.writes,
     }

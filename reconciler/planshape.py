@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, WrapSerializer, WrapValidator
 
 from reconciler.errors import Problem
-from reconciler.model import Change, Plan, Step
+from reconciler.model import STEPS, Change, Plan, Step
 from reconciler.redact import unmask
 
-__all__ = ["DEEPEST", "Wrong", "as_plan", "made"]
+__all__ = ["DEEPEST", "Wrong", "as_plan", "made", "step_json", "steps_from"]
 
 DEEPEST = 100
 """Levels of nesting: as many as YAML may have."""
 
-MASKED = ("fields", "facts", "deltas")
-"""Where values from the environment may stand, in changes and steps."""
+IN_CHANGES = ("fields", "facts", "deltas")
+"""Where values from the environment may stand, in changes."""
 
 T = TypeVar("T")
 
@@ -63,6 +64,39 @@ class _Facts:
     foreign: list[str] | None = None
 
 
+def step_json(step: Step) -> dict[str, Any]:
+    """A step with its id and its word."""
+    ((found,)) = TypeAdapter(_steps()).dump_python((step,), mode="json")
+    return dict(found)
+
+
+def steps_from(value: Any) -> tuple[Step, ...]:
+    """The steps in a document; raises Wrong."""
+    found: tuple[Step, ...] = made(_steps(), value, "steps")
+    return found
+
+
+@cache
+def _steps() -> Any:
+    """Steps told apart by their word. The id is there for whoever reads the needs; it is made of the rest."""
+
+    def verb_of(value: Any) -> Any:
+        return value.get("verb") if isinstance(value, Mapping) else value.verb
+
+    def written(step: Any, rest: Any) -> Any:
+        return {"id": step.id, "verb": step.verb.value, **rest(step)}
+
+    def read(value: Any, as_step: Any) -> Any:
+        step = as_step(value)
+        if isinstance(value, Mapping) and value.get("id") != step.id:
+            raise ValueError(f"the id of this step is {step.id!r}")
+        return step
+
+    each: Any = Union[tuple(Annotated[step, Tag(step.verb.value)] for step in STEPS)]  # noqa: UP007 (of a tuple)
+    one: Any = Annotated[each, Discriminator(verb_of), WrapSerializer(written), WrapValidator(read)]
+    return tuple[one, ...]
+
+
 def made(kind: type[T], value: Any, where: str) -> T:
     """A value of JSON as what it should be; raises Wrong."""
     try:
@@ -82,7 +116,7 @@ def as_plan(document: Mapping[str, Any]) -> Plan:
     lists: dict[str, Any] = {
         "changes": made(tuple[Change, ...], _items(document, "changes"), "changes"),
         "drift": made(tuple[Change, ...], _items(document, "drift"), "drift"),
-        "steps": made(tuple[Step, ...], _items(document, "steps"), "steps"),
+        "steps": steps_from(document.get("steps")),
         "diagnostics": made(tuple[Problem, ...], document.get("diagnostics"), "diagnostics"),
     }
     for change in lists["changes"]:
@@ -91,11 +125,11 @@ def as_plan(document: Mapping[str, Any]) -> Plan:
 
 
 def _items(document: Mapping[str, Any], name: str) -> Any:
-    """Changes or steps, with values from the environment as such."""
+    """Changes, with values from the environment as such."""
     items = document.get(name)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Wrong(f"{name}: not a list of objects")
-    return [{key: unmask(value, str) if key in MASKED else value for key, value in item.items()} for item in items]
+    return [{key: unmask(value, str) if key in IN_CHANGES else value for key, value in item.items()} for item in items]
 
 
 def _is_deeper(value: Any, most: int) -> bool:

@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 __all__ = [
     "HIDDEN",
+    "MASKED",
     "Learned",
     "Redactor",
     "Secret",
@@ -160,6 +161,28 @@ def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [unmask(item, resolve) for item in value]
     return value
+
+
+class _Masked:
+    """In `Annotated[…, MASKED]`: what stands here is masked where it is saved as JSON, and unmasked when it is read.
+
+    The value itself says so, because a pattern over finished JSON could not tell a secret from a user's own `$env`.
+    """
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import core_schema
+
+        def read(value: Any, check: Callable[[Any], Any]) -> Any:
+            value = unmask(value, str)
+            check(value)
+            return value  # as it is: what was checked may have become a copy that does not know of secrets
+
+        return core_schema.no_info_wrap_validator_function(
+            read, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(mask)
+        )
+
+
+MASKED = _Masked()
 
 
 def _is_mark(value: Mapping[str, Any]) -> bool:

@@ -59,7 +59,7 @@ def _narrowed(plan: Plan, address: str) -> Plan:
     steps = tuple(step for step in plan.steps if step.addresses == (address,)) if changes else ()
     kept = {step.id for step in steps}
     others = {step.id: step.addresses[0] for step in plan.steps if step.id not in kept}
-    if needs := sorted({others[need] for step in steps for need in step.needs if need in others}):
+    if needs := sorted({others[need] for step in steps for need in step.needs if need not in kept}):
         raise Refused([f"{address} needs {', '.join(needs)} first; apply that, or take it over before"])
     return replace(
         plan,

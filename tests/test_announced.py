@@ -13,7 +13,7 @@ import pytest
 from reconciler.emulator import Exchange
 from reconciler.errors import StateError
 from reconciler.model import Action
-from reconciler.redact import mask
+from reconciler.planshape import step_json
 from reconciler.state import State
 from tests.support.postgres import postgres, postgres_url
 from tests.support.running import AGREED, Bench, Killed
@@ -23,7 +23,7 @@ __all__ = ["postgres", "postgres_url"]
 
 VERBS = {
     "POST": {"create", "link"},  # a bulk call is many creates
-    "PUT": {"update", "aside"},
+    "PUT": {"update", "rename"},
     "PATCH": {"update", "forget"},
     "DELETE": {"delete", "unlink"},
 }
@@ -193,7 +193,7 @@ def test_the_name_of_what_is_renamed_aside_is_as_secret_as_it_was(bench: Bench, 
     die(bench, *route.split(" ", 1))
     survey = bench.survey()
     assert survey.plan.drift == ()
-    assert "S3cr3t" not in json.dumps([mask(dict(step.fields)) for step in survey.plan.steps])
+    assert "S3cr3t" not in json.dumps([step_json(step) for step in survey.plan.steps])
     assert b"S3cr3t" not in bytes_of_state(bench)
     done(bench)
 

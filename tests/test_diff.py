@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.diff.fields import field_deltas
-from reconciler.model import Action, Recorded, Source
+from reconciler.model import Action, Recorded, Source, Update
 from reconciler.ownership import row_from
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, Index
 from reconciler.values import same
@@ -73,6 +73,7 @@ def test_an_ignored_key_is_sent_back_as_it_is_when_the_map_goes_whole() -> None:
 
     (step, *_) = here.plan().steps
 
+    assert isinstance(step, Update)
     assert step.fields == {"metadata": {"team": "red", "score": 17, "by_hand": True}}
 
 
@@ -86,6 +87,7 @@ def test_of_a_merged_map_only_what_changes_is_sent() -> None:
 
     (step,) = here.plan().steps
 
+    assert isinstance(step, Update)
     assert step.fields == {"metadata": {"changed": 2, "gone": None, "a.b": 3}}
 
 

@@ -11,6 +11,7 @@ from reconciler import guards
 from reconciler.guards import Consent
 from reconciler.load import load
 from reconciler.model import Action, Change, Plan
+from reconciler.providers.twelvelabs import KINDS
 from tests.support.planning import stack_of
 
 PLAN = Plan("s", "twelvelabs", (), ())
@@ -51,7 +52,7 @@ def test_no_consent_helps_against_protect() -> None:
     everything = Consent(True, frozenset({"*"}), True, True, frozenset({"*"}), True, True)
     plan = replace(PLAN, changes=(change(Action.DELETE, protect=True),))
 
-    assert len(guards.refusals(plan, STACK, 1, everything)) == 1
+    assert len(guards.refusals(plan, STACK, KINDS, 1, everything)) == 1
 
 
 def test_each_thing_that_trips_is_told() -> None:
@@ -63,14 +64,14 @@ def test_each_thing_that_trips_is_told() -> None:
     )
     stack = replace(STACK, resources={}, guards={"max_cost": 1, "max_deletes": 0, "max_index_minutes": 0})
 
-    refused = guards.refusals(plan, stack, 1, Consent())
+    refused = guards.refusals(plan, stack, KINDS, 1, Consent())
 
     words = ("is protected", "--allow-foreign", "never made it", "declares nothing", "1 delete,", "to pay")
     assert [word for word, line in zip(words, refused, strict=True) if word not in line] == []
 
 
 def test_consent_to_a_pattern_is_consent_to_nothing_else() -> None:
-    plan = replace(PLAN, changes=(change(Action.REPLACE),), containers=frozenset({"Index"}))
+    plan = replace(PLAN, changes=(change(Action.REPLACE),))
 
-    assert guards.refusals(plan, STACK, 1, Consent(replace=frozenset({"indexes/j", "assets/*"}))) != []
-    assert guards.refusals(plan, STACK, 1, Consent(replace=frozenset({"indexes/*"}))) == []
+    assert guards.refusals(plan, STACK, KINDS, 1, Consent(replace=frozenset({"indexes/j", "assets/*"}))) != []
+    assert guards.refusals(plan, STACK, KINDS, 1, Consent(replace=frozenset({"indexes/*"}))) == []

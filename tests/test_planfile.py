@@ -418,3 +418,12 @@ def test_a_plan_of_an_earlier_version_is_to_be_made_again(here: Place) -> None:
     said = here.run("apply", "plan.json")
 
     assert (said.code, "plan again" in said.err) == (6, True)
+
+
+def test_a_plan_file_of_the_version_before_is_to_be_made_again(here: Place) -> None:
+    """The file was made by commit 5400bbf, whose steps were of another shape."""
+    here.write({"plan.json": (Path(__file__).parent / "cases" / "planfile" / "format-1.1.json").read_text()})
+
+    for said in (here.run("apply", "plan.json"), here.offline("show", "plan.json")):
+        assert (said.code, here.writes()) == (6, [])
+        assert "a plan of format 1.1; this version reads 1.2; plan again" in said.err

@@ -19,16 +19,21 @@ from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.model import (
     Action,
+    BulkCreate,
+    Create,
+    Delete,
     Outcome,
     Report,
     Step,
     StepDone,
     StepFailed,
+    StepId,
     StepSkipped,
     StepStarted,
-    Verb,
+    Wait,
     parent_of,
 )
+from reconciler.plan.order import by_id
 
 __all__ = [
     "Finder",
@@ -47,19 +52,18 @@ APPLIED_IN_PART = 7
 
 
 class Walk:
-    """One walk over the plan of a `Run`."""
+    """One walk over the plan of a `Run`. Raises UnknownNeed for a plan that is not whole."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.steps = by_id(run.plan.steps)
         self.writer = Writer(run)
-        self.steps = {step.id: step for step in run.plan.steps}
-        self.needs = {step.id: {need for need in step.needs if need in self.steps} for step in run.plan.steps}
-        self.needed_by: dict[str, list[str]] = {}
-        for step in run.plan.steps:
-            for need in self.needs[step.id]:
-                self.needed_by.setdefault(need, []).append(step.id)
-        self.unmet = {id: len(needs) for id, needs in self.needs.items()}
-        self.lost: dict[str, str] = {}
+        self.needed_by: dict[StepId, list[StepId]] = {}
+        for id, step in self.steps.items():
+            for need in step.needs:
+                self.needed_by.setdefault(need, []).append(id)
+        self.unmet = {id: len(step.needs) for id, step in self.steps.items()}
+        self.lost: dict[StepId, str] = {}
         """step → why it is not done: what failed, for it or for a step that it waits for"""
         self.results: dict[str, Outcome] = {}
         self.written: set[str] = set()
@@ -74,7 +78,7 @@ class Walk:
             self.codes.add(BecameFailed.exit_code)
         self._ready = deque(id for id, count in self.unmet.items() if count == 0)
         self._writing = 0
-        self._tasks: dict[asyncio.Task[None], str] = {}
+        self._tasks: dict[asyncio.Task[None], StepId] = {}
 
     def stop(self) -> None:
         """Start nothing more; end what is in flight."""
@@ -111,19 +115,19 @@ class Walk:
 
     def _start(self) -> bool:
         """Start what can be started; whether anything is under way."""
-        held = deque[str]()
+        held = deque[StepId]()
         while self._ready and not self.stopping:
             id = self._ready.popleft()
             step = self.steps[id]
             if why := self._why_not(step):
                 self._lose(step, why)
                 continue
-            if step.verb is not Verb.WAIT and self._writing >= self.run.limits.parallelism:
+            if not isinstance(step, Wait) and self._writing >= self.run.limits.parallelism:
                 held.append(id)
                 if len(held) > self.run.limits.parallelism:
                     break
                 continue
-            self._writing += step.verb is not Verb.WAIT
+            self._writing += not isinstance(step, Wait)
             self.run.on_event(StepStarted(step.addresses[0], step.verb))
             self._tasks[asyncio.create_task(self.writer.do(step))] = id
         self._ready.extendleft(reversed(held))
@@ -131,15 +135,14 @@ class Walk:
 
     def _why_not(self, step: Step) -> str:
         """Why a step whose needs have all ended cannot be done; '' when it can."""
-        if step.verb is Verb.BULK:
+        if isinstance(step, BulkCreate):
             return self._why_not_bulk(step)
-        lost = next((need for need in sorted(self.needs[step.id]) if need in self.lost), None)
+        lost = next((need for need in sorted(step.needs) if need in self.lost), None)
         if lost is not None:
             return f"waits for {self.steps[lost].addresses[0]}"
-        address = step.addresses[0]
-        if step.verb is Verb.CREATE and (used := self._used_and_bad(address)):
+        if isinstance(step, Create) and (used := self._used_and_bad(step.address)):
             return f"waits for {used}"
-        return "it failed before" if address in self.run.bad and step.verb is not Verb.DELETE else ""
+        return "it failed before" if step.address in self.run.bad and not isinstance(step, Delete) else ""
 
     def _used_and_bad(self, address: str) -> str | None:
         """What an address lives in or refers to, and can have nothing done with it in this run."""
@@ -147,7 +150,7 @@ class Walk:
         used = [parent_of(address) or "", *(a for ref in kind.refs() for a in _many(fields.get(ref.name)))]
         return next((other for other in used if other in self.run.bad), None)
 
-    def _why_not_bulk(self, step: Step) -> str:
+    def _why_not_bulk(self, step: BulkCreate) -> str:
         """A bulk create goes on without those that cannot be made; each of them is named."""
         for address in step.addresses:
             blocked = self._used_and_bad(address)
@@ -155,33 +158,37 @@ class Walk:
                 self._mark(address, "skipped", f"waits for {blocked}")
         return "" if any(address not in self.run.bad for address in step.addresses) else "nothing of it can be made"
 
-    def _finish(self, id: str, task: asyncio.Task[None]) -> None:
+    def _finish(self, id: StepId, task: asyncio.Task[None]) -> None:
         step = self.steps[id]
-        self._writing -= step.verb is not Verb.WAIT
+        self._writing -= not isinstance(step, Wait)
         if task.cancelled():
             self.lost[id] = "interrupted"
             return
-        error = task.exception()
-        if isinstance(error, Failures):
-            self.codes.add(error.exit_code)
-            self.written |= {it for it in step.addresses if it not in error.by_address and it not in self.run.bad}
-            for address, why in error.by_address.items():
-                self._mark(address, "failed", why)
-        elif isinstance(error, ReconcilerError):
-            self.lost[id] = str(error)
-            self.codes.add(error.exit_code)
-            for address in step.addresses:
-                self._mark(address, "failed", str(error))
-            if isinstance(error, Unauthorised | StateError) or (isinstance(error, RateLimited) and error.resumes):
-                self.fatal = error
-                self.stop()
-        elif error is not None:
-            raise error
-        else:
-            if step.writes:
-                self.written |= {address for address in step.addresses if address not in self.run.bad}
-            self.run.on_event(StepDone(step.addresses[0], step.verb))
+        match task.exception():
+            case None:
+                if step.writes:
+                    self.written |= {address for address in step.addresses if address not in self.run.bad}
+                self.run.on_event(StepDone(step.addresses[0], step.verb))
+            case Failures() as error:
+                self.codes.add(error.exit_code)
+                self.written |= {it for it in step.addresses if it not in error.by_address and it not in self.run.bad}
+                for address, why in error.by_address.items():
+                    self._mark(address, "failed", why)
+            case ReconcilerError() as error:
+                self._fail(step, error)
+            case error:
+                raise error
         self._release(id)
+
+    def _fail(self, step: Step, error: ReconcilerError) -> None:
+        """A step that failed as a whole. Where it means that nothing else can be done, nothing else is begun."""
+        self.lost[step.id] = str(error)
+        self.codes.add(error.exit_code)
+        for address in step.addresses:
+            self._mark(address, "failed", str(error))
+        if isinstance(error, Unauthorised | StateError) or (isinstance(error, RateLimited) and error.resumes):
+            self.fatal = error
+            self.stop()
 
     def _lose(self, step: Step, why: str) -> None:
         self.lost[step.id] = why
@@ -197,7 +204,7 @@ class Walk:
         self.results[address] = Outcome(address, action, result, message)
         self.run.on_event((StepFailed if result == "failed" else StepSkipped)(address, message))
 
-    def _release(self, id: str) -> None:
+    def _release(self, id: StepId) -> None:
         for dependant in self.needed_by.get(id, ()):
             self.unmet[dependant] -= 1
             if self.unmet[dependant] == 0:
@@ -223,7 +230,7 @@ class Walk:
             return outcome
         return replace(outcome, wrote=True, result="begun" if outcome.result == "skipped" else outcome.result)
 
-    def _left(self) -> Iterable[str]:
+    def _left(self) -> Iterable[StepId]:
         """Steps that never started, or were cancelled."""
         started = {id for id, count in self.unmet.items() if count == 0} - set(self._ready)
         return [id for id in self.steps if id not in started or self.lost.get(id) == "interrupted"]

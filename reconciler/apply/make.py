@@ -17,7 +17,19 @@ from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
-from reconciler.model import Action, Change, Intent, Live, Recorded, Signature, Stamp, Step, Verb, parent_of
+from reconciler.model import (
+    Action,
+    BulkCreate,
+    Change,
+    Create,
+    Intent,
+    Live,
+    Recorded,
+    Signature,
+    Stamp,
+    Verb,
+    parent_of,
+)
 from reconciler.provider import Done, Failed, Progress, Want
 from reconciler.state import Close, Drop, Open, Put, Write
 
@@ -35,10 +47,10 @@ class Maker:
         self.finder = Finder(run.drivers, run.snapshot, run.clock, run.limits)
         self._present_by_kind: dict[str, Present] = {}
 
-    async def create(self, kind: type[Kind], step: Step) -> None:
+    async def create(self, kind: type[Kind], step: Create) -> None:
         """Make one."""
-        address = step.addresses[0]
-        wanted = self.run.resolved(kind, self.run.changes[address].fields)
+        address = step.address
+        wanted = self.run.resolved(kind, step.fields)
         parent_id, stamp = self.run.parent_id(address), self.run.stamp(address)
         intent = self._intent(kind, address, wanted, parent_id, stamp)
         if rivals := await self._rivals(kind, parent_id, {address: intent}):
@@ -161,11 +173,11 @@ class Maker:
             return [*leaving(change, row), Put(replace(row, address=change.address, deposed=True))]
         return leaving(change, old) if old else []
 
-    async def bulk(self, kind: type[Kind], step: Step) -> None:
+    async def bulk(self, kind: type[Kind], step: BulkCreate) -> None:
         """Many in one call. Each has an intent of its own; those whose answer is unclear are looked up one by one."""
         todo = [address for address in step.addresses if address not in self.run.bad]
         parent_id = self.run.parent_id(step.addresses[0])
-        wanted = {address: self.run.resolved(kind, self.run.changes[address].fields) for address in todo}
+        wanted = {address: self.run.resolved(kind, step.creates[address]) for address in todo}
         intents = {
             address: self._intent(kind, address, wanted[address], parent_id, self.run.stamp(address))
             for address in todo

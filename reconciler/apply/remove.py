@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from reconciler.apply.run import Run
 from reconciler.errors import Conflict, StalePlan
 from reconciler.kind import Kind
-from reconciler.model import Live, Step, Target, Verb
+from reconciler.model import Delete, Forget, Live, Target, Verb
 from reconciler.ownership import is_of
 from reconciler.state import Close, Drop, Open, Write
 
@@ -24,9 +24,9 @@ class Remover:
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    async def delete(self, kind: type[Kind], step: Step) -> None:
+    async def delete(self, kind: type[Kind], step: Delete) -> None:
         """Look once more whether it is still what was planned to go; then delete it and drop its rows."""
-        address, id = step.addresses[0], step.object_id or ""
+        address, id = step.address, step.object_id
         inside = self.run.kinds.children(kind)
         live = await self.run.drivers[kind.__name__].read(id, step.parent_id)
         if live is not None:
@@ -70,11 +70,11 @@ class Remover:
             if since:
                 raise StalePlan([f"{address}: since the plan {', '.join(since)} came into it; not deleted"])
 
-    async def forget(self, kind: type[Kind], step: Step) -> None:
+    async def forget(self, kind: type[Kind], step: Forget) -> None:
         """Let go: take our marks off and drop the row."""
-        address, id = step.addresses[0], step.object_id or ""
+        address, id = step.address, step.object_id
         closed: list[Write] = []
-        if self.run.stack.stamps and id and kind.field_with(lambda field: field.stamped):
+        if step.unstamps:
             live = await self.run.drivers[kind.__name__].read(id, step.parent_id)
             if live is not None and live.stamp is not None:
                 intent = self.run.intent(Verb.FORGET, kind, address, {}, Target(id, step.parent_id))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import assert_never
 
 from reconciler.apply.make import Maker, leaving
 from reconciler.apply.remove import Remover
@@ -15,7 +16,23 @@ from reconciler.apply.wait import Waiting
 from reconciler.diff import applied
 from reconciler.errors import BecameFailed
 from reconciler.kind import Kind
-from reconciler.model import Change, Recorded, Step, Touched, Verb
+from reconciler.model import (
+    BulkCreate,
+    Change,
+    Create,
+    Delete,
+    Forget,
+    Link,
+    Record,
+    Recorded,
+    Rename,
+    Step,
+    StepId,
+    Touched,
+    Unlink,
+    Update,
+    Wait,
+)
 from reconciler.provider import Patch
 from reconciler.state import Close, Open, Put, Write
 
@@ -30,35 +47,38 @@ class Writer:
         self.waiting = Waiting(run)
         self.remover = Remover(run)
         self.maker = Maker(run, self.remover)
-        self.members_left: dict[str, set[str]] = {}
+        self.members_left: dict[str, set[StepId]] = {}
         for step in run.plan.steps:
-            if step.verb in (Verb.LINK, Verb.UNLINK):
-                self.members_left.setdefault(step.addresses[0], set()).add(step.id)
+            if isinstance(step, Link | Unlink):
+                self.members_left.setdefault(step.address, set()).add(step.id)
 
     async def do(self, step: Step) -> None:
         """Do the step. Raises a ReconcilerError; Failures when it is about several addresses."""
         kind = self.run.kinds[step.kind]
-        match step.verb:
-            case Verb.CREATE:
+        match step:
+            case Create():
                 await self.maker.create(kind, step)
-            case Verb.BULK:
+            case BulkCreate():
                 await self.maker.bulk(kind, step)
-            case Verb.WAIT:
-                await self._wait(kind, step)
-            case Verb.UPDATE | Verb.ASIDE:
+            case Wait():
+                await self._wait(kind, step.address)
+            case Update():
                 await self._update(kind, step)
-            case Verb.LINK | Verb.UNLINK:
+            case Rename():
+                await self._rename(kind, step)
+            case Link() | Unlink():
                 await self._members(kind, step)
-            case Verb.DELETE:
+            case Delete():
                 await self.remover.delete(kind, step)
-            case Verb.RECORD:
-                await self._record(self.run.changes[step.addresses[0]])
-            case Verb.FORGET:
+            case Record():
+                await self._record(self.run.changes[step.address])
+            case Forget():
                 await self.remover.forget(kind, step)
+            case _:
+                assert_never(step)
 
-    async def _wait(self, kind: type[Kind], step: Step) -> None:
+    async def _wait(self, kind: type[Kind], address: str) -> None:
         """Wait until it is ready, and note how often it was not to be."""
-        address = step.addresses[0]
         id, row = self.run.ids[address], self.run.rows.get(address)
         try:
             await self.waiting.ready(kind.__name__, self.run.parent_id(address), id, address)
@@ -73,36 +93,41 @@ class Writer:
         self.run.rows[row.address] = counted = replace(row, failures=failures)
         await self.run.journal.write(Put(counted))
 
-    async def _update(self, kind: type[Kind], step: Step) -> None:
-        address = step.addresses[0]
-        change = self.run.changes[address]
+    async def _update(self, kind: type[Kind], step: Update) -> None:
+        op = await self._changed(kind, step)
+        await self._record(self.run.changes[step.address], op)
+
+    async def _rename(self, kind: type[Kind], step: Rename) -> None:
+        """Recorded where it stands, under its name of now, so that nobody takes that for somebody else's doing."""
+        op = await self._changed(kind, step)
+        address, row = step.address, self.run.rows.get(step.address)
+        renamed: list[Write] = []
+        if row and row.id == step.object_id:
+            self.run.rows[address] = replace(row, fields={**row.fields, **step.fields})
+            was = self.run.changes[address].previous_address or address
+            renamed = [Put(replace(self.run.rows[address], address=was))]
+        await self.run.journal.write(*renamed, Close(op))
+
+    async def _changed(self, kind: type[Kind], step: Update | Rename) -> str:
+        """Announce and send new values; the op of the intent that is open until what follows from them is recorded."""
+        address, id = step.address, step.object_id
         fields = self.run.resolved(kind, step.fields)
         intent = self.run.intent(step.verb, kind, address, step.fields, Touched(tuple(sorted(step.fields))))
         await self.run.journal.write(Open(intent))
-        id = step.object_id or self.run.ids[address]
         self.run.touched.add(id)
         patch = Patch(id, fields, step.parent_id, self.run.stamp(address))
         await self.run.sent(intent, self.run.drivers[kind.__name__].update(patch))
-        if step.verb is not Verb.ASIDE:
-            await self._record(change, intent.op)
-            return
-        row = self.run.rows.get(address)
-        renamed: list[Write] = []
-        if row and row.id == id:  # recorded where it stands, so that nobody takes the name for somebody else's doing
-            self.run.rows[address] = replace(row, fields={**row.fields, **step.fields})
-            renamed = [Put(replace(self.run.rows[address], address=change.previous_address or address))]
-        await self.run.journal.write(*renamed, Close(intent.op))
+        return intent.op
 
-    async def _members(self, kind: type[Kind], step: Step) -> None:
-        address = step.addresses[0]
-        ((name, _),) = step.fields.items()
-        ids = self.run.resolved(kind, step.fields)[name]
-        intent = self.run.intent(step.verb, kind, address, step.fields, Touched(tuple(sorted(step.fields))))
+    async def _members(self, kind: type[Kind], step: Link | Unlink) -> None:
+        address, id, name = step.address, step.object_id, step.field
+        fields = {name: [*(step.added if isinstance(step, Link) else step.removed)]}
+        ids = self.run.resolved(kind, fields)[name]
+        intent = self.run.intent(step.verb, kind, address, fields, Touched((name,)))
         await self.run.journal.write(Open(intent))
-        id = step.object_id or self.run.ids[address]
         self.run.touched.add(id)
         driver = self.run.drivers[kind.__name__]
-        call = driver.link if step.verb is Verb.LINK else driver.unlink
+        call = driver.link if isinstance(step, Link) else driver.unlink
         await self.run.sent(intent, call(id, step.parent_id, kind.specs[name], ids))
         self.members_left[address].discard(step.id)
         await self._record(self.run.changes[address], intent.op)

@@ -126,6 +126,7 @@ class Session:
         plan = replace(plan, diagnostics=(*notes, *warnings), fingerprints=touched, estimate=estimate)
         return Planning(  # its guards are asked by `Planning.refusals`
             stack=stack,
+            kinds=kinds,
             snapshot=snapshot,
             claims=claims,
             difference=difference,

@@ -9,6 +9,7 @@ from reconciler import guards
 from reconciler.diff import Difference
 from reconciler.errors import Problem
 from reconciler.guards import Consent
+from reconciler.kinds import Kinds
 from reconciler.model import Intent, Live, Plan, Recorded, Snapshot, Stack, Upload
 from reconciler.ownership import Belonging, Claims
 from reconciler.state import Identity, Write
@@ -63,6 +64,7 @@ class Planning:
     """One look at everything: what was read, who is who, what differs, what to do about it, and who agreed to what."""
 
     stack: Stack
+    kinds: Kinds
     snapshot: Snapshot
     claims: Claims
     difference: Difference
@@ -89,7 +91,7 @@ class Planning:
         owned = len(self.claims.rows) + len(self.claims.orphans) + len(self.claims.displaced)
         return [
             *guards.all_gone(self.belonging, self.consent),
-            *guards.refusals(self.plan, self.stack, owned, self.consent, self.claims.unproven),
+            *guards.refusals(self.plan, self.stack, self.kinds, owned, self.consent, self.claims.unproven),
         ]
 
     @property

@@ -26,8 +26,6 @@ class Plan:
     diagnostics: tuple[Any, ...] = ()
     unmanaged: Mapping[str, int] = field(default_factory=dict)
     """How many foreign objects of each kind were seen."""
-    containers: frozenset[str] = frozenset()
-    """Kinds that other kinds live in."""
     stuck: Mapping[str, str] = field(default_factory=dict)
     """address → why: what has failed again and again, and is not made anew by itself."""
     left_out: int = 0

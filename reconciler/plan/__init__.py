@@ -22,8 +22,9 @@ from reconciler.model import Action, Change, Plan, Snapshot, Stack, Status, Step
 from reconciler.ownership import Claims, deposed_name
 from reconciler.plan.facts import told
 from reconciler.plan.names import Names
+from reconciler.plan.needs import Needs
 from reconciler.plan.order import by_path, order
-from reconciler.plan.steps import Steps
+from reconciler.plan.steps import steps_of
 from reconciler.plan.subset import EVERYTHING, Subset
 
 __all__ = ["deposed_name", "make_plan", "order"]
@@ -45,7 +46,7 @@ def make_plan(
     if problems := [*_problems(stack, claims, changes.values()), *_kept_names(stack, claims, names)]:
         raise Invalid(problems)
     stuck = {address: why for address, why in difference.stuck.items() if subset.has(address)}
-    steps = Steps(stack, kinds, claims, changes, snapshot, names, subset).all()
+    steps = steps_of(stack, Needs(kinds, claims, changes, snapshot, names), subset)
     return Plan(
         stack=stack.name,
         provider=stack.provider,
@@ -61,7 +62,6 @@ def make_plan(
         diagnostics=(*notes, *_unready(claims, subset), *_stuck(stack, stuck)),
         stuck=stuck,
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
-        containers=frozenset(kind.parent.__name__ for kind in kinds if kind.parent),
         left_out=len(difference.changes) - len(changes),
     )
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from reconciler.errors import Invalid, Problem
-from reconciler.model import Step
+from reconciler.model import Step, StepId
 
-__all__ = ["by_path", "order"]
+__all__ = ["DoubleStep", "UnknownNeed", "by_id", "by_path", "order"]
+
+
+class UnknownNeed(AssertionError):
+    """A step needs one that is not in the plan. It would seem free to run, and would run too early."""
+
+
+class DoubleStep(AssertionError):
+    """Two steps have one id: whoever needs it could not tell when it is done."""
 
 
 def by_path(address: str) -> list[str]:
@@ -16,10 +24,24 @@ def by_path(address: str) -> list[str]:
     return address.split("/")
 
 
+def by_id(steps: Iterable[Step]) -> Mapping[StepId, Step]:
+    """The steps by their ids. Raises UnknownNeed and DoubleStep: both are mistakes of the planner, or of whoever made
+    a part of a plan and did not take out what the rest needs."""
+    found: dict[StepId, Step] = {}
+    for step in steps:
+        if found.setdefault(step.id, step) is not step:
+            raise DoubleStep(f"two steps are called {step.id!r}")
+    for step in found.values():
+        for need in step.needs:
+            if need not in found:
+                raise UnknownNeed(f"{step.id!r} needs {need!r}, which is no step of the plan")
+    return found
+
+
 def order(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps, each after all it needs; among equals by name, so that the same plan always reads the same."""
-    by_id = {step.id: step for step in steps}
-    graph = TopologicalSorter({step.id: [need for need in step.needs if need in by_id] for step in steps})
+    named = by_id(steps)
+    graph = TopologicalSorter({id: step.needs for id, step in named.items()})
     try:
         graph.prepare()
     except CycleError as error:
@@ -28,6 +50,6 @@ def order(steps: Sequence[Step]) -> tuple[Step, ...]:
     result: list[Step] = []
     while graph.is_active():
         ready = sorted(graph.get_ready())
-        result += [by_id[id] for id in ready]
+        result += [named[id] for id in ready]
         graph.done(*ready)
     return tuple(result)

@@ -62,7 +62,7 @@ def plan_schema() -> dict[str, Any]:
             **_saved_plan(),
         },
         "dependentRequired": {
-            "digest": ["seal", "steps", "containers", "left_out", "origin", "tool_version", "unmanaged", "diagnostics"]
+            "digest": ["seal", "steps", "left_out", "origin", "tool_version", "unmanaged", "diagnostics"]
         },
         "$defs": {"change": change, "diagnostic": _diagnostic()},
     }
@@ -102,17 +102,12 @@ def _saved_plan() -> dict[str, Any]:
     text, texts = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     step = {
         "type": "object",
-        "required": ["id", "verb", "kind", "addresses", "needs", "fields", "object_id", "parent_id", "writes"],
+        "required": ["id", "verb", "kind", "needs"],
         "properties": {
             "id": text,
             "verb": {"enum": [verb.value for verb in Verb]},
             "kind": text,
-            "addresses": texts,
             "needs": texts,
-            "fields": {"type": "object"},
-            "object_id": {"type": ["string", "null"]},
-            "parent_id": {"type": ["string", "null"]},
-            "writes": {"type": "integer", "minimum": 0},
         },
     }
     origin = {
@@ -131,7 +126,6 @@ def _saved_plan() -> dict[str, Any]:
     }
     return {
         "steps": {"type": "array", "items": step, "description": "What apply does, in an order that can be done."},
-        "containers": texts,
         "left_out": {"type": "integer", "minimum": 0, "description": "Changes outside of what was chosen."},
         "origin": origin,
         "tool_version": {"type": "string", "description": "Only this version applies it."},

@@ -16,7 +16,8 @@ from reconciler.wire import ANY_ID
 __all__ = ["Damaged", "identity_from", "intent_from", "placed", "recorded_from", "upload_from"]
 
 MOST = 1 << 63
-VERBS = frozenset(Verb)
+VERBS = frozenset({*Verb, "aside"})
+"""`aside` is what earlier versions called a rename; their journal may have one that is open."""
 TEXTS = ("path", "content", "expires_at")
 
 

@@ -62,7 +62,7 @@ class World:
     def refusals(self, plan: Plan) -> list[str]:
         claims = self.claims()
         owned = len(claims.rows) + len(claims.orphans)
-        return guards.refusals(plan, self.stack, owned, self.consent, claims.unproven)
+        return guards.refusals(plan, self.stack, KINDS, owned, self.consent, claims.unproven)
 
 
 def _problems(claims: Claims) -> Iterator[Any]:

@@ -12,7 +12,29 @@ from typing import Any
 
 from reconciler.diff import Difference
 from reconciler.kind import Updating
-from reconciler.model import Action, Change, Live, Plan, Recorded, Snapshot, Stack, Stamp, Status, Step, Verb, parent_of
+from reconciler.model import (
+    Action,
+    BulkCreate,
+    Change,
+    Create,
+    Delete,
+    Forget,
+    Link,
+    Live,
+    Plan,
+    Record,
+    Recorded,
+    Rename,
+    Snapshot,
+    Stack,
+    Stamp,
+    Status,
+    Step,
+    Unlink,
+    Update,
+    Wait,
+    parent_of,
+)
 from reconciler.ownership import Claims
 from reconciler.providers.twelvelabs import KINDS
 from tests.support.planning import snapshot_of
@@ -48,24 +70,23 @@ class Account:
             done.add(step.id)
 
     def _do(self, step: Step) -> None:
-        address = step.addresses[0]
-        match step.verb:
-            case Verb.CREATE | Verb.BULK:
+        match step:
+            case Create() | BulkCreate():
                 for each in step.addresses:
                     self._create(each)
-            case Verb.WAIT:
-                self._change(step.kind, self.ids[address], status=Status.READY)
-            case Verb.UPDATE | Verb.ASIDE:
-                self._update(step, address)
-            case Verb.LINK | Verb.UNLINK:
-                self._members(step, address)
-            case Verb.DELETE:
+            case Wait():
+                self._change(step.kind, self.ids[step.address], status=Status.READY)
+            case Update() | Rename():
+                self._update(step)
+            case Link() | Unlink():
+                self._members(step)
+            case Delete():
                 self._delete(step)
-            case Verb.RECORD:
-                self._record(address)
-            case Verb.FORGET:
-                self._change(step.kind, step.object_id or "", stamp=None)
-                self.rows.pop((address, step.object_id or ""), None)
+            case Record():
+                self._record(step.address)
+            case Forget():
+                self._change(step.kind, step.object_id, stamp=None)
+                self.rows.pop((step.address, step.object_id), None)
 
     def _create(self, address: str) -> None:
         change = self.changes[address]
@@ -108,8 +129,9 @@ class Account:
         row = old or Recorded(change.address, change.kind, change.id or "", {}, change.parent_id)
         self.rows[change.address, row.id] = replace(row, address=change.address, deposed=True)
 
-    def _update(self, step: Step, address: str) -> None:
-        live = self.objects[step.kind, step.object_id or ""]
+    def _update(self, step: Update | Rename) -> None:
+        address = step.address
+        live = self.objects[step.kind, step.object_id]
         kind, fields = KINDS[step.kind], dict(live.fields)
         for name, value in step.fields.items():
             if kind.specs[name].update is Updating.MERGE:
@@ -121,24 +143,26 @@ class Account:
         stamp = self._stamp(address) if marked and marked.name in step.fields else live.stamp
         self.objects[live.kind, live.id] = live = replace(live, fields=fields, stamp=stamp)
         self._assert_unique(live)
-        if step.verb is Verb.UPDATE:
+        if isinstance(step, Update):
             self._record(address)
             return
         change = self.changes[address]
         if row := self.rows.get((change.previous_address or address, live.id)):
             self.rows[row.address, row.id] = replace(row, fields={**row.fields, **step.fields})
 
-    def _members(self, step: Step, address: str) -> None:
-        live = self.objects[step.kind, step.object_id or ""]
-        ((name, changed),) = self._resolved(step.kind, step.fields).items()
+    def _members(self, step: Link | Unlink) -> None:
+        address, name = step.address, step.field
+        live = self.objects[step.kind, step.object_id]
+        given = step.added if isinstance(step, Link) else step.removed
+        changed = self._resolved(step.kind, {name: given})[name]
         there = live.fields[name]
-        now = [*there, *changed] if step.verb is Verb.LINK else [id for id in there if id not in changed]
+        now = [*there, *changed] if isinstance(step, Link) else [id for id in there if id not in changed]
         assert now, f"{address} is left without any {name}"
         self._change(live.kind, live.id, fields={**live.fields, name: now})
         self._record(address)
 
-    def _delete(self, step: Step) -> None:
-        id = step.object_id or ""
+    def _delete(self, step: Delete) -> None:
+        id = step.object_id
         users = [
             other.id
             for other in self.objects.values()

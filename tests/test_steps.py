@@ -1,0 +1,199 @@
+"""Steps as values: each can be shown, saved, read back and held up; a need that no step has is an error."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reconciler.apply
+from reconciler.apply import Limits, Walk
+from reconciler.errors import BecameFailed, ReconcilerError
+from reconciler.model import (
+    STEPS,
+    Action,
+    BulkCreate,
+    Change,
+    Create,
+    Delete,
+    Forget,
+    Link,
+    Plan,
+    Record,
+    Rename,
+    Report,
+    Step,
+    StepId,
+    Unlink,
+    Update,
+    Wait,
+)
+from reconciler.plan.order import DoubleStep, UnknownNeed, order
+from reconciler.planshape import Wrong, step_json, steps_from
+from reconciler.redact import Secret
+
+names = st.text("abcdefghij-", min_size=1, max_size=8)
+addresses = st.builds("assets/{}".format, names)
+ids = st.text("0123456789abcdef", min_size=1, max_size=24)
+needs = st.lists(addresses.map(Wait.id_of), max_size=3).map(tuple)
+secrets = st.builds(lambda name: Secret("very-secret", "${env." + name + "}"), names)
+scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | secrets
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names | st.just("$env"), inner, max_size=2)
+)
+fields = st.dictionaries(names, values, max_size=3)
+object_ = {"address": addresses, "kind": names, "object_id": ids, "parent_id": st.none() | ids, "needs": needs}
+at_one = {"address": addresses, "kind": names, "needs": needs}
+
+STRATEGIES: Mapping[type[Step], st.SearchStrategy[Any]] = {
+    Create: st.builds(Create, **at_one, fields=fields),
+    BulkCreate: st.builds(
+        BulkCreate, kind=names, creates=st.dictionaries(addresses, fields, min_size=2, max_size=4), needs=needs
+    ),
+    Wait: st.builds(Wait, **at_one),
+    Update: st.builds(Update, **object_, fields=fields),
+    Rename: st.builds(Rename, **object_, fields=st.dictionaries(names, st.text() | secrets, min_size=1, max_size=1)),
+    Link: st.builds(Link, **object_, field=names, added=st.lists(addresses).map(tuple)),
+    Unlink: st.builds(Unlink, **object_, field=names, removed=st.lists(ids).map(tuple)),
+    Delete: st.builds(Delete, **object_, along=st.lists(addresses).map(tuple), deposed=st.booleans()),
+    Record: st.builds(Record, **at_one),
+    Forget: st.builds(Forget, **object_, unstamps=st.booleans()),
+}
+steps = st.one_of(*STRATEGIES.values())
+
+
+def test_every_class_of_steps_is_tried_here() -> None:
+    assert set(STRATEGIES) == set(STEPS)
+    assert len({step.verb for step in STEPS}) == len(STEPS)
+
+
+@given(st.lists(steps, max_size=3))
+def test_what_is_saved_is_read_back_as_it_was_and_shows_no_secret(todo: list[Step]) -> None:
+    saved = json.dumps([step_json(step) for step in todo])
+    again = steps_from(json.loads(saved))
+
+    assert "very-secret" not in saved
+    assert [type(step) for step in again] == [type(step) for step in todo]
+    assert [step_json(step) for step in again] == [step_json(step) for step in todo]
+    assert [(s.id, s.addresses, s.needs, s.writes) for s in again] == [
+        (s.id, s.addresses, s.needs, s.writes) for s in todo
+    ]
+
+
+@given(steps)
+def test_a_step_cannot_be_changed(step: Step) -> None:
+    with pytest.raises(AttributeError):
+        step.kind = "other"  # type: ignore[misc]
+
+
+@given(steps, st.sampled_from(["id", "verb", "kind", "needs"]))
+def test_a_step_that_is_not_whole_is_refused(step: Step, name: str) -> None:
+    saved = step_json(step)
+    wrong = {**saved, name: ["?"]}
+    missing = {key: value for key, value in saved.items() if key != name}
+
+    for document in (wrong, missing) if name != "needs" else (wrong | {"needs": [1]},):
+        with pytest.raises(Wrong):
+            steps_from([document])
+
+
+def test_an_unknown_need_is_no_step_that_may_run_first() -> None:
+    step = Create("assets/b", "Asset", {}, needs=(Wait.id_of("assets/a"),))
+
+    with pytest.raises(UnknownNeed, match="'create assets/b' needs 'wait assets/a'"):
+        order([step])
+    with pytest.raises(UnknownNeed):
+        Walk(run_of(step))
+
+
+def test_two_steps_of_one_name_are_not_one() -> None:
+    with pytest.raises(DoubleStep):
+        order([Wait("assets/a", "Asset"), Wait("assets/a", "Asset", needs=(Create.id_of("assets/a"),))])
+
+
+GATE = Wait("indexes/gate", "Index")
+AFTER: Mapping[type[Step], Step] = {
+    Create: Create("assets/a", "Asset", {}, needs=(GATE.id,)),
+    Wait: Wait("assets/a", "Asset", needs=(GATE.id,)),
+    Update: Update("assets/a", "Asset", "1", None, {}, needs=(GATE.id,)),
+    Rename: Rename("assets/a", "Asset", "1", None, {"name": "b"}, needs=(GATE.id,)),
+    Link: Link("assets/a", "Asset", "1", None, "assets", (), needs=(GATE.id,)),
+    Unlink: Unlink("assets/a", "Asset", "1", None, "assets", (), needs=(GATE.id,)),
+    Delete: Delete("assets/a", "Asset", "1", None, needs=(GATE.id,)),
+    Record: Record("assets/a", "Asset", needs=(GATE.id,)),
+    Forget: Forget("assets/a", "Asset", "1", None, True, needs=(GATE.id,)),
+}
+
+
+@pytest.mark.parametrize("step", AFTER.values(), ids=[step.__name__ for step in AFTER])
+def test_a_step_can_be_held_up_by_what_it_needs(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    did, report = walked(monkeypatch, GATE, step)
+
+    assert did == [GATE.id]
+    assert [(outcome.address, outcome.result) for outcome in report.outcomes] == [
+        ("assets/a", "skipped"),
+        ("indexes/gate", "failed"),
+    ]
+
+
+def test_a_bulk_create_goes_on_without_those_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    creates: Mapping[str, Any] = {"assets/a": {}, "indexes/gate": {}}
+    step = BulkCreate(creates, "Asset", needs=(GATE.id,))
+
+    did, report = walked(monkeypatch, GATE, step)
+
+    assert did == [GATE.id, step.id]
+    assert {outcome.address: outcome.result for outcome in report.outcomes} == {
+        "assets/a": "done",
+        "indexes/gate": "failed",
+    }
+
+
+def run_of(*todo: Step) -> Any:
+    """As much of a run as a walk over it looks at."""
+    changes = {a: Change(a, step.kind, Action.UPDATE, "") for step in todo for a in step.addresses}
+    plan = Plan("s", "twelvelabs", tuple(changes[address] for address in sorted(changes)), todo)
+    kind = SimpleNamespace(refs=lambda: ())
+    http = SimpleNamespace(sent=0, sent_writes=0)
+    provider = SimpleNamespace(http=http, sending=None)
+    return SimpleNamespace(
+        id="r",
+        plan=plan,
+        changes=changes,
+        bad={},
+        kinds=dict.fromkeys(("Asset", "Index"), kind),
+        limits=Limits(),
+        drivers=provider,
+        on_event=lambda _: None,
+    )
+
+
+def walked(monkeypatch: pytest.MonkeyPatch, *todo: Step) -> tuple[list[StepId], Report]:
+    """Walk with a writer that fails at the gate: the ids of what was done, and the report."""
+    did: list[StepId] = []
+
+    class Writing:
+        def __init__(self, run: Any) -> None:
+            self.waiting = SimpleNamespace(cancel=lambda: None)
+
+        async def do(self, step: Step) -> None:
+            did.append(step.id)
+            if step.id == GATE.id:
+                raise failure()
+
+    monkeypatch.setattr(reconciler.apply, "Writer", Writing)
+
+    async def walk() -> Report:
+        return await Walk(run_of(*todo)).go()
+
+    return did, asyncio.run(walk())
+
+
+def failure() -> ReconcilerError:
+    return BecameFailed("it is as it is")
