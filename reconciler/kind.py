@@ -13,6 +13,7 @@ in a plan.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -26,11 +27,13 @@ from pydantic_core import PydanticUndefined
 __all__ = [
     "CREATE_ONLY",
     "DETAIL",
+    "FILE",
     "FROM_KEY",
     "IDENTITY",
     "MERGE",
     "SOURCE",
     "STAMPED",
+    "TITLE",
     "UNORDERED",
     "Field",
     "Kind",
@@ -57,10 +60,13 @@ class Mark(Enum):
     SOURCE = "where the bytes come from: decides the identity, is never compared itself"
     IDENTITY = "what the bytes are: computed from the sources, kept in the stamp, never declared"
     STAMPED = "the map that carries our stamp"
+    FILE = "the path of a file below the stack's directory: it is hashed, looked into and sent"
+    TITLE = "the name that people see in the account: of one object, never of a group"
 
 
 CREATE_ONLY, UNORDERED, MERGE, DETAIL = Mark.CREATE_ONLY, Mark.UNORDERED, Mark.MERGE, Mark.DETAIL
 FROM_KEY, SOURCE, IDENTITY, STAMPED = Mark.FROM_KEY, Mark.SOURCE, Mark.IDENTITY, Mark.STAMPED
+FILE, TITLE = Mark.FILE, Mark.TITLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,8 @@ class Field:
     source: bool = False
     identity: bool = False
     stamped: bool = False
+    file: bool = False
+    title: bool = False
     ref: str | None = None
     cut: bool = False
     members: Members | None = None
@@ -176,6 +184,7 @@ class Kind(BaseModel):
     unique        whether the API refuses a second object with the same natural key
     asynchronous  whether a new object must be waited for
     cascades      whether the API deletes the children together with the object
+    label         what one object and what several are called, if not as the class: `("entity", "entities")`
     """
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
@@ -187,6 +196,9 @@ class Kind(BaseModel):
     unique: ClassVar[bool]
     asynchronous: ClassVar[bool]
     cascades: ClassVar[bool]
+    label: ClassVar[tuple[str, str]]
+    identity_name: ClassVar[str]
+    """The field marked IDENTITY, "" if there is none."""
     specs: ClassVar[Mapping[str, Field]]
 
     def __init_subclass__(cls, **_: Any) -> None:
@@ -198,6 +210,7 @@ class Kind(BaseModel):
         super().__pydantic_init_subclass__()
         cls._declare(**kwargs)
         cls.specs = _fields_of(cls)
+        cls.identity_name = next((field.name for field in cls.specs.values() if field.identity), "")
         _check(cls)
 
     @classmethod
@@ -211,10 +224,12 @@ class Kind(BaseModel):
         unique: bool = False,
         asynchronous: bool = True,
         cascades: bool = False,
+        label: tuple[str, str] | None = None,
     ) -> None:
         cls.section, cls.parent, cls.bulk = section, parent, bulk
         cls.natural_key, cls.unique = tuple(natural_key), unique
         cls.asynchronous, cls.cascades = asynchronous, cascades
+        cls.label = label or _label(cls.__name__)
 
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
@@ -227,6 +242,17 @@ class Kind(BaseModel):
         return next((field for field in cls.specs.values() if test(field)), None)
 
     @classmethod
+    def counted(cls, number: int) -> str:
+        """So many objects of it, as people say it: `1 index`, `2 indexed assets`."""
+        return f"{number:,} {cls.label[number != 1]}"
+
+    @classmethod
+    def called(cls, fields: Mapping[str, Any]) -> str:
+        """What people know an object by: its name, or the id of what it stands for; "" if it has nothing such."""
+        spec = cls.field_with(lambda field: field.from_key) or cls.field_with(lambda field: field.title)
+        return str(fields.get(spec.name) or "") if spec else ""
+
+    @classmethod
     def refs(cls) -> tuple[Field, ...]:
         """The fields that name other resources."""
         return tuple(field for field in cls.specs.values() if field.ref)
@@ -235,6 +261,14 @@ class Kind(BaseModel):
     def section_path(cls) -> tuple[str, ...]:
         """Where it stands in YAML: `("indexes", "assets")`."""
         return (*(cls.parent.section_path() if cls.parent else ()), cls.section)
+
+
+def _label(name: str) -> tuple[str, str]:
+    """A class's name as words: `EntityCollection` is `entity collection`, several are `entity collections`."""
+    one = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+    if re.search(r"[^aeiou]y$", one):
+        return one, f"{one[:-1]}ies"
+    return one, f"{one}es" if re.search(r"(s|x|z|ch|sh)$", one) else f"{one}s"
 
 
 def _fields_of(model: type[BaseModel]) -> dict[str, Field]:
@@ -265,6 +299,8 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         source=Mark.SOURCE in plain,
         identity=Mark.IDENTITY in plain,
         stamped=Mark.STAMPED in plain,
+        file=Mark.FILE in plain,
+        title=Mark.TITLE in plain,
         ref=next((mark.kind for mark in marks if isinstance(mark, Ref)), None),
         cut=next((mark.cut for mark in marks if isinstance(mark, Ref)), False),
         members=members,

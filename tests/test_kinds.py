@@ -77,3 +77,23 @@ def test_one_may_refer_to_another_of_its_kind() -> None:
         cut_from: Annotated[str, Ref("Clip")] = ""
 
     assert [kind.__name__ for kind in Kinds([Clip, Shelf, Book])] == ["Clip", "Shelf", "Book"]
+
+
+def test_objects_are_counted_in_words() -> None:
+    counted = [kind.counted(number) for kind in (IndexedAsset, Entity, Index, EntityCollection) for number in (1, 2)]
+
+    assert counted == [
+        *("1 indexed asset", "2 indexed assets", "1 entity", "2 entities"),
+        *("1 index", "2 indexes", "1 entity collection", "2 entity collections"),
+    ]
+
+
+def test_a_kind_says_what_its_objects_are_called() -> None:
+    class Person(Kind, section="people", label=("person", "people")):
+        name: str = ""
+
+    assert (Person.counted(0), Person.counted(1), Person.counted(12_000)) == ("0 people", "1 person", "12,000 people")
+    assert Person.called({"name": "Ann"}) == ""  # nothing marks the field as what people know it by
+    assert Asset.called({"filename": "a.mp4"}) == "a.mp4"
+    assert IndexedAsset.called({"asset": "id-1"}) == "id-1"
+    assert Entity.called({"name": "LeBron"}) == "LeBron"

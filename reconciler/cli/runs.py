@@ -271,14 +271,10 @@ def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
 
 
 def _foreign(planning: Planning) -> list[tuple[str, str, str]]:
-    return [
-        (
-            live.kind,
-            live.id,
-            str(live.fields.get("name") or live.fields.get("filename") or live.fields.get("asset") or ""),
-        )
-        for live in planning.foreign
-    ]
+    from reconciler.provider import kinds_of
+
+    kinds = kinds_of(planning.stack.provider)
+    return [(live.kind, live.id, kinds[live.kind].called(live.fields)) for live in planning.foreign]
 
 
 def _apply(

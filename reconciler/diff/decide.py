@@ -22,7 +22,7 @@ from reconciler.model import (
     ignores,
     parent_of,
 )
-from reconciler.ownership import Claims, addresses_of, content_of, deposed_name, is_of, whose
+from reconciler.ownership import Claims, addresses_of, deposed_name, identity_of, is_of, whose
 from reconciler.values import steady
 
 __all__ = ["GONE", "REMADE", "Decider"]
@@ -165,7 +165,7 @@ class Decider:
                 continue
             want = resource.fields[name]
             if field.identity:
-                was = content_of(live, row)
+                was = identity_of(self.kind, live, row)
                 if was is not None and was != want:
                     yield Delta(name, was, want, Source.PENDING, recorded.get(name))
             elif field.ref:
@@ -212,7 +212,7 @@ class Decider:
     def _stamp_delta(self, address: str, live: Live) -> Iterator[Delta]:
         if not self.stack.stamps or self.stamped is None or not live.detailed:
             return
-        want = stamp_for(self.stack, address, content_of(live, self.claims.rows.get(address)))
+        want = stamp_for(self.stack, address, identity_of(self.kind, live, self.claims.rows.get(address)))
         if not _same_marks(live.stamp, want):
             renamed = live.stamp is not None and live.stamp.stack in self.stack.former
             yield Delta("stamp", _shown(live.stamp), _shown(want), Source.PENDING if renamed else Source.DRIFT)

@@ -112,7 +112,7 @@ class _Pick:
         spec = kind.field_with(lambda spec: spec.from_key)
         if spec:
             return str(live.fields.get(spec.name) or "")
-        name = str(live.fields.get("filename") or "")
+        name = kind.called(live.fields)
         stem, dot, _ = name.rpartition(".")
         return stem if dot else name
 

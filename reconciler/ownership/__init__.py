@@ -26,7 +26,7 @@ from reconciler.ownership.claims import (
     has_deposed_name,
     row_from,
 )
-from reconciler.ownership.content import content_of
+from reconciler.ownership.identity import identity_of
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
 from reconciler.ownership.owners import Owners, Standing, agreed, is_of, standing, whose
@@ -39,10 +39,10 @@ __all__ = [
     "addresses_of",
     "belonging",
     "claim",
-    "content_of",
     "deposed_address",
     "deposed_name",
     "has_deposed_name",
+    "identity_of",
     "is_of",
     "row_from",
     "standing",

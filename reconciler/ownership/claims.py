@@ -145,8 +145,8 @@ def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Reco
         value = live.fields.get(name)
         if value is not None:
             fields[name] = addresses_of(spec.ref, value, claims.addresses) if spec.ref else without_known(value)
-    if live.stamp and live.stamp.content:
-        fields["content"] = live.stamp.content
+    if kind.identity_name and live.stamp and live.stamp.content:
+        fields[kind.identity_name] = live.stamp.content
     return Recorded(address, live.kind, live.id, fields, live.parent_id)
 
 

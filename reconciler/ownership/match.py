@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.kind import Field, Kind, Updating
 from reconciler.model import Live, Recorded, Resource, Snapshot, Stack, Status, ignores, parent_of
 from reconciler.ownership.claims import Claims, Renames, has_deposed_name
-from reconciler.ownership.content import content_of
+from reconciler.ownership.identity import identity_of
 from reconciler.ownership.owners import Owners, Standing, agreed, standing
 from reconciler.ownership.trades import Held, traded
 from reconciler.values import same
@@ -104,7 +104,8 @@ class Match:
         live = self.objects.get(row.id) if row else None
         if live is None or live.parent_id != self._parent_id(resource.address):
             return False
-        have = {name: live.fields.get(name) for name in self._fixed} | {"content": content_of(live, row)}
+        have = {name: live.fields.get(name) for name in self._fixed}
+        have[self.kind.identity_name] = identity_of(self.kind, live, row)
         return all(have[name] == self._to_id(self.kind.specs[name], resource.fields.get(name)) for name in self._fixed)
 
     def _is_bound(self, resource: Resource) -> bool:
@@ -126,7 +127,7 @@ class Match:
                 continue
             if live.id not in self.holder and self._is_anothers(live):
                 continue
-            if signs := self._signs(live.parent_id, live.fields, content_of(live, self.rows.get(address))):
+            if signs := self._signs(live.parent_id, live.fields, identity_of(self.kind, live, self.rows.get(address))):
                 yield Held(address, live, signs[0])
 
     def _is_recorded(self, held: Held) -> bool:
@@ -204,7 +205,7 @@ class Match:
         natural = set(self._signs_of_wanted(address)) & set(self._signs(live.parent_id, live.fields, None))
         return (
             self.owners.standing(live),
-            live.stamp is not None and live.stamp.content != resource.fields.get("content"),
+            live.stamp is not None and live.stamp.content != resource.fields.get(self.kind.identity_name),
             live.parent_id != self._parent_id(address),
             bool(self.kind.natural_key) and not natural,
             has_deposed_name(live),
@@ -239,7 +240,7 @@ class Match:
         """Ours without an address now, against declared without an object: the same thing under a new name."""
         orphans: dict[Any, list[tuple[str, Live]]] = {}
         for old, live in self._orphans():
-            for sign in self._signs(live.parent_id, live.fields, content_of(live, self.rows.get(old))):
+            for sign in self._signs(live.parent_id, live.fields, identity_of(self.kind, live, self.rows.get(old))):
                 orphans.setdefault(sign, []).append((old, live))
         left = []
         wanted = {address: self._signs_of_wanted(address) for address in open_}
@@ -282,18 +283,18 @@ class Match:
             return []
         specs = ((name, self.kind.specs[name]) for name in self.kind.natural_key)
         fields = {name: self._to_id(field, resource.fields.get(name)) for name, field in specs}
-        return self._signs(parent_id, fields, resource.fields.get("content"))
+        return self._signs(parent_id, fields, resource.fields.get(self.kind.identity_name))
 
     def _to_id(self, field: Field, value: Any) -> Any:
         if field.ref and isinstance(value, list | tuple):
             return [self.claims.id_of(address) for address in value]
         return self.claims.id_of(value) if field.ref and isinstance(value, str) else value
 
-    def _signs(self, parent_id: str | None, fields: Mapping[str, Any], content: str | None) -> list[Any]:
+    def _signs(self, parent_id: str | None, fields: Mapping[str, Any], identity: str | None) -> list[Any]:
         """What an object can be known by: its bytes, its natural key."""
         signs: list[Any] = []
-        if content is not None:
-            signs.append((parent_id, "content", content))
+        if identity is not None:
+            signs.append((parent_id, "identity", identity))
         key = tuple(fields.get(name) for name in self.kind.natural_key)
         if key and all(value not in (None, "") for value in key):
             signs.append((parent_id, "key", key))

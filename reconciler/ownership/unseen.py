@@ -49,7 +49,7 @@ def _as_made(stack: Stack, kind: type[Kind], row: Recorded, ids: Mapping[str, st
             value = [ids.get(it, it) for it in value] if spec.many else ids.get(value, value)
         fields[name] = value
     marked = stack.stamps and kind.field_with(lambda spec: spec.stamped)
-    stamp = Stamp(stack.name, row.address, row.fields.get("content"), stack.id) if marked else None
+    stamp = Stamp(stack.name, row.address, row.fields.get(kind.identity_name), stack.id) if marked else None
     status = Status.PENDING if kind.asynchronous else Status.READY
     return Live(row.kind, row.id, fields, row.parent_id, status, stamp)
 

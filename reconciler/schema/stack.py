@@ -138,7 +138,7 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     below = {child.section: _section(child, kinds) for child in kinds if child.parent is kind}
     extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}
     extra |= {f"{section}_from": _table("one for each row") for section in below}
-    if "file" in kind.specs:
+    if kind.field_with(lambda field: field.file):
         extra |= {"files": _GLOBS, "metadata_from": _table("metadata of each file, or `sidecar`")}
     return {"type": "object", "properties": {**fields, **COMMON, **extra, **below}, "additionalProperties": False}
 

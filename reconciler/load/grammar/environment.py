@@ -14,6 +14,7 @@ from typing import Final
 
 from reconciler.load.wording import cut, is_text
 from reconciler.provider import names, provider
+from reconciler.providers import KEYS_TO_COME
 
 __all__ = ["ALLOW", "FREE", "Environment", "FromEnvironment", "Unreadable", "globs_in"]
 
@@ -22,12 +23,12 @@ FREE: Final = "RECONCILER_VAR_"
 ALLOW: Final = "RECONCILER_ALLOW_ENV"
 
 CLOSED: Final = (
-    *("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "MIXPEEK_API_KEY", "RECONCILER_STATE", ALLOW),
+    *("RECONCILER_STATE", ALLOW),
     *("GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "ACTIONS_*", "RUNNER_*_TOKEN"),
     *("CI_JOB_TOKEN", "CI_JOB_JWT*", "CI_BUILD_TOKEN", "CI_*_PASSWORD", "CI_REPOSITORY_URL", "GITLAB_TOKEN"),
     *("SYSTEM_ACCESSTOKEN", "BITBUCKET_*_TOKEN", "BUILDKITE_*_TOKEN", "CIRCLE_*_TOKEN", "DRONE_*_TOKEN"),
 )
-"""Globs of names that are closed whatever is allowed: keys of accounts, the state, and what CI holds of its own."""
+"""Globs of names that are closed whatever is allowed, beside the keys of accounts: the state, and what CI holds."""
 
 
 class FromEnvironment(str):
@@ -71,7 +72,8 @@ def _is_closed(name: str) -> bool:
 
 def _keys_of_providers() -> Iterable[str]:
     """Variables that hold a key, of all providers that are installed."""
-    return {key.upper() for name in names() for key in provider(name).access.key_variables}
+    keys = {key.upper() for name in names() for key in provider(name).access.key_variables}
+    return keys.union(KEYS_TO_COME)
 
 
 def globs_in(*texts: str) -> tuple[str, ...]:

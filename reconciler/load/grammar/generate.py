@@ -40,8 +40,8 @@ from reconciler.redact import holds_secret
 __all__ = ["Generator"]
 
 _SIDE: Final = (".yaml", ".yml", ".json")
-_ALONE: Final = ("id", "external", "filename")
-"""What cannot be the same for many."""
+_ALONE: Final = ("id", "external")
+"""Options that cannot be the same for many."""
 
 
 def slug(text: str) -> str:
@@ -80,7 +80,8 @@ class Generator:
     def _group(self, entry: Entry) -> Iterator[Entry]:
         """An entry for each file that the patterns find."""
         assert entry.shape.file is not None
-        alone = (*(name for name, spec in entry.shape.fields.items() if spec.source), *_ALONE)
+        # Where the bytes come from and what an object is called are its own: said of all, they would be wrong of most.
+        alone = (*(name for name, spec in entry.shape.fields.items() if spec.source or spec.title), *_ALONE)
         for name in alone:
             if name in entry.raw:
                 self._say(
@@ -130,8 +131,10 @@ class Generator:
         said = entry.raw.get("metadata_from")
         if "metadata_from" not in entry.raw:
             return made
-        if "file" not in entry.raw and "files" not in entry.raw:
-            self._say(entry, ("metadata_from",), "metadata_from: needs `file:` or `files:`", on_key=True)
+        file = entry.shape.file
+        assert file is not None, "only what has files takes metadata from beside them"
+        if file.name not in entry.raw and "files" not in entry.raw:
+            self._say(entry, ("metadata_from",), f"metadata_from: needs `{file.name}:` or `files:`", on_key=True)
             return made
         if said == "sidecar":
             return [self._merged(one, self._sidecar(one)) for one in made]
@@ -143,8 +146,9 @@ class Generator:
         return [self._merged(one, by_path.get(self._normal(one))) for one in made]
 
     def _normal(self, entry: Entry) -> str:
+        assert entry.shape.file is not None
         try:
-            return self._root.normal(str(entry.raw["file"]))
+            return self._root.normal(str(entry.raw[entry.shape.file.name]))
         except Outside:
             return ""
 

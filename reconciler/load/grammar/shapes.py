@@ -60,7 +60,7 @@ def _shape(kind: type[Kind]) -> Shape:
         validate=kind.__pydantic_validator__.validate_python,
         from_key=kind.field_with(lambda spec: spec.from_key),
         refs=kind.refs(),
-        file=kind.field_with(lambda spec: spec.source and spec.name == "file"),
+        file=kind.field_with(lambda spec: spec.file),
         metadata=metadata,
         known=tuple(
             (name, inner, part.known)

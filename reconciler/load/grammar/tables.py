@@ -18,6 +18,8 @@ from reconciler.load.yaml.scalars import from_text, number
 __all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "table_of"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
+FILE: Final = "file"
+"""The word under which a table's own mapping names its file."""
 TYPES: Final = ("text", "integer", "number", "boolean", "list")
 
 
@@ -59,20 +61,20 @@ def columns_of(value: Any, place: Place, problems: Problems, *, key: str) -> Col
     """What `entities_from:` and `metadata_from:` say: a path, or `{file, key, fields}`; `key` is the default column."""
     if isinstance(value, str):
         return _named(Columns(value, key, None), place, problems)
-    if not isinstance(value, dict) or not isinstance(value.get("file"), str):
+    if not isinstance(value, dict) or not isinstance(value.get(FILE), str):
         problems.add(
             place, f"expected a path, or {{file: PATH, key: COLUMN, fields: {{FIELD: COLUMN}}}}, got {a(value)}"
         )
         return None
     for word in value:
-        if word not in ("file", "key", "fields"):
-            hint = problems.hint(word, ("file", "key", "fields"))
+        if word not in (FILE, "key", "fields"):
+            hint = problems.hint(word, (FILE, "key", "fields"))
             problems.add(_below(place, word, on_key=True), f'unknown field "{cut(word)}"{hint}')
     if not isinstance(value.get("key", key), str):
         problems.add(_below(place, "key"), f"key: expected the name of a column, got {a(value['key'])}")
         return None
     fields = _fields(value["fields"], _below(place, "fields"), problems) if "fields" in value else None
-    return _named(Columns(value["file"], value.get("key", key), fields), place, problems)
+    return _named(Columns(value[FILE], value.get("key", key), fields), place, problems)
 
 
 def _below(place: Place, *path: str | int, on_key: bool = False) -> Place:

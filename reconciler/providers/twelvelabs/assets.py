@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field as PydanticField
 from pydantic import StringConstraints
 
-from reconciler.kind import CREATE_ONLY, IDENTITY, MERGE, SOURCE, STAMPED, Kind, Read, Wire
+from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
 from reconciler.model import Live, Status
 from reconciler.provider import Hands, Keep, Progress, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
@@ -30,7 +30,7 @@ SAME_MOMENT_S = 5.0
 class Asset(Kind, section="assets"):
     """A media file in the account: a video, an audio file or an image, from disk or from a URL."""
 
-    file: Annotated[str | None, SOURCE] = None
+    file: Annotated[str | None, SOURCE, FILE] = None
     """Path of the file, relative to the stack; its bytes are the asset's identity."""
     url: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
     """Address of a raw media file that the platform fetches by itself; without `sha256` the URL is the identity."""
@@ -38,7 +38,7 @@ class Asset(Kind, section="assets"):
     """Pins the bytes of a `url`, wherever it leads: they are the identity, as those of a `file` are."""
     content: Annotated[str | None, IDENTITY] = None
     """What the bytes are."""
-    filename: Annotated[Name | None, CREATE_ONLY] = None
+    filename: Annotated[Name | None, CREATE_ONLY, TITLE] = None
     """Name that the account shows; the file's own when left out."""
     hls: Annotated[bool, CREATE_ONLY, Wire("enable_hls"), Read(lambda raw: raw.get("hls") is not None)] = False
     """Whether the platform makes an HLS stream of it."""
