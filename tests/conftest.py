@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
+from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -19,6 +23,25 @@ from tests.contracts.watch import (  # noqa: F401
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _certificates_are_read_once() -> Iterator[None]:
+    """To read them takes 25 ms, hundreds of clients are made, and none of them speaks TLS to anyone."""
+    create = httpx.create_ssl_context
+    shared = create(trust_env=False)
+
+    def context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        own = (
+            verify is not True
+            or cert is not None
+            or {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"} & set(os.environ)
+        )
+        return create(verify, cert, trust_env) if own else shared
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", context)
+        yield
 
 
 @pytest.fixture(autouse=True)

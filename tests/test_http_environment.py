@@ -155,6 +155,17 @@ def test_an_environment_without_mistakes_is_trusted() -> None:
     assert trusted().get_ca_certs()
 
 
+def test_certificates_are_read_once_for_all_clients_and_anew_for_another_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = trusted()
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
+
+    assert trusted() is not first
+    monkeypatch.delenv("SSLKEYLOGFILE")
+    assert trusted() is first
+
+
 def test_what_a_proxy_says_of_its_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     password = "hush hush/s3cr3t"
     quoted = "hush%20hush%2Fs3cr3t"

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import ssl
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -159,12 +160,18 @@ def trusted() -> ssl.SSLContext:
             "SSL_CERT_DIR names a directory that is not there: give it one with certificates, or unset it"
         )
     try:
-        if file or directory:
-            return ssl.create_default_context(cafile=file or None, capath=None if file else directory)
-        return httpx.create_ssl_context(trust_env=False)
+        return _context(file or "", "" if file else directory or "", os.environ.get("SSLKEYLOGFILE", ""))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         why = error.strerror or type(error).__name__ if isinstance(error, OSError) else type(error).__name__
         raise Unreachable(f"{_to_blame(file)} cannot be used ({why}): unset it or mend it") from None
+
+
+@lru_cache(maxsize=8)
+def _context(file: str, directory: str, _keys: str) -> ssl.SSLContext:
+    """One for all clients of an environment: to read the certificates takes longer than most requests."""
+    if file or directory:
+        return ssl.create_default_context(cafile=file or None, capath=directory or None)
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _to_blame(file: str | None) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator, ManualClock, ServedEmulator
+from reconciler.emulator import Emulator, Exchange, ManualClock, ServedEmulator
 from reconciler.emulator.twelvelabs import app
-from tests.emulator.conftest import Api, InProcess
+from tests.emulator.conftest import KEY, Api, InProcess
 from tests.emulator.steps import MODELS, error, index, indexed, made, rows, upload
 
 
@@ -248,6 +250,38 @@ def test_a_page_of_a_hundred_thousand_is_found_by_index(emulator: Emulator, insi
     assert any("objects_order" in plan for plan in plans)
     assert not [plan for plan in plans if plan.startswith("SCAN") and "json_each" not in plan]
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+
+
+def test_the_body_of_an_answer_does_not_wait_until_its_head_is_confirmed() -> None:
+    """By the option of the connection: that it costs 40 ms a request without it, a clock would not show for sure."""
+    with ServedEmulator(app()) as served, httpx.Client(base_url=served.url, trust_env=False) as client:
+        client.get("/indexes")
+        (connection,) = served._server.server_state.connections
+        connected = connection.transport.get_extra_info("socket")
+
+        assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_what_is_under_way_when_the_server_is_to_end_is_answered() -> None:
+    emulator = app()
+    arrived, told = threading.Event(), threading.Event()
+    answers: list[int] = []
+
+    def until_told(_: Exchange) -> None:
+        arrived.set()
+        told.wait(10)
+
+    emulator.journal.listen(until_told)
+    with ServedEmulator(emulator) as served:
+        url = f"{served.url}/indexes"
+        asking = threading.Thread(target=lambda: answers.append(httpx.get(url, headers=KEY).status_code))
+        asking.start()
+        assert arrived.wait(10)
+        served._server.leave()
+        told.set()
+    asking.join()
+
+    assert answers == [200]
 
 
 def test_one_emulator_serves_many_at_once() -> None:
