@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import Invalid, Problem
+from reconciler.kinds import Kinds
 from reconciler.model import Action, Plan, Stack
 from reconciler.provider import Drivers
 
@@ -20,7 +21,7 @@ async def inspected(drivers: Drivers, stack: Stack, plan: Plan) -> list[Problem]
     ]
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise Invalid(errors)
-    return [*problems, *_twice(stack, making)]
+    return [*problems, *_twice(drivers.kinds, stack, making)]
 
 
 async def lengths(drivers: Drivers, stack: Stack, plan: Plan) -> Mapping[str, float]:
@@ -34,18 +35,22 @@ def _making(stack: Stack, plan: Plan) -> list[str]:
     return [address for address in made if address in stack.resources]
 
 
-def _twice(stack: Stack, making: Collection[str]) -> Iterator[Problem]:
+def _twice(kinds: Kinds, stack: Stack, making: Collection[str]) -> Iterator[Problem]:
     """The same bytes under two keys are two uploads, and that is said: one object cannot serve both."""
-    by_content: dict[str, list[str]] = {}
-    for address, resource in stack.resources.items():
-        if "file" in resource.fields:
-            by_content.setdefault(str(resource.fields.get("content")), []).append(address)
-    for address in making:
-        same = by_content.get(str(stack.resources[address].fields.get("content")), [])
-        if "file" in stack.resources[address].fields and len(same) > 1 and address != same[0]:
-            yield stack.problem(
-                address,
-                f"has the same bytes as {same[0]} and is uploaded as well: one asset has one key, one filename and one "
-                f"metadata. If they need not differ, drop it and refer to {same[0]}",
-                severity="warning",
-            )
+    for kind in kinds:
+        file = kind.field_with(lambda field: field.file)
+        if file is None:
+            continue
+        by_identity: dict[str, list[str]] = {}
+        for address, resource in stack.resources.items():
+            if resource.kind == kind.__name__ and file.name in resource.fields:
+                by_identity.setdefault(str(resource.fields.get(kind.identity_name)), []).append(address)
+        first = {address: same[0] for same in by_identity.values() for address in same[1:]}
+        for address in making:
+            if other := first.get(address):
+                yield stack.problem(
+                    address,
+                    f"has the same bytes as {other} and is uploaded as well: one {kind.label[0]} has one key, one name "
+                    f"and one metadata. If they need not differ, drop it and refer to {other}",
+                    severity="warning",
+                )

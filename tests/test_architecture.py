@@ -1,7 +1,9 @@
-"""What every file must keep to: style, types, the direction of imports, and what may be imported when."""
+"""What every file must keep to: style, types, the direction of imports, what may be imported when, and whose words."""
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -14,6 +16,7 @@ from tests.support.commandline import CHECKOUT
 
 HEAVY = {"deepdiff", "httpx", "jinja2", "jsonschema", "pydantic", "rich", "sqlalchemy", "starlette", "yaml"}
 BIN = Path(sys.executable).parent
+PACKAGE = CHECKOUT / "reconciler"
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -72,3 +75,83 @@ def test_help_imports_nothing_heavy(command: str) -> None:
 
     assert helped.stdout.startswith("Usage: reconciler")
     assert HEAVY & set(helped.stderr.split()) == set()
+
+
+KINDS_WORDS = re.compile(
+    r"(?i:\bassets?\b|\bindexed.assets?\b|\bentit(?:y|ies)\b|\bentity.collections?\b|twelve.?labs|mixpeek|marengo|pegasus)"
+    r"|\bfilename\b|\A(?:content|file|url|sha256|IndexedAsset|EntityCollection|Index)\Z"
+)
+"""Words of the providers' kinds and fields. Some are ordinary words too: those count where they are all of a text."""
+
+OUR_WORDS = {
+    # The provider of who names none.
+    "cli/account.py": {"twelvelabs"},
+    "cli/emulate.py": {"twelvelabs"},
+    "cli/stacks.py": {"twelvelabs"},
+    "load/grammar/settings.py": {"for instance `provider: twelvelabs`"},
+    "provider.py": {"twelvelabs", "reconciler.providers.twelvelabs:TwelveLabs"},
+    # Words of other languages: a command's argument, JSON of reports and tables, httpx's arguments, a form's header.
+    "cli/runs.py": {"file"},
+    "http/call.py": {"content"},
+    "load/grammar/tables.py": {"file"},
+    "reports/json.py": {"file"},
+    "reports/estimate.py": {"file"},
+    "schema/results.py": {"file"},
+    "schema/stack.py": {"file"},
+    "upload/body.py": {'\r\nContent-Disposition: form-data; name="file"; filename="'},
+}
+"""file → what reads like a kind's word and is none."""
+
+LEFT_OVER = {
+    "apply/find.py": {"filename"},
+    "apply/recover.py": {"content"},
+    "apply/run.py": {"content"},
+    "apply/unfinished.py": {"content"},
+    "identify.py": {"content", "file", "sha256", "url"},
+    "identity.py": {"sha256", "url"},
+    "model/operation.py": {"content"},
+    "state/rows.py": {"content"},
+}
+"""file → words of kinds that still stand in it; a list that may only get shorter."""
+
+
+def words_of_kinds(code: str) -> set[str]:
+    """Texts and names in a module, not its docstrings and comments, that only a provider should know."""
+    tree = ast.parse(code)
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
+    }
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    kinds = {"Asset", "IndexedAsset", "Entity", "EntityCollection", "TwelveLabs"}
+    return {text for text in texts if KINDS_WORDS.search(text)} | (names & kinds)
+
+
+def test_what_only_a_kind_knows_stands_with_its_provider() -> None:
+    found = {
+        path.relative_to(PACKAGE).as_posix(): words_of_kinds(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[0] not in ("providers", "emulator")
+    }
+
+    astray = {name: words - OUR_WORDS.get(name, set()) - LEFT_OVER.get(name, set()) for name, words in found.items()}
+
+    assert {name: words for name, words in astray.items() if words} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ('"""An asset."""\n# entities\nx = "a file"', set()),
+        ('x = fields["file"]', {"file"}),
+        ('say(f"{n} assets")', {" assets"}),
+        ("if kind is Asset: pass", {"Asset"}),
+        ("from reconciler.providers.twelvelabs import Entity", {"Entity"}),
+    ],
+    ids=["documents may", "a field", "a message", "a class", "an import"],
+)
+def test_a_word_of_a_kind_is_seen(code: str, words: set[str]) -> None:
+    assert words_of_kinds(code) == words

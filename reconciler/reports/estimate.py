@@ -45,7 +45,7 @@ def _minutes(estimate: Mapping[str, Any]) -> Iterator[str]:
     if not objects:
         return
     if objects == unknown:
-        yield f"{_count(objects, 'asset')} to index, of unknown length: what that costs is not known."
+        yield f"{_count(objects, 'object')} to index, of unknown length: what that costs is not known."
         return
     but = f", and {unknown} of unknown length" if unknown else ""
     yield f"{estimate['index_minutes']:g} minutes of media to index{but}{_money(estimate['cost'])}."

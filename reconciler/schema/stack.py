@@ -101,10 +101,11 @@ def _metadata_schema() -> dict[str, Any]:
     return {"type": ["object", "string"], "description": "JSON Schema that all metadata below must satisfy."}
 
 
-_GLOBS: Mapping[str, Any] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
-    "description": "Globs: an asset for each file that fits, named after its path.",
-}
+def _globs(kind: type[Kind]) -> dict[str, Any]:
+    return {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+        "description": f"Globs: one {kind.label[0]} for each file that fits, named after its path.",
+    }
 
 
 def _table(what: str) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}
     extra |= {f"{section}_from": _table("one for each row") for section in below}
     if kind.field_with(lambda field: field.file):
-        extra |= {"files": _GLOBS, "metadata_from": _table("metadata of each file, or `sidecar`")}
+        extra |= {"files": _globs(kind), "metadata_from": _table("metadata of each file, or `sidecar`")}
     return {"type": "object", "properties": {**fields, **COMMON, **extra, **below}, "additionalProperties": False}
 
 

@@ -103,7 +103,9 @@ class Documents(list[Document]):
         return names
 
 
-def parsed(source: Source, problems: Problems, *, what: str = "keys such as `stack:` and `assets:` at the top") -> Doc:
+def parsed(
+    source: Source, problems: Problems, *, what: str = "keys such as `stack:` and `provider:` at the top"
+) -> Doc:
     """The mapping in a file, empty if it holds nothing; what is wrong in it goes to the problems."""
     doc = read(source.data or b"")
     for fault in doc.faults:
