@@ -18,7 +18,7 @@ from reconciler.ownership import Belonging, belonging, claim
 from reconciler.ownership.duplicates import Twins, resolved, twins
 from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt
 from reconciler.refresh import Wanted, refresh
-from reconciler.state import Clear, Put, PutUpload
+from reconciler.state import Clear, Open, Put
 
 __all__ = ["accept", "duplicates", "rebuild"]
 
@@ -26,7 +26,7 @@ __all__ = ["accept", "duplicates", "rebuild"]
 async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
     """Make the state anew from what the account says: stamps and natural keys. The caller holds the lock.
 
-    What was recorded before is forgotten first, open intents too: whatever they made shows by its stamp. `id` says
+    What was recorded before is forgotten first, open operations too: whatever they made shows by its stamp. `id` says
     which of several stacks of this name it is. Raises Refused when that is not clear, and for another account.
     """
     state, drivers = session.state, session.drivers
@@ -46,7 +46,7 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
         for row in rebuilt(stack, drivers.kinds, claims)
         if not (row.id in objects and drivers[objects[row.id].kind].is_partial(objects[row.id]))
     ]
-    begun = [PutUpload(upload) for upload in prior.uploads]
+    begun = [Open(it) for it in prior.operations if it.handle is not None]
     await _identify(session, stack.id)
     await state.aside(partial(state.commit, Clear(), *begun, *(Put(row) for row in rows)))
     await state.aside(state.complete)

@@ -71,8 +71,8 @@ def test_every_write_of_every_sort_has_its_intent_on_disk_before_it_is_sent(benc
         if exchange.method == "GET":
             return
         with closing(sqlite3.connect(bench.directory / ".reconciler" / "state.db")) as db:
-            opened = db.execute("SELECT verb, look_for FROM reconciler_intents").fetchall()
-        fitting = {verb for verb, look_for in opened if _about(verb, json.loads(look_for), exchange)}
+            opened = db.execute("SELECT verb, signature FROM reconciler_operations").fetchall()
+        fitting = {verb for verb, signature in opened if _about(verb, json.loads(signature), exchange)}
         seen.update(fitting)
         if not fitting & VERBS[exchange.method]:
             silent.append(f"{exchange.method} {exchange.path}")

@@ -218,7 +218,7 @@ def test_429_for_ever_ends_some_time(bench: Bench) -> None:
 
 
 async def _open(session: Any) -> Any:
-    return session.state.intents()
+    return session.state.operations()
 
 
 class Twice(httpx.AsyncBaseTransport):

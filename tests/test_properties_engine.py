@@ -83,11 +83,11 @@ def converge(bench: Bench) -> None:
     assert not report.failed, report.outcomes
     survey = bench.survey()
     assert survey.plan.changes == ()
-    assert bench.run(lambda session: _intents(session.state)) == []
+    assert bench.run(lambda session: _operations(session.state)) == []
 
 
-async def _intents(state: Any) -> list[Any]:
-    return list(state.intents())
+async def _operations(state: Any) -> list[Any]:
+    return list(state.operations())
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -27,22 +27,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import Intent, Recorded, Signature, Stamp
+from reconciler.model import Operation, Recorded, Signature, Stamp
 from reconciler.redact import Secret, digits_of
 from reconciler.state import (
     Close,
     Drop,
-    DropUpload,
+    Keep,
     Open,
     Put,
-    PutUpload,
     Rename,
     State,
-    Upload,
     Write,
 )
+from reconciler.state.migrations import CURRENT, MIGRATIONS, prepare, version_of
 from reconciler.state.store import connect
-from reconciler.state.tables import CURRENT, MIGRATIONS, prepare, version_of
 from tests.support.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]
@@ -57,20 +55,26 @@ SOUGHT = Signature(
     known=frozenset({"a0"}),
     weak=True,
 )
-INTENT = Intent("op1", "run1", "assets/final", "Asset", "create", "d" * 64, SOUGHT)
-UPLOAD = Upload(
-    upload_id="u1",
-    asset_id="a1",
-    address="assets/final",
-    content="c" * 64,
-    path="final.mp4",
-    size_bytes=10_000_000_000,
-    mtime_ns=1_700_000_000_123_456_789,
-    chunk_size=5_242_880,
-    total_chunks=1908,
-    headers={"x-upload": "1"},
-    proofs={2: "b", 10: "a"},
-    expires_at="2026-11-21T00:00:00Z",
+SINCE = datetime(2026, 11, 20, 1, 2, 3, 456_000, tzinfo=UTC)
+BEGUN = Operation("op1", "run1", "assets/final", "Asset", "create", SOUGHT, since=SINCE)
+UPLOADING = Operation(
+    "op2",
+    "run1",
+    "assets/film",
+    "Asset",
+    "create",
+    SOUGHT,
+    identity="c" * 64,
+    id="a1",
+    handle={
+        "upload_id": "u1",
+        "size_bytes": 10_000_000_000,
+        "mtime_ns": 1_700_000_000_123_456_789,
+        "headers": {"x-upload": "1"},
+        "chunk:2": "b",
+        "chunk:10": "a",
+    },
+    since=SINCE,
 )
 
 
@@ -105,12 +109,11 @@ def state(url: str) -> Iterator[State]:
 
 def test_what_was_committed_is_there_for_the_next_process(url: str) -> None:
     with opened(url) as state:
-        state.commit(Put(ENTRY), Put(ASSET), Open(INTENT), PutUpload(UPLOAD))
+        state.commit(Put(ENTRY), Put(ASSET), Open(BEGUN), Open(UPLOADING))
 
     with opened(url) as again:
         assert again.recorded() == [ASSET, ENTRY]
-        assert again.intents() == [INTENT]
-        assert again.uploads() == [UPLOAD]
+        assert again.operations() == [BEGUN, UPLOADING]
 
 
 def test_a_second_put_overwrites_and_a_drop_forgets(state: State) -> None:
@@ -141,8 +144,8 @@ def test_a_rename_takes_along_what_is_below_and_nothing_that_only_looks_alike(st
     below = replace(ENTRY, address="indexes/a/assets/final", id="x2")
     alike = replace(ENTRY, address="indexes/ab/assets/final", id="x3")
     index = Recorded("indexes/a", "Index", "i1", {})
-    state.commit(Put(index), Put(below), Put(alike), Open(replace(INTENT, address=below.address)))
-    state.commit(PutUpload(replace(UPLOAD, address=below.address)))
+    state.commit(Put(index), Put(below), Put(alike), Open(replace(BEGUN, address=below.address)))
+    state.commit(Open(replace(UPLOADING, address=below.address)))
 
     state.commit(Rename("indexes/a", "indexes/longer"))
 
@@ -151,8 +154,8 @@ def test_a_rename_takes_along_what_is_below_and_nothing_that_only_looks_alike(st
         "indexes/longer",
         "indexes/longer/assets/final",
     ]
-    assert [intent.address for intent in state.intents()] == ["indexes/longer/assets/final"]
-    assert [upload.address for upload in state.uploads()] == ["indexes/longer/assets/final"]
+    now = "indexes/longer/assets/final"
+    assert state.operations() == [replace(BEGUN, address=now), replace(UPLOADING, address=now)]
 
 
 def test_a_rename_onto_a_taken_address_is_refused_and_nothing_of_its_commit_stays(state: State) -> None:
@@ -160,36 +163,42 @@ def test_a_rename_onto_a_taken_address_is_refused_and_nothing_of_its_commit_stay
     state.commit(Put(ASSET), Put(other))
 
     with pytest.raises(StateError, match="to assets/other: another object is recorded there already"):
-        state.commit(Drop("assets/nothing", "x"), Open(INTENT), Rename("assets/final", "assets/other"))
+        state.commit(Drop("assets/nothing", "x"), Open(BEGUN), Rename("assets/final", "assets/other"))
 
     assert state.recorded() == [ASSET, other]
-    assert state.intents() == []
+    assert state.operations() == []
 
 
-def test_intents_come_oldest_first_and_only_while_open(state: State) -> None:
-    state.commit(*(Open(replace(INTENT, op=op)) for op in ("z", "a", "m")))
-    state.commit(Close("a"), Open(replace(INTENT, op="b")))
+def test_operations_come_oldest_first_and_only_while_open(state: State) -> None:
+    state.commit(*(Open(replace(BEGUN, op=op)) for op in ("z", "a", "m")))
+    state.commit(Close("a"), Open(replace(BEGUN, op="b")))
 
-    assert [intent.op for intent in state.intents()] == ["z", "m", "b"]
+    assert [it.op for it in state.operations()] == ["z", "m", "b"]
 
 
-def test_an_upload_in_flight_is_renewed_and_dropped(state: State) -> None:
-    state.commit(PutUpload(UPLOAD))
-    state.commit(PutUpload(replace(UPLOAD, proofs={**UPLOAD.proofs, 11: "c"})))
-    assert state.uploads()[0].proofs == {2: "b", 10: "a", 11: "c"}
+def test_a_handle_grows_name_by_name_and_goes_with_its_operation(state: State) -> None:
+    handle = dict(UPLOADING.handle or {})
+    state.commit(Open(replace(UPLOADING, id=None, handle=None)))
+    assert state.operations() == [replace(UPLOADING, id=None, handle=None)]
 
-    state.commit(DropUpload("u1"))
-    assert state.uploads() == []
+    state.commit(Keep("op2", handle, "a1"), Keep("op2", {"chunk:11": "c"}))
+    state.commit(Keep("op2", {"chunk:2": "B"}))
+    assert state.operations() == [replace(UPLOADING, handle={**handle, "chunk:11": "c", "chunk:2": "B"})]
+
+    state.commit(Close("op2"), Open(replace(UPLOADING, id=None, handle=None)))
+    assert state.operations() == [replace(UPLOADING, id=None, handle=None)]
+    state.commit(Close("op2"))
+    assert state.operations() == []
 
 
 def test_stacks_in_one_database_do_not_see_each_other(url: str) -> None:
     with opened(url, "one") as one, opened(url, "two") as two:
-        one.commit(Put(ASSET), Open(INTENT), PutUpload(UPLOAD))
-        two.commit(Put(replace(ASSET, id="b1")), Drop(ASSET.address, "a1"), Close("op1"), DropUpload("u1"))
+        one.commit(Put(ASSET), Open(BEGUN), Open(UPLOADING))
+        two.commit(Put(replace(ASSET, id="b1")), Drop(ASSET.address, "a1"), Close("op1"), Close("op2"))
         two.commit(Rename(ASSET.address, "assets/elsewhere"))
 
         assert one.recorded() == [ASSET]
-        assert (one.intents(), one.uploads()) == ([INTENT], [UPLOAD])
+        assert one.operations() == [BEGUN, UPLOADING]
         with one.lock("apply"), two.lock("apply"):
             pass
 
@@ -219,9 +228,8 @@ def test_secrets_are_never_written(sqlite_url: str, tmp_path: Path) -> None:
     with opened(sqlite_url) as state:
         state.commit(Put(replace(ASSET, fields={"url": secret, "list": [secret]})))
         state.commit(
-            Open(replace(INTENT, signature=replace(SOUGHT, natural={"filename": secret}))),
-            PutUpload(replace(UPLOAD, headers={"h": secret})),
-            PutUpload(replace(UPLOAD, headers={"h": secret})),
+            Open(replace(BEGUN, signature=replace(SOUGHT, natural={"filename": secret}))),
+            Open(replace(UPLOADING, handle={"headers": {"h": secret}})),
         )
 
         kept = {"$env": ["${env.TOKEN}", digits_of(secret)]}
@@ -318,14 +326,14 @@ def test_any_commits_leave_what_they_would_leave_in_a_dict(
 HOLD = """
 import sys
 from reconciler.errors import Locked
-from reconciler.model import Intent, Touched
+from reconciler.model import Operation, Touched
 from reconciler.state import Open, State
 state = State.open(sys.argv[1], "sports")
 print("ready", flush=True)
 sys.stdin.readline()
 try:
     with state.lock("reconciler apply"):
-        state.commit(Open(Intent("op1", "run1", "assets/final", "Asset", "update", "d", Touched())))
+        state.commit(Open(Operation("op1", "run1", "assets/final", "Asset", "update", Touched())))
         print("held", flush=True)
         sys.stdin.readline()
 except Locked as error:
@@ -383,7 +391,7 @@ def test_when_the_holder_is_killed_the_next_takes_over_and_finds_its_journal(url
         child.wait()
 
         with state.lock("reconciler plan"):
-            assert [intent.op for intent in state.intents()] == ["op1"]
+            assert [it.op for it in state.operations()] == ["op1"]
             assert (holder := state.holder())
             assert holder.command == "reconciler plan"
         assert state.holder() is None
@@ -482,7 +490,7 @@ def test_only_a_directory_of_ours_is_ignored_by_git(tmp_path: Path) -> None:
 
 def test_reading_what_is_not_there_makes_nothing(url: str, tmp_path: Path) -> None:
     with opened(url, create=False) as state:
-        assert (state.exists, state.recorded(), state.intents(), state.uploads()) == (False, [], [], [])
+        assert (state.exists, state.recorded(), state.operations()) == (False, [], [])
         assert state.holder() is None
         with pytest.raises(StateError, match=r"no state at .* yet"):
             state.commit(Put(ASSET))
@@ -647,12 +655,6 @@ def test_a_writer_waits_for_another(sqlite_url: str, tmp_path: Path) -> None:
         assert state.recorded() == [ASSET]
 
 
-def test_the_fields_of_an_upload_are_the_columns_of_its_table() -> None:
-    from reconciler.state.tables import uploads
-
-    assert {field.name for field in dataclasses.fields(Upload)} | {"stack"} == set(uploads.c.keys())
-
-
 def test_the_server_is_told_to_notice_a_dead_machine_within_a_minute(postgres_url: str) -> None:
     with opened(postgres_url) as state, psycopg.connect(postgres_url.replace("+psycopg", "")):
         setting = state._store.connection.exec_driver_sql
@@ -714,7 +716,7 @@ def test_a_session_that_the_server_ends_is_a_state_error_wherever_it_happens(
             connection.execute(sa.text("SELECT 1"))
             end_session()
             connection.execute(sa.text("SELECT 1"))
-        for use in (state.recorded, state.intents, state.holder, lambda: state.commit(Put(ASSET)), state.unlock):
+        for use in (state.recorded, state.operations, state.holder, lambda: state.commit(Put(ASSET)), state.unlock):
             with pytest.raises(StateError, match="was lost: run again"):
                 use()
 
@@ -797,15 +799,28 @@ def test_who_holds_an_older_token_writes_nothing_more_whatever_its_session_says(
     assert tuple(mark) == ("another", 2)  # the mark of the next holder is not cleared by the last
 
 
-def test_an_older_schema_without_tokens_gets_them(sqlite_url: str) -> None:
-    with opened(sqlite_url) as state, state.lock("apply"):
-        pass
-    store = connect(sqlite_url, create=False)
+VERSION_4 = Path(__file__).parent / "cases" / "state" / "version-4.sql"
+
+
+def as_version_2(url: str) -> None:
+    """Make a state of that schema of one of ours in which nothing is open."""
+    store = connect(url, create=False)
+    dump = VERSION_4.read_text(encoding="utf-8")
     with store.transaction() as connection:
+        for name in ("operations", "handles"):
+            connection.exec_driver_sql(f"DROP TABLE reconciler_{name}")
+        for table in re.findall(r"CREATE TABLE reconciler_(?:intents|uploads) \(.*?\n\);", dump, re.DOTALL):
+            connection.exec_driver_sql(table)
         connection.exec_driver_sql("ALTER TABLE reconciler_locks DROP COLUMN token")
         connection.exec_driver_sql("ALTER TABLE reconciler_resources DROP COLUMN failures")
         connection.exec_driver_sql("UPDATE reconciler_schema SET version = 2")
     store.close()
+
+
+def test_an_older_schema_without_tokens_gets_them(sqlite_url: str) -> None:
+    with opened(sqlite_url) as state, state.lock("apply"):
+        pass
+    as_version_2(sqlite_url)
 
     with opened(sqlite_url) as state, state.lock("apply"):
         state.commit(Put(ASSET))
@@ -821,3 +836,23 @@ def test_a_handler_of_signals_does_not_wait_for_the_call_that_it_interrupts(post
             loser.prove_when_woken()  # as within a statement: that one will say so
         with pytest.raises(StateError, match="lost"):
             loser.prove_when_woken()
+
+
+def test_what_is_written_of_a_chunk_does_not_grow_with_the_chunks_before_it(url: str) -> None:
+    written = 0
+
+    def count(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        nonlocal written
+        written += len(str(parameters))
+
+    sizes = []
+    with opened(url) as state:
+        state.commit(Open(BEGUN), Keep("op1", UPLOADING.handle or {}, "a1"))
+        sa.event.listen(state._store.connection.engine, "before_cursor_execute", count)
+        for index in range(1, 401):
+            state.commit(Keep("op1", {f"chunk:{index}": f"{index:032x}"}))
+            if index in (200, 400):
+                sizes.append(written)
+        assert len((state.operations()[0].handle or {}).keys() & {f"chunk:{index}" for index in range(1, 401)}) == 400
+
+    assert sizes[1] <= 2.05 * sizes[0]

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from reconciler.errors import StateError
 from reconciler.model import Recorded
-from reconciler.state import Clear, Open, Put, PutUpload, State
+from reconciler.state import Clear, Open, Put, State
 from tests.support.postgres import postgres, postgres_url
-from tests.test_state import ASSET, INTENT, UPLOAD, opened, sqlite_url, state, url
+from tests.test_state import ASSET, BEGUN, UPLOADING, opened, sqlite_url, state, url
 
 __all__ = ["postgres", "postgres_url", "sqlite_url", "state", "url"]
 
@@ -27,9 +27,11 @@ __all__ = ["postgres", "postgres_url", "sqlite_url", "state", "url"]
         ("resources", "address", "assets", "address is 'assets'"),
         ("resources", "id", "a b", "id is 'a b'"),
         ("resources", "parent_id", "../x", "parent_id is '../x'"),
-        ("intents", "look_for", "{}", "reconciler_intents, the row 'assets/final': look_for lacks something"),
-        ("intents", "verb", "sing", "verb is 'sing'"),
-        ("uploads", "proofs", '{"x": "y"}', "reconciler_uploads, the row 'assets/final': proofs are of no chunks"),
+        ("operations", "signature", "{}", "reconciler_operations, the row 'assets/final': signature lacks something"),
+        ("operations", "verb", "sing", "verb is 'sing'"),
+        ("operations", "object_id", "../x", "object_id is '../x'"),
+        ("operations", "since", "today", "since is 'today'"),
+        ("handles", "value", '{"x', "reconciler_handles, the row 'op2': value is no JSON of ours"),
         ("stacks", "former", "5", "reconciler_stacks, the row .*: former is no list of names"),
     ],
 )
@@ -37,20 +39,20 @@ def test_a_row_that_is_damaged_is_named_with_what_is_safe_and_what_to_run(
     state: State, table: str, column: str, value: str, said: str
 ) -> None:
     other = replace(ASSET, address="assets/other", id="a2")
-    state.commit(Put(ASSET), Put(other), Open(INTENT), PutUpload(UPLOAD))
+    state.commit(Put(ASSET), Put(other), Open(BEGUN), Open(UPLOADING))
     which = " WHERE id = 'a1'" if table == "resources" else ""
     damage = sa.text(f"UPDATE reconciler_{table} SET {column} = :value{which}")
     state._store.connection.execute(damage, {"value": value})
 
     with pytest.raises(StateError, match=said) as caught:
-        for read in (state.recorded, state.intents, state.uploads, state.identity):
+        for read in (state.recorded, state.operations, state.identity):
             read()
 
     assert "Nothing in the account was touched. Restore a copy of the state; or" in str(caught.value)
     assert state.recorded(legible=True)[-1] == other
     if table != "stacks":
         state.commit(Clear(), Put(ASSET))
-        assert (state.recorded(), state.intents(), state.uploads()) == ([ASSET], [], [])
+        assert (state.recorded(), state.operations()) == ([ASSET], [])
 
 
 @pytest.mark.parametrize(

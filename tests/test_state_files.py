@@ -18,6 +18,7 @@ from reconciler.model import Recorded
 from reconciler.state import Drop, Put, State
 from reconciler.state.tracked import is_tracked
 from tests.support.commandline import reconciler
+from tests.test_state import as_version_2
 
 ASSET = Recorded("assets/final", "Asset", "a1", {"file": "final.mp4"})
 STACK = 'stack: s\nprovider: twelvelabs\nassets: {a: {url: "https://x.example.com/a.mp4"}}\n'
@@ -93,10 +94,7 @@ def test_what_a_living_run_has_written_and_not_yet_moved_from_its_log_is_read_to
 
 
 def test_an_older_state_that_may_only_be_read_is_read(path: Path) -> None:
-    with opened(path) as state:
-        state._store.connection.exec_driver_sql("ALTER TABLE reconciler_locks DROP COLUMN token")
-        state._store.connection.exec_driver_sql("ALTER TABLE reconciler_resources DROP COLUMN failures")
-        state._store.connection.exec_driver_sql("UPDATE reconciler_schema SET version = 2")
+    as_version_2(f"sqlite:///{path}")
 
     with who_may_only_read(path), opened(path, create=False) as state:
         assert state.recorded() == [ASSET]

@@ -123,7 +123,7 @@ def test_a_state_of_the_first_version_gets_ids_and_knows_which_run_never_ended(t
     assert identity is not None
     assert (identity.account, identity.former, identity.rebuild) == (None, (), False)
     assert [row.address for row in state.recorded()] == ["assets/final", "indexes/catalog"]
-    assert [intent.address for intent in state.intents()] == ["assets/other"]
+    assert [it.address for it in state.operations()] == ["assets/other"]
     state.close()
 
     again = State.open(f"sqlite:///{file}", "sports")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import Intent, Signature
+from reconciler.model import Operation, Signature
 from reconciler.planfile import account_of
 from reconciler.state import Open, State
 from tests.support.commandline import Said, reconciler
@@ -248,7 +248,7 @@ def test_a_rotated_key_is_the_same_account_and_is_said_once(tmp_path: Path) -> N
         assert "apply notes it" not in bare(here, "plan", TWELVELABS_API_KEY="another-key").out
 
 
-BEGUN = Intent("op1", "run1", "assets/x", "Asset", "create", "d" * 16, Signature(listed=True))
+BEGUN = Operation("op1", "run1", "assets/x", "Asset", "create", Signature(listed=True))
 
 
 def test_what_was_only_begun_counts_as_recorded(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def in_step(studio: Studio) -> None:
 
 
 async def _uploads(session: Session) -> int:
-    return len(session.state.uploads())
+    return len(session.state.operations())
 
 
 def after_puts(studio: Studio, count: int) -> Callable[[Exchange], bool]:

@@ -15,6 +15,7 @@ import pytest
 from reconciler.emulator import Exchange, ServedEmulator
 from reconciler.emulator.twelvelabs import app
 from reconciler.state import State
+from reconciler.upload import Upload
 from tests.test_upload import write
 
 CHUNK, CHUNKS = 4096, 100
@@ -63,7 +64,7 @@ def test_killed_at_37_percent_the_next_process_sends_only_what_is_missing(tmp_pa
         out, _ = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL, out
         silence()
-        (begun,) = State.open(state, "s").uploads()
+        begun = Upload.of(*State.open(state, "s").operations())
         emulator.journal.clear()
 
         again = start(command, tmp_path / "another cache")  # as on another machine that shares the state
@@ -75,5 +76,5 @@ def test_killed_at_37_percent_the_next_process_sends_only_what_is_missing(tmp_pa
         assert emulator.journal.by_route[PUTS] == CHUNKS - len(begun.proofs)
         rows = emulator.store.db.execute("SELECT doc ->> '$.media.sha256' FROM objects WHERE kind = 'asset'").fetchall()
         assert rows == [(hashlib.sha256(FILM).hexdigest(),)]
-        assert State.open(state, "s").uploads() == []
+        assert State.open(state, "s").operations() == []
     emulator.close()

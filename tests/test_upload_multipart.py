@@ -17,11 +17,10 @@ from reconciler.emulator import Emulator, Exchange, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
 from reconciler.http import Http
-from reconciler.model import Upload
 from reconciler.provider import Done
 from reconciler.providers.twelvelabs.files import AssetFiles
 from reconciler.providers.twelvelabs.limits import Sizes
-from reconciler.upload import Files, Sending
+from reconciler.upload import Files, Sending, Upload
 from tests.support.running import NoTime
 from tests.test_upload import write
 

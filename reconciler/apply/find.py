@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
 from reconciler.kind import Kind
-from reconciler.model import Intent, Live, Signature, Snapshot, Stamp
+from reconciler.model import Live, Operation, Signature, Snapshot, Stamp
 from reconciler.provider import Drivers
 from reconciler.refresh import newest
 
@@ -94,17 +94,18 @@ class Finder:
         """Ids that a look has shown: what is older than one of a page of these was seen as well"""
         self._kinds = drivers.kinds
 
-    async def find(self, intent: Intent, looks: int | None = None) -> Live | None:
-        """The object that the intent made, or None when it provably made none. Ambiguous when there are two. `looks`
-        is how often to look, if not as often as it takes to prove it."""
-        kind, sought = self._kinds[intent.kind], intent.signature
+    async def find(self, operation: Operation, looks: int | None = None) -> Live | None:
+        """The object that was made, or None when provably none was. Ambiguous when there are two. `looks` is how often
+        to look, if not as often as it takes to prove it."""
+        kind, sought = self._kinds[operation.kind], operation.signature
         assert isinstance(sought, Signature), "only what is made is looked for"
         for look in range(looks or self._limits.settle):
             await self._clock.sleep(self._limits.poll_s * PAUSES[min(look, len(PAUSES) - 1)])
             found = [live for live in await self._newest(kind, sought.parent_id) if sought.fits(live)]
             if len(found) > 1:
                 ids = " and ".join(sorted(live.id for live in found))
-                raise Ambiguous(f"{intent.address}: {len(found)} objects were made for it ({ids}); delete all but one")
+                what = f"{len(found)} objects were made for it ({ids}); delete all but one"
+                raise Ambiguous(f"{operation.address}: {what}")
             if found:
                 return found[0]
         return None

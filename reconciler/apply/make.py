@@ -1,7 +1,7 @@
-"""Making objects: intent, call, record; one or many in a call, and never one twice.
+"""Making objects: announce, call, record; one or many in a call, and never one twice.
 
-An intent is durable before the call; the id is recorded in the transaction that closes it. What stays unclear stays
-open: the next run looks it up.
+What is announced is durable before the call; the id is recorded in the transaction that closes it. What stays unclear
+stays open: the next run looks it up.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from reconciler.model import (
     BulkCreate,
     Change,
     Create,
-    Intent,
     Live,
+    Operation,
     Recorded,
     Signature,
     Stamp,
@@ -52,10 +52,14 @@ class Maker:
         address = step.address
         wanted = self.run.resolved(kind, step.fields)
         parent_id, stamp = self.run.parent_id(address), self.run.stamp(address)
-        intent = self._intent(kind, address, wanted, parent_id, stamp)
-        if rivals := await self._rivals(kind, parent_id, {address: intent}):
+        operation = self._operation(kind, address, wanted, parent_id, stamp)
+        if rivals := await self._rivals(kind, parent_id, {address: operation}):
             raise StalePlan([*rivals.values()])
-        await self.run.journal.write(Open(intent))
+        begun = self.run.ledger.going_on(address)
+        if begun and begun.identity == operation.identity:  # the same goes on, and is told by what it will be by now
+            operation = replace(operation, op=begun.op, id=begun.id, handle=begun.handle)
+        self.run.ledger.opened(operation)
+        await self.run.journal.write(Open(operation))
 
         want = Want(address, wanted, parent_id, stamp)
 
@@ -64,22 +68,24 @@ class Maker:
             self._must_be_new(kind, id)
             return id
 
-        await self._made(address, await self._exactly_once(intent, send), parent_id, intent.op)
+        await self._made(address, await self._exactly_once(operation, send), parent_id, operation.op)
 
-    async def _rivals(self, kind: type[Kind], parent_id: str | None, intents: Mapping[str, Intent]) -> dict[str, str]:
+    async def _rivals(
+        self, kind: type[Kind], parent_id: str | None, operations: Mapping[str, Operation]
+    ) -> dict[str, str]:
         """address → what stands in its way: made since the survey, by another run or by hand. One look at the newest
         objects serves all that are made in the same moment. Where the parent is of this run nobody else has been."""
-        parent = parent_of(next(iter(intents), ""))
-        if not intents or (parent and self.run.ids[parent] in self.run.touched and self._is_new(parent)):
+        parent = parent_of(next(iter(operations), ""))
+        if not operations or (parent and self.run.ids[parent] in self.run.touched and self._is_new(parent)):
             return {}
         before = self.run.snapshot.by_kind.get(kind.__name__, {})
         lives = [it for it in await self.finder.lately(kind, parent_id) if it.id not in before]
         lives = [it for it in lives if it.id not in self.run.touched and it.id not in self._known]
         return {
             address: f"{address}: {kind.__name__} {live.id} was made for it since the plan; run again"
-            for address, intent in intents.items()
+            for address, operation in operations.items()
             for live in lives
-            if isinstance(sought := intent.signature, Signature) and sought.is_rival(live)
+            if isinstance(sought := operation.signature, Signature) and sought.is_rival(live)
         }
 
     def _is_new(self, address: str) -> bool:
@@ -89,9 +95,9 @@ class Maker:
     def _known(self) -> frozenset[str]:
         """Ids that are ours whatever lists show: recorded, hidden, or of uploads under way."""
         rows = (row.id for row in self.run.all_rows())
-        return self.run.hidden | frozenset(rows) | self.run.ledger.assets()
+        return self.run.hidden | frozenset(rows) | self.run.ledger.ids()
 
-    async def _exactly_once(self, intent: Intent, send: Callable[[], Awaitable[str]]) -> str:
+    async def _exactly_once(self, operation: Operation, send: Callable[[], Awaitable[str]]) -> str:
         """Send until the object is known to exist, looking before each repetition."""
         tries, since_s = 0, self.run.clock.now()
         while True:
@@ -100,44 +106,51 @@ class Maker:
             except (Unclear, RateLimited) as error:
                 last: ApiError = error
             except MediaError:  # a file that is not sent to its end makes nothing
-                await self.run.journal.write(Close(intent.op))
+                await self._nothing_made(operation)
                 raise
             except ApiError as error:
-                if not self._may_be_there(intent, error, tries):
+                if not self._may_be_there(operation, error, tries):
                     if tries == 0:  # else an attempt before may have made it after all: the next run looks once more
-                        await self.run.journal.write(Close(intent.op))
+                        await self._nothing_made(operation)
                     raise
                 last = error
             tries += 1
-            if found := await self._look(intent, last):
+            if found := await self._look(operation, last):
                 return found.id
             if is_clear(last):
-                await self.run.journal.write(Close(intent.op))
+                await self._nothing_made(operation)
                 raise last
             if not self._goes_on(last, tries, since_s):
                 raise last
 
-    def _may_be_there(self, intent: Intent, error: ApiError, tries: int) -> bool:
+    async def _nothing_made(self, operation: Operation) -> None:
+        """Of what is begun something is there: the next run goes on with it."""
+        if not self.run.ledger.is_begun(operation.op):
+            self.run.ledger.closed(operation.op)
+            await self.run.journal.write(Close(operation.op))
+
+    def _may_be_there(self, operation: Operation, error: ApiError, tries: int) -> bool:
         """Whether a refusal may be about what this very create has made: in an attempt before, whose answer was lost,
         or in this one, which a proxy has delivered twice."""
         taken = isinstance(error, Conflict) or error.code.endswith("already_exists")
-        return (tries > 0 and isinstance(error, Rejected | Conflict)) or (taken and self.run.kinds[intent.kind].unique)
+        again = tries > 0 and isinstance(error, Rejected | Conflict)
+        return again or (taken and self.run.kinds[operation.kind].unique)
 
     def _goes_on(self, error: ApiError, tries: int, since_s: float) -> bool:
         limits = self.run.limits
         patient = isinstance(error, RateLimited) and self.run.clock.now() - since_s < limits.patient_s
         return tries < limits.tries or patient
 
-    async def _look(self, intent: Intent, error: ApiError) -> Live | None:
+    async def _look(self, operation: Operation, error: ApiError) -> Live | None:
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
-        found = await self.finder.find(intent, looks=LOOKS_AFTER_A_REFUSAL if is_clear(error) else None)
+        found = await self.finder.find(operation, looks=LOOKS_AFTER_A_REFUSAL if is_clear(error) else None)
         if found is None or not self.run.drivers[found.kind].is_partial(found):
             return found
-        if self.run.ledger.making(found.id) is None:
+        if not self.run.ledger.making(found.id):
             # Begun, and the answer that says how to go on is lost: nobody can finish it. Another is made.
-            kind = self.run.kinds[intent.kind]
-            closed = await self.remover.send_delete(kind, intent.address, found.id, found.parent_id)
+            kind = self.run.kinds[operation.kind]
+            closed = await self.remover.send_delete(kind, operation.address, found.id, found.parent_id)
             await self.run.journal.write(*closed)
         return None
 
@@ -145,17 +158,17 @@ class Maker:
         """A create that is answered with the id of what was there before made something else, or nothing: whose that
         object may be, it is not what was asked for. Only an upload that goes on ends with an id that is known."""
         known = id in self.run.touched or self.run.snapshot.get(kind.__name__, id) is not None
-        if known and self.run.ledger.making(id) is None:
+        if known and not self.run.ledger.making(id):
             raise Unclear(f"the answer to a create has the id of another {kind.__name__}, {id}")
 
     async def _made(self, address: str, id: str, parent_id: str | None, op: str) -> None:
-        """The object exists: one transaction records it, deposes the old one and closes the intent."""
+        """The object exists: one transaction records it, deposes the old one and closes the operation."""
         change = self.run.changes[address]
         failures = self._failures(change)
         row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect, failures=failures)
-        done = self.run.ledger.made(id)
         made = self.run.journal.made_now(id)
-        await self.run.journal.write(*self._deposing(change), Put(row), made, Close(op), *done)
+        await self.run.journal.write(*self._deposing(change), Put(row), made, Close(op))
+        self.run.ledger.closed(op)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)
@@ -174,17 +187,17 @@ class Maker:
         return leaving(change, old) if old else []
 
     async def bulk(self, kind: type[Kind], step: BulkCreate) -> None:
-        """Many in one call. Each has an intent of its own; those whose answer is unclear are looked up one by one."""
+        """Many in one call. Each is announced by itself; those whose answer is unclear are looked up one by one."""
         todo = [address for address in step.addresses if address not in self.run.bad]
         parent_id = self.run.parent_id(step.addresses[0])
         wanted = {address: self.run.resolved(kind, step.creates[address]) for address in todo}
-        intents = {
-            address: self._intent(kind, address, wanted[address], parent_id, self.run.stamp(address))
+        operations = {
+            address: self._operation(kind, address, wanted[address], parent_id, self.run.stamp(address))
             for address in todo
         }
-        refused = await self._rivals(kind, parent_id, intents)
+        refused = await self._rivals(kind, parent_id, operations)
         todo = [address for address in todo if address not in refused]
-        await self.run.journal.write(*(Open(intents[address]) for address in todo))
+        await self.run.journal.write(*(Open(operations[address]) for address in todo))
         tries, since_s = 0, self.run.clock.now()
         while todo:
             wants = [Want(address, wanted[address], parent_id, self.run.stamp(address)) for address in todo]
@@ -195,9 +208,9 @@ class Maker:
                         self._must_be_new(kind, made.id)
             except (Unclear, RateLimited) as error:
                 tries += 1
-                sent, todo = todo, await self._look_up_all(todo, parent_id, intents, error)
+                sent, todo = todo, await self._look_up_all(todo, parent_id, operations, error)
                 if is_clear(error):
-                    await self.run.journal.write(*(Close(intents[address].op) for address in todo))
+                    await self.run.journal.write(*(Close(operations[address].op) for address in todo))
                     if todo == sent:
                         raise
                 if is_clear(error) or not self._goes_on(error, tries, since_s):
@@ -205,16 +218,16 @@ class Maker:
                     break
             except ApiError:
                 if tries == 0:
-                    await self.run.journal.write(*(Close(intents[address].op) for address in todo))
+                    await self.run.journal.write(*(Close(operations[address].op) for address in todo))
                 raise
             else:
-                refused |= await self._made_many(todo, answers, parent_id, intents)
+                refused |= await self._made_many(todo, answers, parent_id, operations)
                 refusals = {it: made for it, made in zip(todo, answers, strict=True) if isinstance(made, Failed)}
                 early = {it: made for it, made in refusals.items() if made.again_s}
                 tries, todo = tries + 1, list(early)
                 if early and not self._goes_on(NotYet(""), tries, since_s):
                     refused |= {address: made.why for address, made in early.items()}
-                    await self.run.journal.write(*(Close(intents[address].op) for address in early))
+                    await self.run.journal.write(*(Close(operations[address].op) for address in early))
                     break
                 if early:
                     await self.run.clock.sleep(max(made.again_s or 0.0 for made in early.values()))
@@ -222,33 +235,37 @@ class Maker:
             raise Failures(refused)
 
     async def _made_many(
-        self, todo: Sequence[str], answers: Sequence[Progress], parent_id: str | None, intents: Mapping[str, Intent]
+        self,
+        todo: Sequence[str],
+        answers: Sequence[Progress],
+        parent_id: str | None,
+        operations: Mapping[str, Operation],
     ) -> dict[str, str]:
         """Record what a bulk call made, all in one transaction; why it refused the others."""
         writes, refused = [], {}
         for address, made in zip(todo, answers, strict=True):
             if not isinstance(made, Failed):
-                writes.append(self._made(address, made_by(made), parent_id, intents[address].op))
+                writes.append(self._made(address, made_by(made), parent_id, operations[address].op))
             elif not made.again_s:
                 refused[address] = made.why
-        closes = [Close(intents[address].op) for address in refused]
+        closes = [Close(operations[address].op) for address in refused]
         await asyncio.gather(*writes, self.run.journal.write(*closes))
         return refused
 
     async def _look_up_all(
-        self, todo: Sequence[str], parent_id: str | None, intents: Mapping[str, Intent], error: ApiError
+        self, todo: Sequence[str], parent_id: str | None, operations: Mapping[str, Operation], error: ApiError
     ) -> list[str]:
         """After an unclear bulk call: record those that exist; the addresses of those that do not."""
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
         looks = LOOKS_AFTER_A_REFUSAL if is_clear(error) else None
-        found = await asyncio.gather(*(self.finder.find(intents[address], looks=looks) for address in todo))
+        found = await asyncio.gather(*(self.finder.find(operations[address], looks=looks) for address in todo))
         missing = []
         for address, live in zip(todo, found, strict=True):
             if live is None:
                 missing.append(address)
             else:
-                await self._made(address, live.id, parent_id, intents[address].op)
+                await self._made(address, live.id, parent_id, operations[address].op)
         return missing
 
     def _present(self, kind: type[Kind]) -> Present:
@@ -257,13 +274,14 @@ class Maker:
             self._present_by_kind[name] = Present(self.run.snapshot.by_kind.get(name, {}).values())
         return self._present_by_kind[name]
 
-    def _intent(
+    def _operation(
         self, kind: type[Kind], address: str, fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
-    ) -> Intent:
+    ) -> Operation:
         driver = self.run.drivers[kind.__name__]
         name, size = driver.name_of(fields), driver.size_of(fields)
         sought = signature(kind, fields, parent_id, stamp, self._present(kind), name, size)
-        return self.run.intent(Verb.CREATE, kind, address, fields, sought)
+        spec = kind.field_with(lambda field: field.identity)
+        return self.run.operation(Verb.CREATE, kind, address, sought, fields.get(spec.name) if spec else None)
 
 
 def made_by(progress: Progress) -> str:

@@ -1,7 +1,7 @@
 """Taking away: deletes, and letting go of what stays.
 
-Like every write these are announced: the intent is durable right before the request, so a run that has lost the stack
-to another cannot delete what that one has declared meanwhile.
+Like every write these are announced: the operation is durable right before the request, so a run that has lost the
+stack to another cannot delete what that one has declared meanwhile.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Remover:
 
     async def send_delete(self, kind: type[Kind], address: str, id: str, parent_id: str | None) -> list[Write]:
         """Announce it and send it. Gives what is to be written together with what follows from it."""
-        intent = self.run.intent(Verb.DELETE, kind, address, {}, Target(id, parent_id))
-        await self.run.journal.write(Open(intent))
+        operation = self.run.operation(Verb.DELETE, kind, address, Target(id, parent_id))
+        await self.run.journal.write(Open(operation))
         try:
-            await self.run.sent(intent, self.run.drivers[kind.__name__].delete(id, parent_id))
+            await self.run.sent(operation, self.run.drivers[kind.__name__].delete(id, parent_id))
         except Conflict as error:
             raise Conflict(f"{error}. Something that is not in this stack still uses it", status=409) from error
-        return [Close(intent.op)]
+        return [Close(operation.op)]
 
     def _still_ours(self, address: str, live: Live) -> None:
         planned = self.run.snapshot.get(live.kind, live.id)
@@ -77,8 +77,8 @@ class Remover:
         if step.unstamps:
             live = await self.run.drivers[kind.__name__].read(id, step.parent_id)
             if live is not None and live.stamp is not None:
-                intent = self.run.intent(Verb.FORGET, kind, address, {}, Target(id, step.parent_id))
-                await self.run.journal.write(Open(intent))
-                await self.run.sent(intent, self.run.drivers[kind.__name__].unstamp(live))
-                closed = [Close(intent.op)]
+                operation = self.run.operation(Verb.FORGET, kind, address, Target(id, step.parent_id))
+                await self.run.journal.write(Open(operation))
+                await self.run.sent(operation, self.run.drivers[kind.__name__].unstamp(live))
+                closed = [Close(operation.op)]
         await self.run.journal.write(Drop(address, id), *closed)

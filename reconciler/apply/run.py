@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +16,25 @@ from reconciler.kinds import Kinds
 from reconciler.model import (
     Change,
     Event,
-    Intent,
+    Operation,
     Plan,
     Recorded,
     Snapshot,
     Stack,
     Stamp,
     Trace,
-    Upload,
     Verb,
     parent_of,
 )
 from reconciler.ownership import Claims
 from reconciler.provider import Drivers
-from reconciler.redact import mask
-from reconciler.state import Close, DropUpload, PutUpload, State, Write
+from reconciler.state import Close, Keep, Open, State, Write
+from reconciler.upload import Upload, proof_of
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Failures", "Journal", "Ledger", "Limits", "Run", "digest"]
+__all__ = ["Failures", "Journal", "Ledger", "Limits", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,10 @@ class Journal:
         self._pending: list[tuple[tuple[Write, ...], asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
         self.transactions = 0
+
+    def now(self) -> datetime:
+        """For what is announced."""
+        return self._state.now()
 
     def made_now(self, id: str) -> Write:
         """What to write with an object that was made just now."""
@@ -109,40 +111,60 @@ class Failures(ReconcilerError):
 
 
 class Ledger:
-    """Uploads in flight, through the journal into the state: see `upload.Ledger`."""
+    """Operations that are open, through the journal into the state; and of those that send a file in chunks how to go
+    on: see `upload.Ledger`."""
 
-    def __init__(self, journal: Journal, uploads: Iterable[Upload]) -> None:
+    def __init__(self, journal: Journal, operations: Iterable[Operation]) -> None:
         self._journal = journal
-        self._by_id = {upload.upload_id: upload for upload in uploads}
+        self._by_op = {it.op: it for it in operations if it.handle is not None}
+        self._uploads = {it.op: Upload.of(it) for it in self._by_op.values()}
+
+    def going_on(self, address: str) -> Operation | None:
+        """The create at the address that an earlier run has begun, and this one is to go on with."""
+        return next((it for it in self._by_op.values() if it.address == address and it.handle is not None), None)
+
+    def opened(self, operation: Operation) -> None:
+        """A create is announced, and about to be sent."""
+        self._by_op[operation.op] = operation
 
     def of(self, address: str) -> Upload | None:
         """The upload that was begun for the address."""
-        return next((upload for upload in self._by_id.values() if upload.address == address), None)
+        return next((upload for upload in self._uploads.values() if upload.address == address), None)
 
-    def assets(self) -> frozenset[str]:
-        """Ids of all that uploads make."""
-        return frozenset(upload.asset_id for upload in self._by_id.values())
+    def ids(self) -> frozenset[str]:
+        """Of all that open operations make."""
+        return frozenset(upload.asset_id for upload in self._uploads.values())
 
-    def making(self, id: str) -> Upload | None:
-        """The upload that makes this object."""
-        return next((upload for upload in self._by_id.values() if upload.asset_id == id), None)
+    def making(self, id: str) -> bool:
+        """Whether an open operation makes this object, and can be gone on with."""
+        return id in self.ids()
+
+    def is_begun(self, op: str) -> bool:
+        """Whether there is something to go on with."""
+        return op in self._uploads
 
     async def keep(self, upload: Upload) -> None:
-        """Returns when it is on disk."""
-        self._by_id[upload.upload_id] = upload
-        await self._journal.write(PutUpload(upload))
+        """Returns when what is new of it is on disk."""
+        op = next(op for op, it in self._by_op.items() if it.address == upload.address)
+        before = self._uploads.get(op)
+        self._uploads[op] = upload
+        if before is None:
+            await self._journal.write(Keep(op, upload.handle(), upload.asset_id))
+            return
+        new = (proof_of(index, upload.proofs[index]) for index in upload.proofs.keys() - before.proofs.keys())
+        await self._journal.write(Keep(op, {name: proof for chunk in new for name, proof in chunk.items()}))
 
     async def drop(self, upload_id: str) -> None:
-        """It is given up."""
-        self._by_id.pop(upload_id, None)
-        await self._journal.write(DropUpload(upload_id))
+        """It is given up: the operation goes on from its beginning."""
+        op = next(op for op, upload in self._uploads.items() if upload.upload_id == upload_id)
+        del self._uploads[op]
+        self._by_op[op] = replace(self._by_op[op], id=None, handle=None)
+        await self._journal.write(Close(op), Open(self._by_op[op]))
 
-    def made(self, id: str) -> list[Write]:
-        """What to write when the object is recorded: its upload is history."""
-        if (upload := self.making(id)) is None:
-            return []
-        del self._by_id[upload.upload_id]
-        return [DropUpload(upload.upload_id)]
+    def closed(self, op: str) -> None:
+        """All of it is known."""
+        self._by_op.pop(op, None)
+        self._uploads.pop(op, None)
 
 
 @dataclass
@@ -212,22 +234,18 @@ class Run:
         leaving = (*claims.orphans.values(), *claims.deposed, *claims.displaced)
         return [*claims.rows.values(), *leaving, *self.rows.values()]
 
-    def intent(self, verb: Verb, kind: type[Kind], address: str, fields: Mapping[str, Any], signature: Trace) -> Intent:
+    def operation(
+        self, verb: Verb, kind: type[Kind], address: str, signature: Trace, identity: str | None = None
+    ) -> Operation:
         """What is about to be sent: to be opened in the journal right before."""
-        name = kind.__name__
-        return Intent(secrets.token_hex(8), self.id, address, name, verb, digest(verb, name, fields), signature)
+        op, now = secrets.token_hex(8), self.journal.now()
+        return Operation(op, self.id, address, kind.__name__, verb, signature, identity=identity, since=now)
 
-    async def sent(self, intent: Intent, call: Awaitable[None]) -> None:
-        """Await an announced write that may be repeated; a clear refusal closes its intent."""
+    async def sent(self, operation: Operation, call: Awaitable[None]) -> None:
+        """Await an announced write that may be repeated; a clear refusal closes its operation."""
         try:
             await call
         except ApiError as error:
             if error.status and error.status < 500:
-                await self.journal.write(Close(intent.op))
+                await self.journal.write(Close(operation.op))
             raise
-
-
-def digest(verb: str, kind: str, fields: Mapping[str, Any]) -> str:
-    """A short name for what a request asks for; nothing can be read back from it."""
-    text = json.dumps([verb, kind, mask(fields)], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

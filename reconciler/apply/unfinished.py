@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from reconciler.apply.recover import made_by
 from reconciler.errors import Problem
 from reconciler.kind import Field, Updating
-from reconciler.model import Intent, Live, Recorded, Resource, Snapshot, Stack, Target, Upload, Verb
+from reconciler.model import Live, Operation, Recorded, Resource, Snapshot, Stack, Target, Verb
 from reconciler.ownership import is_of
 from reconciler.provider import Drivers
-from reconciler.state import Close, DropUpload, Put, PutUpload, Write
+from reconciler.state import Close, Open, Put, Write
+from reconciler.upload import Upload
 from reconciler.values import same
 
 __all__ = ["Unfinished", "unfinished"]
@@ -28,10 +29,10 @@ class Unfinished:
     """The answer."""
 
     snapshot: Snapshot
-    intents: list[Intent]
-    """Those that have nothing to do with uploads in flight."""
+    operations: list[Operation]
+    """Those that nothing can be gone on with."""
     writes: list[Write] = field(default_factory=list)
-    """What is to be recorded before anything else; closes the intents that are left out."""
+    """What is to be recorded before anything else; closes the operations that are left out."""
     notes: list[Problem] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
     """Ids that were taken out of the snapshot"""
@@ -45,10 +46,10 @@ class Unfinished:
 
     def close(self, address: str, live: Live) -> None:
         """What was announced about an object is known by now."""
-        made = [intent for intent in self.intents if intent.verb == Verb.CREATE]
-        ended = [intent for intent in made if intent.address == address or made_by(intent, [live])]
-        self.intents = [intent for intent in self.intents if intent not in ended]
-        self.writes += [Close(intent.op) for intent in ended]
+        made = [it for it in self.operations if it.verb == Verb.CREATE]
+        ended = [it for it in made if it.address == address or made_by(it, [live])]
+        self.operations = [it for it in self.operations if it not in ended]
+        self.writes += [Close(it.op) for it in ended]
 
 
 async def unfinished(
@@ -56,27 +57,30 @@ async def unfinished(
     stack: Stack,
     snapshot: Snapshot,
     recorded: Sequence[Recorded],
-    intents: Sequence[Intent],
-    uploads: Sequence[Upload],
+    operations: Sequence[Operation],
 ) -> Unfinished:
     """Look at each upload that was begun, at each partial object of ours of which no upload is known, and at what was
     about to be deleted."""
-    result = Unfinished(snapshot, list(intents))
+    result = Unfinished(snapshot, [it for it in operations if it.handle is None])
+    begun = [(it, Upload.of(it)) for it in operations if it.handle is not None]
     await _deletes(drivers, result)
     snapshot = result.snapshot
-    lives = [_object(snapshot, upload.asset_id) for upload in uploads]
-    statuses = await asyncio.gather(*(_status(drivers, it, live) for it, live in zip(uploads, lives, strict=True)))
+    lives = [_object(snapshot, upload.asset_id) for _, upload in begun]
+    statuses = await asyncio.gather(*(_status(drivers, it, live) for (_, it), live in zip(begun, lives, strict=True)))
     rows = {row.address: row for row in recorded if not row.deposed}
     taken: set[str] = set()
-    for upload, live, status in zip(uploads, lives, statuses, strict=True):
+    for (operation, upload), live, status in zip(begun, lives, statuses, strict=True):
         if live is None:
-            result.writes.append(DropUpload(upload.upload_id))
+            result.writes.append(Close(operation.op))
         elif status == "completed" or not drivers[live.kind].is_partial(live):
-            _adopt(result, upload, live, rows.get(upload.address))
+            _adopt(result, operation, upload, live, rows.get(upload.address))
         else:
             address = _wanted_at(drivers, stack, upload, live, rows, taken) if status == "active" else None
-            _go_on(result, upload, live, address, taken) if address else _leave(result, upload, live)
-    known = {row.id for row in recorded} | {upload.asset_id for upload in uploads}
+            if address:
+                _go_on(result, operation, upload, live, address, taken)
+            else:
+                _leave(result, operation, upload, live)
+    known = {row.id for row in recorded} | {upload.asset_id for _, upload in begun}
     await _strays(drivers, stack, result, known)
     return result
 
@@ -88,8 +92,8 @@ async def _status(drivers: Drivers, upload: Upload, live: Live | None) -> str:
 
 async def _deletes(drivers: Drivers, result: Unfinished) -> None:
     """What an announced delete took away, with all that lived in it, is not there whatever a late list says. As long
-    as one does say so, the intent stays open: or the next list would bring it back."""
-    deletes = [it for it in result.intents if it.verb == Verb.DELETE]
+    as one does say so, the operation stays open: or the next list would bring it back."""
+    deletes = [it for it in result.operations if it.verb == Verb.DELETE]
     asked = {it.op: it.signature.id for it in deletes if isinstance(it.signature, Target)}
     shown = [live for it in deletes if (live := result.snapshot.get(it.kind, asked.get(it.op)))]
     found = await asyncio.gather(*(drivers[live.kind].read(live.id, live.parent_id) for live in shown))
@@ -97,14 +101,14 @@ async def _deletes(drivers: Drivers, result: Unfinished) -> None:
         below = [live for objects in result.snapshot.by_kind.values() for live in objects.values()]
         for live in (gone, *(live for live in below if live.parent_id == gone.id)):
             result.hide(live)
-        result.intents = [it for it in result.intents if asked.get(it.op) != gone.id]
+        result.operations = [it for it in result.operations if asked.get(it.op) != gone.id]
 
 
 def _object(snapshot: Snapshot, id: str) -> Live | None:
     return next((objects[id] for objects in snapshot.by_kind.values() if id in objects), None)
 
 
-def _adopt(result: Unfinished, upload: Upload, live: Live, old: Recorded | None) -> None:
+def _adopt(result: Unfinished, operation: Operation, upload: Upload, live: Live, old: Recorded | None) -> None:
     """All of it was there when the run ended: it only has to be recorded."""
     if old is None or old.id != live.id:
         result.writes += [Put(replace(old, deposed=True))] if old else []
@@ -112,23 +116,23 @@ def _adopt(result: Unfinished, upload: Upload, live: Live, old: Recorded | None)
             Put(Recorded(upload.address, live.kind, live.id, {"content": upload.content}, live.parent_id))
         )
         result.notes.append(_note(upload, f"an interrupted run has sent all of it ({live.id}); it is taken up"))
-    result.writes.append(DropUpload(upload.upload_id))
+    result.writes.append(Close(operation.op))
     result.close(upload.address, live)
 
 
-def _go_on(result: Unfinished, upload: Upload, live: Live, address: str, taken: set[str]) -> None:
+def _go_on(result: Unfinished, operation: Operation, upload: Upload, live: Live, address: str, taken: set[str]) -> None:
     result.hide(live)
     result.close(upload.address, live)
     taken.add(address)
     if address != upload.address:
-        result.writes.append(PutUpload(replace(upload, address=address)))
+        result.writes.append(Open(replace(operation, address=address)))
     there = f"{len(upload.proofs)} of {upload.total_chunks} chunks"
     result.notes.append(_note(upload, f"an interrupted upload goes on: {there} are there", address))
 
 
-def _leave(result: Unfinished, upload: Upload, live: Live) -> None:
+def _leave(result: Unfinished, operation: Operation, upload: Upload, live: Live) -> None:
     _depose(result, upload.address, live, upload.content)
-    result.writes.append(DropUpload(upload.upload_id))
+    result.writes.append(Close(operation.op))
     result.notes.append(
         _note(upload, f"an interrupted upload ({live.id}) cannot go on, or is not wanted any more; it is deleted")
     )

@@ -109,28 +109,28 @@ class Writer:
         await self.run.journal.write(*renamed, Close(op))
 
     async def _changed(self, kind: type[Kind], step: Update | Rename) -> str:
-        """Announce and send new values; the op of the intent that is open until what follows from them is recorded."""
+        """Announce and send new values; the op of what is open until what follows from them is recorded."""
         address, id = step.address, step.object_id
         fields = self.run.resolved(kind, step.fields)
-        intent = self.run.intent(step.verb, kind, address, step.fields, Touched(tuple(sorted(step.fields))))
-        await self.run.journal.write(Open(intent))
+        operation = self.run.operation(step.verb, kind, address, Touched(tuple(sorted(step.fields))))
+        await self.run.journal.write(Open(operation))
         self.run.touched.add(id)
         patch = Patch(id, fields, step.parent_id, self.run.stamp(address))
-        await self.run.sent(intent, self.run.drivers[kind.__name__].update(patch))
-        return intent.op
+        await self.run.sent(operation, self.run.drivers[kind.__name__].update(patch))
+        return operation.op
 
     async def _members(self, kind: type[Kind], step: Link | Unlink) -> None:
         address, id, name = step.address, step.object_id, step.field
         fields = {name: [*(step.added if isinstance(step, Link) else step.removed)]}
         ids = self.run.resolved(kind, fields)[name]
-        intent = self.run.intent(step.verb, kind, address, fields, Touched((name,)))
-        await self.run.journal.write(Open(intent))
+        operation = self.run.operation(step.verb, kind, address, Touched((name,)))
+        await self.run.journal.write(Open(operation))
         self.run.touched.add(id)
         driver = self.run.drivers[kind.__name__]
         call = driver.link if isinstance(step, Link) else driver.unlink
-        await self.run.sent(intent, call(id, step.parent_id, kind.specs[name], ids))
+        await self.run.sent(operation, call(id, step.parent_id, kind.specs[name], ids))
         self.members_left[address].discard(step.id)
-        await self._record(self.run.changes[address], intent.op)
+        await self._record(self.run.changes[address], operation.op)
 
     async def _record(self, change: Change, op: str | None = None) -> None:
         """Note what was applied; members only when they are all as they shall be."""

@@ -61,7 +61,7 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
 
             async def run() -> tuple[Planning, Report | None]:
                 async with open_session(stack, state, chosen, Consent(adopt=True)) as session:
-                    if state.intents() or state.uploads():  # of an interrupted run
+                    if state.operations():  # of an interrupted run
                         await session.plan_for_good()
                     again = partial(taken_over, session, address, id)
                     planning = await again()

@@ -85,8 +85,8 @@ def list_(path: Path, **options: Any) -> None:
     with _opened(path, options) as (_, opened):
         for row in opened.recorded():
             click.echo(f"{plain(row.address)}  {plain(row.id)}{'  (old, to be deleted)' if row.deposed else ''}")
-        for intent in opened.intents():
-            click.echo(f"{plain(intent.address)}  ({intent.verb} begun by run {intent.run}, not concluded)")
+        for it in opened.operations():
+            click.echo(f"{plain(it.address)}  ({it.verb} begun by run {it.run}, not concluded)")
 
 
 @state.command()
@@ -236,7 +236,7 @@ def rename(old: str, new: str, path: Path, **options: Any) -> None:
     before, after = (State.open(url, name, create=False) for name in (old, new))
     command = f"reconciler state rename {old} {new}"
     try:
-        if not (rows := before.recorded()) and not before.intents():
+        if not (rows := before.recorded()) and not before.operations():
             raise ReconcilerError(f"the state knows nothing of a stack {old!r}")
         with locked(before, command), locked(after, command):
             before.rename(new)

@@ -29,11 +29,11 @@ async def recover(session: Session, planning: Planning) -> None:
     list may lag."""
     state = session.state
     finder = Finder(session.drivers, planning.snapshot, session.clock, session.limits)
-    found = await asyncio.gather(*(finder.find(intent) for intent in planning.unresolved))
+    found = await asyncio.gather(*(finder.find(operation) for operation in planning.unresolved))
     rows = {row.address: row for row in planning.claims.rows.values()}
     writes: list[Write] = list(planning.recovered)
-    for intent, live in zip(planning.unresolved, found, strict=True):
-        writes += adopting(intent, live, rows.get(intent.address)) if live else [Close(intent.op)]
+    for operation, live in zip(planning.unresolved, found, strict=True):
+        writes += adopting(operation, live, rows.get(operation.address)) if live else [Close(operation.op)]
     if writes:
         await state.aside(partial(state.identify, id=planning.stack.id))
     await state.aside(partial(state.commit, *writes))
@@ -106,7 +106,7 @@ async def _pauses_told(session: Session, on_event: Tell) -> AsyncIterator[None]:
 def _run(session: Session, planning: Planning, id: str, known: Identity, on_event: Tell) -> Run:
     """What all parts of this apply share. What is sent from here on is told of."""
     journal = Journal(session.state)
-    ledger = Ledger(journal, session.state.uploads())
+    ledger = Ledger(journal, session.state.operations())
     session.sending.begin(ledger, lambda address, done, total: on_event(BytesSent(address, done, total)))
     return Run(
         id=id,

@@ -10,7 +10,7 @@ from reconciler.diff import Difference
 from reconciler.errors import Problem
 from reconciler.guards import Consent
 from reconciler.kinds import Kinds
-from reconciler.model import Intent, Live, Plan, Recorded, Snapshot, Stack, Upload
+from reconciler.model import Live, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims
 from reconciler.state import Identity, Write
 
@@ -23,15 +23,15 @@ class Prior:
 
     identity: Identity | None
     recorded: Sequence[Recorded]
-    intents: Sequence[Intent]
-    uploads: Sequence[Upload]
+    operations: Sequence[Operation]
+    """What was announced and is not concluded."""
     unseen: frozenset[str]
     """Ids of what was made so short a time ago that a read which lacks it proves nothing."""
 
     @property
     def nothing(self) -> bool:
         """Whether nothing was ever recorded, or announced, of this stack."""
-        return not (self.recorded or self.intents)
+        return not (self.recorded or self.operations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class InFlight:
     recorded: Sequence[Recorded]
     writes: tuple[Write, ...]
     """What an interrupted run had done, to be recorded before anything else."""
-    unresolved: tuple[Intent, ...]
+    unresolved: tuple[Operation, ...]
     """Creates of an interrupted run of which nothing is to be seen yet."""
     hidden: frozenset[str]
     notes: Sequence[Problem]
@@ -72,7 +72,7 @@ class Planning:
     consent: Consent = field(default_factory=Consent)
     recovered: tuple[Write, ...] = ()
     """What an interrupted run had done, to be recorded before anything else."""
-    unresolved: tuple[Intent, ...] = ()
+    unresolved: tuple[Operation, ...] = ()
     """Creates of an interrupted run of which nothing is to be seen yet."""
     belonging: Belonging = field(default_factory=Belonging)
     unshown: frozenset[str] = frozenset()

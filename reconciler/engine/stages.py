@@ -65,8 +65,7 @@ def known(state: State, kinds: Kinds, resolve: Callable[[str], str]) -> Prior:
     return Prior(
         identity=state.identity(),
         recorded=[_unmasked(row, kinds, resolve) for row in state.recorded()],
-        intents=state.intents(),
-        uploads=state.uploads(),
+        operations=state.operations(),
         unseen=state.unseen(),
     )
 
@@ -76,8 +75,7 @@ def legible(state: State) -> Prior:
     return Prior(
         identity=state.identity(),
         recorded=state.recorded(legible=True),
-        intents=state.intents(legible=True),
-        uploads=state.uploads(legible=True),
+        operations=state.operations(legible=True),
         unseen=frozenset(),
     )
 
@@ -131,7 +129,7 @@ def wanted(stack: Stack, prior: Prior, *, everything: bool) -> Wanted:
     return Wanted(
         resources=stack.resources,
         recorded=prior.recorded,
-        intents=prior.intents,
+        operations=prior.operations,
         stacks=(stack.name, *stack.former),
         everything=everything,
         stateless=stack.stamps and (identity is None or identity.rebuild),
@@ -162,7 +160,7 @@ async def refreshed(
 def in_this_account(prior: Prior, account: str, snapshot: Snapshot) -> Belonging:
     """What of the recorded is in the account. Raises Refused when it is another account than the state's."""
     noted = prior.identity.account if prior.identity else None
-    found = belonging(noted, account, prior.recorded, len(prior.intents) + len(prior.uploads), snapshot)
+    found = belonging(noted, account, prior.recorded, len(prior.operations), snapshot)
     if found.refusal:
         raise Refused([found.refusal])
     return found
@@ -191,9 +189,9 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
 
 async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
     """What became of each operation that an earlier run announced and did not conclude."""
-    begun = await unfinished(drivers, read.stack, read.snapshot, prior.recorded, prior.intents, prior.uploads)
+    begun = await unfinished(drivers, read.stack, read.snapshot, prior.recorded, prior.operations)
     recorded = after(prior.recorded, begun.writes)
-    recovered, unresolved, notes = recover(recorded, begun.intents, begun.snapshot)
+    recovered, unresolved, notes = recover(recorded, begun.operations, begun.snapshot)
     return InFlight(
         snapshot=begun.snapshot,
         recorded=after(recorded, recovered),

@@ -26,7 +26,7 @@ from reconciler.model.events import (
     StillWaiting,
 )
 from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
-from reconciler.model.operation import Intent, Signature, Target, Touched, Trace, Upload, trace_from
+from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
 from reconciler.model.plan import Plan
 from reconciler.model.steps import (
     STEPS,
@@ -56,9 +56,9 @@ __all__ = [
     "Delta",
     "Event",
     "Forget",
-    "Intent",
     "Link",
     "Live",
+    "Operation",
     "Outcome",
     "Paused",
     "Plan",
@@ -86,7 +86,6 @@ __all__ = [
     "Trace",
     "Unlink",
     "Update",
-    "Upload",
     "Verb",
     "Wait",
     "Where",

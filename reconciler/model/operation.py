@@ -11,14 +11,17 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from reconciler.errors import StateError
 from reconciler.model.live import Live, Stamp
 from reconciler.redact import Secret
 
-__all__ = ["SIGNATURE_VERSION", "Digest", "Intent", "Signature", "Target", "Touched", "Trace", "Upload", "trace_from"]
+__all__ = ["EVER", "SIGNATURE_VERSION", "Digest", "Operation", "Signature", "Target", "Touched", "Trace", "trace_from"]
 
+EVER = datetime.fromtimestamp(0, UTC)
+"""When nobody knows when."""
 SIGNATURE_VERSION = 2
 """Of the JSON. 1 had no number, and `not` for what is `known` now."""
 
@@ -220,40 +223,24 @@ def _texts(kept: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """A line of the journal: what we are about to send, durable before it is sent, and how to find it afterwards."""
+class Operation:
+    """A write that is announced, and what is known of it: on disk before it is sent, closed when all of it is known."""
 
     op: str
     run: str
     address: str
     kind: str
     verb: str
-    digest: str
     signature: Trace
+    identity: str | None = None
+    """What its object will be, for kinds whose objects have an identity: the sha256 of its bytes, a digest of a URL."""
+    id: str | None = None
+    """Of its object, once the API has said it."""
+    handle: Mapping[str, Any] | None = None
+    """How to go on with it, as its driver understands it; None while the API has said nothing of it."""
+    since: datetime = EVER
 
     @property
     def parent_id(self) -> str | None:
         """Of what it makes or takes away: where that is to be looked for."""
         return None if isinstance(self.signature, Touched) else self.signature.parent_id
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A multipart upload in flight: all that another process needs to go on with it.
-
-    `content` is the sha256 of the bytes; `path`, `size_bytes` and `mtime_ns` tell whether the file is still the one
-    that was begun. `proofs` maps the index of a stored chunk (from 1) to its ETag. `expires_at` is RFC 3339.
-    """
-
-    upload_id: str
-    asset_id: str
-    address: str
-    content: str
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    chunk_size: int
-    total_chunks: int
-    headers: Mapping[str, str]
-    proofs: Mapping[int, str]
-    expires_at: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Intent, Live, Recorded, Resource, parent_of
+from reconciler.model import Live, Operation, Recorded, Resource, parent_of
 
 __all__ = ["Wanted", "ids_to_read", "kinds_to_list", "not_listed", "parents_to_list"]
 
@@ -25,7 +25,7 @@ class Wanted:
 
     resources: Mapping[str, Resource]
     recorded: Sequence[Recorded]
-    intents: Sequence[Intent] = ()
+    operations: Sequence[Operation] = ()
     stacks: Collection[str] = ()
     """Names of the stack, now and before."""
     everything: bool = False
@@ -41,7 +41,7 @@ def kinds_to_list(kinds: Kinds, wanted: Wanted) -> list[type[Kind]]:
     if wanted.everything or wanted.stateless:
         return list(kinds)
     names = {resource.kind for resource in wanted.resources.values()} | {row.kind for row in wanted.recorded}
-    names |= {intent.kind for intent in wanted.intents}
+    names |= {it.kind for it in wanted.operations}
     for kind in kinds:
         if kind.__name__ in names and kind.parent:
             names.add(kind.parent.__name__)
@@ -55,7 +55,7 @@ def parents_to_list(kind: type[Kind], wanted: Wanted, found: Found) -> list[str]
     if wanted.everything or (wanted.stateless and _could_be_ours(kind, wanted, found)):
         return list(candidates)
     recorded = {row.id for row in wanted.recorded} | {row.parent_id for row in wanted.recorded}
-    recorded |= {intent.parent_id for intent in wanted.intents}
+    recorded |= {it.parent_id for it in wanted.operations}
     given = {resource.id for resource in wanted.resources.values()}
     names = {
         tuple(repr(resource.fields.get(name)) for name in kind.parent.natural_key)

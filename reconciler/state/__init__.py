@@ -22,30 +22,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import Intent, Recorded
+from reconciler.model import Operation, Recorded
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
-from reconciler.state.rows import Damaged, identity_from, intent_from, placed, recorded_from, upload_from
+from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from
 from reconciler.state.store import Store, connect
-from reconciler.state.tables import intents, locks, resources, runs, stacks, unseen, uploads
+from reconciler.state.tables import handles, locks, operations, resources, runs, stacks, unseen
 from reconciler.state.writes import (
     Clear,
     Close,
     Drop,
-    DropUpload,
+    Keep,
     Open,
     Put,
-    PutUpload,
     Rename,
     Seen,
     Unseen,
-    Upload,
     Write,
     upsert,
     write,
@@ -55,7 +53,7 @@ T = TypeVar("T")
 
 ANEW = "which forgets all rows of this stack and makes them anew from the account"
 SAFE = dict.fromkeys(
-    (resources, intents, uploads),
+    (resources, operations, handles),
     f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
 ) | {stacks: "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it"}
 """What is safe and what to run, when a row of a table is damaged."""
@@ -67,18 +65,16 @@ __all__ = [
     "Clear",
     "Close",
     "Drop",
-    "DropUpload",
     "Holder",
     "Identity",
+    "Keep",
     "Open",
     "Put",
-    "PutUpload",
     "Rename",
     "Seen",
     "State",
     "Unlocked",
     "Unseen",
-    "Upload",
     "Write",
 ]
 
@@ -186,16 +182,16 @@ class State:
         query = query.order_by(c.address, c.id)
         return self._made_of(recorded_from, query, resources, legible)
 
-    def intents(self, *, legible: bool = False) -> list[Intent]:
-        """What was announced and never concluded, oldest first."""
-        c = intents.c
-        query = sa.select(c.op, c.run, c.address, c.kind, c.verb, c.digest, c.look_for).order_by(c.seq)
-        return self._made_of(intent_from, query, intents, legible)
-
-    def uploads(self, *, legible: bool = False) -> list[Upload]:
-        """Multipart uploads in flight, by id."""
-        query = sa.select(uploads).order_by(uploads.c.upload_id)
-        return self._made_of(upload_from, query, uploads, legible)
+    def operations(self, *, legible: bool = False) -> list[Operation]:
+        """What was announced and is not concluded, oldest first."""
+        c = operations.c
+        query = sa.select(c.op, c.run, c.address, c.kind, c.verb, c.identity, c.signature, c.object_id, c.since)
+        made = self._made_of(operation_from, query.order_by(c.seq), operations, legible)
+        told: dict[str, dict[str, Any]] = {}
+        query_of_handles = sa.select(handles.c.op, handles.c.name, handles.c.value)
+        for op, name, value in self._made_of(handle_from, query_of_handles, handles, legible) if made else ():
+            told.setdefault(op, {})[name] = value
+        return [replace(it, handle=told.get(it.op, {})) if it.id or it.op in told else it for it in made]
 
     def unseen(self) -> frozenset[str]:
         """Ids of what was made so short a time ago that a read which does not show it proves nothing."""
@@ -206,6 +202,10 @@ class State:
     def made_now(self, id: str) -> Unseen:
         """What to write with an object that was made just now."""
         return Unseen(id, _stamp(self._now()))
+
+    def now(self) -> datetime:
+        """For what is announced."""
+        return self._now()
 
     def commit(self, *writes: Write) -> None:
         """Do all the writes, in order, in one transaction that is on disk when this returns; or none of them."""
@@ -344,12 +344,10 @@ class State:
         for row in self._rows(query, table):
             try:
                 value = make(row)
-                if self.places is not None and isinstance(value, Recorded | Intent):
-                    placed(value, self.places)
-                made.append(value)
+                made.append(placed(value, self.places) if self.places is not None else value)
             except Damaged as error:
                 if not legible:
-                    which = getattr(row, "address", "that says who the stack is")
+                    which = getattr(row, "address", getattr(row, "op", "that says who the stack is"))
                     odd = f"table {table.name}, the row {which!r:.80}: {error}"
                     raise StateError(f"the state at {self._store.shown} is damaged: {odd}. {SAFE[table]}") from None
         return made

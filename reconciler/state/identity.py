@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
-from reconciler.state.tables import intents, locks, new_id, resources, runs, stacks, unseen, uploads
+from reconciler.state.tables import handles, locks, new_id, operations, resources, runs, stacks, unseen
 
 __all__ = ["Identity", "change", "ensure", "neighbours_of", "rename"]
 
@@ -53,14 +53,20 @@ def change(connection: sa.Connection, stack: str, **values: Any) -> None:
 
 def rename(connection: sa.Connection, old: str, new: str) -> None:
     """All that is kept of a stack is kept under another name. StateError when something is kept under that already."""
-    for table in (resources, intents, uploads):
+    for table in (resources, operations):
         if connection.scalar(sa.select(table.c.stack).where(table.c.stack == new).limit(1)):
             raise StateError(f"the state has a stack {new!r} already, with objects of its own; choose another name")
     ensure(connection, old)
-    for table in (stacks, runs, unseen, locks):  # of the new name there is nothing but what an empty run has left
+    for table in (
+        stacks,
+        runs,
+        unseen,
+        locks,
+        handles,
+    ):  # of the new name there is nothing but what an empty run has left
         connection.execute(table.delete().where(table.c.stack == new))
     before = connection.scalar(sa.select(stacks.c.former).where(stacks.c.stack == old))
     names = [name for name in (*json.loads(before or "[]"), old) if name != new]
-    for table in (stacks, resources, intents, uploads, runs, unseen):
+    for table in (stacks, resources, operations, handles, runs, unseen):
         connection.execute(table.update().where(table.c.stack == old).values(stack=new))
     change(connection, new, former=json.dumps(names), rebuild=True)  # until all of it is marked anew

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from reconciler.model import Intent, Recorded, Signature, Target, Trace, Upload, Verb, trace_from
+from reconciler.model import Operation, Recorded, Signature, Target, Trace, Verb, trace_from
 from reconciler.state.identity import Identity
 from reconciler.wire import ANY_ID
 
-__all__ = ["Damaged", "identity_from", "intent_from", "placed", "recorded_from", "upload_from"]
+__all__ = ["Damaged", "handle_from", "identity_from", "operation_from", "placed", "recorded_from"]
 
 MOST = 1 << 63
 VERBS = frozenset({*Verb, "aside"})
 """`aside` is what earlier versions called a rename; their journal may have one that is open."""
-TEXTS = ("path", "content", "expires_at")
 
 
 class Damaged(ValueError):
@@ -39,40 +40,41 @@ def recorded_from(row: Any) -> Recorded:
     )
 
 
-def intent_from(row: Any) -> Intent:
-    op, run, address, kind, verb, digest, look_for = row
+def operation_from(row: Any) -> Operation:
+    op, run, address, kind, verb, identity, signature, id, since = row
     if verb not in VERBS:
         raise Damaged(f"verb is {_shown(verb)}")
-    op, run, kind, digest = (_text("op", op), _text("run", run), _text("kind", kind), _text("digest", digest))
-    return Intent(op, run, _address(address), kind, verb, digest, _trace(verb, look_for))
+    return Operation(
+        _text("op", op),
+        _text("run", run),
+        _address(address),
+        kind if kind == "" else _text("kind", kind),  # version 4 did not name that of an upload: see `placed`
+        verb,
+        _trace(verb, signature),
+        None if identity is None else _text("identity", identity),
+        None if id is None else _id("object_id", id),
+        since=_moment("since", since),
+    )
 
 
-def placed(row: Recorded | Intent, places: Mapping[str, str]) -> None:
-    """Damaged when a row of this kind cannot stand at its address; `places` has the sections of each kind."""
-    place = places.get(row.kind)
-    if place != "/".join(row.address.split("/")[::2]):
+def handle_from(row: Any) -> tuple[str, str, Any]:
+    """Op, name and value."""
+    op, name, value = row
+    return _text("op", op), _text("name", name), _json("value", value)
+
+
+def placed(row: Any, places: Mapping[str, str]) -> Any:
+    """The row. Damaged when one of its kind cannot stand at its address; `places` has the sections of each kind."""
+    if not isinstance(row, Recorded | Operation):
+        return row
+    here = "/".join(row.address.split("/")[::2])
+    if isinstance(row, Operation) and not row.kind:
+        row = replace(row, kind=next((kind for kind, place in places.items() if place == here), ""))
+    if (place := places.get(row.kind)) != here:
         raise Damaged(f"kind is {row.kind!r:.60}, which does not stand there")
     if isinstance(row, Recorded) and row.parent_id is not None and "/" not in place:
         raise Damaged(f"parent_id is {row.parent_id!r}, and it lives in nothing")
-
-
-def upload_from(row: Any) -> Upload:
-    values = dict(row._mapping)
-    del values["stack"]
-    values["address"] = _address(values["address"])
-    for name in ("asset_id", "upload_id"):
-        _id(name, values[name])
-    if not _are_texts([values[name] for name in TEXTS]):
-        raise Damaged("something in it is no text")
-    for name in ("size_bytes", "mtime_ns", "chunk_size", "total_chunks"):
-        _whole(name, values[name])
-    headers, proofs = _object("headers", values["headers"]), _object("proofs", values["proofs"])
-    if not all(isinstance(value, str | Mapping) for value in headers.values()):
-        raise Damaged("headers are no texts")
-    if not all(index.isascii() and index.isdigit() and len(index) < 8 for index in proofs):
-        raise Damaged("proofs are of no chunks")
-    numbered = {int(index): _text("proofs", proof) for index, proof in proofs.items()}
-    return Upload(**values | {"headers": headers, "proofs": numbered})
+    return row
 
 
 def identity_from(row: Any) -> Identity:
@@ -87,11 +89,11 @@ def identity_from(row: Any) -> Identity:
 def _trace(verb: str, kept: Any) -> Trace:
     """By what an object is known: see `model.operation`."""
     try:
-        trace = trace_from(verb, _object("look_for", kept))
+        trace = trace_from(verb, _object("signature", kept))
     except Damaged:
         raise
     except ValueError as error:
-        raise Damaged(f"look_for {error}") from None
+        raise Damaged(f"signature {error}") from None
     if isinstance(trace, Target):
         _id("id", trace.id)
     if isinstance(trace, Signature | Target) and trace.parent_id is not None:
@@ -99,10 +101,6 @@ def _trace(verb: str, kept: Any) -> Trace:
     if isinstance(trace, Signature) and trace.size is not None:
         _whole("size", trace.size)
     return trace
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _address(value: Any) -> str:
@@ -129,6 +127,16 @@ def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not -MOST <= value < MOST:
         raise Damaged(f"{name} is {_shown(value)}")
     return value
+
+
+def _moment(name: str, value: Any) -> datetime:
+    try:
+        when = datetime.fromisoformat(_text(name, value))
+    except ValueError:
+        raise Damaged(f"{name} is {_shown(value)}") from None
+    if when.tzinfo is None:
+        raise Damaged(f"{name} is {_shown(value)}")
+    return when
 
 
 def _flag(name: str, value: Any) -> bool:

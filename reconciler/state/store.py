@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
-from reconciler.state.tables import CURRENT, prepare, refuse_newer, version_of
+from reconciler.state.migrations import CURRENT, prepare, refuse_newer, version_of
 
 __all__ = ["Store", "connect", "number_of"]
 

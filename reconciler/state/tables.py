@@ -1,31 +1,24 @@
-"""The tables, and how an older schema becomes this one."""
+"""The tables of a state; how an older schema becomes this one stands in `migrations`."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from reconciler.errors import StateError
-
 __all__ = [
-    "CURRENT",
-    "MIGRATIONS",
-    "Migration",
-    "intents",
+    "handles",
     "locks",
+    "make",
     "new_id",
-    "prepare",
-    "refuse_newer",
+    "operations",
     "resources",
     "runs",
     "schema",
     "stacks",
     "unseen",
-    "uploads",
-    "version_of",
 ]
 
 _metadata = sa.MetaData()
@@ -64,23 +57,29 @@ sa.Index(
     postgresql_where=sa.text("NOT deposed"),
 )
 
-intents = sa.Table(
-    "reconciler_intents",
+operations = sa.Table(
+    "reconciler_operations",
     _metadata,
     sa.Column("seq", _Big, sa.Identity(), primary_key=True),
-    *_columns("stack op run address kind verb digest look_for"),
+    *_columns("stack op run address kind verb"),
+    _column("identity", null=True),
+    _column("signature"),
+    _column("object_id", null=True),
+    _column("since"),
     sa.UniqueConstraint("stack", "op"),
 )
 
-uploads = sa.Table(
-    "reconciler_uploads",
+handles = sa.Table(
+    "reconciler_handles",
     _metadata,
     _column("stack", key=True),
-    _column("upload_id", key=True),
-    *_columns("asset_id address content path"),
-    *_columns("size_bytes mtime_ns chunk_size total_chunks", _Big),
-    *_columns("headers proofs expires_at"),
+    _column("op", key=True),
+    _column("name", key=True),
+    _column("value"),
+    sqlite_with_rowid=False,
 )
+"""What an operation's handle says, a row for each name: so that what is learnt on the way, as of each chunk of a file,
+is written alone and not with all that was known before. Without row ids SQLite writes one page for it, and not two."""
 
 runs = sa.Table(
     "reconciler_runs",
@@ -127,76 +126,11 @@ unseen = sa.Table(
 """Objects that were made and that no read has shown yet."""
 
 
+def make(connection: sa.Connection, tables: Sequence[sa.Table] | None = None) -> None:
+    """Make these tables, or all."""
+    _metadata.create_all(connection, tables=tables)
+
+
 def new_id() -> str:
-    """A stack's random id."""
+    """A random one, of a stack or an operation."""
     return secrets.token_hex(8)
-
-
-def _identities(connection: sa.Connection) -> None:
-    """2: each stack has an id and an account. Of which account an older state is, the next apply finds out.
-
-    A stack of which no run ended whole may own more than is recorded.
-    """
-    _metadata.create_all(connection, tables=[stacks, unseen])
-    known = {row.stack for table in (resources, runs) for row in connection.execute(sa.select(table.c.stack))}
-    ran = {row.stack for row in connection.execute(sa.select(runs.c.stack))}
-    whole = {row.stack for row in connection.execute(sa.select(runs.c.stack).where(runs.c.result == "done"))}
-    for stack in sorted(known):
-        pending = stack in ran - whole
-        row = {"stack": stack, "id": new_id(), "account": None, "place": None, "former": "[]", "rebuild": pending}
-        connection.execute(stacks.insert(), row)
-
-
-def _tokens(connection: sa.Connection) -> None:
-    """3: a lock has a fencing token."""
-    connection.exec_driver_sql("ALTER TABLE reconciler_locks ADD COLUMN token BIGINT NOT NULL DEFAULT 0")
-
-
-def _failures(connection: sa.Connection) -> None:
-    """4: it is counted how often an object was made and failed."""
-    connection.exec_driver_sql("ALTER TABLE reconciler_resources ADD COLUMN failures BIGINT NOT NULL DEFAULT 0")
-
-
-Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures)
-"""How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
-CURRENT = 1 + len(MIGRATIONS)
-
-
-def version_of(connection: sa.Connection) -> int | None:
-    """The schema version of the database; None when it holds no state."""
-    if not sa.inspect(connection).has_table(schema.name):
-        return None
-    found = connection.execute(sa.select(schema.c.version)).all()
-    if len(found) != 1 or type(found[0].version) is not int or found[0].version < 1:
-        raise StateError(
-            "the state is damaged: table reconciler_schema does not say which version it has. Nothing in the account "
-            "was touched. Restore a copy of it; or move it away and run `reconciler state rebuild`"
-        )
-    return int(found[0].version)
-
-
-def prepare(connection: sa.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring the database to the newest schema; to be called in a transaction that keeps others out.
-
-    A newer schema is a StateError: what a newer version wrote is not guessed at.
-    """
-    newest = 1 + len(migrations)
-    found = version_of(connection)
-    if found is None:
-        _metadata.create_all(connection)
-        connection.execute(schema.insert(), {"version": newest})
-        return
-    refuse_newer(found, newest)
-    for migrate in migrations[found - 1 :]:
-        migrate(connection)
-    connection.execute(schema.update().values(version=newest))
-
-
-def refuse_newer(found: int, newest: int = CURRENT) -> None:
-    """StateError when the schema found is beyond the newest that is known here."""
-    if found > newest:
-        raise StateError(
-            f"the state was made by a newer reconciler (schema {found}, this one knows {newest}): "
-            "take a newer version of reconciler"
-        )

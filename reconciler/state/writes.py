@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -13,22 +13,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateError
-from reconciler.model import Intent, Recorded, Upload
+from reconciler.model import Operation, Recorded
 from reconciler.redact import mask
-from reconciler.state.tables import intents, resources, unseen, uploads
+from reconciler.state.tables import handles, operations, resources, unseen
 
 __all__ = [
     "Clear",
     "Close",
     "Drop",
-    "DropUpload",
+    "Keep",
     "Open",
     "Put",
-    "PutUpload",
     "Rename",
     "Seen",
     "Unseen",
-    "Upload",
     "Write",
     "upsert",
     "write",
@@ -52,7 +50,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """An address and all below it get a new one, open intents and uploads too. StateError when the new one is taken."""
+    """An address and all below it get a new one, open operations too. StateError when the new one is taken."""
 
     old_address: str
     new_address: str
@@ -60,30 +58,25 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A line in the journal, before the call that it announces."""
+    """A line in the journal, before the call that it announces; or the same operation anew, with what it is now."""
 
-    intent: Intent
+    operation: Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """What came of the intent `op` is known."""
+    """What came of the operation is known."""
 
     op: str
 
 
 @dataclass(frozen=True, slots=True)
-class PutUpload:
-    """Keep or renew an upload in flight."""
+class Keep:
+    """What the API said of an open operation: the object's id, and what is new in its handle; the rest of it stays."""
 
-    upload: Upload
-
-
-@dataclass(frozen=True, slots=True)
-class DropUpload:
-    """The upload is done, or given up."""
-
-    upload_id: str
+    op: str
+    handle: Mapping[str, Any]
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +99,7 @@ class Seen:
     id: str
 
 
-Write = Clear | Put | Drop | Rename | Open | Close | PutUpload | DropUpload | Unseen | Seen
+Write = Clear | Put | Drop | Rename | Open | Keep | Close | Unseen | Seen
 
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
@@ -152,8 +145,12 @@ _its = resources.c.id == sa.bindparam("its")
 _DEPOSE_OTHERS = resources.update().where(*_this, sa.not_(_its), ~resources.c.deposed).values(deposed=True)
 _DROP = resources.delete().where(*_this, _its)
 _SEEN = unseen.delete().where(unseen.c.stack == sa.bindparam("of"), unseen.c.id == sa.bindparam("its"))
-_CLOSE = intents.delete().where(intents.c.stack == sa.bindparam("of"), intents.c.op == sa.bindparam("its"))
-_DROP_UPLOAD = uploads.delete().where(uploads.c.stack == sa.bindparam("of"), uploads.c.upload_id == sa.bindparam("its"))
+_OF_OP = (operations.c.stack == sa.bindparam("of"), operations.c.op == sa.bindparam("its"))
+_CLOSES = (
+    operations.delete().where(*_OF_OP),
+    handles.delete().where(handles.c.stack == sa.bindparam("of"), handles.c.op == sa.bindparam("its")),
+)
+_IDENTIFIED = operations.update().where(*_OF_OP).values(object_id=sa.bindparam("new"))
 
 
 def _renaming(table: sa.Table) -> Iterator[sa.Update]:
@@ -166,7 +163,7 @@ def _renaming(table: sa.Table) -> Iterator[sa.Update]:
     yield moved.where(address == sa.bindparam("old"))
 
 
-_RENAMES = tuple(chain.from_iterable(map(_renaming, (resources, intents, uploads))))
+_RENAMES = tuple(chain.from_iterable(map(_renaming, (resources, operations))))
 
 
 def _put(connection: sa.Connection, stack: str, group: list[Put]) -> None:
@@ -220,43 +217,54 @@ def _rename(connection: sa.Connection, stack: str, group: list[Rename]) -> None:
 
 
 def _open(connection: sa.Connection, stack: str, group: list[Open]) -> None:
-    connection.execute(
-        upsert(connection.dialect.name, intents, ("stack", "op")),
-        [
-            {
-                "stack": stack,
-                "op": intent.op,
-                "run": intent.run,
-                "address": intent.address,
-                "kind": intent.kind,
-                "verb": intent.verb,
-                "digest": intent.digest,
-                "look_for": _dumps(intent.signature.to_json()),
-            }
-            for intent in (it.intent for it in group)
-        ],
-    )
+    opened = [it.operation for it in group]
+    rows = [
+        {
+            "stack": stack,
+            "op": it.op,
+            "run": it.run,
+            "address": it.address,
+            "kind": it.kind,
+            "verb": it.verb,
+            "identity": it.identity,
+            "signature": _dumps(it.signature.to_json()),
+            "object_id": it.id,
+            "since": it.since.isoformat(timespec="milliseconds"),
+        }
+        for it in opened
+    ]
+    connection.execute(upsert(connection.dialect.name, operations, ("stack", "op")), rows)
+    _add(connection, stack, {it.op: it.handle for it in opened if it.handle})
+
+
+def _add(connection: sa.Connection, stack: str, by_op: Mapping[str, Mapping[str, Any]]) -> None:
+    """What is new in handles, each name a row."""
+    rows = [
+        {"stack": stack, "op": op, "name": name, "value": _dumps(value)}
+        for op, handle in by_op.items()
+        for name, value in handle.items()
+    ]
+    if rows:
+        connection.execute(upsert(connection.dialect.name, handles, ("stack", "op", "name")), rows)
+
+
+def _keep(connection: sa.Connection, stack: str, group: list[Keep]) -> None:
+    named = [{"of": stack, "its": keep.op, "new": keep.id} for keep in group if keep.id is not None]
+    if named:
+        connection.execute(_IDENTIFIED, named)
+    by_op: dict[str, dict[str, Any]] = {}
+    for keep in group:
+        by_op.setdefault(keep.op, {}).update(keep.handle)
+    _add(connection, stack, by_op)
 
 
 def _close(connection: sa.Connection, stack: str, group: list[Close]) -> None:
-    connection.execute(_CLOSE, [{"of": stack, "its": close.op} for close in group])
-
-
-def _put_upload(connection: sa.Connection, stack: str, group: list[PutUpload]) -> None:
-    names = Upload.__dataclass_fields__
-    rows = [{name: getattr(it.upload, name) for name in names} for it in group]
-    packed = [
-        {**row, "stack": stack, "headers": _dumps(row["headers"]), "proofs": _dumps(row["proofs"])} for row in rows
-    ]
-    connection.execute(upsert(connection.dialect.name, uploads, ("stack", "upload_id")), packed)
-
-
-def _drop_upload(connection: sa.Connection, stack: str, group: list[DropUpload]) -> None:
-    connection.execute(_DROP_UPLOAD, [{"of": stack, "its": drop.upload_id} for drop in group])
+    for statement in _CLOSES:
+        connection.execute(statement, [{"of": stack, "its": close.op} for close in group])
 
 
 def _clear(connection: sa.Connection, stack: str, group: list[Clear]) -> None:
-    for table in (resources, intents, uploads, unseen):
+    for table in (resources, operations, handles, unseen):
         connection.execute(table.delete().where(table.c.stack == stack))
 
 
@@ -275,9 +283,8 @@ _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
     Drop: _drop,
     Rename: _rename,
     Open: _open,
+    Keep: _keep,
     Close: _close,
-    PutUpload: _put_upload,
-    DropUpload: _drop_upload,
     Unseen: _unseen,
     Seen: _seen,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from reconciler.upload.bandwidth import Bandwidth, parse_rate
 from reconciler.upload.body import Form, Slice
 from reconciler.upload.cache import Cache, cache_path
+from reconciler.upload.handle import Upload, proof_of
 from reconciler.upload.hashes import Files, Hashed
 from reconciler.upload.media import Probe, can_probe, cuts, probes
 from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
@@ -28,10 +29,12 @@ __all__ = [
     "Sending",
     "SessionLost",
     "Slice",
+    "Upload",
     "cache_path",
     "can_probe",
     "cuts",
     "media_type",
     "parse_rate",
     "probes",
+    "proof_of",
 ]

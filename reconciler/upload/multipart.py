@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.errors import ApiError, MediaError, NotFound, NotUploaded, Rejected
-from reconciler.model import Upload
 from reconciler.upload.body import Slice
+from reconciler.upload.handle import Upload
 from reconciler.upload.hashes import Hashed
 from reconciler.upload.sending import Sending
 

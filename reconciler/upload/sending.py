@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model import Upload
 from reconciler.upload.bandwidth import Bandwidth
+from reconciler.upload.handle import Upload
 from reconciler.upload.hashes import Files
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from reconciler.diff import diff
 from reconciler.load import load
-from reconciler.model import Intent, Signature
+from reconciler.model import Operation, Signature
 from reconciler.ownership import claim
 from reconciler.plan import make_plan
 from reconciler.provider import kinds_of
@@ -76,7 +76,7 @@ def journal(directory: Path, grouped: int, total: int = 500) -> float:
     start = time.perf_counter()
     for first in range(0, total, grouped):
         numbers = range(first, first + grouped)
-        state.commit(*(Open(Intent(str(n), "r", f"assets/{n}", "Asset", "create", "d", Signature())) for n in numbers))
+        state.commit(*(Open(Operation(str(n), "r", f"assets/{n}", "Asset", "create", Signature())) for n in numbers))
         state.commit(*(Close(str(n)) for n in numbers))
     spent = time.perf_counter() - start
     state.close()

@@ -14,8 +14,9 @@ import pytest
 from reconciler.emulator import Emulator
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ReconcilerError
-from reconciler.model import Intent, Signature, Touched, Upload
-from reconciler.state import Open, PutUpload
+from reconciler.model import Operation, Signature, Touched
+from reconciler.state import Open
+from reconciler.upload import Upload
 from tests.fuzz import ODD, bounded, damaged, inputs
 from tests.support.running import Bench
 
@@ -31,6 +32,7 @@ entity_collections: {c: {description: d, entities: {e: {assets: [b]}}}}
 }
 SOUGHT = Signature(natural={"name": "x"})
 WHEN = "2026-01-01T00:00:00Z"
+HANDLE = Upload("u", "a9", "", "", "a.mp4", 1, 2, 3, 4, {"h": "v"}, {1: "e"}, WHEN).handle()
 NUMBERS = (None, 0, 1, 2, -1, 1 << 62, 1.5, b"\xff\xfe", b"", "\ud800x")
 WORDS = (
     "",
@@ -78,19 +80,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
         assert isinstance(session, Session)
         session.state.commit(
-            Open(Intent("op1", "run", "assets/a", "Asset", "update", "d", Touched(("metadata",)))),
-            Open(
-                Intent(
-                    "op2",
-                    "run",
-                    "entity_collections/c",
-                    "EntityCollection",
-                    "create",
-                    "d",
-                    SOUGHT,
-                )
-            ),
-            PutUpload(Upload("u", "a9", "assets/b", "c" * 64, "a.mp4", 1, 2, 3, 4, {"h": "v"}, {1: "e"}, WHEN)),
+            Open(Operation("op1", "run", "assets/a", "Asset", "update", Touched(("metadata",)))),
+            Open(Operation("op2", "run", "entity_collections/c", "EntityCollection", "create", SOUGHT)),
+            Open(Operation("op3", "run", "assets/b", "Asset", "create", SOUGHT, "c" * 64, "a9", HANDLE)),
         )
 
     bench.run(leave)
@@ -114,12 +106,13 @@ def cell(random: Random, file: Path) -> str:
         tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         table = random.choice(tables)
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-        column, rowid = random.choice(columns), db.execute(f"SELECT rowid FROM {table} ORDER BY random()").fetchone()
+        column, row = random.choice(columns), db.execute(f"SELECT * FROM {table} ORDER BY random()").fetchone()
         value = random.choice((*NUMBERS, *WORDS, *JSON, *ODD))
         value = value.decode(errors="replace") if isinstance(value, bytes) and random.random() < 0.5 else value
         try:
             db.execute("PRAGMA ignore_check_constraints = ON")
-            db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [value, rowid[0] if rowid else 0])
+            its = " AND ".join(f"{name} IS ?" for name in columns)  # no table of ours holds a row twice
+            db.execute(f"UPDATE {table} SET {column} = ? WHERE {its}", [value, *(row or [None] * len(columns))])
             db.commit()
         except (sqlite3.Error, UnicodeEncodeError):
             return "nothing"
