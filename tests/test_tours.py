@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 def tour(tmp_path: Path, command: list[str], *, vintage: str, speed: str, base: str = "/v1.3", env: Any = None) -> Any:
     """What the tour printed. Its pauses are cut short: nobody waits five seconds here."""
-    film, face = tmp_path / "final game.mp4", tmp_path / "face.jpg"
+    film, face, song = (tmp_path / name for name in ("final game.mp4", "face.jpg", "song.wav"))
     film.write_bytes(b"film")
     face.write_bytes(b"face")
+    song.write_bytes(b"song")
     emulator = app(vintage=vintage, speed="real" if speed == "real" else "instant", default_seconds=REAL_S)
     with ServedEmulator(emulator) as served:
         given = {
@@ -38,7 +41,7 @@ def tour(tmp_path: Path, command: list[str], *, vintage: str, speed: str, base: 
             **(env or {}),
         }
         pause = str(REAL_S if speed == "real" else 0)
-        filled = [part.format(pause=pause, film=film, face=face) for part in command]
+        filled = [part.format(pause=pause, film=film, face=face, song=song) for part in command]
         done = subprocess.run(filled, env=given, capture_output=True, text=True, timeout=120, check=False)
     emulator.close()
     assert done.returncode == 0, done.stderr[-3000:]
@@ -47,6 +50,8 @@ def tour(tmp_path: Path, command: list[str], *, vintage: str, speed: str, base: 
 
 def python(version: str) -> str:
     found = SDKS / version / "bin" / "python"
+    if not found.exists() and installed("twelvelabs") == version:
+        return sys.executable
     if not found.exists():
         pytest.skip(f"there is no SDK {version} here; `make sdks` installs it where the registry has it")
     return str(found)
@@ -144,3 +149,48 @@ def test_what_the_vendors_examples_call(tmp_path: Path, speed: str) -> None:
     assert (stores["stores"], stores["ready"], stores["members"]) == (["more films"], 1, [1, 0, 0])
     assert all(stores["found"])
     assert (analyses["text"], analyses["definitions"]) == (True, ["scene"])
+
+
+@pytest.mark.parametrize("speed", ["instant", "real"])
+def test_what_the_rest_of_the_vendors_examples_call(tmp_path: Path, speed: str) -> None:
+    command = [python("1.3.6"), str(TOURS / "examples_more.py"), "{pause}", "{film}", "{face}", "{song}"]
+
+    seen = tour(tmp_path, command, vintage="newest", speed=speed)
+
+    assert settled(seen.pop("pauses"), speed)
+    cited = ["video_citation"]
+    clips = [["ready", ["clip"], 512]] * 2
+    assert seen == {
+        "assets": {
+            "types": ["video/mp4", "image/jpeg"],
+            "listed": True,
+            "metadata": {"kind": "demo", "reviewed": True},
+            "transcription": ["ready", []],
+            "large": True,
+        },
+        "index": {"name": "renamed", "all": 1},
+        "tasks": {"done": "ready", "told": True, "listed": ["ready"]},
+        "videos": {
+            "file": "final game.mp4", "metadata": {"from_sdk": True}, "options": ["audio", "visual"], "length": 512,
+        },
+        "search": {"status": "ready", "groups": [True, True], "ranks": [1, 2, 3]},
+        "entities": {"assets": 3, "found": True},
+        "analysis": {"text": True, "usage": True, "streamed": True, "ends": ["stop", "length"]},
+        "responses": {
+            "status": "completed",
+            "tokens": True,
+            "same session": True,
+            "steps": ["function_call", "function_call_output", "message"],
+            "structured": ["tags", "title"],
+            "item": cited,
+            "collection": ["collection_citation", *cited],
+            "stream": [True, True],
+        },
+        "newer embeddings": {
+            "query": [512, True], "video": clips[0], "audio": clips[1], "document": ["ready", ["page"], 512],
+        },
+        "older embeddings": {
+            "before": 0, "lengths": [512] * 4, "done": ["ready", True], "options": ["visual"],
+        },
+        "asynchronous": {"indexes": ["renamed"], "clips": True},
+    }  # fmt: skip

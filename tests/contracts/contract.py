@@ -24,6 +24,7 @@ UNREAD = frozenset({401, 429})
 """Answers that were given before the body was looked at."""
 ANSWERED_BY_FAULT = frozenset({"status", "rate_limit"})
 OURS = "reconciler/"
+EVENT, DATA = b"event: ", b"data: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,9 @@ def _look(check: Check | None, at: str, body: bytes, notes: Notes) -> None:
         if bool(body) != (check is not None):
             notes.append((at, "body" if body else "empty"))
         return
+    if body.startswith(EVENT):
+        _lines(check, at, b"\n".join(_told(body)), notes)
+        return
     try:
         value = json.loads(body)
     except ValueError:
@@ -243,6 +247,13 @@ def _look(check: Check | None, at: str, body: bytes, notes: Notes) -> None:
         _lines(check, at, body, notes)
         return
     check(value, notes)
+
+
+def _told(body: bytes) -> Iterator[bytes]:
+    """The documents of a stream of events, but for the word at its end."""
+    for line in body.splitlines():
+        if line.startswith(DATA) and line != DATA + b"[DONE]":
+            yield line.removeprefix(DATA)
 
 
 def _lines(check: Check, at: str, body: bytes, notes: Notes) -> None:

@@ -116,8 +116,11 @@ def _operation(given: dict[str, Any], derived: Derived) -> dict[str, Any]:
 
 
 def _answer(given: dict[str, Any], derived: Derived) -> Any:
-    """The type of the body; null if there is none."""
+    """The type of the body; null if there is none. Who asks for no stream gets what its last event brings."""
     content = given.get("content")
+    if content and "text/event-stream" in content:
+        events = derived.type(content["text/event-stream"]["schema"])["one of"]
+        return _either([next(event["response"] for event in events if "response" in event), *events])
     return derived.type(next(iter(content.values())).get("schema", {})) if content else None
 
 

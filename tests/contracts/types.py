@@ -230,17 +230,20 @@ def _or_null(inner: Check) -> Check:
 
 
 def _any_of(options: list[Check], at: str) -> Check:
-    """What is wrong by the option that it comes closest to; farthest is one that it is not even of the kind of."""
+    """What is wrong by the option that it comes closest to; farthest is one that it is not even of the kind of, and
+    next to that one that says by its `type` that it is something else."""
+    said = f"{at}.type"
 
     def check(value: Any, notes: Notes) -> None:
-        tried: list[tuple[bool, int, Notes]] = []
+        tried: list[tuple[bool, bool, int, Notes]] = []
         for option in options:
             found: Notes = []
             option(value, found)
             if not found:
                 return
-            tried.append((found[0][0] == at, len(found), found))
-        notes.extend(min(tried)[2])
+            other = any(place == said for place, _ in found)
+            tried.append((found[0][0] == at, other, len(found), found))
+        notes.extend(min(tried)[3])
 
     return check
 

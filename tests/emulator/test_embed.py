@@ -299,7 +299,8 @@ def test_short_and_long(inside: Api) -> None:
 
 
 def test_the_newer_contract(inside: Api) -> None:
-    body = {"input_type": "text", "model_name": "marengo3.5", "text": {"input_text": "x"}, "embedding_dimension": 256}
+    part = {"multi_input": {"input_text": "x"}}
+    body = {"input_type": "multi_input", "model_name": "marengo3.5", **part, "embedding_dimension": 256}
     inside.emulator.set_options({"vintage": "2026-07"})
     assert error(inside("POST", "/embed-v2", json=body)) == (400, "parameter_invalid")
 
@@ -370,3 +371,173 @@ def test_tasks_survive_a_restart(tmp_path: Path) -> None:
     assert shown["video_embedding"]["segments"]
     again.close()
     again.emulator.close()
+
+
+# -- what only marengo3.5 takes: documents, images as tasks, several kinds of source at once
+
+
+def newer(api: Api, kind: str, part: Any, path: str = "/embed-v2", **more: Any) -> httpx.Response:
+    return v2(api, kind, part, path, **{"model_name": "marengo3.5", **more})
+
+
+def document(api: Api, name: str = "guide.pdf", **fields: Any) -> httpx.Response:
+    source = {"media_source": {"asset_id": ready_asset(api, name, name.encode())}}
+    return newer(api, "document", {**source, **fields}, "/embed-v2/tasks")
+
+
+def embedded(api: Api, reply: httpx.Response) -> dict[str, Any]:
+    assert reply.status_code == 202, reply.text
+    return wait(api, f"/embed-v2/tasks/{reply.json()['_id']}")
+
+
+def test_a_pdf_has_a_vector_for_each_page(api: Api) -> None:
+    made = document(api, embedding_option=["visual"], embedding_scope=["local"])
+    found = embedded(api, made)
+
+    assert made.json()["metadata"] == {"embedding_dimension": 512}
+    pages = [part["start_page_number"] for part in found["data"]]
+    assert pages == [part["end_page_number"] for part in found["data"]] == list(range(1, len(pages) + 1))
+    assert {(part["embedding_option"], part["embedding_scope"], part["start_sec"]) for part in found["data"]} == {
+        ("visual", "page", None)
+    }
+    assert found["metadata"] == {
+        "input_type": "document",
+        "input_filename": "guide.pdf",
+        "embedding_options": ["visual"],
+        "embedding_scopes": ["local"],
+        "embedding_dimension": 512,
+    }
+    assert found["usage"] == {"input_tokens": {"document": len(pages)}, "truncated": False}
+    (row,) = rows(api, "/embed-v2/tasks")
+    assert row["document_embedding"] == {
+        "metadata": {
+            "input_filename": "guide.pdf",
+            "document_embedding_option": ["visual"],
+            "document_embedding_scope": ["local"],
+        }
+    }
+
+
+def test_pages_in_quarters_and_the_whole_besides(inside: Api) -> None:
+    quarters: dict[str, Any] = {"segmentation": {"spatial": {"strategy": "quadrants"}}}
+    both = embedded(inside, document(inside, embedding_scope=["local", "asset"], **quarters))["data"]
+
+    page = [part["quadrant"] for part in both if part["start_page_number"] == 1]
+    assert page == [None, "top_left", "top_right", "bottom_left", "bottom_right"]
+    assert [part["embedding_scope"] for part in both].count("asset") == 1
+
+
+def test_a_text_is_one_or_cut_into_chunks_of_sentences(inside: Api) -> None:
+    whole = embedded(inside, document(inside, "notes.md"))
+    cut = {"strategy": "sentence", "max_sentences": 2, "overlap_sentences": 1}
+    chunks = embedded(inside, document(inside, "a.txt", embedding_scope=["local"], segmentation={"sequential": cut}))
+
+    assert [(part["embedding_option"], part["embedding_scope"]) for part in whole["data"]] == [("text", "asset")]
+    assert [part["chunk_index"] for part in chunks["data"]] == list(range(len(chunks["data"])))
+    assert {part["embedding_scope"] for part in chunks["data"]} == {"chunk"}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("a.pdf", {"embedding_option": ["text"]}),
+        ("a.pdf", {"embedding_option": ["visual", "text"], "embedding_scope": ["local", "asset"]}),
+        ("a.pdf", {"embedding_type": ["fused_embedding"]}),
+        ("a.pdf", {"segmentation": {}}),
+        ("a.pdf", {"segmentation": {"sequential": {"strategy": "sentence", "max_sentences": 2}}}),
+        ("a.pdf", {"segmentation": {"spatial": {}}, "embedding_scope": ["asset"]}),
+        ("a.txt", {"embedding_option": ["visual"]}),
+        ("a.txt", {"embedding_scope": ["local"]}),
+        ("a.txt", {"segmentation": {"spatial": {"strategy": "quadrants"}}}),
+        ("a.mp4", {}),
+    ],
+)
+def test_what_cannot_be_had_of_a_document(inside: Api, name: str, fields: dict[str, Any]) -> None:
+    assert error(document(inside, name, **fields)) == (400, "parameter_invalid")
+
+
+def test_an_image_as_a_task(inside: Api) -> None:
+    face = {"media_source": {"url": "https://example.org/face.jpg"}}
+    found = embedded(inside, newer(inside, "image", face, "/embed-v2/tasks", embedding_uncertainty=True))
+
+    (only,) = found["data"]
+    assert (only["embedding_option"], only["embedding_scope"]) == ("visual", "asset")
+    assert len(only["embedding_uncertainty"]) == 512
+    assert found["metadata"]["embedding_scopes"] == ["asset"]
+    wrong = newer(inside, "image", {**face, "embedding_scope": ["local"]}, "/embed-v2/tasks")
+    assert error(wrong) == (400, "parameter_invalid")
+
+
+def test_documents_and_images_are_tasks_of_the_newer_model_only(inside: Api) -> None:
+    face = {"media_source": {"url": "https://example.org/face.jpg"}}
+
+    assert error(v2(inside, "image", face, "/embed-v2/tasks")) == (400, "parameter_invalid")
+    inside.emulator.set_options({"vintage": "2026-07"})
+    assert error(v2(inside, "image", face, "/embed-v2/tasks")) == (400, "parameter_invalid")
+
+
+def test_the_newer_model_answers_at_once_to_several_inputs_only(inside: Api) -> None:
+    for kind in ("video", "audio"):
+        assert error(newer(inside, kind, SOUND)) == (400, "parameter_invalid")
+    assert error(newer(inside, "text", {"input_text": "x"})) == (400, "parameter_invalid")
+
+
+def several(api: Api, *sources: tuple[str, str], text: str | None = None, **more: Any) -> httpx.Response:
+    part: dict[str, Any] = {} if text is None else {"input_text": text}
+    named = [{"name": f"n{n}", "media_type": kind, "url": url} for n, (kind, url) in enumerate(sources)]
+    return newer(api, "multi_input", {**part, **({"media_sources": named} if named else {})}, **more)
+
+
+def test_sources_of_several_kinds(inside: Api) -> None:
+    film, song = ("video", "https://example.org/a.mp4"), ("audio", "https://example.org/a.mp3")
+    pdf, notes = ("document", "https://example.org/a.pdf"), ("document", "https://example.org/a.txt")
+
+    body = several(inside, film, song, notes, text="<@n0> with <@n1>", embedding_dimension=64).json()
+    assert [len(one["embedding"]) for one in body["data"]] == [64]
+    assert body["usage"]["input_tokens"].keys() == {"video", "audio", "document", "text"}
+    for good in ([pdf], [notes], [film, film]):
+        assert several(inside, *good).status_code == 200
+    for wrong in ([film, song], [pdf, film], [notes, notes]):
+        assert error(several(inside, *wrong)) == (400, "parameter_invalid")
+    assert error(several(inside, notes, text="all text")) == (400, "parameter_invalid")
+    assert error(several(inside, film, text="<@nobody> walks")) == (400, "parameter_invalid")
+    for wrong in ([notes], [film]):
+        assert several(inside, *wrong, text="x", embedding_uncertainty=True).status_code == 400
+    (sure,) = several(inside, text="x", embedding_uncertainty=True).json()["data"]
+    assert len(sure["embedding_uncertainty"]) == len(sure["embedding"])
+
+
+def test_what_lasts_too_long_for_an_answer_at_once(inside: Api) -> None:
+    def sent(seconds: int) -> int:
+        source = {"media_type": "audio", "base64_string": base64.b64encode(sound(seconds)).decode()}
+        return newer(inside, "multi_input", {"media_sources": [source]}).status_code
+
+    assert (sent(30), sent(31)) == (200, 400)
+
+
+def test_a_text_that_is_too_long_is_cut_or_refused(inside: Api) -> None:
+    long = "word " * 2001
+
+    cut = several(inside, text=long, auto_truncate=True).json()
+    assert (cut["usage"]["truncated"], cut["usage"]["truncation_reason"]) == (True, "model_context_window")
+    assert error(several(inside, text=long, auto_truncate=False)) == (400, "parameter_invalid")
+
+
+def test_the_newer_model_fuses_with_times_and_texts_only(inside: Api) -> None:
+    source = {"media_source": {"url": FILM}, "embedding_type": ["fused_embedding"]}
+    entries = [{"start": 0, "end": 2.5, "text": "A dunk"}]
+
+    found = embedded(inside, newer(inside, "video", {**source, "time_based_metadata": entries}, "/embed-v2/tasks"))
+    assert {part["embedding_option"] for part in found["data"]} == {"fused"}
+    assert newer(inside, "video", source, "/embed-v2/tasks").status_code == 400
+    backwards = {**source, "time_based_metadata": [{"start": 3, "end": 2, "text": "x"}]}
+    assert newer(inside, "video", backwards, "/embed-v2/tasks").status_code == 400
+
+
+def test_uncertainty_of_clips_and_not_of_the_whole(inside: Api) -> None:
+    source = {"media_source": {"url": FILM}}
+
+    assert newer(inside, "video", source, "/embed-v2/tasks", embedding_uncertainty=True).status_code == 400
+    clips = {**source, "embedding_scope": ["clip"]}
+    found = embedded(inside, newer(inside, "video", clips, "/embed-v2/tasks", embedding_uncertainty=True))
+    assert all(len(part["embedding_uncertainty"]) == 512 for part in found["data"])

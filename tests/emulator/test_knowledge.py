@@ -155,6 +155,7 @@ def test_an_item_from_queued_to_ready(api: Api) -> None:
 
 
 def test_what_cannot_be_an_item(inside: Api) -> None:
+    inside.emulator.set_options({"image_items": True})
     games = store(inside)
     unready, sound, face = (
         upload(inside, "late.mp4", b"1"),
@@ -171,6 +172,18 @@ def test_what_cannot_be_an_item(inside: Api) -> None:
     assert refused(asset_id=face, asset_type="video") == (400, "parameter_invalid")
     assert refused(asset_id=face, metadata={"a": "v" * 8193}) == (400, "parameter_invalid")
     assert refused(asset_type="image") == (400, "parameter_not_provided")
+    assert inside("POST", f"{games}/items", json={"asset_id": face, "asset_type": "image"}).status_code == 202
+
+
+def test_images_are_refused_as_the_service_was_seen_to(inside: Api) -> None:
+    games = store(inside)
+    face = ready_asset(inside, "a.jpg", b"3")
+
+    for sent in ({"asset_id": face}, {"asset_id": face, "asset_type": "image"}):
+        reply = inside("POST", f"{games}/items", json=sent)
+        assert error(reply) == (422, "parameter_invalid")
+        assert reply.json()["message"] == "The asset_type parameter is invalid."
+    inside.emulator.set_options({"vintage": "2026-07"})
     assert inside("POST", f"{games}/items", json={"asset_id": face, "asset_type": "image"}).status_code == 202
 
 
@@ -290,6 +303,7 @@ def test_options_of_a_search_must_be_given_since_the_newest_vintage(inside: Api)
 
 
 def test_clips_and_images_in_one_order(api: Api) -> None:
+    api.emulator.set_options({"image_items": True})
     games = store(api)
     film = ready_item(api, games, "final.mp4", metadata={"season": 2024})
     picture = ready_item(api, games, "final.jpg")
@@ -328,6 +342,7 @@ def test_speech_is_audio(tmp_path: Path) -> None:
 
 
 def test_filters(inside: Api) -> None:
+    inside.emulator.set_options({"image_items": True})
     games = store(inside)
     film, picture = ready_item(inside, games, "final.mp4"), ready_item(inside, games, "final.jpg")
 

@@ -11,6 +11,7 @@ from twelvelabs import (
     AudioInputRequest,
     KnowledgeStoreSearchQuery,
     MediaSource,
+    MultiInputRequest,
     SearchKnowledgeStoreOptions,
     SyncResponseFormat,
     TextInputRequest,
@@ -350,11 +351,11 @@ def test_the_newer_contract_through_its_own_client(sdk: Sdk, emulator: Emulator,
     text = sdk(sdk.client.analyze(model_name="pegasus1.6", video=VideoContext_Url(url=FILM), prompt="x"))
     small = sdk(
         sdk.client.embed.v_2.create(
-            input_type="text",
+            input_type="multi_input",
             model_name="marengo3.5",
             embedding_dimension=64,
             auto_truncate=True,
-            text=TextInputRequest(input_text="a dog"),
+            multi_input=MultiInputRequest(input_text="a dog"),
         )
     )
 

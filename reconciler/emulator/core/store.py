@@ -210,7 +210,7 @@ class AccountStore:
         made = Obj(
             seq=seq,
             kind=kind,
-            id=id or (self._uuid7(make_id, seq) if make_id else self.token(seq)),
+            id=id or (self.uuid7(make_id, seq) if make_id else self.token(seq)),
             parent=parent,
             name=name,
             type=type,
@@ -226,7 +226,8 @@ class AccountStore:
         self.db.execute(f"INSERT INTO objects({COLUMNS}) VALUES ({_marks(14)})", _values(made))  # noqa: S608
         return made
 
-    def _uuid7(self, prefix: str, seq: int) -> str:
+    def uuid7(self, prefix: str, seq: int) -> str:
+        """An id that begins with the time, and goes on with what follows from a number."""
         millis, noise = f"{int(self.now() * 1000):012x}"[-12:], self.token(seq, 19)
         return f"{prefix}{millis[:8]}-{millis[8:]}-7{noise[:3]}-{'89ab'[int(noise[3], 16) % 4]}{noise[4:7]}-{noise[7:]}"
 

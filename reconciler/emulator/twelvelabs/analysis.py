@@ -16,6 +16,8 @@ from reconciler.emulator.twelvelabs.writer import Definition, Subject, Written, 
 
 __all__ = ["Analysis", "generation_id", "read", "subject_of_video"]
 
+SYNC_TOKENS = (1, 4096)
+"""Of an answer at once, since the newest vintage: an example of the vendor's says so, its SDK does not."""
 TOKENS = {"pegasus1.2": (2, 4096), "pegasus1.5": (512, 98304), "pegasus1.6": (512, 98304)}
 USUAL_TOKENS, UNLIMITED = 4096, 98304
 SHORTEST_S, LONGEST_S, LONGEST_TASK_S = 4.0, 3600.0, 7200.0
@@ -224,7 +226,7 @@ def _without_bytes(sent: Any) -> Any:
 def _most_tokens(call: ApiCall, fields: Body, model: str, *, task: bool) -> int | None:
     if task and call.options.since("newest") and fields.anything("max_tokens") == "unlimited":
         return UNLIMITED
-    least, most = TOKENS[model]
+    least, most = TOKENS[model] if task or not call.options.since("newest") else SYNC_TOKENS
     return fields.whole("max_tokens", least=least, most=most)
 
 

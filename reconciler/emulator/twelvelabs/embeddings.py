@@ -12,7 +12,7 @@ from reconciler.emulator.core.synthetic import segments, vector
 from reconciler.emulator.twelvelabs.models import DIMENSIONS
 from reconciler.emulator.twelvelabs.sources import MediaSource
 
-__all__ = ["RETENTION_S", "EmbeddingPlan", "check_image", "check_length", "content_vector"]
+__all__ = ["RETENTION_S", "EmbeddingPlan", "check_image", "check_length", "content_vector", "uncertainty"]
 
 RETENTION_S = 7 * 24 * 3600.0
 LEAST_SIDE = 128
@@ -32,6 +32,7 @@ class EmbeddingPlan:
     separate: bool = True
     fused: bool = False
     dimensions: int = DIMENSIONS
+    uncertain: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,6 +69,11 @@ class EmbeddingPlan:
 def content_vector(parts: Sequence[str], dimensions: int = DIMENSIONS) -> list[float]:
     """Of what has no time in it: a text, a picture, several of them together."""
     return vector("+".join(parts), dimensions)
+
+
+def uncertainty(found: Sequence[float]) -> list[float]:
+    """How unsure each number of a vector is: made up too, from the number."""
+    return [round(1.0 - abs(number), 9) for number in found]
 
 
 def check_image(source: MediaSource) -> MediaSource:

@@ -43,6 +43,9 @@ class Options(CoreOptions):
     unique_collections: bool = False
     """Whether an entity collection needs a name of its own, as an example of the vendor's says that it does. Off by
     default, for no answer was recorded, and a client must live with two of one name as well."""
+    image_items: bool = False
+    """Whether a knowledge store takes images. The contract says so; the service refused them with 422 when the vendor's
+    own examples were written, and so does this since the newest vintage."""
     max_indexing: int | None = None
     max_collections: int | None = None
     max_entities: int | None = None

@@ -19,6 +19,7 @@ BUCKETS: Mapping[str, str] = {
     "search": "POST /search, and of a knowledge store",
     "analyze": "POST /analyze, and of analyze tasks",
     "embed": "POST of embeddings and embedding tasks",
+    "responses": "POST /responses",
 }
 """What shares a limit; the names are those of `Route.bucket`, and of `requests_per_minute` and `requests_per_day`."""
 FAMILIES: Mapping[str, str] = {"assets": "index", "indexing": "index"}

@@ -21,7 +21,7 @@ from reconciler.emulator.twelvelabs.wire import SentFile
 
 __all__ = ["MediaSource", "from_asset", "from_base64", "from_file", "from_url", "media_source"]
 
-DEFAULT_TYPES = {"video": "video/mp4", "audio": "audio/wav", "image": "image/jpeg"}
+DEFAULT_TYPES = {"video": "video/mp4", "audio": "audio/wav", "image": "image/jpeg", "document": "application/pdf"}
 
 
 @dataclass(frozen=True, slots=True)

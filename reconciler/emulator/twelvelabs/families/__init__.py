@@ -22,6 +22,7 @@ from reconciler.emulator.twelvelabs.families import (
     knowledge_items,
     knowledge_search,
     knowledge_stores,
+    responses,
     search,
     tasks,
     transcriptions,
@@ -55,4 +56,5 @@ FAMILIES: tuple[EndpointFamily, ...] = (
     knowledge_items.FAMILY,
     knowledge_collections.FAMILY,
     knowledge_search.FAMILY,
+    responses.FAMILY,
 )

@@ -9,8 +9,10 @@ from reconciler.emulator.core.endpoints import EndpointFamily, Reply, Route
 from reconciler.emulator.core.store import Obj
 from reconciler.emulator.core.walks import StatusWalk
 from reconciler.emulator.twelvelabs.call import HEX_ID, ApiCall
-from reconciler.emulator.twelvelabs.embed_inputs import Input, read_input, read_media
-from reconciler.emulator.twelvelabs.embeddings import EmbeddingPlan, content_vector
+from reconciler.emulator.twelvelabs.embed_documents import DOCUMENTS, DocumentPlan, EmbedDocument
+from reconciler.emulator.twelvelabs.embed_inputs import EmbedInput, read_input, read_media
+from reconciler.emulator.twelvelabs.embed_models import usage
+from reconciler.emulator.twelvelabs.embeddings import EmbeddingPlan, content_vector, uncertainty
 from reconciler.emulator.twelvelabs.families.embed import spend
 from reconciler.emulator.twelvelabs.families.embed_tasks import chosen, kept
 from reconciler.emulator.twelvelabs.problems import gone
@@ -23,17 +25,21 @@ KIND = "embed_v2_task"
 # -- wire
 
 
-def _of_input(found: Input) -> dict[str, Any]:
+def _of_input(found: EmbedInput) -> dict[str, Any]:
     """One vector, of nothing that has parts."""
     nothing = dict.fromkeys(("embedding_option", "embedding_scope", "start_sec", "end_sec"))
-    shown: dict[str, Any] = {"data": [{"embedding": content_vector(found.parts, found.dimensions), **nothing}]}
-    return {**shown, **({"metadata": found.metadata} if found.metadata else {})}
+    vector = content_vector(found.parts, found.model.dimensions)
+    sure = {"embedding_uncertainty": uncertainty(vector)} if found.model.uncertain else {}
+    shown: dict[str, Any] = {"data": [{"embedding": vector, **sure, **nothing}]}
+    more = {"usage": found.usage, "metadata": found.metadata}
+    return {**shown, **{name: value for name, value in more.items() if value}}
 
 
 def _of_plan(plan: EmbeddingPlan) -> list[dict[str, Any]]:
     return [
         {
             "embedding": vector,
+            **({"embedding_uncertainty": uncertainty(vector)} if plan.uncertain else {}),
             "embedding_option": option,
             "embedding_scope": scope,
             "start_sec": start,
@@ -46,7 +52,10 @@ def _of_plan(plan: EmbeddingPlan) -> list[dict[str, Any]]:
 def _row(task: Obj) -> dict[str, Any]:
     """In a list a task looks as those of the first version do."""
     about = task.doc["metadata"]
-    if about["input_type"] == "video":
+    if about["input_type"] in DOCUMENTS:
+        kind = about["input_type"]
+        names = {"embedding_options": f"{kind}_embedding_option", "embedding_scopes": f"{kind}_embedding_scope"}
+    elif about["input_type"] == "video":
         names = {"clip_length": "video_clip_length", "embedding_scopes": "video_embedding_scope"}
     else:
         names = {"embedding_options": "audio_embedding_options", "embedding_scopes": "audio_embedding_scopes"}
@@ -64,15 +73,23 @@ def _row(task: Obj) -> dict[str, Any]:
     }
 
 
+def _vectors(task: Obj) -> list[dict[str, Any]]:
+    if task.doc["metadata"]["input_type"] in DOCUMENTS:
+        return list(DocumentPlan.from_json(task.doc["plan"]).rows())
+    return _of_plan(EmbeddingPlan.from_json(task.doc["plan"]))
+
+
 def _detail(task: Obj) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "_id": task.id,
         "status": task.status,
         "created_at": rfc3339(task.created_at),
         "updated_at": rfc3339(task.updated_at),
-        "data": _of_plan(EmbeddingPlan.from_json(task.doc["plan"])) if task.status == "ready" else None,
+        "data": _vectors(task) if task.status == "ready" else None,
         "metadata": task.doc["metadata"],
     }
+    if "tokens" in task.doc and task.status == "ready":
+        shown["usage"] = usage(task.doc["tokens"])
     if task.status == "failed":
         shown["error"] = {"message": "The embeddings could not be created."}
     return shown
@@ -85,7 +102,7 @@ def create(call: ApiCall) -> Reply:
     fields = body(call)
     found = read_input(call, fields)
     fields.done()
-    if isinstance(found, Input):
+    if isinstance(found, EmbedInput):
         return Reply(200, _of_input(found))
     spend(call, found.plan.end - found.plan.start)
     return Reply(200, {"data": _of_plan(found.plan), "metadata": found.metadata})
@@ -96,10 +113,19 @@ def create_task(call: ApiCall) -> Reply:
     found = read_media(call, fields)
     model = fields.text("model_name")
     fields.done()
-    spend(call, found.plan.end - found.plan.start)
-    doc = {"plan": found.plan.as_json(), "metadata": found.metadata, "model_name": model}
+    if isinstance(found, EmbedDocument):
+        length: float = found.plan.tokens()
+    else:
+        length = found.plan.end - found.plan.start
+        spend(call, length)
+    doc: dict[str, Any] = {"plan": found.plan.as_json(), "metadata": found.metadata, "model_name": model}
+    about = {}
+    if "embedding_dimension" in found.metadata:
+        # Only of the newer model.
+        doc["tokens"] = {found.metadata["input_type"]: length}
+        about = {"metadata": {"embedding_dimension": found.metadata["embedding_dimension"]}}
     made = call.store.insert(KIND, doc, status=call.walker.start(KIND), walking=True, fate=call.fate)
-    return Reply(202, {"_id": made.id, "status": made.status, "data": None})
+    return Reply(202, {"_id": made.id, "status": made.status, "data": None, **about})
 
 
 def index(call: ApiCall) -> Reply:

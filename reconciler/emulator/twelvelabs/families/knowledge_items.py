@@ -60,12 +60,20 @@ def _checked(call: ApiCall, asset: Obj, kind: str | None) -> str:
         raise not_ready(asset)
     if asset.type not in TYPES or kind not in (None, asset.type):
         raise invalid(f"The asset {asset.id} is of type {asset.type}; items are {' or '.join(TYPES)}.")
+    if asset.type == "image":
+        _refuse_images(call)
     most = MOST_BYTES[call.options.since("newest")][asset.type]
     if asset.doc["media"]["size"] > most:
         raise ApiProblem(
             400, "media_filesize_too_large", f"An item of type {asset.type} may have {most} bytes at most."
         )
     return asset.type
+
+
+def _refuse_images(call: ApiCall) -> None:
+    """As two of the vendor's own examples say of the service."""
+    if call.options.since("newest") and not call.options.image_items:
+        raise ApiProblem(422, "parameter_invalid", "The asset_type parameter is invalid.")
 
 
 # -- routes
@@ -78,6 +86,8 @@ def create(call: ApiCall) -> Reply:
     kind = fields.one_of("asset_type", TYPES) if "asset_type" in fields else None
     values = user_metadata(fields, pairs=MOST_PAIRS, letters=MOST_LETTERS) or {}
     fields.done()
+    if kind == "image":
+        _refuse_images(call)
     asset = call.find("asset", asset_id)
     made = call.store.insert(
         ITEM,

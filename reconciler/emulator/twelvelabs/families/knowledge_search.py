@@ -21,7 +21,7 @@ from reconciler.emulator.twelvelabs.problems import invalid
 from reconciler.emulator.twelvelabs.ranking import Clip, Question, rank
 from reconciler.emulator.twelvelabs.reading import Body, body
 
-__all__ = ["FAMILY"]
+__all__ = ["FAMILY", "ready_items"]
 
 MODALITIES = ("visual", "audio")
 MOST_RESULTS = 10_000
@@ -95,12 +95,13 @@ def _search(call: ApiCall, store: Obj, fields: Body) -> _StoreResults:
     limit = fields.whole("page_size", least=1, most=50) or 10
     with_metadata = fields.flag("include_metadata", default=False)
     fields.done()
-    clips = _found(call, _pool(call, store, types, ids), asked.words, modalities)
+    clips = _found(call, ready_items(call, store, types, ids), asked.words, modalities)
     options = {"video": {"modalities": modalities}} if "video" in types else {}
     return _StoreResults(_rows(clips[:MOST_RESULTS], group=group), limit, options, with_metadata)
 
 
-def _pool(call: ApiCall, store: Obj, types: list[str], ids: list[str] | None) -> list[Obj]:
+def ready_items(call: ApiCall, store: Obj, types: Sequence[str], ids: list[str] | None) -> list[Obj]:
+    """What can be found in a store; `ids` narrows it."""
     for unfinished in call.store.unfinished(ITEM, store.seq):
         call.walker.settle(call.store, unfinished)
     conditions = where(

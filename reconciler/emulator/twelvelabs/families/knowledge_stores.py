@@ -12,9 +12,10 @@ from reconciler.emulator.twelvelabs.families.entity_collections import sorting
 from reconciler.emulator.twelvelabs.knowledge_rules import PREFIX_STORE, enrichment, user_metadata
 from reconciler.emulator.twelvelabs.reading import Body, body
 
-__all__ = ["FAMILY", "ITEM", "ONE", "the_store"]
+__all__ = ["COLLECTION", "FAMILY", "ITEM", "KIND", "ONE", "SESSION", "the_store"]
 
 KIND, ITEM, COLLECTION, SEARCH = "knowledge_store", "knowledge_item", "knowledge_collection", "knowledge_search"
+SESSION = "response_session"
 MOST_PAIRS, MOST_LETTERS = 10, 2048
 
 # -- wire
@@ -75,9 +76,9 @@ def update(call: ApiCall) -> Reply:
 
 
 def remove(call: ApiCall) -> Reply:
-    """Items and item collections go with it; assets stay."""
+    """Items, item collections and conversations about it go with it; assets stay."""
     found = the_store(call)
-    for kind in (ITEM, COLLECTION, SEARCH):
+    for kind in (ITEM, COLLECTION, SEARCH, SESSION):
         call.store.delete_children(found, kind)
     call.store.delete(found)
     return Reply(204)
