@@ -12,8 +12,8 @@ import pytest
 from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
 from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refused
-from reconciler.guards import Consent
 from reconciler.model import Action, Report
+from reconciler.plan.guards import Consent
 from reconciler.repair import rebuild
 from tests.support.running import AGREED, Bench, Killed
 from tests.support.stacks import IN_V1, STRANGERS, V1, V2

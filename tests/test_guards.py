@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import guards
-from reconciler.guards import Consent
 from reconciler.load import load
 from reconciler.model import Action, Change, Plan
+from reconciler.plan import guards
+from reconciler.plan.guards import Consent
 from reconciler.providers.twelvelabs import KINDS
 from tests.support.planning import stack_of
 

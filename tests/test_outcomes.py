@@ -11,8 +11,8 @@ import pytest
 
 from reconciler.engine import Limits
 from reconciler.errors import Forbidden, Unauthorised
-from reconciler.guards import Consent
 from reconciler.model import Report
+from reconciler.plan.guards import Consent
 from reconciler.reports.text import report_text
 from tests.support.running import Bench
 from tests.support.stacks import V1, V2

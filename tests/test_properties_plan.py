@@ -19,7 +19,7 @@ from reconciler.kind import Field
 from reconciler.model import Action, Change, Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status
 from reconciler.ownership import Claims, addresses_of, claim
 from reconciler.plan import make_plan
-from reconciler.plan.subset import EVERYTHING, Subset
+from reconciler.plan.targeting import EVERYTHING, Targeting
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.json import plan_json
 from reconciler.values import canonical, same
@@ -125,15 +125,15 @@ def _strangers(objects: list[Live]) -> st.SearchStrategy[Live]:
     return st.one_of(kinds)
 
 
-def planned(stack: Stack, account: Account, subset: Subset = EVERYTHING) -> tuple[Plan, Claims, Difference]:
+def planned(stack: Stack, account: Account, targeting: Targeting = EVERYTHING) -> tuple[Plan, Claims, Difference]:
     snapshot = account.snapshot()
     claims = claim(stack, KINDS, list(account.rows.values()), snapshot)
     assert claims.problems == []
     difference = diff(stack, KINDS, claims)
     try:
-        return make_plan(stack, KINDS, claims, difference, snapshot, subset), claims, difference
+        return make_plan(stack, KINDS, claims, difference, snapshot, targeting), claims, difference
     except Invalid:
-        if account.rows and subset.is_everything:
+        if account.rows and targeting.is_everything:
             raise
         reject()  # without state an empty index is unmanaged, and is not replaced; or a pattern matches nothing
 
@@ -299,9 +299,11 @@ def test_a_part_of_a_plan_can_be_applied_and_then_the_rest(
     here: tuple[Stack, Account], patterns: list[str], leave: bool
 ) -> None:
     stack, account = here
-    subset = Subset(exclude=tuple(patterns)) if leave else Subset(target=tuple(patterns))
-    plan, claims, difference = planned(stack, account, subset)
-    asked = {address for address, c in difference.changes.items() if c.action is Action.DELETE and subset.has(address)}
+    targeting = Targeting(exclude=tuple(patterns)) if leave else Targeting(target=tuple(patterns))
+    plan, claims, difference = planned(stack, account, targeting)
+    asked = {
+        address for address, c in difference.changes.items() if c.action is Action.DELETE and targeting.has(address)
+    }
     assert {change.address for change in plan.changes if change.action is Action.DELETE} <= asked
     ids = {step.id for step in plan.steps}
     assert [step.id for step in plan.steps if not set(step.needs) <= ids] == []

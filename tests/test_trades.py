@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from reconciler import __version__
 from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
-from reconciler.guards import Consent
 from reconciler.model import Action, Event, StepDone
-from reconciler.plan.subset import Subset
+from reconciler.plan.guards import Consent
+from reconciler.plan.targeting import Targeting
 from reconciler.planfile import Origin, Saved
 from tests.support.running import Bench
 from tests.test_upload import write
@@ -234,7 +234,7 @@ def test_a_part_of_a_circle_takes_the_circle_along(tmp_path: Path, target: str) 
     lay(bench, CIRCLE)
 
     async def part(session: Session) -> list[str]:
-        session.subset = Subset(target=(target,))
+        session.targeting = Targeting(target=(target,))
         survey = await session.plan()
         with session.state.lock("test"):
             assert not (await session.apply(survey, command="test")).failed

@@ -23,7 +23,7 @@ from reconciler.emulator import Emulator
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
 from reconciler.errors import Invalid, Refused
-from reconciler.guards import Consent
+from reconciler.plan.guards import Consent
 from reconciler.state import State
 from tests.support.running import AGREED, Bench
 

@@ -14,8 +14,8 @@ import pytest
 from reconciler.emulator import Emulator, Exchange
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
-from reconciler.guards import Consent
 from reconciler.model import Action, Report
+from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers
 from reconciler.providers.twelvelabs import TwelveLabs
 from reconciler.providers.twelvelabs.limits import Sizes

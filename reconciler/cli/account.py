@@ -49,7 +49,7 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
     """
     if not auto_approve and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on: give --auto-approve")
-    from reconciler.guards import Consent
+    from reconciler.plan.guards import Consent
     from reconciler.takeover import taken_over
 
     chosen = settings(path, options)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.engine import Session
-    from reconciler.guards import Consent
     from reconciler.load import Environment
     from reconciler.model import Stack
+    from reconciler.plan.guards import Consent
     from reconciler.provider import Provider
     from reconciler.state import State
 
@@ -237,10 +237,10 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """A session on the account that the options and the environment name."""
     from reconciler.engine import Limits, Session
-    from reconciler.guards import Consent
     from reconciler.http import Http, SystemClock
     from reconciler.load import expand
-    from reconciler.plan.subset import Subset
+    from reconciler.plan.guards import Consent
+    from reconciler.plan.targeting import Targeting
     from reconciler.planfile import account_of
     from reconciler.provider import Drivers, Hands
     from reconciler.provider import provider as find_provider
@@ -265,7 +265,7 @@ async def open_session(
             clock=clock,
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
-            subset=Subset(options.target, options.exclude),
+            targeting=Targeting(options.target, options.exclude),
             resolve=partial(expand, environment=_environment(options.allow_env)),
             account=account_of(address, key),
             said=tuple(_said(options)),

@@ -21,8 +21,8 @@ from reconciler.errors import Refused
 
 if TYPE_CHECKING:
     from reconciler.engine import Planning, Session
-    from reconciler.guards import Consent
     from reconciler.model import Event, Report, Stack
+    from reconciler.plan.guards import Consent
     from reconciler.planfile import Saved
 
 __all__ = ["apply", "confirmed", "destroy", "drift", "plan", "result", "show"]
@@ -257,7 +257,7 @@ def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
 
 
 def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
-    from reconciler.guards import Consent
+    from reconciler.plan.guards import Consent
 
     return Consent(
         adopt=bool(options.get("adopt")),

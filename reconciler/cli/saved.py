@@ -15,8 +15,8 @@ from reconciler.cli.outputs import write_file
 from reconciler.errors import ReconcilerError
 
 if TYPE_CHECKING:
-    from reconciler.guards import Consent
     from reconciler.model import Plan
+    from reconciler.plan.guards import Consent
     from reconciler.planfile import Saved
 
 __all__ = ["agreed_before", "believed", "is_plan", "read_plan", "settings_of", "write_plan"]

@@ -130,11 +130,11 @@ def validate(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env:
     reconciler validate
     reconciler validate my-archive --var season=2025
     """
-    from reconciler import estimate, guards
+    from reconciler.plan import cost, guards
     from reconciler.provider import provider
 
     stack = load_stack(path, parsed(var), var_file, allow_env)
-    if problems := [*guards.problems(stack), *estimate.problems(stack, provider(stack.provider).tariff)]:
+    if problems := [*guards.problems(stack), *cost.problems(stack, provider(stack.provider).tariff)]:
         raise Invalid(problems)
     counts: dict[str, int] = {}
     for resource in stack.resources.values():

@@ -28,8 +28,6 @@ from reconciler.engine.stages import (
     wanted,
 )
 from reconciler.errors import Problem
-from reconciler.estimate import estimated
-from reconciler.guards import Consent
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
 from reconciler.model import Event, Plan, Report, Snapshot, Stack
@@ -37,9 +35,11 @@ from reconciler.ownership import Claims
 from reconciler.ownership.rebuild import known_as, said_of
 from reconciler.ownership.unseen import told
 from reconciler.plan import make_plan
+from reconciler.plan.cost import estimated
 from reconciler.plan.facts import leaving, used
 from reconciler.plan.fingerprints import fingerprints
-from reconciler.plan.subset import EVERYTHING, Subset
+from reconciler.plan.guards import Consent
+from reconciler.plan.targeting import EVERYTHING, Targeting
 from reconciler.planfile import Origin, Saved, check
 from reconciler.preflight import inspected, lengths
 from reconciler.provider import Drivers
@@ -63,7 +63,7 @@ class Session:
     """Fills a template of `${env.NAME}` in, for what was recorded masked."""
     account: str = ""
     """Which account this is, for saved plans; see `planfile.account_of`."""
-    subset: Subset = EVERYTHING
+    targeting: Targeting = EVERYTHING
     """What of the stack is planned."""
     whole: bool = True
     """Whether this run is about all of the stack: consent then means all that has its name."""
@@ -107,7 +107,7 @@ class Session:
         snapshot, claims = await owned(drivers, stack, begun)
         # diff, steps
         difference = diff(stack, kinds, claims)
-        plan = make_plan(stack, kinds, claims, difference, snapshot, self.subset)
+        plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
         # preflight
         notes = [*begun.notes, *unstamped(self.stack, self.state), *told(read.behind), *self.said]
         notes += said_of(stack, claims, read.belonging)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler import guards
 from reconciler.diff import Difference
 from reconciler.errors import Problem
-from reconciler.guards import Consent
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims
+from reconciler.plan import guards
+from reconciler.plan.guards import Consent
 from reconciler.state import Identity, Write
 
 __all__ = ["InFlight", "Planning", "Prior", "Reading"]

@@ -13,19 +13,19 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from reconciler import guards
 from reconciler.apply import Limits, unfinished
 from reconciler.apply.recover import after, recover
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
-from reconciler.estimate import Means
-from reconciler.estimate import problems as wrong_prices
-from reconciler.guards import Consent
 from reconciler.identify import as_now, identified
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
+from reconciler.plan import guards
+from reconciler.plan.cost import Means
+from reconciler.plan.cost import problems as wrong_prices
+from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers
 from reconciler.redact import Secret, unmask
 from reconciler.refresh import Wanted, read_whole, refresh

@@ -13,7 +13,7 @@ from reconciler.export.names import Names
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Snapshot, Stamp, Status, key_of, parent_of
-from reconciler.plan.subset import Subset
+from reconciler.plan.targeting import Targeting
 from reconciler.values import same
 
 __all__ = ["Declared", "Picked", "pick"]
@@ -120,11 +120,11 @@ class _Pick:
 
     def chosen(self, targets: Sequence[str]) -> Picked:
         """All of it, or what is asked for with what that needs, which is external then."""
-        subset = Subset(target=tuple(targets))
-        idle = [one for one in targets if not any(map(Subset(target=(one,)).has, self.lives))]
+        targeting = Targeting(target=tuple(targets))
+        idle = [one for one in targets if not any(map(Targeting(target=(one,)).has, self.lives))]
         if idle:
             raise Invalid([Problem("", 0, 0, one, "there is nothing of that name in the account") for one in idle])
-        asked = {address for address in self.lives if subset.has(address)}
+        asked = {address for address in self.lives if targeting.has(address)}
         needed = {need for address in asked for need in self._needs(address)} - asked
         declared = [
             self._declared(address, external=address in needed) for address in self.lives if address in asked | needed

@@ -25,7 +25,7 @@ from reconciler.plan.names import Names
 from reconciler.plan.needs import Needs
 from reconciler.plan.order import by_path, order
 from reconciler.plan.steps import steps_of
-from reconciler.plan.subset import EVERYTHING, Subset
+from reconciler.plan.targeting import EVERYTHING, Targeting
 
 __all__ = ["deposed_name", "make_plan", "order"]
 
@@ -36,17 +36,17 @@ def make_plan(
     claims: Claims,
     difference: Difference,
     snapshot: Snapshot,
-    subset: Subset = EVERYTHING,
+    targeting: Targeting = EVERYTHING,
 ) -> Plan:
     """The whole plan, or the part of it that is asked for. Raises Invalid: with what cannot be planned, or when steps
     wait for each other in a circle."""
-    chosen, notes = subset.of(difference.changes, stack, kinds, claims, snapshot)
+    chosen, notes = targeting.of(difference.changes, stack, kinds, claims, snapshot)
     changes = told(chosen, kinds, claims, snapshot)
     names = Names(kinds, claims, changes, snapshot)
     if problems := [*_problems(stack, claims, changes.values()), *_kept_names(stack, claims, names)]:
         raise Invalid(problems)
-    stuck = {address: why for address, why in difference.stuck.items() if subset.has(address)}
-    steps = steps_of(stack, Needs(kinds, claims, changes, snapshot, names), subset)
+    stuck = {address: why for address, why in difference.stuck.items() if targeting.has(address)}
+    steps = steps_of(stack, Needs(kinds, claims, changes, snapshot, names), targeting)
     return Plan(
         stack=stack.name,
         provider=stack.provider,
@@ -54,12 +54,12 @@ def make_plan(
         steps=order(steps),
         drift=tuple(
             sorted(
-                (change for change in difference.drift if subset.has(change.address)),
+                (change for change in difference.drift if targeting.has(change.address)),
                 key=lambda change: by_path(change.address),
             )
         ),
         estimate=_estimate(steps, changes.values(), snapshot),
-        diagnostics=(*notes, *_unready(claims, subset), *_stuck(stack, stuck)),
+        diagnostics=(*notes, *_unready(claims, targeting), *_stuck(stack, stuck)),
         stuck=stuck,
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
         left_out=len(difference.changes) - len(changes),
@@ -97,9 +97,9 @@ def _kept_names(stack: Stack, claims: Claims, names: Names) -> Iterator[Problem]
             yield Problem(*stack.where(address), address, text)
 
 
-def _unready(claims: Claims, subset: Subset) -> Iterator[Problem]:
+def _unready(claims: Claims, targeting: Targeting) -> Iterator[Problem]:
     """One note of what an earlier run made and is not ready yet."""
-    pending = sorted(a for a, live in claims.live.items() if live.status is Status.PENDING and subset.has(a))
+    pending = sorted(a for a, live in claims.live.items() if live.status is Status.PENDING and targeting.has(a))
     if pending:
         more = f" and {len(pending) - 3} more" if len(pending) > 3 else ""
         verb = "is" if len(pending) == 1 else "are"

@@ -24,20 +24,20 @@ from reconciler.model import (
 from reconciler.plan.needs import Needs, at, present
 from reconciler.plan.replacement import deleted, renamed, replaced
 from reconciler.plan.sending import changed_fields
-from reconciler.plan.subset import EVERYTHING, Subset
+from reconciler.plan.targeting import EVERYTHING, Targeting
 
 __all__ = ["steps_of"]
 
 
-def steps_of(stack: Stack, needs: Needs, subset: Subset = EVERYTHING) -> list[Step]:
+def steps_of(stack: Stack, needs: Needs, targeting: Targeting = EVERYTHING) -> list[Step]:
     """The steps of all changes, in no order."""
     build = _Building(stack, needs)
     steps: list[Step] = [build.bulk(batch) for batch in needs.together]
     steps += [step for change in needs.changes.values() for step in build.of(change)]
-    return [*steps, *_still_waiting(steps, needs, subset)]
+    return [*steps, *_still_waiting(steps, needs, targeting)]
 
 
-def _still_waiting(steps: list[Step], needs: Needs, subset: Subset) -> Iterator[Wait]:
+def _still_waiting(steps: list[Step], needs: Needs, targeting: Targeting) -> Iterator[Wait]:
     """What an earlier run made and did not see ready: waited for again, never made again. Of what was not asked for,
     only what a step needs."""
     planned = {step.id for step in steps}
@@ -45,7 +45,7 @@ def _still_waiting(steps: list[Step], needs: Needs, subset: Subset) -> Iterator[
     for address, live in needs.claims.live.items():
         if live.status is not Status.PENDING or (id := Wait.id_of(address)) in planned:
             continue
-        if subset.has(address) or id in needed:
+        if targeting.has(address) or id in needed:
             yield Wait(address, live.kind)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from reconciler.guards import DEFAULTS, NO_LIMITS
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
+from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
 
 __all__ = ["COMMON", "DIALECT", "stack_schema"]

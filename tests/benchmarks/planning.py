@@ -18,7 +18,7 @@ from reconciler.diff import diff
 from reconciler.model import Plan, Recorded, Resource, Snapshot, Stack
 from reconciler.ownership import claim
 from reconciler.plan import make_plan
-from reconciler.plan.subset import EVERYTHING, Subset
+from reconciler.plan.targeting import EVERYTHING, Targeting
 from reconciler.providers.twelvelabs import KINDS
 from tests.support.planning import live_of, snapshot_of
 
@@ -46,7 +46,7 @@ def stack_of(resources: Mapping[str, Resource]) -> Stack:
 
 
 def plan(
-    stack: Stack, recorded: list[Recorded], snapshot: Snapshot, subset: Subset = EVERYTHING
+    stack: Stack, recorded: list[Recorded], snapshot: Snapshot, targeting: Targeting = EVERYTHING
 ) -> tuple[Plan, dict[str, float]]:
     """The plan, and seconds of CPU for each part of it."""
     gc.collect()
@@ -55,7 +55,7 @@ def plan(
     times.append(time.process_time())
     difference = diff(stack, KINDS, claims)
     times.append(time.process_time())
-    made = make_plan(stack, KINDS, claims, difference, snapshot, subset)
+    made = make_plan(stack, KINDS, claims, difference, snapshot, targeting)
     times.append(time.process_time())
     return made, dict(zip(("claim", "diff", "plan"), (b - a for a, b in pairwise(times)), strict=True))
 
@@ -72,16 +72,16 @@ def measure(count: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     _, parts = plan(before, rows, there)
     figures |= {f"no-op: {name}": seconds * 1e6 / total for name, seconds in parts.items()}
-    for name, stack, recorded, snapshot, subset in (
+    for name, stack, recorded, snapshot, targeting in (
         ("no-op", before, rows, there, EVERYTHING),
         ("no-op, state lost", before, [], there, EVERYTHING),
         ("create all", before, [], empty, EVERYTHING),
         ("delete all", stack_of({}), rows, there, EVERYTHING),
         ("replace all assets", changed, rows, there, EVERYTHING),
         ("move all", moved, rows, there, EVERYTHING),
-        ("target one of ten", changed, rows, there, Subset(("indexes/i1",))),
+        ("target one of ten", changed, rows, there, Targeting(("indexes/i1",))),
     ):
-        _, parts = plan(stack, recorded, snapshot, subset)
+        _, parts = plan(stack, recorded, snapshot, targeting)
         figures[name] = sum(parts.values()) * 1e6 / total
     return figures
 

@@ -20,15 +20,14 @@ from typing import Any
 import click
 import yaml
 
-from reconciler import guards
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid
-from reconciler.guards import Consent
 from reconciler.load import load
 from reconciler.model import Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status, key_of, parent_of
 from reconciler.ownership import Claims, claim
-from reconciler.plan import make_plan
-from reconciler.plan.subset import Subset
+from reconciler.plan import guards, make_plan
+from reconciler.plan.guards import Consent
+from reconciler.plan.targeting import Targeting
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.text import drift_text, plan_text
 
@@ -44,7 +43,7 @@ class World:
     snapshot: Snapshot
     recorded: Sequence[Recorded]
     consent: Consent = field(default_factory=Consent)
-    subset: Subset = field(default_factory=Subset)
+    targeting: Targeting = field(default_factory=Targeting)
 
     def claims(self) -> Claims:
         return claim(self.stack, KINDS, self.recorded, self.snapshot)
@@ -57,7 +56,7 @@ class World:
         claims = self.claims()
         if claims.problems:
             raise Invalid(list(_problems(claims)))
-        return make_plan(self.stack, KINDS, claims, diff(self.stack, KINDS, claims), self.snapshot, self.subset)
+        return make_plan(self.stack, KINDS, claims, diff(self.stack, KINDS, claims), self.snapshot, self.targeting)
 
     def refusals(self, plan: Plan) -> list[str]:
         claims = self.claims()
@@ -95,8 +94,8 @@ def world(case: Mapping[str, Any]) -> World:
     consent = dict(case.get("consent") or {})
     for name in ("replace", "foreign"):
         consent[name] = frozenset(consent.get(name, ()))
-    subset = Subset(tuple(case.get("target", ())), tuple(case.get("exclude", ())))
-    return World(now, snapshot_of(found, case.get("unlisted", ())), recorded, Consent(**consent), subset)
+    targeting = Targeting(tuple(case.get("target", ())), tuple(case.get("exclude", ())))
+    return World(now, snapshot_of(found, case.get("unlisted", ())), recorded, Consent(**consent), targeting)
 
 
 def stack_of(declared: Mapping[str, Any], *, name: str = "s", changed: Sequence[str] = ()) -> Stack:

@@ -14,10 +14,10 @@ import httpx
 from reconciler.emulator import Emulator, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Limits, Planning, Session
-from reconciler.guards import Consent
 from reconciler.http import Clock, Http
 from reconciler.load import load
 from reconciler.model import Report
+from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers, Hands, Provider, provider
 from reconciler.state import State
 from reconciler.upload import Files, Sending

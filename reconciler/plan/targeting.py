@@ -22,14 +22,14 @@ from reconciler.model import Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims
 from reconciler.plan.names import Names
 
-__all__ = ["EVERYTHING", "Subset"]
+__all__ = ["EVERYTHING", "Targeting"]
 
 MADE = (Action.CREATE, Action.REPLACE)
 LEAVING = (Action.DELETE, Action.REPLACE)
 
 
 @dataclass(frozen=True)
-class Subset:
+class Targeting:
     """What was asked for. Without patterns: everything."""
 
     target: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class Subset:
                     yield Problem("", 0, 0, "", f"{option} {pattern} matches no address of the stack{hint}")
 
 
-EVERYTHING = Subset()
+EVERYTHING = Targeting()
 
 
 def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
@@ -91,17 +91,17 @@ def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
 
 
 class _Choice:
-    """One subset of one set of changes."""
+    """One targeting of one set of changes."""
 
     def __init__(
         self,
-        subset: Subset,
+        targeting: Targeting,
         changes: Mapping[str, Change],
         kinds: Kinds,
         claims: Claims,
         snapshot: Snapshot,
     ) -> None:
-        self.subset, self.changes, self.snapshot = subset, changes, snapshot
+        self.targeting, self.changes, self.snapshot = targeting, changes, snapshot
         self.named_after = {
             address: taken.freed_by.address
             for address, taken in Names(kinds, claims, changes, snapshot).taken.items()
@@ -109,7 +109,7 @@ class _Choice:
         }
         """address → the one whose change frees the name that it takes"""
         self.kinds = kinds
-        self.chosen = {address for address in changes if subset.has(address)}
+        self.chosen = {address for address in changes if targeting.has(address)}
         self.moves = {str(it.previous_address): it.address for it in changes.values() if it.previous_address}
         """old address → new one"""
         self.needs = {address: frozenset(self._needs(change)) for address, change in changes.items()}
@@ -185,7 +185,7 @@ class _Choice:
         """Excluded by name, or a delete that nobody asked for."""
         if self.changes[address].action is Action.DELETE:
             return True
-        return bool(self.subset.exclude) and self.subset._excludes.match(address.partition("@")[0]) is not None
+        return bool(self.targeting.exclude) and self.targeting._excludes.match(address.partition("@")[0]) is not None
 
     def _leave_out(self) -> bool:
         """Take out what cannot be done without something that is out; whether anything was."""
