@@ -185,6 +185,7 @@ class Kind(BaseModel):
     asynchronous  whether a new object must be waited for
     cascades      whether the API deletes the children together with the object
     label         what one object and what several are called, if not as the class: `("entity", "entities")`
+    counts        the fact (`Live.facts`) that says how many children an object has, if one does
     """
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
@@ -197,6 +198,7 @@ class Kind(BaseModel):
     asynchronous: ClassVar[bool]
     cascades: ClassVar[bool]
     label: ClassVar[tuple[str, str]]
+    counts: ClassVar[str]
     identity_name: ClassVar[str]
     """The field marked IDENTITY, "" if there is none."""
     specs: ClassVar[Mapping[str, Field]]
@@ -225,11 +227,12 @@ class Kind(BaseModel):
         asynchronous: bool = True,
         cascades: bool = False,
         label: tuple[str, str] | None = None,
+        counts: str = "",
     ) -> None:
         cls.section, cls.parent, cls.bulk = section, parent, bulk
         cls.natural_key, cls.unique = tuple(natural_key), unique
         cls.asynchronous, cls.cascades = asynchronous, cascades
-        cls.label = label or _label(cls.__name__)
+        cls.label, cls.counts = label or _label(cls.__name__), counts
 
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:

@@ -100,7 +100,7 @@ class Traits:
     page_size: int = 50
     """Most objects in a page."""
     poll_s: float = 1.0
-    """Pause before the second look at what is not ready; it grows from look to look."""
+    """Pause before the second look at what is not ready; it grows to `poll_max_s` from look to look."""
     poll_max_s: float = 15.0
     typical_wait_s: float = 0.0
     """How long a new object usually takes to become ready, apart from the length of its media."""
@@ -110,6 +110,10 @@ class Traits:
     exists: ExistsWhen = ExistsWhen.STARTED
     kept_for_s: float | None = None
     """How long the server knows a task; None: as long as its object."""
+
+    def pause_s(self, chosen: float | None) -> float:
+        """The first pause between looks: as whoever runs this has chosen, or as this API likes it."""
+        return self.poll_s if chosen is None else chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,9 +313,6 @@ class Driver(Protocol):
         return frozenset()
 
 
-_MEMBERS = ("traits", *(name for name in vars(Driver) if not name.startswith("_")))
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something about a declared field that is worth saying before anything is sent; an `error` stops the run."""
@@ -361,7 +362,7 @@ GROUP = "reconciler.providers"
 
 def names() -> tuple[str, ...]:
     """All providers that can be named in a stack."""
-    return (*BUILT_IN, *(point.name for point in entry_points(group=GROUP)))
+    return tuple(dict.fromkeys((*BUILT_IN, *(point.name for point in entry_points(group=GROUP)))))
 
 
 @cache
@@ -403,6 +404,11 @@ def made_of(name: str, given: Any) -> Provider:
 
 DECLARED: Mapping[str, type] = {"name": str, "kinds": Kinds, "access": Access, "tariff": Tariff}
 METHODS = ("drivers", "emulator", "inspect", "lengths")
+OF_A_DRIVER = ("kind", "traits", *(name for name in vars(Driver) if not name.startswith("_")))
+
+
+def _told(kind: str, driver: Driver) -> str:
+    return f"the driver for {kind}, {type(driver).__name__},"
 
 
 class Drivers(Mapping[str, Driver]):
@@ -415,13 +421,16 @@ class Drivers(Mapping[str, Driver]):
         self.provider, self.hands = provider, hands
         given = provider.drivers(hands)
         for kind in provider.kinds:
-            driver = given.get(kind.__name__)
-            if driver is None:
-                raise TypeError(f"the provider {provider.name} has no driver for {kind.__name__}")
-            if getattr(driver, "kind", None) is not kind:
+            name = kind.__name__
+            if (driver := given.get(name)) is None:
+                raise TypeError(f"the provider {provider.name} has no driver for {name}")
+            if missing := [member for member in OF_A_DRIVER if not hasattr(driver, member)]:
+                lacking = " and ".join(missing)
                 raise TypeError(
-                    f"the provider {provider.name} has a driver for {kind.__name__} that is of another kind"
+                    f"the driver for {name}, {type(driver).__name__}, has no {lacking}; derive it from Driver"
                 )
+            if driver.kind is not kind:
+                raise TypeError(f"the driver for {name}, {type(driver).__name__}, is of another kind: {driver.kind!r}")
         self._by_kind = {kind.__name__: given[kind.__name__] for kind in provider.kinds}
 
     def __getitem__(self, kind: str) -> Driver:

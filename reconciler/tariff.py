@@ -62,7 +62,3 @@ class Tariff:
     """By plan."""
     rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
     """By plan."""
-    typical_wait_s: Mapping[str, float] = field(default_factory=dict)
-    """By kind: how long a new object usually takes to become ready, apart from the length of its media."""
-    wait_per_media_s: Mapping[str, float] = field(default_factory=dict)
-    """By kind: seconds more for each second of media."""

@@ -726,3 +726,25 @@ def test_an_address_that_cannot_be_read_is_told_without_its_password(address: st
         Http(address, headers={}, clock=NoTime())
 
     assert "s3cret" not in str(raised.value)
+
+
+def test_what_reads_by_post_is_a_read() -> None:
+    """Sent again like any read, no write in any count, and nobody has to prove the lock for it."""
+    asked: list[str] = []
+
+    async def nobody() -> None:
+        raise AssertionError("nobody is asked before a read")
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return OK if len(asked) > 1 else json(503)
+
+    async def go() -> tuple[Any, int, int]:
+        transport = httpx.MockTransport(handle)
+        async with Http("https://api.example.com", headers={}, transport=transport, clock=NoTime()) as client:
+            client.before_write = nobody
+            answer = await client.request("POST", "/things", json={"filters": {}}, reads=True)
+            return answer, client.sent, client.sent_writes
+
+    assert asyncio.run(go()) == ({"ok": True}, 2, 0)
+    assert asked == ["POST", "POST"]

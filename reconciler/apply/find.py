@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Finder", "Present", "signature"]
 
 PAUSES = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
-"""Before each look, in units of `Limits.poll_s`."""
+"""Before each look, in units of the first pause between looks at what is not ready."""
 
 
 class Present:
@@ -99,8 +99,9 @@ class Finder:
         to look, if not as often as it takes to prove it."""
         kind, sought = self._kinds[operation.kind], operation.signature
         assert isinstance(sought, Signature), "only what is made is looked for"
+        pause_s = self._drivers[operation.kind].traits.pause_s(self._limits.poll_s)
         for look in range(looks or self._limits.settle):
-            await self._clock.sleep(self._limits.poll_s * PAUSES[min(look, len(PAUSES) - 1)])
+            await self._clock.sleep(pause_s * PAUSES[min(look, len(PAUSES) - 1)])
             found = [live for live in await self._newest(kind, sought.parent_id) if sought.fits(live)]
             if len(found) > 1:
                 ids = " and ".join(sorted(live.id for live in found))

@@ -42,9 +42,8 @@ class Limits:
     """How much at once, how long, how often."""
 
     parallelism: int = 8
-    poll_s: float = 1.0
-    """First wait between looks at what is not ready; grows to `poll_max_s`."""
-    poll_max_s: float = 15.0
+    poll_s: float | None = None
+    """First pause between looks at what is not ready; None: as the driver says."""
     wait_s: float = 3600.0
     """How long one object may take to become ready."""
     settle: int = 6

@@ -46,11 +46,12 @@ class Waiting:
                 wait.future.cancel()
 
     async def _rounds(self) -> None:
-        pause_s = self._run.limits.poll_s
+        pause_s, _ = self._pauses()
         try:
             while any(self._waiting.values()):
                 progress = await self._round()
-                pause_s = self._run.limits.poll_s if progress else min(pause_s * 1.5, self._run.limits.poll_max_s)
+                first_s, longest_s = self._pauses()
+                pause_s = first_s if progress else min(pause_s * 1.5, longest_s)
                 if any(self._waiting.values()):
                     await self._run.clock.sleep(pause_s)
         except BaseException as error:  # nobody awaits this task: whoever waits has to hear of it, or waits for ever
@@ -58,6 +59,12 @@ class Waiting:
                 self._fail_all(name, parent_id, list(waits), error)
             if isinstance(error, asyncio.CancelledError):
                 raise
+
+    def _pauses(self) -> tuple[float, float]:
+        """The first pause and the longest that suit the most impatient of the kinds that are waited for."""
+        kinds = {kind for kind, _ in self._waiting}
+        traits = [self._run.drivers[kind].traits for kind in kinds]
+        return min(it.pause_s(self._run.limits.poll_s) for it in traits), min(it.poll_max_s for it in traits)
 
     async def _round(self) -> bool:
         groups = [(key, list(waits)) for key, waits in self._waiting.items() if waits]

@@ -253,7 +253,7 @@ async def open_session(
     base_url = IN_PROCESS if transport else address
     clock = SystemClock()
     hint = f"check the key in {access.key_variables[0]}"
-    poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if transport else 1.0
+    poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if transport else None
     async with Http(base_url, headers=access.headers(key), transport=transport, clock=clock, key_hint=hint) as http:
         http.on_wait = _told_of_a_wait
         files, bandwidth = Files(stack.root), options.bandwidth

@@ -246,9 +246,8 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
         sizes=sizes,
         durations=durations,
         chunk_requests=chunks,
+        traits={kind: driver.traits for kind, driver in drivers.items()},
         poll_s=limits.poll_s,
-        poll_max_s=limits.poll_max_s,
-        page_size=max(driver.traits.page_size for driver in drivers.values()),
         rate_per_s=drivers.http.rate_per_s,
     )
 

@@ -185,23 +185,27 @@ class Http:
         content: Any = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        reads: bool = False,
         expect_json: bool = True,
     ) -> Any:
         """Send, and give the answer's JSON (None when it is empty; the `Answer` when `expect_json` is False).
 
         Raises the ApiError that fits. What is not `repeatable` (POST, unless said otherwise) is repeated only when
         nothing of it was sent; RateLimited then means that the caller decides, Unclear that it must look. A `query`
-        value that is a list becomes a repeated key; `content` that is streamed must be iterable again.
+        value that is a list becomes a repeated key; `content` that is streamed must be iterable again. What `reads`
+        changes nothing whatever its method is (APIs list by POST): it is repeatable, no write, and nobody is asked
+        before it is sent.
         """
         url = urlsplit(path)
         call = Call(
             method=method,
             path=path,
             parts=parts_of(query, json, form, files, content, headers),
-            again=method in IDEMPOTENT if repeatable is None else repeatable,
+            again=reads or (method in IDEMPOTENT if repeatable is None else repeatable),
             json_due=expect_json,
             what=f"{method} {url.path}",
             host=url.netloc.rpartition("@")[2] or self._host,
+            reads=reads,
         )
         attempt, since_s = 1, self._clock.now()
         while isinstance(outcome := await self._once(call), _Failed):

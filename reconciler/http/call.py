@@ -23,6 +23,8 @@ class Call:
     what: str
     """Method and path, as it is shown."""
     host: str
+    reads: bool = False
+    """Whether it changes nothing, whatever its method says."""
 
     @property
     def veiled(self) -> tuple[Any, ...]:
@@ -32,7 +34,7 @@ class Call:
     @property
     def writes(self) -> bool:
         """Whether it may change something."""
-        return self.method not in READS
+        return not (self.reads or self.method in READS)
 
 
 def parts_of(

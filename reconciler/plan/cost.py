@@ -16,6 +16,7 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.model import Action, Change, Live, Plan, Snapshot, Stack, Wait, parent_of
 from reconciler.ownership import Claims
+from reconciler.provider import Traits
 from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
 
 __all__ = ["Means", "estimated", "problems"]
@@ -37,9 +38,10 @@ class Means:
     """Expected besides the writes, for files that are sent in chunks."""
     durations: Mapping[str, float] = field(default_factory=dict)
     """address → seconds, of files that were looked into"""
-    poll_s: float = 1.0
-    poll_max_s: float = 15.0
-    page_size: int = 50
+    traits: Mapping[str, Traits] = field(default_factory=dict)
+    """kind → how the API behaves towards its objects"""
+    poll_s: float | None = None
+    """First pause between looks, if whoever runs this has chosen one."""
     rate_per_s: float | None = None
     """Requests that the API allows now, if it has said so."""
 
@@ -159,20 +161,21 @@ class _Estimate:
             if isinstance(step, Wait):
                 groups.setdefault((step.kind, parent_of(step.address)), []).append(step.address)
         return sum(
-            self._rounds(kind, addresses) * ceil(len(addresses) / self.means.page_size)
+            self._rounds(kind, addresses) * ceil(len(addresses) / self.means.traits[kind].page_size)
             for (kind, _), addresses in groups.items()
         )
 
     def _rounds(self, kind: str, addresses: list[str]) -> int:
         """Looks until all of a list are ready, with the pauses that apply makes; two where there are no pauses."""
         longest = max((self.seconds.get(address) or 0.0 for address in addresses), default=0.0)
-        wait_s = self.tariff.typical_wait_s.get(kind, 0.0) + longest * self.tariff.wait_per_media_s.get(kind, 0.0)
-        if not self.means.poll_s:
+        traits = self.means.traits[kind]
+        wait_s = traits.typical_wait_s + longest * traits.wait_per_media_s
+        if not (poll_s := traits.pause_s(self.means.poll_s)):
             return 2
-        looks, waited_s, pause_s = 1, 0.0, self.means.poll_s
+        looks, waited_s, pause_s = 1, 0.0, poll_s
         while waited_s < wait_s:
             waited_s += pause_s
-            pause_s = min(pause_s * 1.5, self.means.poll_max_s)
+            pause_s = min(pause_s * 1.5, traits.poll_max_s)
             looks += 1
         return looks
 

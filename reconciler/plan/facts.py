@@ -37,8 +37,8 @@ def told(changes: Mapping[str, Change], kinds: Kinds, claims: Claims, snapshot: 
             if ids := foreign.get((change.kind, live.id)):
                 facts["foreign"] = sorted(ids)
             seen = all(live.id in snapshot.parents.get(child, ()) for child in children.get(change.kind, ()))
-            if not seen and live.facts.get("video_count"):
-                facts["unseen"] = live.facts["video_count"]
+            if not seen and (inside := live.facts.get(kinds[change.kind].counts)):
+                facts["unseen"] = inside
             if live.id in displaced:
                 facts["displaced"] = True
             if facts != change.facts:

@@ -6,7 +6,8 @@ Sources: the vendor's OpenAPI document and SDK reference (https://docs.twelvelab
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 from reconciler.kinds import Kinds
 from reconciler.model import Resource
@@ -43,6 +44,11 @@ class TwelveLabs(Provider):
         others = (Indexes, IndexedAssets, EntityCollections, Entities)
         made = (Assets(hands, self.sizes), *(driver(hands) for driver in others))
         return {driver.kind.__name__: driver for driver in made}
+
+    def emulator(self, db: Path | None = None) -> Any:
+        from reconciler.emulator.twelvelabs import app  # an extra: who does without it need not have it
+
+        return app(db)
 
     async def inspect(self, hands: Hands, resources: Mapping[str, Resource], making: Collection[str]) -> list[Finding]:
         return await inspect(resources, making, hands.sending.files, self.sizes)

@@ -13,7 +13,7 @@ from pydantic import StringConstraints
 
 from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
 from reconciler.model import Live, Status
-from reconciler.provider import Hands, Keep, Progress, Want
+from reconciler.provider import Hands, Keep, Progress, Traits, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
 from reconciler.providers.twelvelabs.limits import SIZES, Sizes
@@ -68,6 +68,7 @@ class Assets(TwelveLabsCollection):
     kind = Asset
     path = "/assets"
     change = "PATCH {path}/user-metadata"
+    traits = Traits(typical_wait_s=15.0)
     oldest_first = newest_first = {}  # noqa: RUF012 - constants
 
     def __init__(self, hands: Hands, sizes: Mapping[str, Sizes] = SIZES) -> None:

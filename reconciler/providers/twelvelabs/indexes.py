@@ -35,6 +35,7 @@ class Index(
     unique=True,
     asynchronous=False,
     cascades=True,
+    counts="video_count",
 ):
     """A searchable set of indexed assets. Its models cannot be changed: another model is another index."""
 

@@ -41,7 +41,5 @@ TARIFF = Tariff(
         **{plan: DEVELOPER for plan in TIERS if plan != "free"},
     },
     rates={plan: rates_of(row) for plan, row in TIERS.items()},
-    typical_wait_s={"Asset": 15.0, "IndexedAsset": 45.0, "Entity": 5.0},
-    wait_per_media_s={"IndexedAsset": 0.4},
 )
 """The free plan's minutes are counted for good: deleting gives none of them back."""
