@@ -6,6 +6,7 @@ ReconcilerError                     1
 ├── Locked                          4   another run holds the stack
 ├── StalePlan                       6   what a saved plan touches has moved since
 ├── StateError                      1   the state cannot be used (newer schema, unreachable, unreadable)
+├── StoreError                      1   a store of results cannot be used; says what is in the way
 ├── IncompleteListing               1   a list could not be proven whole: absent is never concluded from it
 ├── NotReady                        1   an object did not become ready in time
 ├── BecameFailed                    1   an object ended in a failed status
@@ -58,6 +59,7 @@ __all__ = [
     "Rejected",
     "StalePlan",
     "StateError",
+    "StoreError",
     "Unauthorised",
     "Unclear",
     "Unreachable",
@@ -136,6 +138,10 @@ class StalePlan(ReconcilerError):
 
 class StateError(ReconcilerError):
     """The state cannot be used."""
+
+
+class StoreError(ReconcilerError):
+    """A store of results cannot be used, or holds what is not ours in the place of what is."""
 
 
 class IncompleteListing(ReconcilerError):

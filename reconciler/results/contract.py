@@ -1,0 +1,83 @@
+"""What a store is: five calls, and what each must keep to. Read this to write one.
+
+A store keeps *sets*: the rows of one result, under a stack and an address. Of each set there is a row of a
+**manifest**, which a plan reads; vectors are read by nobody but who asks for them. Stores are synchronous and are
+called by one thread at a time; what their library raises comes out as a StoreError, without anything secret.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.errors import Problem
+from reconciler.results.naming import Naming
+from reconciler.results.rows import Made, Rows
+
+__all__ = ["FORMAT", "Opening", "Store"]
+
+FORMAT = 1
+"""Of what is kept. A store that a newer version wrote is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a store is opened with: where it is, below which directory, and the names in it."""
+
+    url: str = field(repr=False)
+    shown: str
+    """The same without anything secret: what messages call the store."""
+    root: Path
+    """The stack's directory. Nothing is kept in a directory outside of it."""
+    table: str
+    """What tables and collections are called, before model and dimension."""
+    naming: Naming
+    without_secrets: Callable[[str], str]
+    """For what a library says of the URL."""
+
+
+class Store(Protocol):
+    """Where results are kept. Whoever derives from it has `close`."""
+
+    shown: str
+
+    @abstractmethod
+    def prepare(self, dims: Mapping[str, int | None], *, make: bool = True) -> Sequence[Problem]:
+        """Model → dimension (None for texts) of what shall be kept: whether it can be, and if so what is missing is
+        made, and what a killed run left is put in order.
+
+        What is in the way (another shape, somebody else's table, no such server) is said, and then nothing is made or
+        changed. `make=False` only looks.
+        """
+
+    @abstractmethod
+    def list(self, stack: str) -> Iterable[Made]:
+        """All sets of a stack, by the manifest alone. A store that is not there yet has none."""
+
+    @abstractmethod
+    def replace(self, made: Made, rows: Rows) -> Made:
+        """Keep a set, instead of what was under its address before: whole for every reader of the manifest, or not at
+        all, and on disk when it returns. The same again changes nothing.
+
+        Gives the row of the manifest: its digest is that of the rows as `read` gives them back, which is another one
+        where a store normalises vectors.
+        """
+
+    @abstractmethod
+    def delete(self, stack: str, address: str) -> None:
+        """Remove a set; one that is not there is fine."""
+
+    @abstractmethod
+    def read(self, stack: str, address: str) -> Rows | None:
+        """A set as it is now: what the digest in the manifest is of, unless somebody changed it."""
+
+    @abstractmethod
+    def foreign(self) -> int:
+        """How many rows, or files, here belong to no set of any stack. They are never touched."""
+
+    def close(self) -> None:
+        """Let go of it; again is fine."""
+        return
