@@ -89,7 +89,7 @@ def where_it_leads(real_top: str, relative: str) -> str:
 
 
 def _opened(real_top: str, words: list[str]) -> BinaryIO:
-    """The file at the end of the words; raises _Link for a link, Outside for what is no regular file."""
+    """The file at the end of the words; raises _Link for a link, Outside for what is not a regular file."""
     try:
         directory = os.open(real_top, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     except OSError as error:  # gone meanwhile, or too many files are open
@@ -105,7 +105,7 @@ def _opened(real_top: str, words: list[str]) -> BinaryIO:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise Outside("is a directory, not a file" if stat.S_ISDIR(mode) else "is no regular file")
+        raise Outside("is a directory, not a file" if stat.S_ISDIR(mode) else "is not a regular file")
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
@@ -119,4 +119,4 @@ def _step(directory: int, name: str, flags: int) -> int:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         raise Outside("does not exist" if missing else f"cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise Outside("is no path") from error
+        raise Outside("is not a valid path") from error

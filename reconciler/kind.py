@@ -348,7 +348,7 @@ def _check(kind: type[Kind]) -> None:
     where = kind.__name__
     for name in kind.natural_key:
         if name not in kind.specs:
-            raise TypeError(f"{where}: natural_key names {name!r}, which is no field")
+            raise TypeError(f"{where}: natural_key names {name!r}, which is not a field")
     wires = [field.wire for field in kind.specs.values() if not (field.source or field.identity)]
     if len(wires) != len(set(wires)):
         raise TypeError(f"{where}: two fields have the same wire name")

@@ -146,7 +146,7 @@ def _invalid(name: str, what: str) -> Invalid:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a number of JSON")
+    raise ValueError(f"{name} is not a valid number of JSON")
 
 
 def cut(text: str) -> str:

@@ -221,7 +221,7 @@ def test_a_truncated_answer(stack: Path, served: ServedEmulator, fault: dict[str
 
     said = failed(online("plan", stack, served), 1)
 
-    assert "no whole answer came from" in said or "the answer is cut short or no JSON" in said
+    assert "no whole answer came from" in said or "the answer is cut short or not JSON" in said
 
 
 @pytest.mark.usefixtures("no_pauses")

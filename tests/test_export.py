@@ -76,7 +76,7 @@ def test_an_account_made_by_hand_is_laid_out_as_a_person_would(here: Place) -> N
 
     assert (said.code, said.out) == (
         0,
-        "Exported 2 Asset, 2 EntityCollection, 4 Entity, 1 Index, 1 IndexedAsset into exported.\n",
+        "Exported 2 assets, 2 entity collections, 4 entities, 1 index, 1 indexed asset into exported.\n",
     )
     out = here.directory / "exported"
     assert sorted(path.name for path in out.iterdir()) == [

@@ -96,7 +96,7 @@ def test_what_satisfies_its_schema_loads(loaded: Loading) -> None:
          ['metadata.x: "ab" does not fit the pattern ^[A-Z]+$',
           "metadata.y: must have at least 3 characters, has 2"]),
         ("{properties: {x: {format: date}, y: {const: b}}}", "{x: soon, y: ab}",
-         ['metadata.x: "soon" is no date', 'metadata.y: must be "b", is "ab"']),
+         ['metadata.x: "soon" is not a valid date', 'metadata.y: must be "b", is "ab"']),
         ("{properties: {x: {items: {enum: [a]}, maxItems: 1}}}", "{x: [a, b]}",
          ["metadata.x: must have at most 1 items, has 2",
           'metadata.x[1]: expected "a", got the string "b"']),
@@ -119,7 +119,7 @@ def test_each_rule_has_words_of_its_own(loaded: Loading, schema: str, metadata: 
 @pytest.mark.parametrize(
     ("schema", "files", "expected"),
     [
-        ("{type: strin}", {}, ["stack.yaml:3:25: metadata_schema: is no JSON Schema:"
+        ("{type: strin}", {}, ["stack.yaml:3:25: metadata_schema: is not a valid JSON Schema:"
                                " 'strin' is not valid under any of the given schemas"]),
         ("{$schema: 'http://json-schema.org/draft-07/schema#'}", {},
          ["stack.yaml:3:28: metadata_schema: is read as draft 2020-12;"
@@ -133,7 +133,8 @@ def test_each_rule_has_words_of_its_own(loaded: Loading, schema: str, metadata: 
                            " move the file into it"]),
         ("s.json", {"s.json": '{"type":\n x}'}, ["s.json:2:2: not JSON: Expecting value"]),
         ("s.json", {"s.json": '{"properties":\n {"x": {"type": "strin"}}}'},
-         ["s.json:2:17: metadata_schema: is no JSON Schema: 'strin' is not valid under any of the given schemas"]),
+         ["s.json:2:17: metadata_schema: is not a valid JSON Schema: 'strin' is not valid under any"
+          " of the given schemas"]),
         ("s.json", {"s.json": "[]"}, ["stack.yaml:3:18: metadata_schema: expected a JSON Schema,"
                                       " or the path of one, got a list"]),
     ],

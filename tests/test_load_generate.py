@@ -171,7 +171,7 @@ def test_what_is_wrong_in_a_side_file_is_said_there(loaded: Loading) -> None:
         'media/a.mp4.yaml:1:6: `2024-01-01` is a date to some YAML readers; write "2024-01-01" if the text is meant',
         "media/a.mp4.yaml:2:4: assets/m.a.mp4: metadata.x: a nested map cannot be stored; write it as a string of JSON",
         "media/b.json:1:1: not JSON: a key is there twice",
-        "media/c.json:1:1: not JSON: NaN is no number",
+        "media/c.json:1:1: not JSON: NaN is not a valid number",
         "media/d.yaml:1:1: expected a mapping of metadata, got a list",
         "media/f.json:1:7: assets/m.f.mp4: metadata.a: null cannot be stored; leave the key out to remove it",
         "stack.yaml:3:45: assets/m.e.mp4: metadata_from: media/e.mp4 has both media/e.mp4.json and media/e.yaml;"
@@ -338,7 +338,7 @@ TABLES: list[tuple[str, dict[str, str | bytes], list[str]]] = [
             'stack.yaml:3:102: entity_collections/p: unknown field "colums"',
         ],
     ),
-    ("roster.xlsx", {}, ['stack.yaml:3:41: entity_collections/p: "roster.xlsx" is no table; name a file that ends in'
+    ("roster.xlsx", {}, ['stack.yaml:3:41: entity_collections/p: "roster.xlsx" is not a table; name a file that ends in'
                          " .csv, .tsv or .jsonl"]),
     ("7", {}, ["stack.yaml:3:41: entity_collections/p: expected a path, or"
                " {file: PATH, key: COLUMN, fields: {FIELD: COLUMN}}, got the number 7"]),
@@ -358,7 +358,7 @@ TABLES: list[tuple[str, dict[str, str | bytes], list[str]]] = [
             "r.jsonl:3:9: not JSON: Expecting value",
             "r.jsonl:4:1: not JSON: a key is there twice",
             "r.jsonl:5:1: key: true cannot be made a name; use letters and digits",
-            "r.jsonl:6:1: not JSON: Infinity is no number",
+            "r.jsonl:6:1: not JSON: Infinity is not a valid number",
         ],
     ),
 ]  # fmt: skip

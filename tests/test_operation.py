@@ -133,7 +133,7 @@ def test_what_a_newer_version_wrote_is_refused_with_what_to_do(verb: str) -> Non
         ({"size": "x"}, "size is 'x'"),
         ({"stamp": 5}, "stamp is 5"),
         ({"stamp": {"stack": 1, "key": "k", "content": None}}, "stack is 1"),
-        ({"known": "ab"}, "known is no list of texts"),
+        ({"known": "ab"}, "known is not a list of texts"),
         ({"parent_id": 7}, "parent_id is 7"),
     ],
 )

@@ -207,7 +207,7 @@ def test_a_terminal_gets_bars(stack: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (("--bandwidth", "fast"), "'fast' is no rate; write bytes per second, such as 50M or 800k"),
+        (("--bandwidth", "fast"), "'fast' is not a valid rate; write bytes per second, such as 50M or 800k"),
         (("--json-events", "/nowhere/at/all"), "--json-events /nowhere/at/all: cannot be written"),
     ],
     ids=["rate", "file"],

@@ -20,10 +20,10 @@ __all__ = ["postgres", "postgres_url", "sqlite_url", "state", "url"]
 @pytest.mark.parametrize(
     ("table", "column", "value", "said"),
     [
-        ("resources", "fields", "{", r"reconciler_resources, the row 'assets/final': fields is no JSON of ours"),
+        ("resources", "fields", "{", r"reconciler_resources, the row 'assets/final': fields is not JSON of ours"),
         ("resources", "fields", "[1]", "fields is '.1.'"),
-        ("resources", "fields", "[" * 5000, "fields is no JSON of ours"),
-        ("resources", "fields", '{"a": NaN}', "NaN is no number"),
+        ("resources", "fields", "[" * 5000, "fields is not JSON of ours"),
+        ("resources", "fields", '{"a": NaN}', "NaN is not a valid number"),
         ("resources", "address", "assets", "address is 'assets'"),
         ("resources", "id", "a b", "id is 'a b'"),
         ("resources", "parent_id", "../x", "parent_id is '../x'"),
@@ -31,8 +31,8 @@ __all__ = ["postgres", "postgres_url", "sqlite_url", "state", "url"]
         ("operations", "verb", "sing", "verb is 'sing'"),
         ("operations", "object_id", "../x", "object_id is '../x'"),
         ("operations", "since", "today", "since is 'today'"),
-        ("handles", "value", '{"x', "reconciler_handles, the row 'op2': value is no JSON of ours"),
-        ("stacks", "former", "5", "reconciler_stacks, the row .*: former is no list of names"),
+        ("handles", "value", '{"x', "reconciler_handles, the row 'op2': value is not JSON of ours"),
+        ("stacks", "former", "5", "reconciler_stacks, the row .*: former is not a list of names"),
     ],
 )
 def test_a_row_that_is_damaged_is_named_with_what_is_safe_and_what_to_run(

@@ -204,7 +204,7 @@ def test_rates_are_bytes_per_second(text: str, rate: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "fast", "0", "-1M", "5T", "M"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a valid rate"):
         parse_rate(text)
 
 
@@ -287,7 +287,7 @@ def test_what_is_swapped_after_it_was_hashed_is_never_opened(media: Path, tmp_pa
         else:
             (media / "in" / "a").symlink_to(outside if what == "link out" else "../.git/config")
 
-    with pytest.raises(MediaError, match=r"leads out|is hidden|is no regular file"):
+    with pytest.raises(MediaError, match=r"leads out|is hidden|is not a regular file"):
         asyncio.run(body(Slice(files, "in/a", seen, bandwidth=Bandwidth(None, Manual()))))
     _, wrong = asyncio.run(Files(media, Cache(None)).hashed(["in/a"]))
     assert list(wrong) == ["in/a"]

@@ -96,6 +96,7 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
     reconciler export --out players --target 'entity_collections/*'
     """
     from reconciler.export import read_account
+    from reconciler.provider import kinds_of
 
     if out.exists() and any(out.iterdir()):
         raise ReconcilerError(f"{out} is not empty; export into a new directory")
@@ -115,7 +116,8 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
     left = _write(out, new, exported, chosen)
     for note in (*exported.notes, *(f"planning will change {line}" for line in left)):
         click.echo(plain(note), err=True)
-    told = ", ".join(f"{count} {kind}" for kind, count in exported.counts.items() if count) or "nothing"
+    kinds = kinds_of(provider)
+    told = ", ".join(kinds[kind].counted(count) for kind, count in exported.counts.items() if count) or "nothing"
     click.echo(f"Exported {told} into {out}.")
     return 0
 

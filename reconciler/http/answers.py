@@ -122,7 +122,7 @@ def decoded(what: str, host: str, answer: Answer, veil: Veil) -> Any:
     except (ValueError, RecursionError) as error:
         if answer.is_html:
             return Unclear(f"{what}: {answer.status}, but {WRONG_ADDRESS.format(host=host)}")
-        return Unclear(f"{what}: the answer is cut short or no JSON ({veil(str(error))})")
+        return Unclear(f"{what}: the answer is cut short or not JSON ({veil(str(error))})")
     if isinstance(body, Mapping) and _is_an_error(body):
         code, message = _envelope(body)
         words = ": ".join(word for word in (veil(code, CODE_CHARACTERS), veil(message)) if word)

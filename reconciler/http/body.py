@@ -89,7 +89,7 @@ def parsed(body: bytes) -> Any:
 
 
 def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is not a number")
+    raise ValueError(f"{text} is not a valid number")
 
 
 def _finite(text: str) -> float:

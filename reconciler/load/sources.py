@@ -74,7 +74,7 @@ class Root:
         if written.startswith("/") or re.match(r"[A-Za-z]:[\\/]", written):
             raise Outside("must be relative to the directory of the stack")
         if "\0" in written:
-            raise Outside("is no path")
+            raise Outside("is not a valid path")
         normal = os.path.normpath(written).replace(os.sep, "/")
         if normal == ".." or normal.startswith("../"):
             raise Outside("leads out of the directory of the stack; move the file into it")
@@ -97,7 +97,7 @@ class Root:
         if stat.S_ISLNK(mode):
             mode = self._followed(relative)
         if not stat.S_ISREG(mode):
-            raise Outside("is a directory, not a file" if stat.S_ISDIR(mode) else "is no regular file")
+            raise Outside("is a directory, not a file" if stat.S_ISDIR(mode) else "is not a regular file")
         return relative
 
     def _directory_inside(self, directory: str) -> bool:

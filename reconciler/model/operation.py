@@ -218,7 +218,7 @@ def _text_or_none(kept: Mapping[str, Any], name: str) -> str | None:
 def _texts(kept: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = kept.get(name, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{name} is no list of texts")
+        raise ValueError(f"{name} is not a list of texts")
     return tuple(value)
 
 

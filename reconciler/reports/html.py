@@ -8,7 +8,7 @@ from reconciler.model import Action, Change, Plan
 from reconciler.redact import plain
 from reconciler.reports.estimate import cost_lines, effort_lines
 from reconciler.reports.text import drift_line, summary_line
-from reconciler.reports.view import entries, environment, is_destructive, left_out
+from reconciler.reports.view import counted, entries, environment, is_destructive, left_out
 
 __all__ = ["drift_html", "plan_html"]
 
@@ -29,7 +29,7 @@ def plan_html(plan: Plan) -> str:
             rest=entries([change for change in plan.changes if not is_destructive(change)]),
             drift=entries(plan.drift),
             facts=[plain(line) for line in facts],
-            unmanaged={plain(kind): count for kind, count in plan.unmanaged.items()},
+            unmanaged=counted(plan),
         )
     )
 

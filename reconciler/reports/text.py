@@ -14,6 +14,7 @@ from reconciler.model import Action, Change, Delta, Outcome, Plan, Report, Sourc
 from reconciler.redact import plain
 from reconciler.reports.estimate import cost_lines, effort_lines
 from reconciler.reports.values import both, cut, in_lines, shown
+from reconciler.reports.view import counted
 
 __all__ = ["drift_text", "plan_text", "report_text", "summary_line"]
 
@@ -328,8 +329,7 @@ def _legend(plan: Plan) -> Iterator[str]:
 
 
 def _unmanaged(plan: Plan) -> Iterator[str]:
-    counts = ", ".join(f"{count} {kind}" for kind, count in plan.unmanaged.items())
-    yield f"Not managed by this stack, and not touched: {counts}."
+    yield f"Not managed by this stack, and not touched: {', '.join(counted(plan))}."
 
 
 def _outcome(outcome: Outcome) -> str:

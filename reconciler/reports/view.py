@@ -9,17 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.model import Action, Change, Delta, Plan, Source
+from reconciler.provider import kinds_of
 from reconciler.redact import plain
 from reconciler.reports.values import both, cut, shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["Entry", "Row", "entries", "environment", "is_destructive", "left_out", "told"]
+__all__ = ["Entry", "Row", "counted", "entries", "environment", "is_destructive", "left_out", "told"]
 
 LONGEST = 400
 """Characters of a value on a page; of longer ones those that differ."""
 DESTRUCTIVE = (Action.DELETE, Action.REPLACE)
+
+
+def counted(plan: Plan) -> list[str]:
+    """How many objects of each kind are left alone: `2 assets`, `1 entity collection`."""
+    # A saved plan may be shown where its provider is not installed: then a kind's name is all there is of it.
+    try:
+        kinds = kinds_of(plan.provider).by_name if plan.unmanaged else {}
+    except (KeyError, TypeError):
+        kinds = {}
+    known = ((kinds.get(name), name, count) for name, count in plan.unmanaged.items())
+    return [plain(kind.counted(count) if kind else f"{count} {name}") for kind, name, count in known]
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def placed(row: Any, places: Mapping[str, str]) -> Any:
 def identity_from(row: Any) -> Identity:
     former = _json("former", row.former)
     if not isinstance(former, list) or not all(isinstance(name, str) for name in former):
-        raise Damaged("former is no list of names")
+        raise Damaged("former is not a list of names")
     account = None if row.account is None else _text("account", row.account)
     place = None if row.place is None else _text("place", row.place)
     return Identity(_text("id", row.id), account, place, tuple(former), _flag("rebuild", row.rebuild))
@@ -156,11 +156,11 @@ def _json(name: str, value: Any) -> Any:
     try:
         return _decode(_text(name, value))
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"{name} is no JSON of ours ({str(error)[:80]})") from None
+        raise Damaged(f"{name} is not JSON of ours ({str(error)[:80]})") from None
 
 
 def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a valid number")
 
 
 _decode = json.JSONDecoder(parse_constant=_no_number).decode

@@ -31,7 +31,7 @@ def connect(url: str, *, create: bool) -> Store:
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
-        raise StateError(f"the address of the state is no URL; it is like {_FORMS}") from error
+        raise StateError(f"the address of the state is not a valid URL; it is like {_FORMS}") from error
     match parsed.drivername:
         case "postgresql+psycopg" | "postgresql" | "postgres":
             from reconciler.state.postgres import PostgresStore
@@ -142,7 +142,7 @@ class Store(ABC):
             raise StateError(f"cannot {doing} the state at {self.shown}: {said}{hint and ': ' + hint}") from error
         except UnicodeError as error:  # the driver quotes what it found
             raise StateError(
-                f"the state at {self.shown} is damaged: it holds what is no text. {self._DAMAGED}"
+                f"the state at {self.shown} is damaged: it holds what is not text. {self._DAMAGED}"
             ) from error
         except sa.exc.SQLAlchemyError as error:  # what was lost under a statement, seen by the next
             self._give_up(f"the connection to the state at {self.shown} was lost: run again")

@@ -20,7 +20,7 @@ def parse_rate(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?(?:b(?:/s)?)?", text.strip().lower())
     rate = float(match[1]) * UNITS[match[2] or ""] if match else 0.0
     if rate < 1:
-        raise ValueError(f"{text!r} is no rate; write bytes per second, such as 50M or 800k")
+        raise ValueError(f"{text!r} is not a valid rate; write bytes per second, such as 50M or 800k")
     return rate
 
 

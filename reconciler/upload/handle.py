@@ -70,7 +70,7 @@ def _read(operation: Operation) -> Upload:
     headers = handle["headers"]
     known = (*texts.values(), *proofs.values(), operation.id, operation.identity)
     if not isinstance(headers, dict) or not all(isinstance(it, str) for it in known):
-        raise TypeError("something in it is no text")
+        raise TypeError("something in it is not text")
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers.values()):
         raise TypeError("something in it is no number")
     if not (numbers["chunk_size"] > 0 and numbers["total_chunks"] > 0 and all(index > 0 for index in proofs)):

@@ -137,7 +137,9 @@ def _why(error: Exception) -> str:
         return f'no such part of it: "{cut(str(error.ref))}"'
     if isinstance(error, RecursionError):
         return "refers to itself without end"
-    return f"cannot be checked by; a part of it is no schema, or no rule for this metadata ({type(error).__name__})"
+    return (
+        f"cannot be checked by; a part of it is not a schema, or not a rule for this metadata ({type(error).__name__})"
+    )
 
 
 # What a violation is called
@@ -165,7 +167,7 @@ _LIMITS: Final[Mapping[str, str]] = {
     "minProperties": "must have at least {limit} keys, has {size}",
     "maxProperties": "must have at most {limit} keys, has {size}",
     "pattern": "{value} does not fit the pattern {limit}",
-    "format": "{value} is no {limit}",
+    "format": "{value} is not a valid {limit}",
     "const": "must be {shown_limit}, is {value}",
 }
 

@@ -71,7 +71,7 @@ def compiled(schema: Mapping[str, Any], budget: Budget) -> tuple[Path, str] | Er
     except TooMuch as error:
         return (), str(error)
     except Exception as error:  # the library trusts a schema to be kind
-        return (), f"is no JSON Schema that can be used ({type(error).__name__})"
+        return (), f"is not a valid JSON Schema that can be used ({type(error).__name__})"
 
 
 def _problem(schema: Mapping[str, Any], budget: Budget) -> tuple[Path, str] | None:
@@ -91,7 +91,7 @@ def _problem(schema: Mapping[str, Any], budget: Budget) -> tuple[Path, str] | No
     try:
         Draft202012Validator.check_schema(dict(schema), format_checker=_formats())
     except SchemaError as error:
-        return tuple(error.absolute_path), f"is no JSON Schema: {cut(error.message)}"
+        return tuple(error.absolute_path), f"is not a valid JSON Schema: {cut(error.message)}"
     return next(_wrong_patterns(schema), None)
 
 

@@ -123,7 +123,7 @@ class Entries(dict[str, Entry]):
 
     def _misnamed(self, place: Place, name: str) -> None:
         rule = 'begin with a letter or digit and go on with letters, digits, ".", "_" and "-"'
-        self._problems.add(place, f'"{cut(name)}" is no name; {rule}', address="")
+        self._problems.add(place, f'"{cut(name)}" is not a valid name; {rule}', address="")
 
     def _add(self, entry: Entry) -> None:
         first = self.get(entry.address)

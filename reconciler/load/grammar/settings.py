@@ -118,7 +118,7 @@ class Settings:
         name = self._required("stack", "`stack: NAME`", blame)
         if name and not NAME.fullmatch(name):
             rule = 'begin with a letter or digit and go on with letters, digits, ".", "_" and "-"'
-            self._problems.add(self._single["stack"][0], f'`stack:` "{cut(name)}" is no name; {rule}')
+            self._problems.add(self._single["stack"][0], f'`stack:` "{cut(name)}" is not a valid name; {rule}')
         return name
 
     def provider(self, blame: Place) -> str:

@@ -84,7 +84,7 @@ def _below(place: Place, *path: str | int, on_key: bool = False) -> Place:
 def _named(columns: Columns, place: Place, problems: Problems) -> Columns | None:
     if columns.file.endswith(SUFFIXES):
         return columns
-    problems.add(place, f'"{cut(columns.file)}" is no table; name a file that ends in {one_of(SUFFIXES)}')
+    problems.add(place, f'"{cut(columns.file)}" is not a table; name a file that ends in {one_of(SUFFIXES)}')
     return None
 
 

@@ -287,7 +287,7 @@ def _stands_for(name: str, scope: Scope) -> Any:
     if name in scope.wrong or not scope.closed:
         raise Unresolved
     if not _NAME.fullmatch(name):
-        raise Unresolved(f"`${{{cut(name)}}}` is no variable; write `$${{` if the characters are meant")
+        raise Unresolved(f"`${{{cut(name)}}}` is not a variable; write `$${{` if the characters are meant")
     hint = scope.hint(name, scope.values)
     raise Unresolved(f'unknown variable "{cut(name)}"{hint or "; declare it under `variables:`"}')
 

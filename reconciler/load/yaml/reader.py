@@ -83,7 +83,9 @@ def _text(data: bytes, doc: Doc) -> str | None:
 def _read(text: str, doc: Doc) -> None:
     loader = LOADER(text) if "\0" not in text else None
     if loader is None:
-        _stop(doc, Fault(text.count("\n", 0, text.index("\0")) + 1, 1, (), "holds a zero byte, so it is no YAML"))
+        _stop(
+            doc, Fault(text.count("\n", 0, text.index("\0")) + 1, 1, (), "holds a zero byte, so it is not valid YAML")
+        )
         return
     try:
         _Builder(doc, text, loader.get_event).run()
