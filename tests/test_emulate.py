@@ -11,6 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reconciler.cli import emulate as emulate_command
+from reconciler.emulator import VENDORS
+from reconciler.emulator.twelvelabs import Options
+from reconciler.emulator.twelvelabs.rates import PLANS
 from tests.support.commandline import reconciler
 
 
@@ -68,3 +72,10 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str],
     assert said.code == 1
     assert says in said.err
     assert "Traceback" not in said.err
+
+
+def test_what_can_be_chosen_is_what_there_is() -> None:
+    """The choices are written down in the command too, so that its help loads no server."""
+    assert emulate_command.VENDORS == VENDORS
+    assert emulate_command.VINTAGES == Options.VINTAGES
+    assert tuple(PLANS) == emulate_command.PLANS

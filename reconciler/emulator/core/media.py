@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from reconciler.emulator.core.prober import Broken, Header, probe
@@ -43,7 +44,7 @@ class MediaFacts:
     """What is wrong with a header that begins well; such a file cannot be processed."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def kind_of(mime: str) -> str:
@@ -60,9 +61,16 @@ def mime_of(filename: str, sent: str = "", header: Header | None = None) -> str:
     """The file's type: by its header, else by its name, else by what the client called it."""
     if header is not None:
         return header.mime
-    dot = filename.rfind(".")
-    known = MORE_TYPES.get(filename[dot:].lower()) if dot >= 0 else None
-    return known or mimetypes.guess_type(filename, strict=False)[0] or sent or "application/octet-stream"
+    stem, dot, last = filename.rpartition(".")
+    if dot and f".{last.lower()}" in mimetypes.encodings_map:
+        last = f"{stem.rpartition('.')[2]}.{last}"  # a.svg.gz is an svg
+    return (_by_ending(f"{'a' * bool(stem)}.{last.lower()}") if dot else None) or sent or "application/octet-stream"
+
+
+@lru_cache(maxsize=1024)
+def _by_ending(name: str) -> str | None:
+    """Kept, because a thousand files have a few endings between them, and the table is slow to ask."""
+    return MORE_TYPES.get(name.removeprefix("a")) or mimetypes.guess_type(name, strict=False)[0]
 
 
 def examine(file: BinaryIO, filename: str, sent: str = "") -> MediaFacts:

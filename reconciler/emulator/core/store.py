@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS links(
 CREATE INDEX IF NOT EXISTS links_source ON links(source);
 """
 COLUMNS = "seq, kind, id, parent, name, type, status, walking, reads, since, fate, created_at, updated_at, doc"
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 ORDER = {"created_at": "seq", "updated_at": "updated_at", "name": "name"}
 
 Sort = Literal["created_at", "updated_at", "name"]
@@ -188,7 +189,17 @@ class AccountStore:
 
     # -- objects
 
-    def insert(
+    def insert(self, kind: str, doc: dict[str, Any], **more: Any) -> Obj:
+        """A new object, as `new` makes it, that is there."""
+        made = self.new(kind, doc, **more)
+        self.insert_all([made])
+        return made
+
+    def insert_all(self, made: Iterable[Obj]) -> None:
+        """Objects of `new`: many at once cost a tenth of as many alone."""
+        self.db.executemany(f"INSERT INTO objects({COLUMNS}) VALUES ({_marks(14)})", map(_values, made))  # noqa: S608
+
+    def new(
         self,
         kind: str,
         doc: dict[str, Any],
@@ -202,12 +213,13 @@ class AccountStore:
         make_id: str = "",
         id: str = "",
     ) -> Obj:
-        """A new object with the next id; `make_id` is a prefix that asks for a UUIDv7 instead of 24 hex digits.
+        """An object with the next id and the next time, not yet in any list.
 
+        `make_id` is a prefix that asks for a UUIDv7 instead of 24 hex digits.
         `id` is for what shares the id of another on the wire: here ids are unique, so it has a prefix of its kind.
         """
         seq, now = self.next(), self.moment()
-        made = Obj(
+        return Obj(
             seq=seq,
             kind=kind,
             id=id or (self.uuid7(make_id, seq) if make_id else self.token(seq)),
@@ -223,8 +235,6 @@ class AccountStore:
             updated_at=now,
             doc=doc,
         )
-        self.db.execute(f"INSERT INTO objects({COLUMNS}) VALUES ({_marks(14)})", _values(made))  # noqa: S608
-        return made
 
     def uuid7(self, prefix: str, seq: int) -> str:
         """An id that begins with the time, and goes on with what follows from a number."""
@@ -296,7 +306,12 @@ class AccountStore:
 
     def link(self, source: Obj, target: Obj) -> None:
         """`source` points at `target`; asked from the other side by `Selection.linked_to`."""
-        self.db.execute("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", (target.seq, source.kind, source.seq))
+        self.link_all([(source, target)])
+
+    def link_all(self, pairs: Iterable[tuple[Obj, Obj]]) -> None:
+        """The same for many pairs of source and target."""
+        rows = ((target.seq, source.kind, source.seq) for source, target in pairs)
+        self.db.executemany("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", rows)
 
     def unlink(self, source: Obj, target: Obj) -> None:
         self.db.execute(
@@ -344,7 +359,7 @@ def _values(obj: Obj) -> tuple[object, ...]:
         obj.fate,
         obj.created_at,
         obj.updated_at,
-        json.dumps(obj.doc, ensure_ascii=False),
+        _encoded(obj.doc),
     )
 
 
