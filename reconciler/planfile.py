@@ -17,18 +17,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reconciler import __version__
 from reconciler.errors import Invalid, Problem, StalePlan
-from reconciler.model import Action, Change, Plan, Wait
-from reconciler.planshape import Wrong, as_plan, made, step_json
-from reconciler.redact import mask
-from reconciler.reports.json import change_json, dumps, plan_json
+from reconciler.model import Action, Basis, Change, Plan, Wait
+from reconciler.plan.codec import Wrong, changes_json, made, plan_from, saved_json, steps_json
+from reconciler.reports.json import dumps
 
-__all__ = ["Origin", "Saved", "account_of", "check", "moved", "read", "render", "sealing_key"]
+__all__ = ["Saved", "account_of", "check", "moved", "read", "render", "sealing_key"]
 
 SAVED_VERSION = "1.2"
 """`format_version` of saved plans. 1.2: each step has the fields of its class, and no others."""
@@ -39,31 +38,11 @@ NOT_COMPARED = ("reason", "facts")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What a plan was made of; it must be the same when the plan is applied."""
-
-    account: str = ""
-    stack_digest: str = ""
-    path: str = ""
-    """Of the stack, as it was given."""
-    from_here: str = ""
-    """The same, from the directory of the plan file."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Of `--var`."""
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """Of the file of `--var-file`: the plan needs no other file than the stack's."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What was asked for: `destroy`, `target`, `exclude`."""
-    consent: Mapping[str, Any] = field(default_factory=dict)
-    """What whoever planned has agreed to: it is part of what was reviewed."""
-
-
-@dataclass(frozen=True, slots=True)
 class Saved:
     """A plan file that was read and found whole. Its digest names it."""
 
     plan: Plan
-    origin: Origin
+    origin: Basis
     digest: str
     seal: str
     tool_version: str
@@ -96,18 +75,10 @@ def sealing_key(base_url: str, key: str) -> bytes:
     return hashlib.sha256(f"reconciler seal of plans\n{base_url}\n{key}".encode(errors="surrogatepass")).digest()
 
 
-def render(plan: Plan, origin: Origin, key: bytes) -> str:
+def render(plan: Plan, origin: Basis, key: bytes) -> str:
     """The text of the file."""
-    document = plan_json(plan)
-    document |= {
-        "format_version": SAVED_VERSION,
-        "changes": [_change(change) for change in plan.changes],
-        "steps": [step_json(step) for step in plan.steps],
-        "left_out": plan.left_out,
-        "tool_version": __version__,
-        "origin": asdict(origin),
-    }
-    document = json.loads(dumps(document))
+    made_of = {"tool_version": __version__, "origin": asdict(origin)}
+    document = json.loads(dumps({"format_version": SAVED_VERSION, **saved_json(plan), **made_of}))
     digest = _digest(document)
     return dumps({**document, "digest": digest, "seal": _seal(key, digest)}) + "\n"
 
@@ -134,7 +105,7 @@ def read(text: str, name: str) -> Saved:
     try:
         if digest != _digest(document):
             raise StalePlan([f"{name}: it was changed after it was made; plan again"])
-        plan, origin = as_plan(document), made(Origin, document.get("origin"), "origin")
+        plan, origin = plan_from(document), made(Basis, document.get("origin"), "origin")
         tool = made(str, document.get("tool_version"), "tool_version")
     except (Wrong, ValueError, RecursionError) as error:
         raise _invalid(name, f"is not a whole plan ({error}); plan again") from error
@@ -153,7 +124,7 @@ def cut(text: str) -> str:
     return text if len(text) <= 20 else f"{text[:20]}…"
 
 
-def check(saved: Saved, fresh: Plan, origin: Origin, *, by_others: Collection[str] = ()) -> tuple[str, ...]:
+def check(saved: Saved, fresh: Plan, origin: Basis, *, by_others: Collection[str] = ()) -> tuple[str, ...]:
     """Addresses of the saved plan that need nothing any more, when the fresh plan is else the same. Raises StalePlan.
 
     `by_others` are addresses that are as desired though no apply of ours has made them so: they moved.
@@ -171,7 +142,7 @@ def check(saved: Saved, fresh: Plan, origin: Origin, *, by_others: Collection[st
     return tuple(done)
 
 
-def _elsewhere(saved: Saved, fresh: Plan, origin: Origin) -> Iterator[str]:
+def _elsewhere(saved: Saved, fresh: Plan, origin: Basis) -> Iterator[str]:
     """Why the plan is not for this stack, this account, this version."""
     made = saved.tool_version
     if made != __version__:
@@ -224,13 +195,14 @@ def _is_readdressed(planned: Change, now: Change) -> bool:
 
 
 def _compared(change: Change) -> Any:
-    return {key: value for key, value in _plain(_change(change)).items() if key not in NOT_COMPARED}
+    (found,) = _plain(changes_json([change]))
+    return {key: value for key, value in found.items() if key not in NOT_COMPARED}
 
 
 def _writes(plan: Plan) -> dict[str, Any]:
     """What is sent, by step; how far things are on their way, and so what is waited for, may differ."""
-    steps = [step for step in plan.steps if not isinstance(step, Wait)]
-    return {step.id: _plain(step_json(replace(step, needs=()))) for step in steps}
+    steps = [replace(step, needs=()) for step in plan.steps if not isinstance(step, Wait)]
+    return {step["id"]: step for step in _plain(steps_json(steps))}
 
 
 def _plain(value: Any) -> Any:
@@ -245,17 +217,3 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 def _seal(key: bytes, digest: str) -> str:
     return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
-
-
-# To JSON; back it is `planshape.as_plan`
-
-
-def _change(change: Change) -> dict[str, Any]:
-    """All of a change; of what is deleted or let go only where it is, for its fields are not sent anywhere."""
-    goes = change.action in (Action.DELETE, Action.FORGET)
-    return change_json(change) | {
-        "fields": {} if goes else mask(dict(change.fields)),
-        "parent_id": change.parent_id,
-        "facts": mask(dict(change.facts)),
-        "protect": change.protect,
-    }

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from reconciler.engine import Planning, Session
 from reconciler.errors import Invalid, Problem, Refused
-from reconciler.model import Action, Plan, Recorded, Stack
+from reconciler.model import Action, Estimate, Plan, Recorded, Stack
 
 __all__ = ["taken_over"]
 
@@ -67,7 +67,9 @@ def _narrowed(plan: Plan, address: str) -> Plan:
         steps=steps,
         drift=(),
         fingerprints={key: value for key, value in plan.fingerprints.items() if key == address},
-        estimate={**plan.estimate, "writes": sum(step.writes for step in steps), "polls": 0, "uploads": 0, "cost": None}
-        | {"upload_bytes": 0, "chunk_requests": 0, "index_objects": 0, "index_minutes": 0.0}
-        | {"index_objects_of_unknown_length": 0},
+        estimate=Estimate(
+            writes=sum(step.writes for step in steps),
+            reads_spent=plan.estimate.reads_spent,
+            seconds_at_rate_limit=plan.estimate.seconds_at_rate_limit,
+        ),
     )

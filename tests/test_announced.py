@@ -13,7 +13,7 @@ import pytest
 from reconciler.emulator import Exchange
 from reconciler.errors import StateError
 from reconciler.model import Action
-from reconciler.planshape import step_json
+from reconciler.plan.codec import steps_json
 from reconciler.state import State
 from tests.support.postgres import postgres, postgres_url
 from tests.support.running import AGREED, Bench, Killed
@@ -193,7 +193,7 @@ def test_the_name_of_what_is_renamed_aside_is_as_secret_as_it_was(bench: Bench, 
     die(bench, *route.split(" ", 1))
     survey = bench.survey()
     assert survey.plan.drift == ()
-    assert "S3cr3t" not in json.dumps([step_json(step) for step in survey.plan.steps])
+    assert "S3cr3t" not in json.dumps(steps_json(survey.plan.steps))
     assert b"S3cr3t" not in bytes_of_state(bench)
     done(bench)
 

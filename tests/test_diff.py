@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.diff.fields import field_deltas
-from reconciler.model import Action, Recorded, Source, Update
+from reconciler.model import Action, ChangedBy, Recorded, Update
 from reconciler.ownership import row_from
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, Index
 from reconciler.values import same
@@ -54,13 +54,13 @@ def test_models_are_a_set_with_defaults() -> None:
 def test_a_delta_says_what_was_recorded() -> None:
     (delta,) = field_deltas(Entity.specs["description"], "one", "two", "three", known=True)
 
-    assert (delta.before, delta.after, delta.recorded, delta.source) == ("three", "two", "one", Source.BOTH)
+    assert (delta.before, delta.after, delta.recorded, delta.source) == ("three", "two", "one", ChangedBy.BOTH)
 
 
 def test_what_was_never_recorded_is_no_drift() -> None:
     (delta,) = field_deltas(Entity.specs["description"], None, "two", "three", known=False)
 
-    assert delta.source is Source.PENDING
+    assert delta.source is ChangedBy.PENDING
 
 
 def test_an_ignored_key_is_sent_back_as_it_is_when_the_map_goes_whole() -> None:

@@ -67,7 +67,7 @@ def test_every_kind_is_made_changed_replaced_moved_and_deleted(bench: Bench) -> 
 def test_writes_are_as_many_as_the_plan_said(bench: Bench) -> None:
     for files in (V1, V2):
         bench.write(files)
-        estimated = bench.survey().plan.estimate["writes"]
+        estimated = bench.survey().plan.estimate.writes
         bench.emulator.journal.clear()
         done(bench)
         sent = sum(n for route, n in bench.emulator.journal.by_route.items() if not route.startswith("GET"))

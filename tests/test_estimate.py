@@ -13,6 +13,7 @@ import pytest
 from reconciler.emulator.twelvelabs import app
 from reconciler.emulator.twelvelabs.rates import PLANS, QUOTAS
 from reconciler.errors import Invalid
+from reconciler.model import Cost
 from reconciler.providers.twelvelabs.rates import RATES
 from reconciler.providers.twelvelabs.tariff import TARIFF
 from reconciler.tariff import Measure
@@ -85,7 +86,7 @@ def test_writes_estimated_are_writes_sent(tmp_path: Path, files: Mapping[str, st
     report = bench.apply()
 
     assert not report.failed
-    assert estimate["writes"] == sent(bench) - before > 0
+    assert estimate.writes == sent(bench) - before > 0
 
 
 def test_destroying_is_estimated_too(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_destroying_is_estimated_too(tmp_path: Path) -> None:
     estimate = bench.survey(destroy=True).plan.estimate
     bench.apply(destroy=True)
 
-    assert estimate["writes"] == sent(bench) - before
+    assert estimate.writes == sent(bench) - before
 
 
 def test_reads_spent_are_the_requests_of_the_survey(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_reads_spent_are_the_requests_of_the_survey(tmp_path: Path) -> None:
 
     estimate = bench.survey().plan.estimate
 
-    assert estimate["reads_spent"] == bench.emulator.journal.total > 0
+    assert estimate.reads_spent == bench.emulator.journal.total > 0
 
 
 def test_no_changes_take_nothing(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_no_changes_take_nothing(tmp_path: Path) -> None:
 
     estimate = bench.survey().plan.estimate
 
-    assert {name: estimate[name] for name in ("writes", "polls", "upload_bytes", "index_objects", "cost")} == {
+    assert {name: getattr(estimate, name) for name in ("writes", "polls", "upload_bytes", "index_objects", "cost")} == {
         "writes": 0,
         "polls": 0,
         "upload_bytes": 0,
@@ -128,12 +129,12 @@ def test_no_changes_take_nothing(tmp_path: Path) -> None:
 def test_bytes_are_those_of_the_files_that_go_up(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.write(BASE)
-    assert (bench.survey().plan.estimate["upload_bytes"], bench.survey().plan.estimate["uploads"]) == (740, 2)
+    assert (bench.survey().plan.estimate.upload_bytes, bench.survey().plan.estimate.uploads) == (740, 2)
     bench.apply()
 
     bench.write({"face.jpg": b"x" * 9})
 
-    assert bench.survey().plan.estimate["upload_bytes"] == 9
+    assert bench.survey().plan.estimate.upload_bytes == 9
 
 
 def with_duration(bench: Bench, seconds: float) -> None:
@@ -159,14 +160,14 @@ def indexed_anew(bench: Bench, models: str = "[{name: marengo3.0, options: [visu
 def test_minutes_cost_what_the_dated_table_says(tmp_path: Path) -> None:
     estimate = indexed_anew(Bench(tmp_path)).estimate
 
-    assert (estimate["index_minutes"], estimate["index_objects_of_unknown_length"]) == (10.0, 0)
-    assert estimate["cost"] == {
-        "amount": 0.42,
-        "currency": "USD",
-        "as_of": "2026-01",
-        "source": "third parties, not the vendor",
-        "objects_without_price": 0,
-    }
+    assert (estimate.index_minutes, estimate.index_objects_of_unknown_length) == (10.0, 0)
+    assert estimate.cost == Cost(
+        amount=0.42,
+        currency="USD",
+        as_of="2026-01",
+        source="third parties, not the vendor",
+        objects_without_price=0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,19 +179,19 @@ def test_minutes_cost_what_the_dated_table_says(tmp_path: Path) -> None:
     ],
 )
 def test_the_stack_has_its_own_prices(tmp_path: Path, prices: str, amount: float, unpriced: int) -> None:
-    cost = indexed_anew(Bench(tmp_path), more=prices).estimate["cost"]
+    cost = indexed_anew(Bench(tmp_path), more=prices).estimate.cost
 
-    assert (cost["amount"], cost["objects_without_price"], cost["as_of"]) == (amount, unpriced, None)
-    assert cost["source"] == "`prices:` of the stack"
+    assert (cost.amount, cost.objects_without_price, cost.as_of) == (amount, unpriced, None)
+    assert cost.source == "`prices:` of the stack"
 
 
 def test_a_model_without_a_price_is_counted_and_not_guessed(tmp_path: Path) -> None:
     models = "[{name: marengo3.0}, {name: pegasus1.2}]"
     bench = Bench(tmp_path, app(vintage="newest"))
 
-    cost = indexed_anew(bench, models).estimate["cost"]
+    cost = indexed_anew(bench, models).estimate.cost
 
-    assert (cost["amount"], cost["objects_without_price"]) == (0.0, 1)
+    assert (cost.amount, cost.objects_without_price) == (0.0, 1)
 
 
 def test_what_nobody_has_looked_into_is_of_unknown_length(tmp_path: Path) -> None:
@@ -201,8 +202,9 @@ def test_what_nobody_has_looked_into_is_of_unknown_length(tmp_path: Path) -> Non
 
     estimate = bench.survey().plan.estimate
 
-    assert (estimate["index_objects"], estimate["index_objects_of_unknown_length"]) == (1, 1)
-    assert (estimate["index_minutes"], estimate["cost"]["objects_without_price"]) == (0.0, 1)
+    assert (estimate.index_objects, estimate.index_objects_of_unknown_length) == (1, 1)
+    assert estimate.cost is not None
+    assert (estimate.index_minutes, estimate.cost.objects_without_price) == (0.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,7 @@ def test_more_than_a_day_takes_is_warned_of_and_waiting_for_the_plan_is_counted(
     bench = Bench(tmp_path)
     of_one_length(bench, 26, 240 * 60.0)
 
-    assert bench.survey().plan.estimate["seconds_at_rate_limit"] == 86400.0, "an hour takes 1200, a day 6000"
+    assert bench.survey().plan.estimate.seconds_at_rate_limit == 86400.0, "an hour takes 1200, a day 6000"
     assert warnings(bench)[-1] == (
         "at least 6240 minutes of media would be sent, the developer-2 plan takes 6000 a day; "
         "what is beyond is refused until the next day, and the next apply goes on"
@@ -327,5 +329,5 @@ def test_a_new_file_is_as_long_as_its_header_says(tmp_path: Path) -> None:
 
     estimate = bench.survey().plan.estimate
 
-    assert estimate["index_objects_of_unknown_length"] == 0
-    assert 0 < estimate["index_minutes"] < 5
+    assert estimate.index_objects_of_unknown_length == 0
+    assert 0 < estimate.index_minutes < 5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.load import load
-from reconciler.model import Action, Change, Plan
+from reconciler.model import Action, Change, Cost, Estimate, Plan
 from reconciler.plan import guards
 from reconciler.plan.guards import Consent
 from reconciler.providers.twelvelabs import KINDS
@@ -60,7 +60,7 @@ def test_each_thing_that_trips_is_told() -> None:
     plan = replace(
         PLAN,
         changes=(change(Action.DELETE, protect=True, facts=facts),),
-        estimate={"cost": 3, "index_minutes": None, "upload_bytes": {"unknown": 1}},
+        estimate=Estimate(cost=Cost(3, "USD", None, "me", 0)),
     )
     stack = replace(STACK, resources={}, guards={"max_cost": 1, "max_deletes": 0, "max_index_minutes": 0})
 

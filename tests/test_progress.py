@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from reconciler.model import (
     Action,
     BytesSent,
+    Estimate,
     Outcome,
     Paused,
     Plan,
@@ -33,7 +34,7 @@ from reconciler.schema import schemas
 from tests.support.commandline import reconciler
 from tests.test_upload import Manual, write
 
-PLAN = Plan("s", "twelvelabs", (), (), estimate={"upload_bytes": 3000})
+PLAN = Plan("s", "twelvelabs", (), (), estimate=Estimate(upload_bytes=3000))
 STACK = "stack: s\nprovider: twelvelabs\nassets:\n  a: {file: a.jpg}\n"
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from reconciler.diff import drift_from
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Delta, Plan, Source
+from reconciler.model import Action, Change, ChangedBy, Cost, Delta, Estimate, Plan
 from reconciler.redact import Secret, hidden
 from reconciler.reports.html import drift_html, plan_html
 from reconciler.reports.json import drift_json, dumps
@@ -33,25 +34,17 @@ from tests.support.served import place
 
 CASES = Path(__file__).parent / "cases" / "reports"
 
-ESTIMATE = {
-    "writes": 9,
-    "polls": 12,
-    "reads_spent": 5,
-    "uploads": 2,
-    "upload_bytes": 1_234_567,
-    "chunk_requests": 0,
-    "index_minutes": 95.5,
-    "index_objects": 3,
-    "index_objects_of_unknown_length": 1,
-    "cost": {
-        "amount": 4.01,
-        "currency": "USD",
-        "as_of": "2026-01",
-        "source": "third parties, not the vendor",
-        "objects_without_price": 1,
-    },
-    "seconds_at_rate_limit": None,
-}
+ESTIMATE = Estimate(
+    writes=9,
+    polls=12,
+    reads_spent=5,
+    uploads=2,
+    upload_bytes=1_234_567,
+    index_minutes=95.5,
+    index_objects=3,
+    index_objects_of_unknown_length=1,
+    cost=Cost(4.01, "USD", "2026-01", "third parties, not the vendor", 1),
+)
 MODELS = [{"name": "marengo3.0", "options": ["visual", "audio"]}]
 CHANGES = (
     Change(
@@ -60,7 +53,7 @@ CHANGES = (
         Action.UPDATE,
         "changed in git and outside git",
         (
-            Delta("metadata.league", "aba", "nba", Source.BOTH, "wnba"),
+            Delta("metadata.league", "aba", "nba", ChangedBy.BOTH, "wnba"),
             Delta("metadata.season", 2023, 2024),
             Delta("metadata.token", hidden("0ld-s3cret"), Secret("s3cret", "${env.TOKEN}")),
         ),
@@ -118,7 +111,7 @@ PLAN = Plan(
     diagnostics=(Problem("stack.yaml", 7, 3, "assets/new", "has the same bytes as assets/final", "warning"),),
     unmanaged={"Asset": 2},
 )
-IN_SYNC = Plan("sports", "twelvelabs", (), (), estimate=ESTIMATE | {"writes": 0})
+IN_SYNC = Plan("sports", "twelvelabs", (), (), estimate=replace(ESTIMATE, writes=0))
 FOREIGN = (("Asset", "65f0", "holiday <1>.mp4"), ("Index", "65f1", "`mine`"))
 
 
@@ -216,7 +209,8 @@ NASTY = "</code><script>alert(1)</script>\n```\n# not a heading\x00\u202e"
 
 def nasty() -> Plan:
     change = Change("assets/x", "Asset", Action.UPDATE, NASTY, (Delta(f"metadata.{NASTY}", NASTY, f"````{NASTY}"),))
-    estimate = ESTIMATE | {"cost": {**ESTIMATE["cost"], "currency": NASTY, "source": NASTY}}  # type: ignore[dict-item]
+    assert ESTIMATE.cost is not None
+    estimate = replace(ESTIMATE, cost=replace(ESTIMATE.cost, currency=NASTY, source=NASTY))
     return Plan(NASTY, NASTY, (change,), (), estimate=estimate, diagnostics=(Problem("", 0, 0, "", NASTY),))
 
 

@@ -34,8 +34,8 @@ from reconciler.model import (
     Update,
     Wait,
 )
+from reconciler.plan.codec import Wrong, steps_from, steps_json
 from reconciler.plan.order import DoubleStep, UnknownNeed, order
-from reconciler.planshape import Wrong, step_json, steps_from
 from reconciler.redact import Secret
 
 names = st.text("abcdefghij-", min_size=1, max_size=8)
@@ -75,12 +75,12 @@ def test_every_class_of_steps_is_tried_here() -> None:
 
 @given(st.lists(steps, max_size=3))
 def test_what_is_saved_is_read_back_as_it_was_and_shows_no_secret(todo: list[Step]) -> None:
-    saved = json.dumps([step_json(step) for step in todo])
+    saved = json.dumps(steps_json(todo))
     again = steps_from(json.loads(saved))
 
     assert "very-secret" not in saved
     assert [type(step) for step in again] == [type(step) for step in todo]
-    assert [step_json(step) for step in again] == [step_json(step) for step in todo]
+    assert steps_json(again) == steps_json(todo)
     assert [(s.id, s.addresses, s.needs, s.writes) for s in again] == [
         (s.id, s.addresses, s.needs, s.writes) for s in todo
     ]
@@ -94,7 +94,7 @@ def test_a_step_cannot_be_changed(step: Step) -> None:
 
 @given(steps, st.sampled_from(["id", "verb", "kind", "needs"]))
 def test_a_step_that_is_not_whole_is_refused(step: Step, name: str) -> None:
-    saved = step_json(step)
+    (saved,) = steps_json([step])
     wrong = {**saved, name: ["?"]}
     missing = {key: value for key, value in saved.items() if key != name}
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from reconciler import __version__
 from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
-from reconciler.model import Action, Event, StepDone
+from reconciler.model import Action, Basis, Event, StepDone
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import Targeting
-from reconciler.planfile import Origin, Saved
+from reconciler.planfile import Saved
 from tests.support.running import Bench
 from tests.test_upload import write
 
@@ -285,7 +285,7 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
     lay(bench, {"a": "b", "b": "c", "c": "a", "d": "d"})
 
     async def saved(session: Session) -> Saved:
-        origin = Origin(account=session.account, stack_digest=session.stack.digest)
+        origin = Basis(account=session.account, stack_digest=session.stack.digest)
         return Saved((await session.plan()).plan, origin, "", "", __version__, "plan.json")
 
     async def killed(session: Session) -> None:

@@ -134,7 +134,7 @@ def test_who_uses_what_goes_is_found_with_as_few_requests_as_there_are(
     assert len(plan.changes) == assets
     spent = bench.emulator.journal.total - before - 2 * in_sync
     assert spent <= most
-    assert plan.estimate["reads_spent"] == in_sync + spent
+    assert plan.estimate.reads_spent == in_sync + spent
 
 
 def test_a_key_that_may_not_look_needs_consent(tmp_path: Path) -> None:

@@ -356,7 +356,7 @@ async def confirmed(
         if not click.confirm("\nDo this?", default=False):
             return None
         planning = await _unmoved(planning, again)
-    plan, size = planning.plan, int(planning.plan.estimate.get("upload_bytes") or 0)
+    plan, size = planning.plan, planning.plan.estimate.upload_bytes
     with progress(len(plan.steps), upload_bytes=size, quiet=form != "text") as show:
         async with events_to(json_events, plan, command, session.clock) as told:
 

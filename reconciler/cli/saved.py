@@ -37,10 +37,11 @@ def write_plan(
 ) -> None:
     """Save a plan with all that is needed to apply it."""
     from reconciler.load.grammar.variables import values_in
-    from reconciler.planfile import Origin, account_of, render, sealing_key
+    from reconciler.model import Basis
+    from reconciler.planfile import account_of, render, sealing_key
 
     address, key = account(plan.provider, chosen)
-    origin = Origin(
+    origin = Basis(
         account=account_of(address, key),
         stack_digest=digest,
         path=chosen.path.as_posix(),

@@ -11,11 +11,11 @@ from reconciler.kind import Field, Kind, Updating
 from reconciler.model import (
     Action,
     Change,
+    ChangedBy,
     Delta,
     Live,
     Recorded,
     Resource,
-    Source,
     Stack,
     Stamp,
     Status,
@@ -102,7 +102,7 @@ class Decider:
                 return f"it is in another {self.kind.parent.__name__}", ("parent",), (moved,)
         forcing = tuple(dict.fromkeys(delta.path for delta in deltas if self._forces(delta)))
         if live.status is Status.FAILED and not (address in self.stuck and not forcing):
-            return "it failed", ("status", *forcing), (Delta("status", "failed", "ready", Source.DRIFT),)
+            return "it failed", ("status", *forcing), (Delta("status", "failed", "ready", ChangedBy.DRIFT),)
         if forcing:
             return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
         return None
@@ -120,7 +120,7 @@ class Decider:
     def _protect_delta(self, resource: Resource, row: Recorded | None) -> Iterator[Delta]:
         """The mark is recorded, and taking it away is an apply of its own: so it shows."""
         if row and row.protect is not resource.protect:
-            yield Delta("protect", row.protect, resource.protect, Source.PENDING, row.protect)
+            yield Delta("protect", row.protect, resource.protect, ChangedBy.PENDING, row.protect)
 
     def _make(
         self,
@@ -167,7 +167,7 @@ class Decider:
             if field.identity:
                 was = identity_of(self.kind, live, row)
                 if was is not None and was != want:
-                    yield Delta(name, was, want, Source.PENDING, recorded.get(name))
+                    yield Delta(name, was, want, ChangedBy.PENDING, recorded.get(name))
             elif field.ref:
                 yield from self._ref_delta(name, field, want, live, recorded.get(name))
             elif live.detailed or not field.detail:  # what was not read is not known to differ
@@ -215,7 +215,7 @@ class Decider:
         want = stamp_for(self.stack, address, identity_of(self.kind, live, self.claims.rows.get(address)))
         if not _same_marks(live.stamp, want):
             renamed = live.stamp is not None and live.stamp.stack in self.stack.former
-            yield Delta("stamp", _shown(live.stamp), _shown(want), Source.PENDING if renamed else Source.DRIFT)
+            yield Delta("stamp", _shown(live.stamp), _shown(want), ChangedBy.PENDING if renamed else ChangedBy.DRIFT)
 
 
 def stamp_for(stack: Stack, address: str, content: str | None) -> Stamp | None:
@@ -242,12 +242,12 @@ def _why(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> str:
     if replaced := _replaced(changes, deltas):
         return f"{', '.join(replaced)} is replaced"
     if all(delta.path == "stamp" for delta in deltas):
-        renamed = all(delta.source is Source.PENDING for delta in deltas)
+        renamed = all(delta.source is ChangedBy.PENDING for delta in deltas)
         return "the stack was renamed" if renamed else "its stamp is not as it should be"
     sources = {delta.source for delta in deltas}
-    if sources == {Source.DRIFT}:
+    if sources == {ChangedBy.DRIFT}:
         return "changed outside git"
-    return "changed in git" if sources == {Source.PENDING} else "changed in git and outside git"
+    return "changed in git" if sources == {ChangedBy.PENDING} else "changed in git and outside git"
 
 
 def _why_replaced(changes: Mapping[str, Change], forcing: Sequence[Delta]) -> str:

@@ -9,7 +9,7 @@ from reconciler.diff.decide import GONE
 from reconciler.diff.fields import field_deltas, unshown
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Delta, Live, Recorded, Resource, Source, Stack, ignores
+from reconciler.model import Action, Change, ChangedBy, Delta, Live, Recorded, Resource, Stack, ignores
 from reconciler.ownership import Claims, addresses_of
 from reconciler.redact import holds_secret, recalled
 
@@ -59,7 +59,7 @@ def _sides(delta: Delta, was: Any, declared: Any) -> Delta:
     key = delta.path.partition(".")[2]
     applied_here, declared_here = (it.get(key) if isinstance(it, Mapping) else it for it in (was, declared))
     before = applied_here if holds_secret(applied_here) else delta.before
-    return Delta(delta.path, before, unshown(delta.after, applied_here, declared_here), Source.DRIFT)
+    return Delta(delta.path, before, unshown(delta.after, applied_here, declared_here), ChangedBy.DRIFT)
 
 
 def flipped(change: Change) -> Change | None:
@@ -69,7 +69,7 @@ def flipped(change: Change) -> Change | None:
     if change.action is Action.DELETE:
         reason = "it carries this stack's mark, and is not declared"
         return Change(change.address, change.kind, Action.CREATE, reason, id=change.id)
-    deltas = tuple(Delta(it.path, it.after, it.before, Source.DRIFT) for it in change.deltas)
+    deltas = tuple(Delta(it.path, it.after, it.before, ChangedBy.DRIFT) for it in change.deltas)
     if change.action is Action.FORGET or not deltas:
         return None
     return Change(change.address, change.kind, Action.UPDATE, "it is not as it is declared", deltas, id=change.id)

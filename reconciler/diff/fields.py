@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.kind import Field
-from reconciler.model import Delta, Source
+from reconciler.model import ChangedBy, Delta
 from reconciler.redact import hidden, holds_secret, recalled
 from reconciler.values import canonical, same, steady
 
@@ -28,11 +28,11 @@ def field_deltas(field: Field, recorded: Any, want: Any, have: Any, *, known: bo
     yield Delta(field.name, unshown(steady(field, have), want, recorded), steady(field, want), source, recorded)
 
 
-def source_of(*, pending: bool, drift: bool) -> Source:
+def source_of(*, pending: bool, drift: bool) -> ChangedBy:
     """Who changed it. What neither seems to have changed is git's: it is what will be applied."""
     if pending and drift:
-        return Source.BOTH
-    return Source.DRIFT if drift else Source.PENDING
+        return ChangedBy.BOTH
+    return ChangedBy.DRIFT if drift else ChangedBy.PENDING
 
 
 def unshown(have: Any, *beside: Any) -> Any:
@@ -51,15 +51,15 @@ def _map_deltas(
             yield Delta(f"{field.name}.{key}", unshown(found, wanted, was), wanted, source, was)
 
 
-def _told_apart(field: Field, recorded: Any, want: Any, have: Any, *, known: bool) -> Source:
+def _told_apart(field: Field, recorded: Any, want: Any, have: Any, *, known: bool) -> ChangedBy:
     """Whether git changed it, or somebody else did, or both. A variable with another value than before is git's."""
     if not known:
-        return Source.PENDING
+        return ChangedBy.PENDING
     pending = not same(field, recalled(recorded, want), want)
     return source_of(pending=pending, drift=not same(field, recalled(recorded, have), have))
 
 
-def _part_deltas(field: Field, want: list[Any], have: list[Any], source: Source, recorded: Any) -> Iterator[Delta]:
+def _part_deltas(field: Field, want: list[Any], have: list[Any], source: ChangedBy, recorded: Any) -> Iterator[Delta]:
     """Nested lists: say which inner value differs, where both sides have the same shape."""
     from deepdiff import DeepDiff  # takes 145 ms to import, and nested lists differ rarely
 

@@ -30,7 +30,7 @@ from reconciler.engine.stages import (
 from reconciler.errors import Problem
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
-from reconciler.model import Event, Plan, Report, Snapshot, Stack
+from reconciler.model import Basis, Event, Plan, Report, Snapshot, Stack
 from reconciler.ownership import Claims
 from reconciler.ownership.rebuild import known_as, said_of
 from reconciler.ownership.unseen import told
@@ -40,7 +40,7 @@ from reconciler.plan.facts import leaving, used
 from reconciler.plan.fingerprints import fingerprints
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import EVERYTHING, Targeting
-from reconciler.planfile import Origin, Saved, check
+from reconciler.planfile import Saved, check
 from reconciler.preflight import inspected, lengths
 from reconciler.provider import Drivers
 from reconciler.refresh import uses
@@ -160,7 +160,7 @@ class Session:
         Raises StalePlan, naming what moved. A row that is behind what is there says that somebody else did it.
         """
         others = {*planning.difference.refreshed, *(row.address for row in planning.claims.gone)}
-        here = Origin(account=self.account, stack_digest=self.stack.digest)
+        here = Basis(account=self.account, stack_digest=self.stack.digest)
         return check(saved, planning.plan, here, by_others=others)
 
     async def recover(self, planning: Planning) -> None:

@@ -10,7 +10,7 @@ and an id in `Live`.
 from __future__ import annotations
 
 from reconciler.model.address import key_of, parent_of
-from reconciler.model.change import Action, Change, Delta, Source
+from reconciler.model.change import Action, Change, ChangedBy, Delta
 from reconciler.model.desired import Resource, Stack, Where, ignores
 from reconciler.model.events import (
     BytesSent,
@@ -27,7 +27,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Basis, Cost, Estimate, Plan
 from reconciler.model.steps import (
     STEPS,
     BulkCreate,
@@ -48,12 +48,16 @@ from reconciler.model.steps import (
 __all__ = [
     "STEPS",
     "Action",
+    "Basis",
     "BulkCreate",
     "BytesSent",
     "Change",
+    "ChangedBy",
+    "Cost",
     "Create",
     "Delete",
     "Delta",
+    "Estimate",
     "Event",
     "Forget",
     "Link",
@@ -70,7 +74,6 @@ __all__ = [
     "RunEnded",
     "Signature",
     "Snapshot",
-    "Source",
     "Stack",
     "Stamp",
     "Status",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-__all__ = ["Action", "Change", "Delta", "Source"]
+from reconciler.redact import MASKED
+
+__all__ = ["Action", "Change", "ChangedBy", "Delta"]
 
 
 class Action(Enum):
@@ -38,7 +40,7 @@ _SYMBOLS = {
 }
 
 
-class Source(StrEnum):
+class ChangedBy(StrEnum):
     """Who changed a field: git (pending), somebody else (drift), or both at once."""
 
     PENDING = "pending"
@@ -51,10 +53,11 @@ class Delta:
     """One field of one address, before (live) and after (desired); None on either side means that it is not there."""
 
     path: str
-    before: Any
-    after: Any
-    source: Source = Source.PENDING
-    recorded: Any = None
+    before: Annotated[Any, MASKED]
+    after: Annotated[Any, MASKED]
+    source: ChangedBy = ChangedBy.PENDING
+    recorded: Annotated[Any, MASKED] = None
+    """What was last applied, where git and somebody else changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,16 @@ class Change:
     kind: str
     action: Action
     reason: str
+    """For people; decide nothing by it."""
     deltas: tuple[Delta, ...] = ()
     replace_paths: tuple[str, ...] = ()
+    """Fields that make it a replacement."""
     id: str | None = None
     previous_address: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Annotated[Mapping[str, Any], MASKED] = field(default_factory=dict)
     """What it is to be: the declared fields of a create, update or replace (references as addresses)."""
     parent_id: str | None = None
     """Of the live object: where deletes and updates find it."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Annotated[Mapping[str, Any], MASKED] = field(default_factory=dict)
+    """What a reviewer wants to know beyond the fields: how long, how large, whose objects go along."""
     protect: bool = False

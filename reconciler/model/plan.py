@@ -4,12 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge, Le
+
+from reconciler.errors import Problem
 from reconciler.model.change import Action, Change
 from reconciler.model.steps import Step
 
-__all__ = ["Plan"]
+__all__ = ["Basis", "Cost", "Estimate", "Plan"]
+
+Count = Annotated[int, Ge(0), Le(10**18)]
+Amount = Annotated[float, Ge(0), Le(1e18)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What is known of the money that a plan takes, and by which prices."""
+
+    amount: Amount
+    currency: str
+    as_of: str | None
+    """When the prices were read; null for prices of the stack's own."""
+    source: str
+    """Who says so."""
+    objects_without_price: Count
+    """Of unknown length, or of a model whose price is not known: they are not in the amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan takes before it runs. What is not known is counted and said, never guessed."""
+
+    writes: Count = 0
+    """Requests that change something; exact."""
+    polls: Count = 0
+    """Expected requests until all is ready."""
+    reads_spent: Count = 0
+    """Requests that planning took."""
+    uploads: Count = 0
+    """Files to send."""
+    upload_bytes: Count = 0
+    chunk_requests: Count = 0
+    """Expected besides the writes, for files that are sent in chunks."""
+    index_minutes: Amount = 0.0
+    """Of media whose length is known."""
+    index_objects: Count = 0
+    index_objects_of_unknown_length: Count = 0
+    cost: Cost | None = None
+    seconds_at_rate_limit: Amount | None = None
+    """How long it takes at least, at the rate that the API allows now; null when it has said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a plan was made of; it must be the same when the plan is applied."""
+
+    account: str = ""
+    """Base URL and a digest of the key; no key."""
+    stack_digest: str = ""
+    """Of the stack's files and the values of its variables."""
+    path: str = ""
+    """Of the stack, as it was given."""
+    from_here: str = ""
+    """The same, from the directory of the plan file."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of `--var`."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Of the file of `--var-file`: the plan needs no other file than the stack's."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What was asked for: `destroy`, `target`, `exclude`."""
+    consent: Mapping[str, Any] = field(default_factory=dict)
+    """What whoever planned has agreed to: it is part of what was reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +87,15 @@ class Plan:
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     drift: tuple[Change, ...] = ()
-    estimate: Mapping[str, Any] = field(default_factory=dict)
+    estimate: Estimate = Estimate()
     fingerprints: Mapping[str, str] = field(default_factory=dict)
-    diagnostics: tuple[Any, ...] = ()
-    unmanaged: Mapping[str, int] = field(default_factory=dict)
+    """Of each object that it touches, as it was: apply refuses what was changed since."""
+    diagnostics: tuple[Problem, ...] = ()
+    unmanaged: Mapping[str, Count] = field(default_factory=dict)
     """How many foreign objects of each kind were seen."""
     stuck: Mapping[str, str] = field(default_factory=dict)
     """address → why: what has failed again and again, and is not made anew by itself."""
-    left_out: int = 0
+    left_out: Count = 0
     """How many changes are not in it, because only a part was asked for."""
 
     def count(self, action: Action) -> int:

@@ -118,7 +118,7 @@ class BulkCreate:
     @property
     def id(self) -> StepId:
         """What the needs of other steps call it."""
-        return self.id_of(self.addresses[0], len(self.creates))
+        return self.id_of(next(iter(self.creates), ""), len(self.creates))
 
     @property
     def addresses(self) -> tuple[str, ...]:

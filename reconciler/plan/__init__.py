@@ -12,13 +12,12 @@ The order, worked out once (and case by case in docs/order.md):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.diff import Difference
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Plan, Snapshot, Stack, Status, Step
+from reconciler.model import Action, Change, Estimate, Plan, Snapshot, Stack, Status
 from reconciler.ownership import Claims, deposed_name
 from reconciler.plan.facts import told
 from reconciler.plan.names import Names
@@ -58,7 +57,7 @@ def make_plan(
                 key=lambda change: by_path(change.address),
             )
         ),
-        estimate=_estimate(steps, changes.values(), snapshot),
+        estimate=Estimate(writes=sum(step.writes for step in steps), reads_spent=snapshot.requests),
         diagnostics=(*notes, *_unready(claims, targeting), *_stuck(stack, stuck)),
         stuck=stuck,
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
@@ -110,8 +109,3 @@ def _unready(claims: Claims, targeting: Targeting) -> Iterator[Problem]:
 def _stuck(stack: Stack, stuck: Mapping[str, str]) -> Iterator[Problem]:
     for address, why in sorted(stuck.items()):
         yield Problem(*stack.where(address), address, why, "warning")
-
-
-def _estimate(steps: Sequence[Step], changes: Iterable[Change], snapshot: Snapshot) -> Mapping[str, Any]:
-    """What it takes: requests that write, requests already spent on reading."""
-    return {"writes": sum(step.writes for step in steps), "reads_spent": snapshot.requests}

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Live, Plan, Snapshot, Stack, Wait, parent_of
+from reconciler.model import Action, Change, Cost, Estimate, Live, Plan, Snapshot, Stack, Wait, parent_of
 from reconciler.ownership import Claims
 from reconciler.provider import Traits
 from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
@@ -48,16 +48,16 @@ class Means:
 
 def estimated(
     plan: Plan, stack: Stack, claims: Claims, snapshot: Snapshot, tariff: Tariff, means: Means
-) -> tuple[dict[str, Any], list[Problem]]:
-    """The estimate as it stands in JSON, and a warning for each quota that would not do.
+) -> tuple[Estimate, list[Problem]]:
+    """The estimate, and a warning for each quota that would not do.
 
     What `prices:` and `guards: {plan: …}` say has passed `problems`.
     """
-    one = _Estimate(plan, stack, claims, snapshot, tariff, means)
+    one = _Weighing(plan, stack, claims, snapshot, tariff, means)
     return one.all(), [Problem("", 0, 0, "", text, "warning") for text in one.shortfalls()]
 
 
-class _Estimate:
+class _Weighing:
     def __init__(
         self, plan: Plan, stack: Stack, claims: Claims, snapshot: Snapshot, tariff: Tariff, means: Means
     ) -> None:
@@ -68,23 +68,23 @@ class _Estimate:
         self.billed = [change for change in plan.changes if self._is_billed(change)]
         self.seconds = {change.address: self._seconds(change) for change in self.billed}
 
-    def all(self) -> dict[str, Any]:
+    def all(self) -> Estimate:
         writes = sum(step.writes for step in self.plan.steps)
         polls = self._polls()
         known = [seconds for seconds in self.seconds.values() if seconds is not None]
-        return {
-            "writes": writes,
-            "polls": polls,
-            "reads_spent": self.snapshot.requests,
-            "uploads": len(self.means.sizes),
-            "upload_bytes": sum(self.means.sizes.values()),
-            "chunk_requests": self.means.chunk_requests,
-            "index_minutes": round(sum(known) / 60, 2),
-            "index_objects": len(self.billed),
-            "index_objects_of_unknown_length": len(self.billed) - len(known),
-            "cost": self._cost() if self.billed else None,
-            "seconds_at_rate_limit": self._limited_s(writes + polls + self.means.chunk_requests),
-        }
+        return Estimate(
+            writes=writes,
+            polls=polls,
+            reads_spent=self.snapshot.requests,
+            uploads=len(self.means.sizes),
+            upload_bytes=sum(self.means.sizes.values()),
+            chunk_requests=self.means.chunk_requests,
+            index_minutes=round(sum(known) / 60, 2),
+            index_objects=len(self.billed),
+            index_objects_of_unknown_length=len(self.billed) - len(known),
+            cost=self._cost() if self.billed else None,
+            seconds_at_rate_limit=self._limited_s(writes + polls + self.means.chunk_requests),
+        )
 
     # Rate limits
 
@@ -122,7 +122,7 @@ class _Estimate:
             return None
         return _duration(self.claims.live.get(media))
 
-    def _cost(self) -> dict[str, Any]:
+    def _cost(self) -> Cost:
         assert self.prices is not None
         amount, unpriced = 0.0, 0
         for change in self.billed:
@@ -132,13 +132,7 @@ class _Estimate:
                 unpriced += 1
             else:
                 amount += seconds / 60 * price
-        return {
-            "amount": round(amount, 2),
-            "currency": self.prices.currency,
-            "as_of": self.prices.as_of,
-            "source": self.prices.source,
-            "objects_without_price": unpriced,
-        }
+        return Cost(round(amount, 2), self.prices.currency, self.prices.as_of, self.prices.source, unpriced)
 
     def _per_minute(self, change: Change) -> float | None:
         """The price of a minute with all models of the object's parent; None when that of one is not known."""

@@ -286,9 +286,13 @@ def _too_much(plan: Plan, limits: Mapping[str, Any], consent: Consent) -> Iterat
     """Minutes, bytes and money by the estimate; what it does not know counts as nothing."""
     if consent.cost:
         return
-    for name, unit in (("index_minutes", "minutes to index"), ("upload_bytes", "bytes to upload"), ("cost", "to pay")):
-        value, most = plan.estimate.get(name), limits[f"max_{name}"]
-        if isinstance(value, int | float) and value > most:
+    estimate = plan.estimate
+    for name, value, unit in (
+        ("index_minutes", estimate.index_minutes, "minutes to index"),
+        ("upload_bytes", estimate.upload_bytes, "bytes to upload"),
+        ("cost", estimate.cost.amount if estimate.cost else 0, "to pay"),
+    ):
+        if value > (most := limits[f"max_{name}"]):
             yield f"{_number(value)} {unit}, at most {_number(most)} (guards.max_{name}); agree with --allow-cost"
 
 

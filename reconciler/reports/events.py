@@ -48,13 +48,13 @@ class Events:
         self, write: Callable[[str], object], plan: Plan, clock: Clock, date: Callable[[], datetime] = _now
     ) -> None:
         self._write, self._plan, self._clock, self._date = write, plan, clock, date
-        self._traffic = Traffic(int(plan.estimate.get("upload_bytes") or 0), clock.now)
+        self._traffic = Traffic(plan.estimate.upload_bytes, clock.now)
         self._told_s: dict[str, float] = {}
         self._count = self._steps_done = 0
 
     def began(self, command: str) -> None:
         """The first line."""
-        expected = int(self._plan.estimate.get("upload_bytes") or 0)
+        expected = self._plan.estimate.upload_bytes
         self._tell(
             "began",
             stack=self._plan.stack,

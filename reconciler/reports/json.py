@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Delta, Plan, Report, Source
-from reconciler.redact import escaped_json, knows, mask, redacted
+from reconciler.model import Change, Plan, Report
+from reconciler.plan.codec import shown_changes, shown_json
+from reconciler.redact import escaped_json, knows, redacted
 
 __all__ = [
     "FORMAT_VERSION",
-    "change_json",
     "drift_json",
     "dumps",
     "errors_json",
@@ -31,47 +31,7 @@ FORMAT_VERSION = "1.1"
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The plan as design'd for programs: changes, drift, counts, estimate, what it rests on."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "stack": plan.stack,
-        "provider": plan.provider,
-        "changes": [change_json(change) for change in plan.changes],
-        "drift": [change_json(change) for change in plan.drift],
-        "summary": {action.value: plan.count(action) for action in Action},
-        "estimate": dict(plan.estimate),
-        "unmanaged": dict(plan.unmanaged),
-        "fingerprints": dict(sorted(plan.fingerprints.items())),
-        "diagnostics": [problem_json(problem) for problem in plan.diagnostics],
-    }
-
-
-def change_json(change: Change) -> dict[str, Any]:
-    """One address."""
-    result: dict[str, Any] = {
-        "address": change.address,
-        "kind": change.kind,
-        "action": change.action.value,
-        "reason": change.reason,
-        "deltas": [_delta(delta) for delta in change.deltas],
-        "replace_paths": list(change.replace_paths),
-    }
-    if change.id:
-        result["id"] = change.id
-    if change.previous_address:
-        result["previous_address"] = change.previous_address
-    return result
-
-
-def _delta(delta: Delta) -> dict[str, Any]:
-    result = {
-        "path": delta.path,
-        "before": mask(delta.before),
-        "after": mask(delta.after),
-        "source": delta.source.value,
-    }
-    if delta.source is Source.BOTH:
-        result["recorded"] = mask(delta.recorded)
-    return result
+    return {"format_version": FORMAT_VERSION, **shown_json(plan)}
 
 
 def drift_json(
@@ -87,7 +47,7 @@ def drift_json(
         "stack": stack,
         "provider": provider,
         "baseline": baseline,
-        "drift": [change_json(change) for change in drift],
+        "drift": shown_changes(drift),
         "unmanaged": [{"kind": kind, "id": id, "name": name} for kind, id, name in foreign],
     }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from reconciler.model import Action, Change, Delta, Outcome, Plan, Report, Source, parent_of
+from reconciler.model import Action, Change, ChangedBy, Delta, Outcome, Plan, Report, parent_of
 from reconciler.redact import plain
 from reconciler.reports.estimate import cost_lines, effort_lines
 from reconciler.reports.values import both, cut, in_lines, shown
@@ -123,7 +123,7 @@ def drift_line(stack: str, count: int, baseline: str) -> str:
 
 def _plain(change: Change) -> Change:
     """Without a word on each line that it is drift: all of it is."""
-    return replace(change, deltas=tuple(replace(delta, source=Source.PENDING) for delta in change.deltas))
+    return replace(change, deltas=tuple(replace(delta, source=ChangedBy.PENDING) for delta in change.deltas))
 
 
 def report_text(report: Report) -> str:
@@ -305,9 +305,9 @@ def _wrapped(text: str, indent: int, look: Look) -> list[str]:
 
 
 def _source(delta: Delta, look: Look) -> list[str]:
-    if delta.source is Source.DRIFT:
+    if delta.source is ChangedBy.DRIFT:
         return ["drift"]
-    if delta.source is Source.BOTH:
+    if delta.source is ChangedBy.BOTH:
         was = shown(delta.recorded)
         return [f"changed in git and outside git; was {was if look.whole else cut(was, WIDTH)}"]
     return []

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.model import Action, Change, Delta, Plan, Source
+from reconciler.model import Action, Change, ChangedBy, Delta, Plan
 from reconciler.provider import kinds_of
 from reconciler.redact import plain
 from reconciler.reports.values import both, cut, shown
@@ -105,9 +105,9 @@ def environment() -> Environment:
 def _row(change: Change, delta: Delta) -> Row:
     before, after, in_part = both(delta.before, delta.after, LONGEST)
     notes = ["forces replacement"] if delta.path in change.replace_paths else []
-    if delta.source is Source.DRIFT:
+    if delta.source is ChangedBy.DRIFT:
         notes.append("drift")
-    elif delta.source is Source.BOTH:
+    elif delta.source is ChangedBy.BOTH:
         notes.append(f"changed in git and outside git; was {cut(shown(delta.recorded), LONGEST)}")
     if in_part:
         notes.append("shown in part")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import click
 
 from reconciler.errors import Invalid, StalePlan
-from reconciler.planfile import Origin, _digest, account_of, read, render, sealing_key
+from reconciler.model import Basis
+from reconciler.planfile import _digest, account_of, read, render, sealing_key
 from reconciler.reports.html import plan_html
 from reconciler.reports.json import dumps, plan_json
 from reconciler.reports.markdown import plan_markdown
@@ -46,8 +48,8 @@ def document() -> dict[str, Any]:
         },
     }
     plan = world(case).plan()
-    plan.estimate.update(ESTIMATE)  # type: ignore[attr-defined]
-    origin = Origin(ACCOUNT, "d" * 64, "stack", "../stack", {"season": "2024"}, {"tags": ["a"]}, {"destroy": False}, {})
+    plan = replace(plan, estimate=ESTIMATE)
+    origin = Basis(ACCOUNT, "d" * 64, "stack", "../stack", {"season": "2024"}, {"tags": ["a"]}, {"destroy": False}, {})
     made: dict[str, Any] = json.loads(render(plan, origin, KEY))
     return made
 

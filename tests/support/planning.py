@@ -23,7 +23,7 @@ import yaml
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid
 from reconciler.load import load
-from reconciler.model import Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status, key_of, parent_of
+from reconciler.model import Cost, Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status, key_of, parent_of
 from reconciler.ownership import Claims, claim
 from reconciler.plan import guards, make_plan
 from reconciler.plan.guards import Consent
@@ -216,7 +216,7 @@ def outcome(case: Mapping[str, Any]) -> dict[str, Any]:
         plan = here.plan()
     except Invalid as error:
         return {"problems": [str(problem) for problem in error.problems]}
-    plan = replace(plan, estimate={**plan.estimate, **case.get("estimate", {})})
+    plan = replace(plan, estimate=replace(plan.estimate, **_estimated(case.get("estimate", {}))))
     text = plan_text(plan, whole=bool(case.get("whole")), verbose=bool(case.get("verbose")))
     result: dict[str, Any] = {"plan": _trimmed(text)}
     if refused := here.refusals(plan):
@@ -224,6 +224,12 @@ def outcome(case: Mapping[str, Any]) -> dict[str, Any]:
     result["steps"] = [step.id for step in plan.steps]
     result["drift"] = _trimmed(drift_text(plan.stack, plan.drift))
     return result
+
+
+def _estimated(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a case says of the estimate; a cost is an amount."""
+    cost = {"cost": Cost(given["cost"], "USD", None, "the case", 0)} if "cost" in given else {}
+    return {**given, **cost}
 
 
 def _trimmed(text: str) -> str:
