@@ -187,7 +187,10 @@ class Collection(Driver):
         bodies = [self.body(want.fields, want.stamp) for want in wants]
         answer = await self.http.request("POST", path, json={self.bulk_word: bodies} if self.bulk_word else bodies)
         with answer_to(f"POST {path}", Unclear):
-            return self.made_many(bodies, answer)
+            made = self.made_many(bodies, answer)
+            if len(made) != len(wants):
+                raise Unexpected("", f"{len(made)} answers to {len(wants)} that were sent")
+            return made
 
     def made_many(self, bodies: Sequence[Mapping[str, Any]], answer: Any) -> list[Progress]:
         """What a bulk create answered, for each that was sent: an API's own shape. Raises Unexpected if it does not say

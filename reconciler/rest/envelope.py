@@ -43,8 +43,12 @@ class Envelope:
     next: str = ""
 
     def rows_of(self, answer: Any) -> list[Any]:
-        """The objects of a page."""
-        return items(_at(answer, self.rows), self.rows)
+        """The objects of a page. Where nothing else says that there are none, a list that is not there is no empty
+        one: what a list lacks is taken for gone."""
+        found = _at(answer, self.rows)
+        if found is None and not self.total:
+            raise Unexpected(self.rows, "null came where a list is due")
+        return items(found, self.rows)
 
     def counts_of(self, answer: Any, asked: int, number: int = 1) -> Counts:
         """What page `number` says of the list, of which `asked` objects a page were asked for. Raises Unexpected when
