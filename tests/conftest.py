@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ from tests.contracts.watch import (  # noqa: F401
     pytest_terminal_summary,
     pytest_testnodedown,
 )
+from tests.support.running import Bench
+from tests.support.served import Place, place
 
 # The same examples in each run, so that a red run is about the change; `HYPOTHESIS_PROFILE=explore` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -54,3 +57,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 def _files_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test cannot wait until a file that it has just made is old enough for its hash to be remembered."""
     monkeypatch.setattr("reconciler.upload.hashes.SETTLED_NS", -(10**10))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A directory, an account in process and a state, all empty."""
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Place]:
+    """A directory, and an empty account that is served to the command line."""
+    with place(tmp_path) as made:
+        yield made

@@ -16,7 +16,7 @@ from reconciler.model import Action
 from reconciler.plan.codec import steps_json
 from reconciler.state import State
 from tests.support.postgres import postgres, postgres_url
-from tests.support.running import AGREED, Bench, Killed
+from tests.support.running import AGREED, Bench, Killed, done
 from tests.support.stacks import V1, V2
 
 __all__ = ["postgres", "postgres_url"]
@@ -31,18 +31,9 @@ LET_GO = (
     str(V1["stack.yaml"]).replace("  goes: {file: goes.mp4}\n", "").replace("assets: {goes: {}}", "assets: {}")
     + "removed: [assets/goes, indexes/dropped/assets/goes]\n"
 )
+ALSO_FOREIGN = replace(AGREED, foreign=frozenset({"*"}))
 TWO = "stack: s\nprovider: twelvelabs\nassets:\n  a: {url: 'https://example.com/a.mp4'}\n  b: {url: 'https://example.com/b.mp4'}\n"
 ONE = TWO.rpartition("  b:")[0]
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-def done(bench: Bench, *, destroy: bool = False) -> None:
-    report = bench.apply(replace(AGREED, foreign=frozenset({"*"})), destroy=destroy)
-    assert not report.failed, [outcome for outcome in report.outcomes if outcome.result != "done"]
 
 
 def die(bench: Bench, method: str, route: str) -> None:
@@ -81,8 +72,8 @@ def test_every_write_of_every_sort_has_its_intent_on_disk_before_it_is_sent(benc
 
     for files in (V1, V2, V1, {"stack.yaml": LET_GO}):
         bench.write(files)
-        done(bench)
-    done(bench, destroy=True)
+        done(bench, ALSO_FOREIGN)
+    done(bench, ALSO_FOREIGN, destroy=True)
 
     assert silent == []
     assert seen == set().union(*VERBS.values())
@@ -100,7 +91,7 @@ def test_a_run_that_has_lost_the_stack_to_another_takes_nothing_away(
     """It is held up between its last look and its delete; meanwhile the stack is unlocked, and b declared again."""
     bench.state_url = postgres_url
     bench.write({"s.yaml": TWO})
-    done(bench)
+    done(bench, ALSO_FOREIGN)
     bench.write({"s.yaml": ONE + ("removed: [assets/b]\n" if verb == "forget" else "")})
 
     def unlocked(exchange: Exchange) -> None:
@@ -121,14 +112,14 @@ def test_a_run_that_has_lost_the_stack_to_another_takes_nothing_away(
 
 def test_what_a_run_deleted_before_it_died_is_gone_though_lists_still_show_it(bench: Bench) -> None:
     bench.write({"s.yaml": TWO})
-    done(bench)
+    done(bench, ALSO_FOREIGN)
     bench.write({"s.yaml": ONE})
     bench.emulator.add_fault({"fault": "lag", "method": "GET", "path": "/assets", "reads": 4})
     die(bench, "DELETE", "/assets/{asset_id}")
 
     bench.write({"s.yaml": TWO})
     assert [(c.address, c.action) for c in bench.survey().plan.changes] == [("assets/b", Action.CREATE)]
-    done(bench)
+    done(bench, ALSO_FOREIGN)
 
     bench.emulator.clear_faults()
     assert bench.names("asset") == ["a.mp4", "b.mp4"]
@@ -177,7 +168,7 @@ def test_without_stamps_a_name_out_of_a_secret_url_is_in_no_byte_of_the_state_an
 
     die(bench, "POST", "/assets")
     assert b"S3cr3t" not in bytes_of_state(bench)
-    done(bench)
+    done(bench, ALSO_FOREIGN)
 
     assert b"S3cr3t" not in bytes_of_state(bench)
     assert len(bench.names("asset")) == 1
@@ -187,7 +178,7 @@ def test_without_stamps_a_name_out_of_a_secret_url_is_in_no_byte_of_the_state_an
 def test_the_name_of_what_is_renamed_aside_is_as_secret_as_it_was(bench: Bench, route: str) -> None:
     bench.environ = {"RECONCILER_VAR_NAME": "S3cr3t-Name"}
     bench.write({"s.yaml": NAMED})
-    done(bench)
+    done(bench, ALSO_FOREIGN)
     bench.write({"s.yaml": NAMED.replace("{name: marengo3.0}", "{name: marengo3.0, options: [visual]}")})
 
     die(bench, *route.split(" ", 1))
@@ -195,7 +186,7 @@ def test_the_name_of_what_is_renamed_aside_is_as_secret_as_it_was(bench: Bench, 
     assert survey.plan.drift == ()
     assert "S3cr3t" not in json.dumps(steps_json(survey.plan.steps))
     assert b"S3cr3t" not in bytes_of_state(bench)
-    done(bench)
+    done(bench, ALSO_FOREIGN)
 
     assert bench.names("index") == ["S3cr3t-Name"]
     assert b"S3cr3t" not in bytes_of_state(bench)

@@ -13,32 +13,9 @@ from reconciler.emulator import Exchange
 from reconciler.engine import Limits, Session
 from reconciler.errors import IncompleteListing, Invalid, ReconcilerError, Refused
 from reconciler.model import Action, Report
-from reconciler.plan.guards import Consent
 from reconciler.repair import rebuild
-from tests.support.running import AGREED, Bench, Killed
-from tests.support.stacks import IN_V1, STRANGERS, V1, V2
-
-
-def many(count: int) -> dict[str, str | bytes]:
-    """A stack of `count` assets, all indexed, and as many entities."""
-    files: dict[str, str | bytes] = {f"media/{n}.mp4": f"bytes of {n}" for n in range(count)}
-    lines = ["stack: many", "provider: twelvelabs", "assets:"]
-    lines += [f"  a{n}: {{file: media/{n}.mp4}}" for n in range(count)]
-    lines += ["indexes:", "  one:", "    models: [{name: marengo3.0}]", "    assets:"]
-    lines += [f"      a{n}: {{}}" for n in range(count)]
-    lines += ["entity_collections:", "  all:", "    entities:"]
-    lines += [f"      e{n}: {{assets: [a{n}]}}" for n in range(count)]
-    return files | {"stack.yaml": "\n".join(lines) + "\n"}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-def done(bench: Bench, consent: Consent | None = None) -> None:
-    report = bench.apply(consent) if consent else bench.apply()
-    assert not report.failed, [outcome for outcome in report.outcomes if outcome.result != "done"]
+from tests.support.running import AGREED, Bench, Killed, done
+from tests.support.stacks import IN_V1, STRANGERS, V1, V2, many
 
 
 def test_after_apply_the_plan_is_empty_and_nothing_drifts(bench: Bench) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from reconciler.kind import Known
 from reconciler.load import load
 from reconciler.providers.twelvelabs import Model
 from tests.support.commandline import reconciler
-from tests.support.served import Place, place
+from tests.support.served import Place
 
 STACK = """
 stack: sports
@@ -44,10 +43,9 @@ IN_SYNC = "No changes. exported is in sync."
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        made.write({"stack/stack.yaml": STACK, "stack/final.mp4": b"f" * 50, "stack/face.jpg": b"j" * 40})
-        yield made
+def here(here: Place) -> Place:
+    here.write({"stack/stack.yaml": STACK, "stack/final.mp4": b"f" * 50, "stack/face.jpg": b"j" * 40})
+    return here
 
 
 def by_hand(here: Place) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,8 +14,8 @@ from reconciler.engine import Session
 from reconciler.errors import Invalid
 from reconciler.model import Action
 from reconciler.state import Put
+from tests.support.files import write
 from tests.support.running import Bench
-from tests.test_upload import write
 
 BYTES = b"a clip" * 50
 SHA = hashlib.sha256(BYTES).hexdigest()
@@ -33,11 +32,6 @@ SIGNED = [
 
 def stack(asset: str) -> str:
     return f"stack: s\nprovider: twelvelabs\nassets: {{clip: {{{asset}}}}}\n"
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
 
 
 def change(bench: Bench, asset: str) -> list[Action]:

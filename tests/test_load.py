@@ -12,6 +12,7 @@ from reconciler.errors import Invalid
 from reconciler.load import Environment, expand, load
 from reconciler.model import Stack
 from reconciler.redact import Secret
+from tests.support.files import lay_out
 
 Loading = Callable[..., Stack]
 
@@ -23,9 +24,7 @@ def loaded(tmp_path: Path) -> Loading:
     """Writes files into a directory and loads it."""
 
     def write_and_load(files: Mapping[str, str] | str, **options: Any) -> Stack:
-        for name, text in ({"stack.yaml": HEAD + files} if isinstance(files, str) else files).items():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_text(text)
+        lay_out(tmp_path, {"stack.yaml": HEAD + files} if isinstance(files, str) else files)
         return load(tmp_path, **{"environ": {}, "allow_env": ["T*"], "display": Path(), **options})
 
     return write_and_load

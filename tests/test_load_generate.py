@@ -12,6 +12,7 @@ import pytest
 from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.model import Stack
+from tests.support.files import lay_out
 
 Loading = Callable[..., Stack]
 
@@ -23,9 +24,7 @@ def loaded(tmp_path: Path) -> Loading:
     """Writes files into a directory and loads it."""
 
     def write_and_load(text: str, files: Mapping[str, str | bytes], environ: Mapping[str, str] | None = None) -> Stack:
-        for name, content in {"stack.yaml": HEAD + text, **files}.items():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        lay_out(tmp_path, {"stack.yaml": HEAD + text, **files})
         return load(tmp_path, environ=environ or {}, allow_env=["*"], display=Path())
 
     return write_and_load

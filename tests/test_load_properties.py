@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.model import Resource, Stack
+from tests.support.files import lay_out
 
 HEAD = {"stack": "archive", "provider": "twelvelabs"}
 WHOLE: Mapping[str, Mapping[str, Any]] = {
@@ -46,8 +47,7 @@ WHOLE: Mapping[str, Mapping[str, Any]] = {
 def loaded(files: Mapping[str, str | bytes]) -> Stack:
     """The stack of these files in a directory that is gone afterwards."""
     with tempfile.TemporaryDirectory() as directory:
-        for name, text in files.items():
-            (Path(directory) / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        lay_out(Path(directory), files)
         return load(Path(directory), environ={"TOKEN": "hush"}, allow_env=["TOKEN"], display=Path())
 
 

@@ -14,14 +14,15 @@ from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.load.yaml.scalars import Surprise, plain
 from reconciler.model import Stack
+from tests.support.files import lay_out
 
 BOM = "\ufeff"
+
 HEAD = "stack: archive\nprovider: twelvelabs\n"
 
 
 def loaded(directory: Path, files: Mapping[str, str | bytes], var_file: str | None = None) -> Stack:
-    for name, text in files.items():
-        (directory / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    lay_out(directory, files)
     given = directory / var_file if var_file else None
     return load(directory / "stack.yaml", environ={}, var_file=given, display=Path("stack.yaml"))
 

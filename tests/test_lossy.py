@@ -46,11 +46,6 @@ def run_until_done(bench: Bench, runs: int) -> int:
     raise AssertionError(f"not done in {runs} runs")
 
 
-def counts(bench: Bench) -> dict[str, int]:
-    rows = bench.emulator.store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind").fetchall()
-    return {kind: count for kind, count in rows if kind != "upload"}
-
-
 @pytest.mark.slow
 def test_five_hundred_resources_over_a_lossy_network_are_each_made_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path, limits=Limits(poll_s=0.01, tries=12))
@@ -61,7 +56,7 @@ def test_five_hundred_resources_over_a_lossy_network_are_each_made_once(tmp_path
     run_until_done(bench, 3)
 
     bench.emulator.clear_faults()
-    assert counts(bench) == {"asset": 166, "index": 1, "indexed_asset": 166, "entity_collection": 1, "entity": 166}
+    assert bench.counts() == {"asset": 166, "index": 1, "indexed_asset": 166, "entity_collection": 1, "entity": 166}
     assert bench.survey().plan.changes == ()
 
 
@@ -77,5 +72,5 @@ def test_changes_of_every_sort_over_a_lossy_network_end_right(tmp_path: Path, se
             bench.emulator.add_fault(rule)
         run_until_done(bench, 4)
         bench.emulator.clear_faults()
-        assert counts(bench) == counts(clean)
+        assert bench.counts() == clean.counts()
         assert bench.survey().plan.changes == ()

@@ -19,8 +19,8 @@ from reconciler.emulator.twelvelabs import app
 from reconciler.errors import Invalid
 from reconciler.upload import Cache, Files, Probe, prober, probes
 from reconciler.upload.structure import cut_short
+from tests.support.files import opens, write
 from tests.support.running import Bench
-from tests.test_upload import opens, write
 
 
 def movie(path: Path, width: int, height: int, seconds: int) -> None:

@@ -4,14 +4,12 @@ reaches a terminal, no line of it stands alone, no runner takes it for a command
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.support.commandline import Said
-from tests.support.served import Place, place
+from tests.support.served import Place
 
 LINE = "No changes. s is in sync."
 COMMANDS = "::error::pwned ##[add-mask]y ##vso[task.complete]"
@@ -36,12 +34,6 @@ def in_fences(text: str) -> None:
         elif not fence:
             outside.append(re.sub(r"(`+)[^`].*?\1", "", line))
     assert not any(word in line for line in outside for word in ("pwned", "@team", "<!--", "[a](b)")), outside
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        yield made
 
 
 def every_report(here: Place) -> None:

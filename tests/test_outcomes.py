@@ -15,8 +15,7 @@ from reconciler.model import Report
 from reconciler.plan.guards import Consent
 from reconciler.reports.text import report_text
 from tests.support.running import Bench
-from tests.support.stacks import V1, V2
-from tests.test_engine import many
+from tests.support.stacks import V1, V2, many
 
 FORBIDDEN = {"fault": "status", "status": 403, "body": {"code": "api_not_allowed", "message": "not enabled"}}
 EXPIRED = {"fault": "status", "status": 401, "body": {"code": "api_key_invalid", "message": "expired"}}

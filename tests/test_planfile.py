@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,9 @@ MEDIA = {"media/final.mp4": b"f" * 50, "media/face.jpg": b"j" * 40}
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        made.write({"stack/stack.yaml": STACK, **{f"stack/{name}": data for name, data in MEDIA.items()}})
-        yield made
+def here(here: Place) -> Place:
+    here.write({"stack/stack.yaml": STACK, **{f"stack/{name}": data for name, data in MEDIA.items()}})
+    return here
 
 
 def changed(here: Place, old: str, new: str) -> None:

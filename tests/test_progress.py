@@ -32,7 +32,8 @@ from reconciler.reports.progress import lines
 from reconciler.reports.traffic import Traffic, amount, duration
 from reconciler.schema import schemas
 from tests.support.commandline import reconciler
-from tests.test_upload import Manual, write
+from tests.support.files import write
+from tests.support.running import Manual
 
 PLAN = Plan("s", "twelvelabs", (), (), estimate=Estimate(upload_bytes=3000))
 STACK = "stack: s\nprovider: twelvelabs\nassets:\n  a: {file: a.jpg}\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.served import Place, place
+from tests.support.served import Place
 
 BEFORE = """\
 stack: s
@@ -20,12 +19,11 @@ AFTER = BEFORE.replace("Lakers", "Bulls").replace("indexes: {one", "indexes: {tw
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        made.write({"s.yaml": BEFORE, "i.jpg": "bytes"})
-        assert made.apply().code == 0
-        made.write({"s.yaml": AFTER.replace("{two: {models", "{two: {name: second, models")})
-        yield made
+def here(here: Place) -> Place:
+    here.write({"s.yaml": BEFORE, "i.jpg": "bytes"})
+    assert here.apply().code == 0
+    here.write({"s.yaml": AFTER.replace("{two: {models", "{two: {name: second, models")})
+    return here
 
 
 def ann(here: Place) -> str:

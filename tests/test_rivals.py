@@ -11,7 +11,7 @@ import pytest
 from reconciler.engine import Session
 from reconciler.model import Report
 from tests.support.running import AGREED, Bench
-from tests.test_engine import many
+from tests.support.stacks import many
 
 STACK = """\
 stack: s
@@ -21,10 +21,6 @@ indexes: {i: {models: [{name: marengo3.0}], assets: {a: {}}}}
 entity_collections: {c: {entities: {e: {assets: [b]}, f: {assets: [b]}, g: {assets: [b]}}}}
 """
 FILES: dict[str, str | bytes] = {"stack.yaml": STACK, "a.mp4": "film", "b.jpg": "face"}
-
-
-def counts(bench: Bench) -> dict[str, int]:
-    return dict(bench.emulator.store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind").fetchall())
 
 
 def after(bench: Bench, meanwhile: Callable[[Session], Awaitable[None]]) -> Report:
@@ -61,7 +57,7 @@ def test_of_two_checkouts_at_once_one_makes_and_the_other_is_told(bench: Bench, 
     failed = [outcome.message for outcome in report.outcomes if outcome.result == "failed"]
     assert failed
     assert all("was made for it since the plan; run again" in message for message in failed)
-    assert counts(bench) == {"asset": 2, "index": 1, "indexed_asset": 1, "entity_collection": 1, "entity": 3}
+    assert bench.counts() == {"asset": 2, "index": 1, "indexed_asset": 1, "entity_collection": 1, "entity": 3}
     assert other.survey().plan.changes == ()
 
 
@@ -82,7 +78,7 @@ def test_one_that_came_in_the_middle_leaves_the_rest_to_be_made(bench: Bench) ->
         "entity_collections/c/entities/g": "skipped",
     }
     assert report.exit_code == 7
-    assert counts(bench)["entity_collection"] == 1
+    assert bench.counts()["entity_collection"] == 1
 
 
 def test_of_a_bulk_call_only_the_one_that_is_there_is_left_out(bench: Bench) -> None:
@@ -101,7 +97,7 @@ def test_of_a_bulk_call_only_the_one_that_is_there_is_left_out(bench: Bench) -> 
         "h": "failed",
         "k": "done",
     }
-    assert counts(bench)["entity"] == 5
+    assert bench.counts()["entity"] == 5
 
 
 def test_a_look_serves_all_that_are_made_in_a_moment(tmp_path: Path) -> None:
@@ -128,7 +124,7 @@ async def _with(bench: Bench, call: Callable[[Session], Awaitable[int]]) -> int:
 
 
 def test_one_that_is_half_sent_is_no_rival_of_itself(tmp_path: Path) -> None:
-    from tests.test_upload import write
+    from tests.support.files import write
     from tests.test_upload_engine import FILM, ONE, Studio, after_puts
 
     studio = Studio(tmp_path)

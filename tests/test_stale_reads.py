@@ -16,10 +16,9 @@ STALE = {"fault": "lag", "method": "GET", "reads": 100}
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path)
-    made.write({"s.yaml": COLLECTION})
-    return made
+def bench(bench: Bench) -> Bench:
+    bench.write({"s.yaml": COLLECTION})
+    return bench
 
 
 def test_what_no_read_shows_yet_is_not_made_again(bench: Bench) -> None:

@@ -20,9 +20,9 @@ from reconciler.providers.twelvelabs import KINDS
 from reconciler.state import State
 from reconciler.state.migrations import CURRENT
 from reconciler.upload import Upload
+from tests.support.files import sha, write
 from tests.support.postgres import postgres, postgres_url
-from tests.test_upload import write
-from tests.test_upload_engine import FILM, ONE, PUTS, SESSIONS, Studio, after_puts, done, in_step, sha
+from tests.test_upload_engine import FILM, ONE, PUTS, SESSIONS, Studio, after_puts, done, in_step
 
 __all__ = ["postgres", "postgres_url"]
 

@@ -24,13 +24,12 @@ ADDRESS = "indexes/i/assets/a"
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    made = Bench(tmp_path)
-    made.write({"stack.yaml": STACK, "a.mp4": "a", "b.mp4": "b"})
-    made.emulator.add_fault(
+def bench(bench: Bench) -> Bench:
+    bench.write({"stack.yaml": STACK, "a.mp4": "a", "b.mp4": "b"})
+    bench.emulator.add_fault(
         {"fault": "ends_failed", "method": "POST", "path": "/indexes/*/indexed-assets", "count": 100}
     )
-    return made
+    return bench
 
 
 def fails(bench: Bench, consent: Any = CAREFUL) -> Report:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
-from tests.support.served import Place, place
+from tests.support.served import Place
 
 STACK = """
 stack: sports
@@ -25,10 +24,9 @@ MODELS = [{"model_name": "marengo3.0", "model_options": ["visual", "audio"]}]
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        made.write({"stack.yaml": STACK, "face.jpg": b"j" * 40})
-        yield made
+def here(here: Place) -> Place:
+    here.write({"stack.yaml": STACK, "face.jpg": b"j" * 40})
+    return here
 
 
 def made(here: Place, path: str, body: Mapping[str, object]) -> str:

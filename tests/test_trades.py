@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,8 +18,8 @@ from reconciler.model import Action, Basis, Event, StepDone
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import Targeting
 from reconciler.planfile import Saved
-from tests.support.running import Bench
-from tests.test_upload import write
+from tests.support.files import sha, write
+from tests.support.running import Bench, Killed
 
 NAMES = "abcd"
 UPLOADS = ("POST /assets", "POST /indexes/{index_id}/indexed-assets")
@@ -71,10 +70,6 @@ def keys(bench: Bench) -> dict[str, str]:
 
 def sent(bench: Bench) -> int:
     return sum(bench.emulator.journal.by_route[route] for route in UPLOADS)
-
-
-def sha(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def in_step(bench: Bench, contents: Mapping[str, str]) -> None:
@@ -179,10 +174,6 @@ def test_one_that_has_its_bytes_already_keeps_them(tmp_path: Path) -> None:
         ("assets/e.a.mp4", Action.MOVE, "assets/e.c.mp4"),
         ("assets/e.c.mp4", Action.MOVE, "assets/e.a.mp4"),
     ]
-
-
-class Killed(BaseException):
-    """Ends a run on the spot."""
 
 
 @contextmanager

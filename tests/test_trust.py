@@ -29,12 +29,6 @@ PEOPLE = "entity_collections: {people: {entities: {ann: {assets: [x]}}}}\n"
 INDEX = "indexes: {main: {models: [{name: marengo3.0}], assets: {x: {}}}}\n"
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path) as made:
-        yield made
-
-
 def bare(here: Place, command: str, *args: str | Path, **env: str) -> Said:
     """A command to which nothing is agreed."""
     more = ["--auto-approve"] if command in ("apply", "destroy") else []

@@ -6,45 +6,18 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from reconciler.errors import MediaError
-from reconciler.inside import open_inside
 from reconciler.upload import Bandwidth, Cache, Files, Form, Slice, cache_path, parse_rate
-
-OLD_NS = 1_700_000_000_000_000_000
-
-
-@contextmanager
-def opens(under: Path) -> Iterator[list[str]]:
-    """Every file under a directory that is opened in the block to be hashed, looked into or sent."""
-    found: list[str] = []
-
-    def watched(top: Path, relative: str) -> BinaryIO:
-        if f"{top}/{relative}".startswith(str(under)):
-            found.append(f"{top}/{relative}")
-        return open_inside(top, relative)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reconciler.upload.hashes.open_inside", watched)
-        yield found
+from tests.support.files import OLD_NS, opens, write
+from tests.support.running import Manual
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def write(path: Path, content: bytes, *, mtime_ns: int = OLD_NS) -> Path:
-    """A file that was written long ago."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    os.utime(path, ns=(mtime_ns, mtime_ns))
-    return path
 
 
 def hashed(files: Files, *names: str) -> dict[str, str]:
@@ -176,19 +149,6 @@ def test_what_was_planned_and_what_is_there_must_be_the_same(media: Path) -> Non
     (media / "a").write_bytes(b"other")
     with pytest.raises(MediaError, match="a: changed since it was planned; nothing of it was sent, plan again"):
         asyncio.run(files.still("a", content))
-
-
-class Manual:
-    """A clock that moves when somebody sleeps on it."""
-
-    def __init__(self) -> None:
-        self.time_s = 0.0
-
-    def now(self) -> float:
-        return self.time_s
-
-    async def sleep(self, seconds: float) -> None:
-        self.time_s += seconds
 
 
 async def body(content: Slice | Form) -> bytes:

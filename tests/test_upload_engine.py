@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,8 +20,8 @@ from reconciler.providers.twelvelabs import TwelveLabs
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.repair import rebuild
 from reconciler.upload import Files, Sending
+from tests.support.files import opens, sha, write
 from tests.support.running import AGREED, Bench, Killed
-from tests.test_upload import opens, write
 
 CHUNK = 1000
 FILM = bytes(range(251)) * 40  # 10040 bytes: eleven chunks
@@ -86,10 +85,6 @@ def studio(tmp_path: Path) -> Studio:
 def done(report: Report) -> Report:
     assert not report.failed, report.outcomes
     return report
-
-
-def sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def in_step(studio: Studio) -> None:

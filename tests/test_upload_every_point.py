@@ -10,9 +10,9 @@ import pytest
 
 from reconciler.emulator import Exchange
 from reconciler.state import State
+from tests.support.files import sha, write
 from tests.support.running import Killed
-from tests.test_upload import write
-from tests.test_upload_engine import FILM, ONE, Studio, done, in_step, sha
+from tests.test_upload_engine import FILM, ONE, Studio, done, in_step
 
 
 class Points:

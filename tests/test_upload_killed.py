@@ -16,7 +16,7 @@ from reconciler.emulator import Exchange, ServedEmulator
 from reconciler.emulator.twelvelabs import app
 from reconciler.state import State
 from reconciler.upload import Upload
-from tests.test_upload import write
+from tests.support.files import write
 
 CHUNK, CHUNKS = 4096, 100
 FILM = os.urandom(CHUNK * CHUNKS - 10)

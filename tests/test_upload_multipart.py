@@ -21,8 +21,8 @@ from reconciler.provider import Done
 from reconciler.providers.twelvelabs.files import AssetFiles
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.upload import Files, Sending, Upload
+from tests.support.files import write
 from tests.support.running import NoTime
-from tests.test_upload import write
 
 CHUNK = 1000
 FILM = bytes(range(251)) * 50  # 12550 bytes: thirteen chunks

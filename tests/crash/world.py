@@ -17,6 +17,7 @@ import httpx
 
 from reconciler.emulator import ServedEmulator
 from reconciler.emulator.twelvelabs import app
+from tests.support.files import lay_out
 
 KEY = "crash-test"
 
@@ -68,10 +69,7 @@ class World:
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         """Make the stack's files anew; state stays."""
-        for name, content in files.items():
-            path = self.directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        lay_out(self.directory, files)
 
     def reconcile(self, command: str, *options: str, kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
         """Run a command of ours on the stack, over the socket."""

@@ -21,6 +21,7 @@ import yaml
 from reconciler.errors import Invalid, ReconcilerError
 from reconciler.load import load
 from tests.fuzz import bounded, damaged, inputs
+from tests.support.files import lay_out
 
 SECRET = "s3cr3t-hush"
 STACK = b"""\
@@ -262,9 +263,7 @@ def put_in_the_way(directory: Path, random: Random) -> None:
 
 def laid_out(files: dict[str, bytes], directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
-    for name, data in files.items():
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
-        (directory / name).write_bytes(data)
+    lay_out(directory, files)
 
 
 WAYS: dict[str, Callable[[Random], dict[str, bytes]]] = {

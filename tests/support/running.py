@@ -21,6 +21,7 @@ from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers, Hands, Provider, provider
 from reconciler.state import State
 from reconciler.upload import Files, Sending
+from tests.support.files import lay_out
 
 T = TypeVar("T")
 
@@ -51,6 +52,21 @@ def drivers_of(chosen: Provider, http: Http, root: Path = Path(), clock: Clock |
     return Drivers(chosen, Hands(http, Sending(Files(root), clock=clock), clock, root))
 
 
+class Manual:
+    """A clock that moves when somebody sleeps on it."""
+
+    def __init__(self) -> None:
+        self.time_s = 0.0
+
+    def now(self) -> float:
+        """What it shows."""
+        return self.time_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Be there at once."""
+        self.time_s += seconds
+
+
 @dataclass
 class Bench:
     """One directory with a stack, one account, one state."""
@@ -70,10 +86,7 @@ class Bench:
     """Which account it is, as the state knows it."""
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
-        for name, content in files.items():
-            path = self.directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        lay_out(self.directory, files)
 
     @asynccontextmanager
     async def session(self, consent: Consent = AGREED) -> AsyncIterator[Session]:
@@ -117,3 +130,14 @@ class Bench:
         """The names of all objects of a kind in the account, sorted."""
         rows = self.emulator.store.db.execute("SELECT name FROM objects WHERE kind = ?", (kind,))
         return sorted(row[0] or "" for row in rows)
+
+    def counts(self) -> dict[str, int]:
+        """How many objects of each kind are in the account; what was begun to be sent is none."""
+        rows = self.emulator.store.db.execute("SELECT kind, count(*) FROM objects GROUP BY kind")
+        return {kind: count for kind, count in rows if kind != "upload"}
+
+
+def done(bench: Bench, consent: Consent = AGREED, *, destroy: bool = False) -> None:
+    """An apply in which nothing fails."""
+    report = bench.apply(consent, destroy=destroy)
+    assert not report.failed, [outcome for outcome in report.outcomes if outcome.result != "done"]

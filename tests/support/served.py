@@ -12,6 +12,7 @@ import httpx
 from reconciler.emulator import ServedEmulator
 from reconciler.emulator.twelvelabs import app
 from tests.support.commandline import Said, reconciler
+from tests.support.files import lay_out
 
 __all__ = ["Place", "place"]
 
@@ -26,10 +27,7 @@ class Place:
         self.api = httpx.Client(base_url=served.url, headers={"x-api-key": KEY}, trust_env=False)
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
-        for name, content in files.items():
-            path = self.directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        lay_out(self.directory, files)
 
     def run(
         self,

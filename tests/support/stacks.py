@@ -161,3 +161,15 @@ OF_STRANGERS: Account = Counter(
         ("entity", "ann"): 1,
     }
 )
+
+
+def many(count: int) -> dict[str, str | bytes]:
+    """A stack of `count` assets, all indexed, and as many entities."""
+    files: dict[str, str | bytes] = {f"media/{n}.mp4": f"bytes of {n}" for n in range(count)}
+    lines = ["stack: many", "provider: twelvelabs", "assets:"]
+    lines += [f"  a{n}: {{file: media/{n}.mp4}}" for n in range(count)]
+    lines += ["indexes:", "  one:", "    models: [{name: marengo3.0}]", "    assets:"]
+    lines += [f"      a{n}: {{}}" for n in range(count)]
+    lines += ["entity_collections:", "  all:", "    entities:"]
+    lines += [f"      e{n}: {{assets: [a{n}]}}" for n in range(count)]
+    return files | {"stack.yaml": "\n".join(lines) + "\n"}
