@@ -32,15 +32,15 @@ from reconciler.load.check.contracts import WORD as CONTRACT
 from reconciler.load.check.contracts import Contracts
 from reconciler.load.check.resources import Checker
 from reconciler.load.grammar import variables as vars_
-from reconciler.load.grammar.declarations import Entries, Origin
+from reconciler.load.grammar.declarations import Declarations, MadeFrom
 from reconciler.load.grammar.documents import Documents
 from reconciler.load.grammar.environment import Environment
 from reconciler.load.grammar.generate import Generator
-from reconciler.load.grammar.settings import Settings
+from reconciler.load.grammar.settings import StackSettings
 from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
 from reconciler.load.grammar.variables import expand
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Source
+from reconciler.load.sources import TextFile
 from reconciler.model import Stack, Where
 from reconciler.provider import kinds_of, names
 
@@ -88,7 +88,7 @@ class _Load:
         self._problems = Problems()
         self._documents = Documents(path, display, self._problems)
         self._generator = Generator(self._documents.root, self._problems)
-        self._settings = Settings(self._problems)
+        self._settings = StackSettings(self._problems)
         self._shapes: dict[str, Shape] = {}
         self._environment = environment
 
@@ -157,13 +157,13 @@ class _Load:
             self._settings.no_provider(provider, names())
         return self._settings.stack(self._documents.top), provider
 
-    def _tops(self) -> Iterator[tuple[Source, Mapping[str, Any]]]:
+    def _tops(self) -> Iterator[tuple[TextFile, Mapping[str, Any]]]:
         for document in self._documents:
             yield document.source, document.top
 
-    def _entries(self) -> Entries:
+    def _entries(self) -> Declarations:
         """All that is declared, without a look at what it says."""
-        entries = Entries(self._problems, self._generator.expand)
+        entries = Declarations(self._problems, self._generator.expand)
         for source, top in self._tops():
             for section, value in top.items():
                 if section in self._shapes:
@@ -172,7 +172,7 @@ class _Load:
         return entries
 
 
-def _where(entries: Entries, sources: list[Source], settings: Settings) -> Where:
+def _where(entries: Declarations, sources: list[TextFile], settings: StackSettings) -> Where:
     """Positions on demand. Neither the text nor what was read of it is kept for that."""
     origins = {address: entry.origin or entry.source for address, entry in entries.items()}
     for source in sources:
@@ -180,7 +180,7 @@ def _where(entries: Entries, sources: list[Source], settings: Settings) -> Where
 
     def where(address: str, *path: str | int) -> tuple[str, int, int]:
         origin = origins.get(address, sources[0])
-        if isinstance(origin, Origin):
+        if isinstance(origin, MadeFrom):
             return origin.place(path, on_key=False).find()
         if address not in origins:
             setting = settings.place(address, path)
@@ -190,7 +190,7 @@ def _where(entries: Entries, sources: list[Source], settings: Settings) -> Where
     return where
 
 
-def _digest(sources: list[Source], rest: Any) -> str:
+def _digest(sources: list[TextFile], rest: Any) -> str:
     """The same for the same files, wherever they lie, and the same of the `rest`."""
     digest = sha256()
     for source in sources:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import Problem
-from reconciler.load.sources import Source
+from reconciler.load.sources import TextFile
 from reconciler.load.wording import did_you_mean
 from reconciler.load.yaml.positions import Path
 
@@ -23,7 +23,7 @@ MOST_COMPARED: Final = 20_000
 class Place:
     """A spot in a file: a path in its YAML, or, where that is known already, a line and a column."""
 
-    source: Source | None
+    source: TextFile | None
     path: Path = ()
     on_key: bool = False
     line: int = 0

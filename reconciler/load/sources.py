@@ -15,15 +15,15 @@ from typing import Final
 
 from reconciler.inside import Outside, is_hidden, read_inside, where_it_leads
 from reconciler.load.wording import is_text
-from reconciler.load.yaml.positions import Marks
+from reconciler.load.yaml.positions import Positions
 from reconciler.load.yaml.reader import MOST_BYTES
 
-__all__ = ["Outside", "Root", "Source"]
+__all__ = ["Outside", "Root", "TextFile"]
 
 YAML_SUFFIXES: Final = (".yaml", ".yml")
 
 
-class Source:
+class TextFile:
     """One file of text: its name as the user would type it, its path under the root, its bytes for a while."""
 
     __slots__ = ("_again", "_marks", "data", "name", "relative")
@@ -35,16 +35,16 @@ class Source:
         self.relative = relative
         self.data: bytes | None = data
         self._again = again
-        self._marks: Marks | None = None
+        self._marks: Positions | None = None
 
-    def marks(self) -> Marks:
+    def marks(self) -> Positions:
         """Positions of its YAML, found when first asked for."""
         if self._marks is None:
             try:
                 data = self._again() if self.data is None else self.data
             except (OSError, Outside):
                 data = b""
-            self._marks = Marks(data.removeprefix(BOM_UTF8).decode(errors="replace"))
+            self._marks = Positions(data.removeprefix(BOM_UTF8).decode(errors="replace"))
         return self._marks
 
     def let_go(self) -> None:
@@ -132,11 +132,11 @@ class Root:
         near = get_close_matches(name, names[:5_000], n=1)
         return f'; did you mean "{directory + "/" if directory else ""}{near[0]}"?' if near else ""
 
-    def read(self, relative: str) -> Source:
+    def read(self, relative: str) -> TextFile:
         """The bytes of a file inside; raises Outside."""
         relative = self.file(relative)
         again = partial(read_inside, self._real, relative, MOST_BYTES)
-        return Source(self.name(relative), relative, again(), again)
+        return TextFile(self.name(relative), relative, again(), again)
 
     def exists(self, relative: str) -> bool:
         """Whether there is anything at a normal path."""

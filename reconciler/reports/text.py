@@ -38,7 +38,7 @@ IN_PART = "shown in part: --whole shows all"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Detail:
     """How it is to look: all of each value, and how wide a line may be."""
 
     whole: bool = False
@@ -50,7 +50,7 @@ def plan_text(plan: Plan, *, whole: bool = False, verbose: bool = False, columns
 
     `whole` shows long values uncut. Colour is in it; `click.echo` takes it out where there is no terminal.
     """
-    look = Look(whole, columns)
+    look = Detail(whole, columns)
     lines: list[str] = []
     for note in plan.diagnostics:
         lines += [click.style(line, fg="cyan") for line in _wrapped(str(note), 0, look)] + [""]
@@ -95,7 +95,7 @@ def drift_text(
 ) -> str:
     """What was changed outside git: as it was left → as it is. Foreign objects if they were asked for; the last line
     says how much, and what it was compared with when that is not what was last applied."""
-    lines = _tree([_plain(change) for change in drift], Look(whole, columns))
+    lines = _tree([_plain(change) for change in drift], Detail(whole, columns))
     if any(change.deltas for change in drift):
         sides = f"As {'declared' if baseline == 'declared' else 'applied'} → as it is now."
         lines = [click.style(sides, dim=True), "", *lines]
@@ -153,7 +153,7 @@ def report_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _tree(changes: Sequence[Change], look: Look) -> list[str]:
+def _tree(changes: Sequence[Change], look: Detail) -> list[str]:
     """Blocks with empty lines between; the changes come in the order of a tree, parents first."""
     by_address = {change.address: change for change in changes}
     below: dict[str, list[Change]] = {}
@@ -172,7 +172,7 @@ def _tree(changes: Sequence[Change], look: Look) -> list[str]:
     return lines
 
 
-def _block(address: str, change: Change | None, children: Sequence[Change], look: Look) -> Iterator[str]:
+def _block(address: str, change: Change | None, children: Sequence[Change], look: Detail) -> Iterator[str]:
     """One change and what lives in it. What goes with it says so once, and how long it is."""
     if change is None:
         yield click.style(f"    {plain(address)}", dim=True)
@@ -223,7 +223,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"
 
 
-def _change(change: Change, look: Look, indent: int = 0, *, along: bool = False) -> Iterator[str]:
+def _change(change: Change, look: Detail, indent: int = 0, *, along: bool = False) -> Iterator[str]:
     mark = f"{' ' * indent}{change.action.symbol:>3}"
     why = "" if change.reason == "new" or along else plain(change.reason)
     address = plain(change.address)
@@ -243,7 +243,7 @@ def _change(change: Change, look: Look, indent: int = 0, *, along: bool = False)
         yield from _delta(delta, width, look, indent + 6, forces=delta.path in change.replace_paths)
 
 
-def _fields(change: Change, look: Look, indent: int) -> Iterator[str]:
+def _fields(change: Change, look: Detail, indent: int) -> Iterator[str]:
     """What a new object is made of; what does not fit on a line has one for each of its items."""
     pairs = [(plain(delta.path), delta.after) for delta in change.deltas if delta.after is not None]
     width, space = max((len(path) for path, _ in pairs), default=0), " " * indent
@@ -257,7 +257,7 @@ def _fields(change: Change, look: Look, indent: int) -> Iterator[str]:
             yield from (f"{space}  {line}" for line in in_lines(value, LONGEST))
 
 
-def _valued(path: str, width: int, text: str, look: Look, indent: int) -> Iterator[str]:
+def _valued(path: str, width: int, text: str, look: Detail, indent: int) -> Iterator[str]:
     """A field and its value; a long one from the next line on."""
     line = f"{' ' * indent}{path:<{width}}  {text}"
     if look.whole or len(line) <= look.columns:
@@ -267,7 +267,7 @@ def _valued(path: str, width: int, text: str, look: Look, indent: int) -> Iterat
         yield from _wrapped(text, indent + 2, look)
 
 
-def _delta(delta: Delta, width: int, look: Look, indent: int, *, forces: bool) -> Iterator[str]:
+def _delta(delta: Delta, width: int, look: Detail, indent: int, *, forces: bool) -> Iterator[str]:
     """One field, on one line if it fits, else before and after on lines of their own."""
     before, after, in_part = both(delta.before, delta.after, sys.maxsize if look.whole else LONGEST)
     notes = [*(["forces replacement"] if forces else []), *_source(delta, look), *([IN_PART] if in_part else [])]
@@ -289,11 +289,11 @@ def _delta(delta: Delta, width: int, look: Look, indent: int, *, forces: bool) -
         yield line + (click.style(f"  # {note}", dim=True) if note else "")
 
 
-def _comment(text: str, indent: int, look: Look) -> Iterator[str]:
+def _comment(text: str, indent: int, look: Detail) -> Iterator[str]:
     yield from (click.style(line, dim=True) for line in _wrapped(f"# {text}", indent, look))
 
 
-def _wrapped(text: str, indent: int, look: Look) -> list[str]:
+def _wrapped(text: str, indent: int, look: Detail) -> list[str]:
     """Broken at blanks only, and but for those all is kept."""
     lines = [""]
     for piece in re.findall(r" *[^ ]+| +$", text):
@@ -304,7 +304,7 @@ def _wrapped(text: str, indent: int, look: Look) -> list[str]:
     return [" " * indent + line for line in lines]
 
 
-def _source(delta: Delta, look: Look) -> list[str]:
+def _source(delta: Delta, look: Detail) -> list[str]:
     if delta.source is ChangedBy.DRIFT:
         return ["drift"]
     if delta.source is ChangedBy.BOTH:

@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-__all__ = ["Pace", "Traffic", "amount", "duration"]
+__all__ = ["Flow", "Traffic", "amount", "duration"]
 
 WINDOW_S = 10.0
 """The rate is that of the last ten seconds: what stalls shows soon, what jitters does not."""
 
 
 @dataclass(slots=True)
-class Pace:
+class Flow:
     """One file, or all of them: how much is there, and how that has grown."""
 
     total: int = 0
@@ -44,13 +44,13 @@ class Traffic:
     """All uploads of a run. `expected` is how many bytes the plan says."""
 
     def __init__(self, expected: int, now: Callable[[], float]) -> None:
-        self.files: dict[str, Pace] = {}
-        self.all = Pace(total=expected)
+        self.files: dict[str, Flow] = {}
+        self.all = Flow(total=expected)
         self._expected, self._now, self._arrived = expected, now, 0
 
-    def see(self, address: str, done: int, total: int) -> Pace:
+    def see(self, address: str, done: int, total: int) -> Flow:
         """The pace of one file after this event; that of all is `all`."""
-        pace = self.files.setdefault(address, Pace(total=total))
+        pace = self.files.setdefault(address, Flow(total=total))
         self._arrived += done - pace.done
         pace.add(self._now(), done)
         self.all.total = max(self._expected, sum(it.total for it in self.files.values()))

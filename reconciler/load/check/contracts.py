@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.load.check.complaints import dotted
-from reconciler.load.check.schemas import Budget, TooMuch, compiled, unknown, without_values
-from reconciler.load.grammar.declarations import Entries, Entry
+from reconciler.load.check.schemas import Budget, TooManySteps, compiled, unknown, without_values
+from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Outside, Root, Source
+from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut, one_of, shown
 from reconciler.load.yaml.positions import Path
 from reconciler.model import Resource, parent_of
@@ -41,16 +41,16 @@ class Contracts:
     def __init__(self, root: Root, problems: Problems) -> None:
         self._root = root
         self._problems = problems
-        self._of_files: dict[str, tuple[Source, Any] | None] = {}
+        self._of_files: dict[str, tuple[TextFile, Any] | None] = {}
         self._broken: set[Place] = set()
         self._budget = Budget()
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[TextFile]:
         """The files that were read."""
         return [read[0] for read in self._of_files.values() if read is not None]
 
-    def check(self, entries: Entries, resources: Mapping[str, Resource], whole: tuple[Place, Any] | None) -> None:
+    def check(self, entries: Declarations, resources: Mapping[str, Resource], whole: tuple[Place, Any] | None) -> None:
         """Hold the metadata of each resource against the schemas of what it is in; `whole` is that of the stack."""
         for_all = self._compiled(*whole) if whole else None
         of_parents = {
@@ -67,7 +67,7 @@ class Contracts:
                     if contract is not None:
                         self._hold(entry, entry.shape.metadata.name, resources[entry.address], contract)
 
-    def _hold(self, entry: Entry, name: str, resource: Resource, contract: Contract) -> None:
+    def _hold(self, entry: Declaration, name: str, resource: Resource, contract: Contract) -> None:
         metadata = resource.fields.get(name, {})
         if not isinstance(metadata, dict) or contract.place in self._broken or self._problems.full:
             return
@@ -112,12 +112,12 @@ class Contracts:
         self._problems.add(inner, f"{WORD}: {summary}", address="" if within is not place else None)
         return None
 
-    def _file(self, written: str, place: Place) -> tuple[Source, Any] | None:
+    def _file(self, written: str, place: Place) -> tuple[TextFile, Any] | None:
         if written not in self._of_files:
             self._of_files[written] = self._read(written, place)
         return self._of_files[written]
 
-    def _read(self, written: str, place: Place) -> tuple[Source, Any] | None:
+    def _read(self, written: str, place: Place) -> tuple[TextFile, Any] | None:
         try:
             source = self._root.read(written)
         except Outside as error:
@@ -131,7 +131,7 @@ def _why(error: Exception) -> str:
     """Why a schema cannot be checked by."""
     from referencing.exceptions import Unresolvable
 
-    if isinstance(error, TooMuch):
+    if isinstance(error, TooManySteps):
         return str(error)
     if isinstance(error, Unresolvable):
         return f'no such part of it: "{cut(str(error.ref))}"'

@@ -1,4 +1,4 @@
-"""Entries → resources: the fields against their kind, references against all names, files against the disk."""
+"""Declarations → resources: the fields against their kind, references against all names, files against the disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from reconciler.kind import Field, Known
 from reconciler.load.check.complaints import complaints, dotted
-from reconciler.load.grammar.declarations import Entries, Entry
+from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.shapes import OPTIONS, Shape
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root
@@ -29,7 +29,7 @@ class Checker:
     """Makes the resources of one stack. `closed` says that all of it was read, so that an unknown name is wrong."""
 
     def __init__(
-        self, entries: Entries, shapes: Mapping[str, Shape], root: Root, problems: Problems, *, closed: bool
+        self, entries: Declarations, shapes: Mapping[str, Shape], root: Root, problems: Problems, *, closed: bool
     ) -> None:
         self._entries = entries
         self._root = root
@@ -68,7 +68,7 @@ class Checker:
         """All of them, also when some are wrong."""
         return {address: self._resource(entry) for address, entry in self._entries.items()}
 
-    def _resource(self, entry: Entry) -> Resource:
+    def _resource(self, entry: Declaration) -> Resource:
         shape = entry.shape
         fields, options = self._split(entry) if entry.raw.keys() - shape.names else (dict(entry.raw), _NONE)
         known = "external" in options or "id" in options
@@ -93,10 +93,10 @@ class Checker:
             options = {**options, "ignore": tuple(dict.fromkeys(ignore))}
         return Resource(entry.address, shape.kind.__name__, fields, **options)
 
-    def _say(self, entry: Entry, path: Path, summary: str, *, on_key: bool = False) -> None:
+    def _say(self, entry: Declaration, path: Path, summary: str, *, on_key: bool = False) -> None:
         self._problems.add(entry.place(path, on_key=on_key), summary, address=entry.blamed(path))
 
-    def _split(self, entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _split(self, entry: Declaration) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fields, and the options that every resource takes; unknown words stay with the fields."""
         fields: dict[str, Any] = {}
         options: dict[str, Any] = {}
@@ -115,14 +115,14 @@ class Checker:
             del options["external"]
         return fields, options
 
-    def _drop_empty(self, entry: Entry, fields: dict[str, Any]) -> None:
+    def _drop_empty(self, entry: Declaration, fields: dict[str, Any]) -> None:
         for name in [name for name, value in fields.items() if value is None]:
             if name in entry.shape.names:
                 self._say(entry, (name,), f"{name}: is empty; give a value, or leave it out", on_key=True)
                 self._problems.mute(entry.place((name,)))
                 del fields[name]
 
-    def _validate(self, entry: Entry, fields: Mapping[str, Any], *, known: bool) -> None:
+    def _validate(self, entry: Declaration, fields: Mapping[str, Any], *, known: bool) -> None:
         try:
             entry.shape.validate(fields, strict=True)
         except ValidationError as error:
@@ -139,7 +139,7 @@ class Checker:
 
     # References
 
-    def _addresses(self, entry: Entry, spec: Field, value: Any) -> Any:
+    def _addresses(self, entry: Declaration, spec: Field, value: Any) -> Any:
         """The names in a field as addresses."""
         if isinstance(value, str):
             return self._address(entry, spec, value, (spec.name,) if spec.name in entry.raw else ())
@@ -155,7 +155,7 @@ class Checker:
                 found.append(address)
         return found
 
-    def _addresses_of(self, entry: Entry, spec: Field, name: Any, path: Path) -> list[Any]:
+    def _addresses_of(self, entry: Declaration, spec: Field, name: Any, path: Path) -> list[Any]:
         """What one name in a list stands for: an address, or those of a group."""
         if not isinstance(name, str):
             return [name]
@@ -166,7 +166,7 @@ class Checker:
                 return list(group)
         return [self._address(entry, spec, name, path)]
 
-    def _address(self, entry: Entry, spec: Field, name: str, path: Path) -> str:
+    def _address(self, entry: Declaration, spec: Field, name: str, path: Path) -> str:
         """The address that a name stands for; the name itself when there is none."""
         target = self._shapes[spec.ref or ""]
         if isinstance(name, Secret):
@@ -184,7 +184,7 @@ class Checker:
             self._say(entry, path, f"{spec.name}: there is no {cut(address)}{hint}")
         return name
 
-    def _prefix(self, target: Shape, entry: Entry) -> str:
+    def _prefix(self, target: Shape, entry: Declaration) -> str:
         """What a bare name is completed with: a child is looked for beside the entry that names it."""
         if target.kind.parent is None:
             return target.prefix
@@ -199,7 +199,7 @@ class Checker:
 
     # Files, and what else is not a matter of one field
 
-    def _file(self, entry: Entry, name: str, value: Any) -> Any:
+    def _file(self, entry: Declaration, name: str, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         if isinstance(value, Secret):
@@ -211,7 +211,7 @@ class Checker:
             self._say(entry, (name,), f'{name}: "{cut(value)}" {error}')
             return value
 
-    def _check_known(self, entry: Entry, field: str, inner: str, known: Known, parts: Any) -> None:
+    def _check_known(self, entry: Declaration, field: str, inner: str, known: Known, parts: Any) -> None:
         """Whether each part has a name that is offered, and no two have the same."""
         seen: set[str] = set()
         for index, part in enumerate(parts if isinstance(parts, list) else ()):
@@ -228,7 +228,7 @@ class Checker:
                 self._say(entry, path, f"{dotted(path)}: {what}")
             seen.add(name)
 
-    def _check_alone(self, entry: Entry, fields: Mapping[str, Any]) -> None:
+    def _check_alone(self, entry: Declaration, fields: Mapping[str, Any]) -> None:
         """Two that the API, or we after a loss of state, could not tell apart."""
         kind = entry.shape.kind
         # Of a secret its template: that a guess is the same as its text is nobody's to know.
@@ -242,7 +242,7 @@ class Checker:
             path = tuple(name for name in kind.natural_key[:1] if name in entry.raw)
             self._say(entry, path, f"has the same {what} as {first}; they could not be told apart, so give it another")
 
-    def _check_enough(self, entry: Entry, fields: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    def _check_enough(self, entry: Declaration, fields: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         """Whether it says enough to be made, or to be found."""
         kind = entry.shape.kind
         if "id" in options:
@@ -255,12 +255,12 @@ class Checker:
         elif not self._is_garbled(entry) and (lack := kind.lacks(fields)):
             self._say(entry, (), lack)
 
-    def _is_garbled(self, entry: Entry) -> bool:
+    def _is_garbled(self, entry: Declaration) -> bool:
         """Whether a field was left empty or misspelt: it was complained of, and what it lacks may be just that."""
         known = entry.raw.keys() <= entry.shape.names or entry.raw.keys() <= set(entry.shape.words())
         return not known or None in entry.raw.values()
 
-    def _check_id(self, entry: Entry, id: str) -> None:
+    def _check_id(self, entry: Declaration, id: str) -> None:
         first = self._ids.setdefault((entry.shape.kind.__name__, id), entry.address)
         if first != entry.address:
             self._say(entry, ("id",), f"id: is that of {first} too; one object has one address")

@@ -17,7 +17,7 @@ from reconciler.load.wording import cut
 from reconciler.load.yaml.positions import Path
 from reconciler.redact import Secret, holds_secret
 
-__all__ = ["DRAFT", "Budget", "TooMuch", "compiled", "matches", "unknown", "without_values"]
+__all__ = ["DRAFT", "Budget", "TooManySteps", "compiled", "matches", "unknown", "without_values"]
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -43,7 +43,7 @@ _TURN: Final = frozenset({"not", "oneOf", "if", "contains", "unevaluatedItems", 
 Errors = Callable[[Any], Iterable[Any]]
 
 
-class TooMuch(Exception):
+class TooManySteps(Exception):
     """A schema that asks for more work than is given; the text says of what."""
 
 
@@ -58,17 +58,17 @@ class Budget:
         self._left += MORE_STEPS
 
     def spend(self, steps: int) -> None:
-        """Raises TooMuch when it is used up."""
+        """Raises TooManySteps when it is used up."""
         self._left -= steps
         if self._left < 0:
-            raise TooMuch("takes too many steps to check; make it simpler")
+            raise TooManySteps("takes too many steps to check; make it simpler")
 
 
 def compiled(schema: Mapping[str, Any], budget: Budget) -> tuple[Path, str] | Errors:
     """What gives the violations of a value; or (path in the schema, what is wrong with it)."""
     try:
         return _problem(schema, budget) or _validator(schema, budget)
-    except TooMuch as error:
+    except TooManySteps as error:
         return (), str(error)
     except Exception as error:  # the library trusts a schema to be kind
         return (), f"is not a valid JSON Schema that can be used ({type(error).__name__})"

@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from reconciler.load.grammar.shapes import Shape
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Source
+from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 
-__all__ = ["NAME", "Entries", "Entry", "Expand", "Origin"]
+__all__ = ["NAME", "Declaration", "Declarations", "Expand", "MadeFrom"]
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a stack, and a resource in its section, can be called."""
 
 
-class Origin:
+class MadeFrom:
     """Where a generated resource comes from: an entry that stands for several, a row, a file beside its own.
 
     `base` is the entry or the row, `side` a file or a row that gave the keys `given` of its metadata.
@@ -55,13 +55,13 @@ class Origin:
         return Place(base.source, (*base.path, *path), on_key=on_key or not path)
 
 
-class Entry:
+class Declaration:
     """One resource as declared; `origin` is set if its path in the YAML is not its address."""
 
     __slots__ = ("address", "origin", "raw", "shape", "source")
 
     def __init__(
-        self, address: str, shape: Shape, raw: Mapping[str, Any], source: Source, origin: Origin | None = None
+        self, address: str, shape: Shape, raw: Mapping[str, Any], source: TextFile, origin: MadeFrom | None = None
     ) -> None:
         self.address = address
         self.shape = shape
@@ -87,11 +87,11 @@ class Entry:
         return self.origin.shared
 
 
-Expand = Callable[[Entry], Iterable[Entry]]
+Expand = Callable[[Declaration], Iterable[Declaration]]
 """What an entry that says `files:`, `metadata_from:` or `…_from:` stands for."""
 
 
-class Entries(dict[str, Entry]):
+class Declarations(dict[str, Declaration]):
     """address → entry, in the order of files and lines."""
 
     def __init__(self, problems: Problems, expand: Expand) -> None:
@@ -101,7 +101,7 @@ class Entries(dict[str, Entry]):
         self.groups: dict[str, list[str]] = {}
         """Address of an entry with `files:` → the addresses that it stands for."""
 
-    def add_section(self, section: Any, shape: Shape, prefix: str, source: Source) -> None:
+    def add_section(self, section: Any, shape: Shape, prefix: str, source: TextFile) -> None:
         """All entries of one section and what is nested in them. `prefix` is that of their addresses."""
         path = tuple(prefix[:-1].split("/"))
         if not isinstance(section, dict):
@@ -119,13 +119,13 @@ class Entries(dict[str, Entry]):
                 )
                 self._problems.add(Place(source, (*path, name), on_key=raw is None), what)
             else:
-                self._add(Entry(address, shape, raw, source))
+                self._add(Declaration(address, shape, raw, source))
 
     def _misnamed(self, place: Place, name: str) -> None:
         rule = 'begin with a letter or digit and go on with letters, digits, ".", "_" and "-"'
         self._problems.add(place, f'"{cut(name)}" is not a valid name; {rule}', address="")
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Declaration) -> None:
         first = self.get(entry.address)
         if first is not None or entry.address in self.groups:
             place = (
@@ -143,7 +143,7 @@ class Entries(dict[str, Entry]):
             if section in entry.raw:
                 self.add_section(entry.raw[section], child, f"{entry.address}/{section}/", entry.source)
 
-    def _add_made(self, entry: Entry) -> None:
+    def _add_made(self, entry: Declaration) -> None:
         """What an entry makes: itself filled in, those it stands for, or those that live in it."""
         made = list(self._expand(entry))
         if "files" in entry.raw and "files" in entry.shape.makers:
@@ -172,7 +172,7 @@ class Entries(dict[str, Entry]):
                 else:
                     self[one.address] = one
 
-    def _members(self, entry: Entry) -> Iterable[Entry]:
+    def _members(self, entry: Declaration) -> Iterable[Declaration]:
         spec = entry.shape.from_key
         if spec is None or spec.ref is None:
             return (entry,)
@@ -182,7 +182,8 @@ class Entries(dict[str, Entry]):
             return (entry,)
         raw = {key: value for key, value in entry.raw.items() if key != spec.name}
         section = entry.address.removesuffix(entry.key)
-        origin = Origin(entry.place(), entry.address)
+        origin = MadeFrom(entry.place(), entry.address)
         return [
-            Entry(section + address.rpartition("/")[2], entry.shape, raw, entry.source, origin) for address in group
+            Declaration(section + address.rpartition("/")[2], entry.shape, raw, entry.source, origin)
+            for address in group
         ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.errors import Invalid, Problem
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import YAML_SUFFIXES, Outside, Root, Source
+from reconciler.load.sources import YAML_SUFFIXES, Outside, Root, TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.reader import Doc, Slot, read
 
@@ -20,7 +20,7 @@ __all__ = ["Document", "Documents"]
 class Document:
     """One file: its mapping at the top, and the strings in it that variables go into."""
 
-    source: Source
+    source: TextFile
     top: Mapping[str, Any]
     slots: list[Slot]
     included: bool = False
@@ -46,7 +46,7 @@ class Documents(list[Document]):
     @property
     def top(self) -> Place:
         """What to blame for what is missing: the one file, or the directory."""
-        source = Source(str(self._display))
+        source = TextFile(str(self._display))
         return Place(source, line=1, column=1) if self._alone else Place(source)
 
     def _own(self) -> list[str]:
@@ -66,7 +66,7 @@ class Documents(list[Document]):
         try:
             source = self.root.read(relative)
         except Outside as error:
-            source = Source(self.root.name(relative), relative)
+            source = TextFile(self.root.name(relative), relative)
             self._problems.add(Place(source), str(error), address="")
             self.closed = False
             return
@@ -104,7 +104,7 @@ class Documents(list[Document]):
 
 
 def parsed(
-    source: Source, problems: Problems, *, what: str = "keys such as `stack:` and `provider:` at the top"
+    source: TextFile, problems: Problems, *, what: str = "keys such as `stack:` and `provider:` at the top"
 ) -> Doc:
     """The mapping in a file, empty if it holds nothing; what is wrong in it goes to the problems."""
     doc = read(source.data or b"")

@@ -26,13 +26,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from reconciler.load.grammar.declarations import NAME, Entry, Origin
+from reconciler.load.grammar.declarations import NAME, Declaration, MadeFrom
 from reconciler.load.grammar.documents import parsed
 from reconciler.load.grammar.json_files import json_in
 from reconciler.load.grammar.shapes import Shape
-from reconciler.load.grammar.tables import Columns, Converter, Row, columns_of, table_of
+from reconciler.load.grammar.tables import Columns, Converter, TableRow, columns_of, table_of
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Outside, Root, Source
+from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 from reconciler.redact import holds_secret
@@ -57,9 +57,9 @@ class Generator:
     def __init__(self, root: Root, problems: Problems) -> None:
         self._root = root
         self._problems = problems
-        self.sources: list[Source] = []
+        self.sources: list[TextFile] = []
 
-    def expand(self, entry: Entry) -> Iterable[Entry]:
+    def expand(self, entry: Declaration) -> Iterable[Declaration]:
         """The entries that one stands for, and those that live in it."""
         words = entry.shape.makers & entry.raw.keys()
         for word in sorted(words):
@@ -72,12 +72,12 @@ class Generator:
             return self._with_metadata(entry, [entry])
         return [entry, *self._rows(entry)]
 
-    def _say(self, entry: Entry, path: Path, summary: str, *, on_key: bool = False) -> None:
+    def _say(self, entry: Declaration, path: Path, summary: str, *, on_key: bool = False) -> None:
         self._problems.add(entry.place(path, on_key=on_key), summary, address=entry.address)
 
     # files:
 
-    def _group(self, entry: Entry) -> Iterator[Entry]:
+    def _group(self, entry: Declaration) -> Iterator[Declaration]:
         """An entry for each file that the patterns find."""
         assert entry.shape.file is not None
         # Where the bytes come from and what an object is called are its own: said of all, they would be wrong of most.
@@ -88,7 +88,7 @@ class Generator:
                     entry, (name,), f"{name}: cannot stand beside `files:`; it is not the same for all", on_key=True
                 )
         shared = {key: value for key, value in entry.raw.items() if key not in ("files", *alone)}
-        origin = Origin(entry.place(), entry.address)
+        origin = MadeFrom(entry.place(), entry.address)
         first: dict[str, str] = {}
         for relative, below in sorted(self._found(entry).items()):
             address = f"{entry.address}.{slug(below)}"
@@ -97,9 +97,9 @@ class Generator:
                 self._say(entry, ("files",), f"files: {what}")
                 continue
             first[address] = relative
-            yield Entry(address, entry.shape, {**shared, entry.shape.file.name: relative}, entry.source, origin)
+            yield Declaration(address, entry.shape, {**shared, entry.shape.file.name: relative}, entry.source, origin)
 
-    def _found(self, entry: Entry) -> dict[str, str]:
+    def _found(self, entry: Declaration) -> dict[str, str]:
         """Path of each file → the same below the pattern's first directories, which name nothing."""
         patterns = entry.raw["files"]
         found: dict[str, str] = {}
@@ -126,7 +126,7 @@ class Generator:
 
     # metadata_from:
 
-    def _with_metadata(self, entry: Entry, made: list[Entry]) -> list[Entry]:
+    def _with_metadata(self, entry: Declaration, made: list[Declaration]) -> list[Declaration]:
         """The entries with what stands beside each file."""
         said = entry.raw.get("metadata_from")
         if "metadata_from" not in entry.raw:
@@ -145,26 +145,26 @@ class Generator:
         by_path = self._metadata_by_path(columns, place, entry)
         return [self._merged(one, by_path.get(self._normal(one))) for one in made]
 
-    def _normal(self, entry: Entry) -> str:
+    def _normal(self, entry: Declaration) -> str:
         assert entry.shape.file is not None
         try:
             return self._root.normal(str(entry.raw[entry.shape.file.name]))
         except Outside:
             return ""
 
-    def _merged(self, entry: Entry, beside: tuple[Place, Mapping[str, Any]] | None) -> Entry:
+    def _merged(self, entry: Declaration, beside: tuple[Place, Mapping[str, Any]] | None) -> Declaration:
         raw = {key: value for key, value in entry.raw.items() if key != "metadata_from"}
         metadata = entry.shape.metadata
         if beside is None or metadata is None:
-            return Entry(entry.address, entry.shape, raw, entry.source, entry.origin)
+            return Declaration(entry.address, entry.shape, raw, entry.source, entry.origin)
         side, given = beside
         own = raw.get(metadata.name)
         raw[metadata.name] = {**own, **given} if isinstance(own, dict) else dict(given) if own is None else own
         base, shared = entry.place(), entry.origin.shared if entry.origin else None
-        origin = Origin(base, shared, side, metadata.name, given)
-        return Entry(entry.address, entry.shape, raw, entry.source, origin)
+        origin = MadeFrom(base, shared, side, metadata.name, given)
+        return Declaration(entry.address, entry.shape, raw, entry.source, origin)
 
-    def _sidecar(self, entry: Entry) -> tuple[Place, Mapping[str, Any]] | None:
+    def _sidecar(self, entry: Declaration) -> tuple[Place, Mapping[str, Any]] | None:
         """The file beside the entry's own, if there is one."""
         relative = self._normal(entry)
         if not relative:
@@ -185,7 +185,7 @@ class Generator:
         self.sources.append(source)
         return Place(source), self._mapping_in(source)
 
-    def _mapping_in(self, source: Source) -> Mapping[str, Any]:
+    def _mapping_in(self, source: TextFile) -> Mapping[str, Any]:
         if not source.name.endswith(".json"):
             value: Mapping[str, Any] = parsed(source, self._problems, what="a mapping of metadata").value
             return value
@@ -198,7 +198,7 @@ class Generator:
         return {}
 
     def _metadata_by_path(
-        self, columns: Columns, place: Place, entry: Entry
+        self, columns: Columns, place: Place, entry: Declaration
     ) -> dict[str, tuple[Place, dict[str, Any]]]:
         """Path → (row, metadata) of a table."""
         table = table_of(columns, self._root, place, self._problems)
@@ -216,7 +216,7 @@ class Generator:
                 found[path] = row.place, converter.fields(row, mapped, entry.address)
         return found
 
-    def _path_in(self, row: Row, key: str) -> str:
+    def _path_in(self, row: TableRow, key: str) -> str:
         """The path that a row is about, which must be of a file; "" and a problem otherwise."""
         written = row.cells.get(key)
         if not isinstance(written, str):
@@ -230,7 +230,7 @@ class Generator:
 
     # entities_from: and the like
 
-    def _rows(self, entry: Entry) -> Iterator[Entry]:
+    def _rows(self, entry: Declaration) -> Iterator[Declaration]:
         """An entry for each row of the tables that an entry names."""
         for section, child in entry.shape.children.items():
             word = f"{section}_from"
@@ -241,7 +241,7 @@ class Generator:
             if columns is not None:
                 yield from self._of_table(columns, child, f"{entry.address}/{section}/", place)
 
-    def _of_table(self, columns: Columns, shape: Shape, prefix: str, place: Place) -> Iterator[Entry]:
+    def _of_table(self, columns: Columns, shape: Shape, prefix: str, place: Place) -> Iterator[Declaration]:
         table = table_of(columns, self._root, place, self._problems)
         if table is None:
             return
@@ -259,9 +259,9 @@ class Generator:
                 continue
             first[address] = row.place
             raw = _nested(converter.fields(row, mapped, address))
-            yield Entry(address, shape, raw, table.source, Origin(row.place, None))
+            yield Declaration(address, shape, raw, table.source, MadeFrom(row.place, None))
 
-    def _key(self, row: Row, column: str) -> str:
+    def _key(self, row: TableRow, column: str) -> str:
         value = row.cells.get(column)
         key = slug(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
         if not NAME.fullmatch(key):

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Source
+from reconciler.load.sources import TextFile
 from reconciler.load.wording import cut, is_text
 from reconciler.load.yaml.reader import MOST_DEPTH
 from reconciler.load.yaml.scalars import loses_digits
@@ -17,7 +17,7 @@ __all__ = ["from_json", "json_in", "text_in"]
 TOO_DEEP: Final = f"is nested deeper than {MOST_DEPTH} levels"
 
 
-def text_in(source: Source, problems: Problems) -> str | None:
+def text_in(source: TextFile, problems: Problems) -> str | None:
     """The text of a file; None and a problem if it is none."""
     try:
         return text_of(source.data or b"")
@@ -26,7 +26,7 @@ def text_in(source: Source, problems: Problems) -> str | None:
         return None
 
 
-def json_in(source: Source, problems: Problems) -> tuple[bool, Any]:
+def json_in(source: TextFile, problems: Problems) -> tuple[bool, Any]:
     """(whether it could be read, the value) of a file of JSON; a problem if it could not."""
     text = text_in(source, problems)
     if text is None:

@@ -6,16 +6,16 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from reconciler.load.grammar.declarations import NAME, Entries
+from reconciler.load.grammar.declarations import NAME, Declarations
 from reconciler.load.grammar.documents import Document
 from reconciler.load.grammar.shapes import Shape, address_of
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Source
+from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 from reconciler.redact import Secret, holds_secret
 
-__all__ = ["MAIN_ONLY", "Settings"]
+__all__ = ["MAIN_ONLY", "StackSettings"]
 
 _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "stack": (str, "a name"),
@@ -39,13 +39,13 @@ MAIN_ONLY: Final = frozenset({"stack", "provider", "variables", "include"})
 """These may not stand in an included file: what is included depends on them."""
 
 
-class Settings:
+class StackSettings:
     """What the files say besides resources."""
 
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
         self._single: dict[str, tuple[Place, Any]] = {}
-        self.many: dict[str, list[tuple[Source, Any]]] = {name: [] for name in LISTS}
+        self.many: dict[str, list[tuple[TextFile, Any]]] = {name: [] for name in LISTS}
 
     def take(self, document: Document, sections: Collection[str]) -> None:
         """The settings in one file; what is neither a setting nor a section is complained of."""
@@ -138,7 +138,7 @@ class Settings:
 
     # moved: and removed:
 
-    def moved(self, entries: Entries, shapes: Mapping[str, Shape], *, closed: bool) -> tuple[tuple[str, str], ...]:
+    def moved(self, entries: Declarations, shapes: Mapping[str, Shape], *, closed: bool) -> tuple[tuple[str, str], ...]:
         """(from, to) of each move; `closed` says that an address which is not there is wrong."""
         found: dict[str, str] = {}
         for source, items in self.many["moved"]:
@@ -162,7 +162,7 @@ class Settings:
                 found[old] = new
         return tuple(found.items())
 
-    def _move(self, source: Source, path: Path, item: Any, shapes: Mapping[str, Shape]) -> tuple[str, str] | None:
+    def _move(self, source: TextFile, path: Path, item: Any, shapes: Mapping[str, Shape]) -> tuple[str, str] | None:
         if not isinstance(item, dict) or set(item) != {"from", "to"}:
             self._say(
                 source,
@@ -181,7 +181,7 @@ class Settings:
             return None
         return old, new
 
-    def removed(self, entries: Entries, shapes: Mapping[str, Shape]) -> tuple[str, ...]:
+    def removed(self, entries: Declarations, shapes: Mapping[str, Shape]) -> tuple[str, ...]:
         """Addresses and globs of what is to be managed no longer."""
         found: list[str] = []
         for source, items in self.many["removed"]:
@@ -197,7 +197,7 @@ class Settings:
         return tuple(found)
 
     def _address(
-        self, source: Source, path: Path, value: Any, shapes: Mapping[str, Shape], name: re.Pattern[str] = NAME
+        self, source: TextFile, path: Path, value: Any, shapes: Mapping[str, Shape], name: re.Pattern[str] = NAME
     ) -> str:
         """A well-formed address whose names are such, or "" and a problem."""
         if not shapes:
@@ -214,5 +214,5 @@ class Settings:
         self._say(source, path, f"expected an address such as {example}, got {a(value)}")
         return ""
 
-    def _say(self, source: Source, path: Path, summary: str) -> None:
+    def _say(self, source: TextFile, path: Path, summary: str) -> None:
         self._problems.add(Place(source, path), summary)

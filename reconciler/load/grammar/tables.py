@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from reconciler.load.grammar.json_files import from_json, text_in
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Outside, Root, Source
+from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut, one_of
 from reconciler.load.yaml.scalars import from_text, number
 
-__all__ = ["Columns", "Converter", "Row", "Table", "columns_of", "table_of"]
+__all__ = ["Columns", "Converter", "Table", "TableRow", "columns_of", "table_of"]
 
 SUFFIXES: Final = (".csv", ".tsv", ".jsonl")
 FILE: Final = "file"
@@ -24,7 +24,7 @@ TYPES: Final = ("text", "integer", "number", "boolean", "list")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One line of a table: where it begins, and what stands under each column; empty cells are not there."""
 
     place: Place
@@ -35,9 +35,9 @@ class Row:
 class Table:
     """A table that was read: column → where it is named first, and the rows."""
 
-    source: Source
+    source: TextFile
     columns: dict[str, Place]
-    rows: list[Row]
+    rows: list[TableRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _read_json_lines(text: str, table: Table, problems: Problems) -> bool:
         else:
             if isinstance(value, dict):
                 table.columns.update(dict.fromkeys(value, place))
-                table.rows.append(Row(place, {key: item for key, item in value.items() if item is not None}))
+                table.rows.append(TableRow(place, {key: item for key, item in value.items() if item is not None}))
             else:
                 problems.add(place, f"expected an object on each line, got {a(value)}", address="")
     return True
@@ -172,7 +172,9 @@ def _read_separated(text: str, table: Table, problems: Problems) -> bool:
                 what = f"has {len(cells)} cells, and the first line names {len(header)} columns"
                 problems.add(place, what, address="")
             elif cells:
-                table.rows.append(Row(place, {name: cell for name, cell in zip(header, cells, strict=True) if cell}))
+                table.rows.append(
+                    TableRow(place, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
+                )
     except csv.Error as error:
         problems.add(Place(table.source, line=line, column=1), f"not CSV: {error}", address="")
     return True
@@ -216,7 +218,7 @@ class Converter:
                 self.problems.add(place, f'unknown field "{cut(field)}"{self.problems.hint(field, known)}', address="")
         return found
 
-    def fields(self, row: Row, mapped: Mapping[str, Column], address: str) -> dict[str, Any]:
+    def fields(self, row: TableRow, mapped: Mapping[str, Column], address: str) -> dict[str, Any]:
         """field → value of one row."""
         return {
             field: self._converted(row.cells[column.name], field, column.type or "text", row, address)
@@ -224,7 +226,7 @@ class Converter:
             if column.name in row.cells
         }
 
-    def _converted(self, value: Any, field: str, sort: str, row: Row, address: str) -> Any:
+    def _converted(self, value: Any, field: str, sort: str, row: TableRow, address: str) -> Any:
         """A cell of text as what the field wants; what JSON has typed already stays as it is."""
         if not isinstance(value, str) or sort == "text":
             return value

@@ -12,7 +12,7 @@ from typing import Any, Final
 from reconciler.load.grammar.documents import Document, parsed
 from reconciler.load.grammar.environment import Environment, FromEnvironment, Unreadable
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Source
+from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut, did_you_mean, is_text, shown
 from reconciler.load.yaml.scalars import from_text
 from reconciler.redact import Secret
@@ -94,7 +94,7 @@ def _declaration(about: Any, place: Place, problems: Problems) -> Mapping[str, A
 def given(
     known: Declared,
     arguments: Mapping[str, str],
-    file: tuple[Source, Mapping[str, Any]] | None,
+    file: tuple[TextFile, Mapping[str, Any]] | None,
     problems: Problems,
     *,
     closed: bool,
@@ -153,15 +153,15 @@ def _typed(text: str, default: Any) -> Any:
     return from_text(text)
 
 
-def from_file(path: Path | Mapping[str, Any], problems: Problems) -> tuple[Source, Mapping[str, Any]]:
+def from_file(path: Path | Mapping[str, Any], problems: Problems) -> tuple[TextFile, Mapping[str, Any]]:
     """What --var-file holds. It may be anywhere: whoever runs this names it, not the stack.
     A saved plan has in it what was there."""
     if isinstance(path, Mapping):
-        return Source("the plan's variables"), path
+        return TextFile("the plan's variables"), path
     try:
-        source = Source(str(path), "", path.read_bytes(), path.read_bytes)
+        source = TextFile(str(path), "", path.read_bytes(), path.read_bytes)
     except OSError as error:
-        source = Source(str(path))
+        source = TextFile(str(path))
         problems.add(Place(source), f"cannot be read: {error.strerror}", address="")
     doc = parsed(source, problems)
     document = Document(source, {"variables": doc.value}, doc.slots)

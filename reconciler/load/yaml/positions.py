@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-__all__ = ["LOADER", "Marks", "Path"]
+__all__ = ["LOADER", "Path", "Positions"]
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of a document to a value."""
@@ -15,7 +15,7 @@ LOADER: Final[Any] = getattr(yaml, "CLoader", yaml.Loader)
 """Only its events and nodes are used: nothing is constructed by PyYAML."""
 
 
-class Marks:
+class Positions:
     """The positions of one text, found through its node tree; lines and columns count from 1."""
 
     def __init__(self, text: str) -> None:

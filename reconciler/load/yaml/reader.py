@@ -16,7 +16,7 @@ import yaml
 from yaml import events
 
 from reconciler.load.wording import a, cut
-from reconciler.load.yaml.positions import LOADER, Marks, Path
+from reconciler.load.yaml.positions import LOADER, Path, Positions
 from reconciler.load.yaml.scalars import STARTS, WORDS, Surprise, plain
 from reconciler.load.yaml.texts import NotText, text_of
 
@@ -156,7 +156,7 @@ class _Builder:
         self.chars = 0
         self.aliased = self.aliased_chars = 0
         self.anchors: dict[str, tuple[Any, int, int]] = {}
-        self.marks: Marks | None = None
+        self.marks: Positions | None = None
 
     def run(self) -> None:
         """Fill `doc`."""
@@ -259,7 +259,7 @@ class _Builder:
         self.doc.faults.append(_fault(event, (at, key), summary, on_key=True))
 
     def _twice(self, event: Any, at: At, key: str) -> None:
-        self.marks = self.marks or Marks(self.text)
+        self.marks = self.marks or Positions(self.text)
         line, column = self.marks.find((*_path(at), key), on_key=True)
         first = f"; first at {line}:{column}" if line else ""
         summary = f'the key "{cut(key)}" is there twice{first}'
