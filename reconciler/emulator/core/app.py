@@ -86,12 +86,14 @@ class Emulator:
 
     @property
     def clock(self) -> SettableClock:
+        """The main account's: the others are put on the same."""
         assert self.store.clock is not None
         return self.store.clock
 
     # -- steering, from Python; the same over HTTP in `steering`
 
     def set_options(self, values: Mapping[str, object]) -> Any:
+        """Lay values over the options, at any time; raises ValueError with all that is wrong."""
         self.walker.options = self.options.changed(values)
         return self.options
 
@@ -104,6 +106,7 @@ class Emulator:
         return added
 
     def clear_faults(self) -> None:
+        """Forget all rules, and the earlier states that lagging ones kept."""
         self.faults.clear()
         for snapshots in self._lagging.values():
             for snapshot in snapshots:
@@ -120,6 +123,7 @@ class Emulator:
         self._set_up()
 
     def close(self) -> None:
+        """Let go of the databases; nothing is answered after this."""
         self.clear_faults()
         for store in self.stores.values():
             store.close()
@@ -136,6 +140,7 @@ class Emulator:
     # -- ASGI
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Steering by its own path, everything else by the vendor's families."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":

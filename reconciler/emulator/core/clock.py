@@ -16,9 +16,11 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 class SettableClock(Protocol):
     """What tells the emulator the time, in seconds since 1970; `advance` is how tests let hours pass."""
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """Seconds since 1970."""
 
-    def advance(self, seconds: float) -> None: ...
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass at once."""
 
 
 class ManualClock:
@@ -29,9 +31,11 @@ class ManualClock:
         self.tick_s = tick_s
 
     def now(self) -> float:
+        """What it was set to."""
         return self._now
 
     def advance(self, seconds: float) -> None:
+        """Go on by so many seconds."""
         self._now += seconds
 
 
@@ -42,9 +46,11 @@ class MachineClock:
         self._ahead_s = 0.0
 
     def now(self) -> float:
+        """The machine's, and what was advanced."""
         return time.time() + self._ahead_s
 
     def advance(self, seconds: float) -> None:
+        """Be ahead of the machine by so much more."""
         self._ahead_s += seconds
 
 

@@ -27,6 +27,7 @@ class Doorman:
         self._names = LOCAL | {name.lower() for name in (host, *names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, or answer 403."""
         if scope["type"] == "http" and (wrong := self._wrong(_texts(scope))):
             await _refuse(send, wrong)
         else:

@@ -120,6 +120,7 @@ class Arrival:
         """The handler is through: a vendor that refuses what nobody read does it here, and nothing has happened."""
 
     def raw(self) -> bytes:
+        """The body as bytes; a route that wants a form has none."""
         assert isinstance(self.body, bytes)
         return self.body
 

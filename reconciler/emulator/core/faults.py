@@ -78,6 +78,7 @@ class Rule:
         return True
 
     def as_json(self) -> dict[str, Any]:
+        """What was given, and how often it matched and fired; what is not set is left out."""
         hidden = ("_pattern",)
         shown = {name: getattr(self, name) for name in self.__slots__ if name not in hidden}
         return {name: value for name, value in shown.items() if value not in (None, "", {})}
@@ -114,6 +115,7 @@ class Faults:
         return rule
 
     def clear(self) -> None:
+        """Forget all rules; numbers go on."""
         self.rules.clear()
 
     @property
@@ -122,6 +124,7 @@ class Faults:
         return any(rule.contains for rule in self.rules)
 
     def judge(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Verdict:
+        """What happens to this request, by all rules that fire for it."""
         verdict = Verdict()
         for rule in self.rules:
             if rule.fires(method, path, query, body):

@@ -28,6 +28,7 @@ class Line:
         self._send = send
 
     async def wait(self, seconds: float) -> None:
+        """As long as this client would: one that gives up before is not waited for."""
         if seconds > 0:
             await self.scope.get("emulator.sleep", asyncio.sleep)(seconds)
 
@@ -49,6 +50,7 @@ class Line:
         await self.hang_up(flush=True)
 
     async def hang_up(self, *, flush: bool = False) -> None:
+        """Close the connection; with `flush`, after what was sent has gone out."""
         hang_up = self.scope.get("emulator.hang_up")
         if hang_up is None:
             raise ConnectionAbortedError("this server offers no way to drop a connection")

@@ -44,6 +44,7 @@ class MediaFacts:
     """What is wrong with a header that begins well; such a file cannot be processed."""
 
     def as_json(self) -> dict[str, Any]:
+        """As it is kept with an object. Not by `asdict`, which copies every value."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 

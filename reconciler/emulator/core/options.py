@@ -54,9 +54,11 @@ class CoreOptions:
 
     @property
     def is_newest(self) -> bool:
+        """Whether nothing came after the vintage that is followed."""
         return self.vintage == self.VINTAGES[-1]
 
     def as_json(self) -> dict[str, object]:
+        """All of them, as `/_emulator/options` shows them."""
         return {
             f.name: dict(value) if isinstance(value := getattr(self, f.name), Mapping) else value
             for f in dataclasses.fields(self)

@@ -31,6 +31,7 @@ class Exchange:
     response_body: bytes = field(default=b"", repr=False)
 
     def as_json(self) -> dict[str, Any]:
+        """A line of the log: without bodies, which may be large and private."""
         return {
             "n": self.number,
             "method": self.method,
@@ -59,6 +60,7 @@ class RequestLog:
         return silence
 
     def clear(self) -> None:
+        """Begin again from nought; who listens goes on listening."""
         self.total = 0
         self.by_route: Counter[str] = Counter()
         self.entries: deque[Exchange] = deque(maxlen=KEPT)
@@ -73,6 +75,7 @@ class RequestLog:
             listener(exchange)
 
     def as_json(self, *, limit: int = 1000) -> dict[str, Any]:
+        """Totals, counts by route, and the last entries."""
         recent = list(self.entries)[-limit:] if limit else []
         return {
             "total": self.total,

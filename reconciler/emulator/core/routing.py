@@ -44,6 +44,7 @@ class Router:
                 self._by_length.setdefault(full.count("/"), []).append((compile_path(full)[0], api, family, route))
 
     def match(self, method: str, path: str) -> RouteMatch:
+        """The route of a request; families are asked in their order."""
         within = [prefix for prefix in self._apis if path.startswith(f"{prefix}/")]
         api = self._apis[max(within, key=len)] if within else None
         local = path[len(api.prefix) :] if api else path

@@ -82,6 +82,7 @@ class Selection:
 
     def sql(self) -> tuple[str, list[object]]:
         # `+` keeps SQLite from walking a whole kind where the few rows that are linked can be looked up.
+        """The condition, and the values in it."""
         conditions = ["+kind = ?" if self.linked_to is not None else "kind = ?"]
         all_values: list[object] = [self.kind]
         if self.linked_to is not None:
@@ -163,6 +164,7 @@ class AccountStore:
         return round(self.clock.now(), 3)
 
     def meta(self, key: str, default: object) -> Any:
+        """A fact about the account as a whole."""
         row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return default if row is None else row[0]
 
@@ -255,12 +257,14 @@ class AccountStore:
         self.db.execute("DELETE FROM objects WHERE seq = ?", (obj.seq,))
 
     def delete_children(self, obj: Obj, kind: str) -> None:
+        """Remove all of a kind that is below it, and every link from and to them."""
         below = "SELECT seq FROM objects WHERE kind = ? AND parent = ?"
         for column in ("source", "target"):
             self.db.execute(f"DELETE FROM links WHERE {column} IN ({below})", (kind, obj.seq))  # noqa: S608
         self.db.execute("DELETE FROM objects WHERE kind = ? AND parent = ?", (kind, obj.seq))
 
     def get(self, kind: str, object_id: str, *, parent: int | None = None) -> Obj | None:
+        """By the id that is on the wire; None if it is of another kind, or below another parent."""
         row = self.db.execute(f"SELECT {COLUMNS} FROM objects WHERE id = ?", (object_id,)).fetchone()  # noqa: S608
         obj = None if row is None else _obj(row)
         return obj if obj and obj.kind == kind and parent in (None, obj.parent) else None
@@ -270,12 +274,14 @@ class AccountStore:
         return self.db.execute("SELECT 1 FROM objects WHERE id = ?", (object_id,)).fetchone() is not None
 
     def at(self, seq: int) -> Obj | None:
+        """By number; None if it is gone."""
         row = self.db.execute(f"SELECT {COLUMNS} FROM objects WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
         return None if row is None else _obj(row)
 
     # -- lists
 
     def count(self, chosen: Selection) -> int:
+        """How many a list is about, whatever its page."""
         where, values = chosen.sql()
         found = self.db.execute(f"SELECT count(*) FROM objects WHERE {where}", values).fetchone()  # noqa: S608
         return int(found[0])
@@ -314,6 +320,7 @@ class AccountStore:
         self.db.executemany("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", rows)
 
     def unlink(self, source: Obj, target: Obj) -> None:
+        """No longer point at it; nothing happens if it did not."""
         self.db.execute(
             "DELETE FROM links WHERE target = ? AND kind = ? AND source = ?", (target.seq, source.kind, source.seq)
         )
@@ -337,6 +344,7 @@ class AccountStore:
             self._count = 0
 
     def close(self) -> None:
+        """Let go of the database."""
         self.db.close()
 
 

@@ -25,7 +25,8 @@ class RequestLimiter(Protocol):
     def spend(self, account: str, family: str, unit: str, amount: float, options: Any) -> None:
         """Take some of what the plan has for a family."""
 
-    def clear(self) -> None: ...
+    def clear(self) -> None:
+        """Count from nought."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class Analysis:
         call.spend("analyze", "tokens", written.tokens)
 
     def write(self) -> Written:
+        """The answer, in the form that was asked for."""
         shape = self.shape
         if shape.definitions:
             return segmented(self.subject, shape.definitions, shape.segment_s, shape.time_format)
@@ -62,6 +63,7 @@ class Analysis:
 
 
 def generation_id(call: ApiCall) -> str:
+    """A UUID of the fourth version by its looks, as recorded ones are; it follows from the seed."""
     digits = call.store.token(call.store.next(), 32)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 

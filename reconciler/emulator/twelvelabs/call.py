@@ -37,9 +37,11 @@ class ApiCall(Arrival):
         self.query.done()
 
     def json(self) -> Fields:
+        """The body as an object, to be read field by field."""
         return Fields(parse_json(self.raw()))
 
     def form(self) -> SentForm:
+        """The body as a form, to be read part by part."""
         assert isinstance(self.body, FormData)
         return SentForm(self.body)
 
@@ -76,6 +78,7 @@ class ApiCall(Arrival):
 
 
 def page_info(page: int, limit: int, total: int) -> dict[str, int]:
+    """Where a list stands; no pages at all where there are no rows, which is chosen."""
     return {
         "limit_per_page": limit,
         "page": page,

@@ -37,6 +37,7 @@ class Asked:
     linked: set[int] = field(default_factory=set)
 
     def add(self, text: str) -> None:
+        """The words of a text, each once."""
         self.words = list(dict.fromkeys([*self.words, *words_asked(text)]))
 
     def mention(self, call: ApiCall, entity: Obj) -> None:

@@ -47,13 +47,16 @@ class DocumentPlan:
     uncertain: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """As it is kept with a task."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Self:
+        """As it was kept: JSON has no tuples."""
         return cls(**{**kept, "pairs": tuple((option, scope) for option, scope in kept["pairs"])})
 
     def rows(self) -> Iterator[dict[str, Any]]:
+        """The vectors, in the shape of the answer."""
         for option, scope in self.pairs:
             for shown, where in self._parts(option, scope):
                 found = vector(f"{self.content}:{option}:{shown}:{where}", self.dimensions)
@@ -61,6 +64,7 @@ class DocumentPlan:
                 yield {**row, **({"embedding_uncertainty": uncertainty(found)} if self.uncertain else {})}
 
     def tokens(self) -> int:
+        """What is said to have been read: pages or sentences."""
         return 1 if self.form == "image" else self._pages() if self.form == PDF else self._sentences()
 
     def _parts(self, option: str, scope: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,6 +94,7 @@ class EmbedDocument:
 
 
 def read_document(call: ApiCall, fields: Body, kind: str, model: EmbedModel) -> EmbedDocument:
+    """A document or an image, with what of it is wanted; raises the 400 for what cannot be had."""
     if not model.newer:
         raise invalid(f"The input type {kind} requires marengo3.5.")
     part = fields.section(kind)

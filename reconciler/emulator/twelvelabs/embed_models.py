@@ -32,6 +32,7 @@ class EmbedModel:
 
 
 def read_model(call: ApiCall, fields: Body) -> EmbedModel:
+    """The model that is named, and what only the newer one may be told."""
     name, offered = fields.text("model_name"), models(call.options).embed_v2
     if name not in offered:
         raise model_problem(name, offered, call.options)
@@ -46,6 +47,7 @@ def read_model(call: ApiCall, fields: Body) -> EmbedModel:
 
 
 def source_in(call: ApiCall, part: Body, kind: str, *, most: int = MOST_BASE64) -> MediaSource:
+    """The media of a part; base64 that is too large has a status of its own since the newest vintage."""
     too_large = 413 if call.options.since("newest") else 400
     return media_source(call, part, kind, most=most, too_large=too_large)
 

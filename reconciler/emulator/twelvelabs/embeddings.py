@@ -35,10 +35,12 @@ class EmbeddingPlan:
     uncertain: bool = False
 
     def as_json(self) -> dict[str, Any]:
+        """As it is kept with a task."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Self:
+        """As it was kept, by an older version too: what it lacks is as if nobody had asked for it."""
         return cls(**{**kept, "options": tuple(kept["options"]), "scopes": tuple(kept["scopes"])})
 
     def parts(self) -> Iterator[tuple[str, str, float, float, list[float]]]:
@@ -87,6 +89,7 @@ def check_image(source: MediaSource) -> MediaSource:
 
 
 def check_length(source: MediaSource, least: float, most: float) -> None:
+    """The codes are those of indexed videos: no source has others for embeddings."""
     if source.duration < least:
         raise ApiProblem(
             400, "video_duration_too_short", f"It must last {least:g} s at least, not {source.duration:g}."

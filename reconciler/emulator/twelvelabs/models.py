@@ -56,6 +56,7 @@ SUCCESSORS = {"marengo": "marengo3.0", "pegasus": "pegasus1.5"}
 
 
 def models(options: Options) -> Models:
+    """Those of the vintage that is followed."""
     return MODELS[options.vintage]
 
 

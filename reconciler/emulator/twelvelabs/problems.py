@@ -31,18 +31,22 @@ def envelope(problem: ApiProblem, usual: str) -> dict[str, object] | None:
 
 
 def invalid(message: str) -> ApiProblem:
+    """A parameter that is there, and wrong."""
     return ApiProblem(400, "parameter_invalid", message)
 
 
 def missing(name: str) -> ApiProblem:
+    """A parameter that is not there; the code is in the vendor's catalogue."""
     return ApiProblem(400, "parameter_not_provided", f"The {name} parameter is required but was not provided.")
 
 
 def unknown_parameter(name: str) -> ApiProblem:
+    """Refused, so that a typo does not pass: the code is in the catalogue, its use here is chosen."""
     return ApiProblem(400, "parameter_unknown", f"The {name} parameter is not known here.")
 
 
 def malformed_id(name: str, value: str) -> ApiProblem:
+    """An id that cannot be one: a third party saw 400 for indexes, the rest follows them."""
     return invalid(f"{name} {value[:64]!r} is not a valid id.")
 
 

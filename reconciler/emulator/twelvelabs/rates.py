@@ -41,9 +41,11 @@ class FamilyRate:
     tokens_a_day: int | None = None
 
     def times(self, factor: int) -> FamilyRate:
+        """That of a larger plan."""
         return FamilyRate(**{name: most and most * factor for name, most in asdict(self).items()})
 
     def most(self, unit: str, window: str) -> int | None:
+        """The number for a unit and a window; None if that is not limited."""
         article = "an" if window == "hour" else "a"
         found: int | None = getattr(self, f"{unit}_{article}_{window}", None)
         return found
@@ -156,6 +158,7 @@ class Limiter:
         return headers
 
     def clear(self) -> None:
+        """Forget what was counted."""
         self._windows.clear()
 
 

@@ -19,6 +19,7 @@ class Body(Fields):
     """A JSON object whose parts may be objects too; each part complains with its whole path."""
 
     def number(self, name: str, *, least: float = -ENDLESS, most: float = ENDLESS) -> float | None:
+        """A number within bounds, or None; a flag is none."""
         value = self._get(name, required=False)
         if value is None:
             return None
@@ -27,9 +28,11 @@ class Body(Fields):
         return float(value)
 
     def whole(self, name: str, *, least: int, most: int) -> int | None:
+        """An integer within bounds, or None."""
         return self.integer(name, least=least, most=most) if self._get(name, required=False) is not None else None
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
+        """One of some words."""
         return default if self._get(name, required=False) is None else self.one_of(name, allowed)
 
     def choices(self, name: str, allowed: Collection[str], default: Collection[str]) -> list[str]:
@@ -40,21 +43,26 @@ class Body(Fields):
         return found or list(default)
 
     def section(self, name: str) -> Body:
+        """A required object inside."""
         return Body(self._get(name, required=True), where=self._path(name))
 
     def maybe_section(self, name: str) -> Body | None:
+        """An object inside, if there is one."""
         return None if self._get(name, required=False) is None else self.section(name)
 
     def sections(self, name: str, *, most: int, least: int = 0) -> list[Body]:
+        """A list of objects."""
         if self._get(name, required=bool(least)) is None:
             return []
         return [Body(item.raw, where=item.where) for item in self.objects(name, least=least, most=most)]
 
     def anything(self, name: str) -> Any:
+        """Whatever it is: a schema, say."""
         return self._get(name, required=False)
 
 
 def body(call: ApiCall) -> Body:
+    """The body of a request, whose parts may be objects."""
     return Body(parse_json(call.raw()))
 
 
@@ -65,6 +73,7 @@ def form_number(form: SentForm, name: str, *, least: float = 0.0, most: float = 
 
 
 def number(text: str, name: str, *, least: float = 0.0, most: float = ENDLESS) -> float:
+    """A number that came as text, within bounds."""
     try:
         value = float(text)
     except ValueError:

@@ -246,4 +246,5 @@ def _beyond(bound: float | None, step: int) -> list[float]:
 
 
 def encoded(value: Any) -> str:
+    """As answers carry it: JSON in a text."""
     return json.dumps(value, ensure_ascii=False)

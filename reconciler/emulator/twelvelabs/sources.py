@@ -36,10 +36,12 @@ class MediaSource:
 
     @property
     def duration(self) -> float:
+        """Seconds; nought for what has no time in it."""
         return float(self.media["duration"] or 0.0)
 
     @property
     def kind(self) -> str:
+        """`video`, `audio`, `image`, `document`, or nothing."""
         return kind_of(self.media["mime"])
 
     def must_be(self, wanted: Collection[str], name: str) -> MediaSource:
@@ -68,6 +70,7 @@ def from_url(url: str, name: str, kind: str) -> MediaSource:
 
 
 def from_file(file: SentFile, name: str) -> MediaSource:
+    """A file of a form; one without bytes is refused."""
     filename = file.filename or "upload"
     media = examine(file.file, filename, mime_of(filename, file.content_type))
     if media.size == 0:
@@ -91,6 +94,7 @@ def from_base64(text: str, name: str, kind: str, most: int, *, too_large: int = 
 
 
 def from_asset(call: ApiCall, asset_id: str, *, status: int = 400) -> MediaSource:
+    """An asset, which must be ready: nothing is embedded or analysed before it is."""
     asset = call.store.get("asset", asset_id)
     if asset is None:
         raise call.lost("asset", asset_id, status)

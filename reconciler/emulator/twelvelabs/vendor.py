@@ -29,6 +29,7 @@ def app(db: Path | None = None, *, families: Sequence[EndpointFamily] = FAMILIES
 
 
 def unserved(why: Unserved, what: str) -> ApiProblem:
+    """Why no handler was asked, in the vendor's words; the 405 is chosen, for nobody has seen one."""
     match why:
         case "no endpoint":
             return ApiProblem(404, "endpoint_not_exists", "There is no such endpoint.")

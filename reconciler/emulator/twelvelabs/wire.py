@@ -62,12 +62,14 @@ class Fields:
         return value
 
     def maybe_text(self, name: str) -> str | None:
+        """A string, or None."""
         value = self._get(name, required=False)
         if value is not None and not isinstance(value, str):
             raise self._wrong(name, "a string")
         return value
 
     def flag(self, name: str, *, default: bool) -> bool:
+        """True or false."""
         value = self._get(name, required=False)
         if value is None:
             return default
@@ -76,6 +78,7 @@ class Fields:
         return value
 
     def integer(self, name: str, *, least: int, most: int) -> int:
+        """A whole number; `5.0` is one, as for any JSON parser that knows doubles only."""
         value = self._get(name, required=True)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -84,12 +87,14 @@ class Fields:
         return value
 
     def one_of(self, name: str, allowed: Collection[str]) -> str:
+        """One of some words."""
         value = self._get(name, required=True)
         if not isinstance(value, str) or value not in allowed:
             raise self._wrong(name, f"one of {', '.join(sorted(allowed))}")
         return value
 
     def texts(self, name: str, *, least: int = 0, required: bool = True) -> list[str]:
+        """A list of strings that are not empty."""
         value = self._get(name, required=required)
         if value is None:
             return []
@@ -98,18 +103,21 @@ class Fields:
         return value
 
     def objects(self, name: str, *, least: int = 1, most: int = 1_000_000) -> list[Fields]:
+        """A list of objects, each read by itself."""
         value = self._get(name, required=True)
         if not isinstance(value, list) or not least <= len(value) <= most:
             raise self._wrong(name, f"a list of {least} to {most} objects")
         return [Fields(item, where=f"{self._path(name)}[{position}]") for position, item in enumerate(value)]
 
     def mapping(self, name: str, *, required: bool = False) -> dict[str, Any] | None:
+        """An object whose names are free."""
         value = self._get(name, required=required)
         if value is not None and not isinstance(value, dict):
             raise self._wrong(name, "an object")
         return value
 
     def done(self) -> None:
+        """Refuse what nobody read."""
         for name in self.raw:
             if name not in self._read:
                 raise unknown_parameter(self._path(name)[:100])
@@ -138,6 +146,7 @@ class SentForm:
         return (_content(name, value) if isinstance(value, UploadFile) else value) or None
 
     def text(self, name: str) -> str:
+        """A required text."""
         value = self.maybe_text(name)
         if value is None:
             raise missing(name)
@@ -155,12 +164,14 @@ class SentForm:
         self._read.add(name)
 
     def flag(self, name: str, *, default: bool) -> bool:
+        """True or false, written out."""
         value = self.maybe_text(name)
         if value is None:
             return default
         return _flag(name, value)
 
     def json(self, name: str) -> Any:
+        """JSON inside of a text, as metadata is sent in forms."""
         value = self.maybe_text(name)
         if value is None:
             return None
@@ -170,6 +181,7 @@ class SentForm:
             raise invalid(f"The {name} parameter must be a JSON-encoded string.") from error
 
     def file(self, name: str) -> SentFile | None:
+        """A file; a text in its place is refused, which is chosen."""
         self._read.add(name)
         value = self.form.get(name)
         if isinstance(value, str) and value:
@@ -177,6 +189,7 @@ class SentForm:
         return SentFile(value) if isinstance(value, UploadFile) else None
 
     def done(self) -> None:
+        """Refuse what nobody read."""
         for name in self.form:
             if name not in self._read:
                 raise unknown_parameter(name[:100])
@@ -201,15 +214,18 @@ class Query:
         self._read: set[str] = set()
 
     def text(self, name: str) -> str | None:
+        """A parameter; one without a value counts as absent, which is chosen."""
         self._read.add(name)
         return self.params.get(name) or None
 
     def texts(self, name: str) -> list[str]:
+        """A list, in any of the three ways to write one."""
         self._read.update((name, f"{name}[]"))
         values = self.params.getlist(name) + self.params.getlist(f"{name}[]")
         return [part for value in values for part in value.split(",") if part]
 
     def one_of(self, name: str, allowed: Collection[str], *, default: str) -> str:
+        """One of some words."""
         value = self.text(name)
         if value is None:
             return default
@@ -218,6 +234,7 @@ class Query:
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
+        """True or false, written out."""
         value = self.text(name)
         return default if value is None else _flag(name, value)
 
@@ -238,6 +255,7 @@ class Query:
         return value
 
     def since(self, name: str) -> float | None:
+        """A time to filter by, in seconds since 1970."""
         value = self.text(name)
         if value is None:
             return None

@@ -27,6 +27,7 @@ class Subject:
     spoken: Sequence[dict[str, Any]] = ()
 
     def known(self) -> KnownFacts:
+        """What there is to write about, without having watched anything."""
         title = self.name.rsplit(".", 1)[0].replace("_", " ").replace("-", " ").strip() or "Untitled"
         keywords = tuple(words_asked(" ".join([self.name, *texts_in(self.metadata)])))[:5] or ("video",)
         return KnownFacts(title, self._summary(), keywords, self.start, self.end, self.content)
@@ -57,10 +58,12 @@ class Written:
 
 
 def tokens_in(text: str) -> int:
+    """Four letters each, begun ones counted: how the vendor counts is not known."""
     return -(-len(text) // LETTERS_A_TOKEN)
 
 
 def free_text(subject: Subject, most: int) -> Written:
+    """A text that says of itself that it is synthetic."""
     known = subject.known()
     return _limited(
         f"{known.title}\n\n{known.summary}\n\nYou asked: {subject.prompt}\n\n"
@@ -70,6 +73,7 @@ def free_text(subject: Subject, most: int) -> Written:
 
 
 def structured(subject: Subject, schema: Any, most: int) -> Written:
+    """JSON that fits a schema."""
     return _limited(encoded(value_for(schema, subject.known())), most)
 
 

@@ -64,6 +64,7 @@ def new(
 
 
 def fate_of(media: MediaFacts) -> str:
+    """How it ends, if no fault decides: a file that cannot be read is refused later, and not at once."""
     return "" if kind_of(media.mime) and not media.broken else "failed"
 
 
@@ -199,6 +200,7 @@ def _remote(url: str, filename: str | None) -> tuple[str, MediaFacts]:
 
 
 def check_size(mime: str, size: int, most: int, call: ApiCall) -> None:
+    """The limits of the prose; images have one of their own."""
     if size == 0:
         raise invalid("The file is empty.")
     image = kind_of(mime) == "image"

@@ -21,6 +21,7 @@ MOST_TOKENS = 500
 
 
 def model_name(call: ApiCall, form: SentForm) -> str:
+    """The model that is named; raises the 400 that names the successor of one that is gone."""
     name, offered = form.text("model_name"), models(call.options).embed
     if name not in offered:
         raise model_problem(name, offered, call.options)

@@ -81,6 +81,7 @@ def _check_quota(call: ApiCall, index: Obj, asset: Obj) -> None:
 
 
 def drop(call: ApiCall, index: Obj, indexed: Obj) -> None:
+    """Take it out of its index, whose totals follow."""
     counted(call, index, indexed.doc["media"]["duration"] or 0.0, by=-1)
     call.store.delete(indexed)
 

@@ -140,6 +140,7 @@ def remove(call: ApiCall) -> Reply:
 
 
 def the_index(call: ApiCall, *, status: int = 400) -> Obj:
+    """That of the path; not found is 400 in most of the contract, and 404 for some."""
     return call.find(KIND, call.path["index_id"], status=status)
 
 

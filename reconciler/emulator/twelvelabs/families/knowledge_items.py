@@ -39,6 +39,7 @@ def system_metadata(found: Obj) -> dict[str, Any]:
 
 
 def shown(found: Obj) -> dict[str, Any]:
+    """The one shape: lists, retrieve, and the answer to a create."""
     return {
         "_id": found.id,
         "asset_type": found.type,
@@ -124,6 +125,7 @@ def remove(call: ApiCall) -> Reply:
 
 
 def item(call: ApiCall, store: Obj, item_id: str) -> Obj:
+    """One of a store; of another store it is as if it were not there."""
     return call.find(ITEM, item_id, parent=store, prefix=PREFIX_ITEM)
 
 

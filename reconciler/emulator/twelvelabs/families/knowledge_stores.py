@@ -85,6 +85,7 @@ def remove(call: ApiCall) -> Reply:
 
 
 def the_store(call: ApiCall, *, status: int = 400) -> Obj:
+    """That of the path; a search answers 404 where the rest answers 400, by the contract."""
     return call.find(KIND, call.path["knowledge_store_id"], status=status, prefix=PREFIX_STORE)
 
 
