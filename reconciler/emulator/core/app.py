@@ -159,8 +159,12 @@ class Emulator:
     async def _serve(self, request: Request, line: Line) -> None:
         """Route, faults before, key, body, handler, faults after, log. The log entry is there before the answer is."""
         match = self.router.match(request.method, request.scope["path"])
+        # A body is read before the rules only if one of them looks into it: else a large file would be held in
+        # memory.
         seen = await request.body() if self.faults.wants_body else b""
         verdict = self.faults.judge(request.method, match.local_path, request.query_params, seen)
+        # Before the key and before the handler: a client that gives up here may still have its write done, as in
+        # life.
         await line.wait(verdict.delay_s)
         recorded = _Recorded(request, match, verdict)
         if verdict.drop_before:
@@ -175,6 +179,7 @@ class Emulator:
 
     async def _send(self, line: Line, reply: Reply, match: RouteMatch, verdict: Verdict, recorded: _Recorded) -> None:
         if reply.chunks is not None:
+            # Read whole before anything goes out: the log has the body before the client has the answer.
             pieces = list(reply.chunks)
             reply, body = dataclasses.replace(reply, chunks=iter(pieces)), b"".join(pieces)
         else:
@@ -184,6 +189,7 @@ class Emulator:
             headers["content-type"] = reply.media_type
         headers.update(reply.headers)
         if verdict.drop_after:
+            # What was done stays done: only the answer is lost, which is what a client must survive.
             self._log(recorded, None, body)
             await line.hang_up()
         elif verdict.cut is not None:
@@ -201,6 +207,7 @@ class Emulator:
             account = self._account(request.headers, match)
             if match.route is None:
                 raise self._nowhere(request.method, match)
+            # Before the body is read: who is over the limit is refused whatever was sent.
             headers = self.limiter.take(account, match.route.bucket, self.options, match.route.limited)
             body = await self._body(request, match.route)
             recorded.see(body, match.route)
@@ -224,6 +231,8 @@ class Emulator:
         stale = snapshots[0]
         snapshots.append(call.store.snapshot())
         with stale.transaction(keep=False):
+            # The earlier state is shown as it was: a look at it moves nothing, and leaves nothing behind
+            # (keep=False).
             still = dataclasses.replace(self.walker, still=True)
             return route.handle(dataclasses.replace(call, store=stale, walker=still))
 
@@ -263,6 +272,7 @@ class Emulator:
         if not self.has_keys:
             return MAIN
         known = {**self.keys, **({self.key: MAIN} if self.key is not None else {})}
+        # All keys are compared, in the same time: how long it takes says nothing of where a guess was wrong.
         found = [account for each, account in known.items() if secrets.compare_digest(each.encode(), key.encode())]
         return found[0] if found else None
 
@@ -280,6 +290,7 @@ class Emulator:
         if account is None:
             raise self.vendor.unserved("bad key", "")
         denied = {*self.options.denied.get("*", ()), *self.options.denied.get(key, ())}
+        # As the service was seen to answer for keys that are not authorised: the family is not there for them.
         if family is not None and (family.name in denied or not self.options.since(family.since)):
             raise self.vendor.unserved("no endpoint", "")
         return account

@@ -39,6 +39,7 @@ class Doorman:
         if not self._is_ours(host):
             return f"The emulator is not {host[:80]!r}. If it should be called so: --allow-host NAME."
         origin = headers.get("origin")
+        # A page of another origin may send simple requests without asking; no program sends this header at all.
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return f"The emulator takes no requests from pages of {origin[:80]!r}."
         return ""

@@ -69,9 +69,11 @@ class Rule:
             return False
         if any(query.get(name) != value for name, value in self.query.items()) or self.contains.encode() not in body:
             return False
+        # Counted before `after` and `count` are asked, so that "the third POST" is the third that came.
         self.matched += 1
         if self.matched <= self.after or (self.count is not None and self.fired >= self.count):
             return False
+        # Chance follows from the seed and the number of the match: the same run fails in the same places.
         if self.probability is not None and _chance(self.seed, self.matched) >= self.probability:
             return False
         self.fired += 1

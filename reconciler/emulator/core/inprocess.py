@@ -28,8 +28,10 @@ class _Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         exchange = _Exchange(request)
         await self._emulator(exchange.scope(), exchange.receive, exchange.send)
+        # The write has been done by now, as it would have been: the client knows nothing of it, and must look.
         if exchange.timed_out:
             raise httpx.ReadTimeout("the emulator took longer than the client waits", request=request)
+        # What httpcore raises when a server closes a connection without a word.
         if exchange.status is None:
             raise httpx.RemoteProtocolError(HUNG_UP, request=request)
         stream = _Cut(exchange.body, request) if exchange.hung_up else httpx.ByteStream(bytes(exchange.body))

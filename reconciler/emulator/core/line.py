@@ -35,6 +35,7 @@ class Line:
     async def answer(self, reply: Reply, body: bytes, headers: Mapping[str, str]) -> None:
         """The whole answer; a stream goes out piece by piece, and has no length."""
         pieces = list(reply.chunks) if reply.chunks is not None else [body]
+        # A 204 has no length (RFC 9110), and a stream has none before it is over.
         length = {"content-length": str(len(body))} if reply.chunks is None and reply.status != 204 else {}
         await self._start(reply, {**headers, **length})
         for piece in pieces:
@@ -44,6 +45,7 @@ class Line:
     async def answer_part(self, reply: Reply, body: bytes, headers: Mapping[str, str], *, length: int | None) -> None:
         """Promise the whole body, send the beginning, hang up."""
         part = body[: len(body) // 2 if length is None else length]
+        # One byte more than is sent, at least: else a body that is cut at its very end would look whole.
         await self._start(reply, {**headers, "content-length": str(max(len(body), len(part) + 1))})
         if part:
             await self._send({"type": "http.response.body", "body": part, "more_body": True})

@@ -83,6 +83,7 @@ def examine(file: BinaryIO, filename: str, sent: str = "") -> MediaFacts:
         size += len(block)
     try:
         header = probe(file, size)
+    # A header that begins well and breaks is a file that the vendor takes, and fails later.
     except Broken as error:
         return replace(imagine(digest.hexdigest(), mime_of(filename, sent), size), broken=str(error))
     mime = mime_of(filename, sent, header)
@@ -95,6 +96,7 @@ def examine(file: BinaryIO, filename: str, sent: str = "") -> MediaFacts:
 
 def imagine(content: str, mime: str, size: int | None = None) -> MediaFacts:
     """A file that cannot be looked into (behind a URL, or no media at all): plausible, and the same every time."""
+    # From the content and nothing else: the same file has the same length in every run, and in every account.
     noise = int(hashlib.sha256(content.encode()).hexdigest()[:12], 16)
     kind = kind_of(mime)
     return MediaFacts(

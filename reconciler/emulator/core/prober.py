@@ -151,6 +151,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
         length, kind = struct.unpack(">I4s", file.read(8))
         inner = start + 8
         if length == 1:
+            # A box of more than 4 GB writes its length in eight bytes, behind its kind.
             (length,) = struct.unpack(">Q", file.read(8))
             inner += 8
         after = end if length == 0 else start + length

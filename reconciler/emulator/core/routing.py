@@ -45,6 +45,7 @@ class Router:
 
     def match(self, method: str, path: str) -> RouteMatch:
         """The route of a request; families are asked in their order."""
+        # The longest prefix wins: what a presigned URL points at has none.
         within = [prefix for prefix in self._apis if path.startswith(f"{prefix}/")]
         api = self._apis[max(within, key=len)] if within else None
         local = path[len(api.prefix) :] if api else path

@@ -35,6 +35,7 @@ def serve(
 
     `names` are hosts by which it may be called, besides addresses, localhost and `host`.
     """
+    # Ours, and not uvicorn's: who asks for port 0 is told which one it is before the first request.
     with socket.create_server((host, port)) as listening:
         on_listening(f"http://{host}:{listening.getsockname()[1]}{emulator.vendor.api.prefix}")
         uvicorn.Server(_config(emulator, host, port, names)).run(sockets=[listening])
@@ -73,6 +74,7 @@ def _config(emulator: Emulator, host: str, port: int, names: Collection[str] = (
         host=host,
         port=port,
         http=_Droppable,
+        # Nothing but HTTP is served: less to load, and nothing to hold open.
         ws="none",
         lifespan="off",
         loop="asyncio",

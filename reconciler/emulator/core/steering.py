@@ -34,6 +34,7 @@ async def steer(emulator: Emulator, path: str, request: Request) -> Reply:
         return Reply(404, {"error": f"no {request.method} {path}", "known": [f"{m} {p}" for m, p in ACTIONS]})
     raw = await request.body()
     try:
+        # A test may steer from its own thread while a request is handled on the loop's.
         with emulator.store.lock:
             answer = action(emulator, parsed(raw) if raw else None, dict(request.query_params))
     except ValueError as error:
@@ -133,6 +134,7 @@ def _options(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
 def _set_options(emulator: Emulator, body: Any, query: dict[str, str]) -> object:
     if not isinstance(body, dict):
         raise ValueError("send an object of options")
+    # Over HTTP it would let a client read any file of this machine that looks like a transcript.
     if "transcripts" in body:
         raise ValueError("transcripts is a folder of this machine: it is given when the emulator is started")
     return emulator.set_options(body).as_json()

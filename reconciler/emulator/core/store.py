@@ -138,8 +138,11 @@ class AccountStore:
         The lock is taken at once, and the counter read again: a file may be open in another process too.
         """
         with self.lock:
+            # At once, not at the first write: two processes on one file would else read the same counter.
             self.db.execute("BEGIN IMMEDIATE")
             self._recall()
+            # The counter is part of the transaction: a request that is refused uses up no id, and two runs stay
+            # equal.
             count, self._touched = self._count, False
             try:
                 yield
@@ -155,6 +158,8 @@ class AccountStore:
     def _recall(self) -> None:
         """Counter and time as they were last kept; a clock of our own never goes back."""
         self._count = int(self.meta("count", 0))
+        # A clock of our own goes on from where it was kept: a restart must not make objects that are older than
+        # others.
         if self._own_clock and self.clock is not None:
             self.clock.advance(max(float(self.meta("now", 0)) - self.clock.now(), 0.0))
 

@@ -45,6 +45,7 @@ class Walker:
             return obj
         if self.speed == "real":
             return self.settle(store, obj)
+        # Statuses that no read is to see are passed over in one go: a client's loop must not take a round for each.
         moved = obj
         while self._moves(moved) and moved.reads >= self._reads(moved):
             moved = self._step(moved, store.now())
@@ -56,6 +57,7 @@ class Walker:
         """`obj` as the clock has it now; being asked about does not move it."""
         moved = obj
         while self.speed == "real" and self._moves(moved):
+            # By when it was due, not by when somebody asked: `updated_at` must not depend on who polls.
             due = moved.since + self._seconds(moved)
             if due > store.now():
                 break

@@ -70,6 +70,7 @@ def say(call: ApiCall, items: Sequence[Obj], collections: Sequence[Obj], questio
     cited: list[tuple[Obj, Clip | None]] = [*((each, None) for each in collections), *clips]
     for number, (obj, clip) in enumerate(cited, 1):
         mark, sentence = f"[{number}]", _sentence(obj, clip)
+        # The mark stands behind the sentence and a space; offsets count letters, as the SDK says.
         start = length + len(sentence) + 1
         citations.append(Citation(start, start + len(mark) - 1, obj, clip))
         pieces.append(f"{sentence} {mark}. ")
@@ -84,6 +85,7 @@ def _best(call: ApiCall, items: Sequence[Obj], question: str) -> list[tuple[Obj,
     by_seq = {item.seq: item for item in items}
     first: dict[int, Clip] = {}
     for clip in ranked:
+        # Ranked already: the first of each item is its best.
         first.setdefault(clip.seq, clip)
     return [(by_seq[seq], clip) for seq, clip in list(first.items())[:MOST_CITED]]
 

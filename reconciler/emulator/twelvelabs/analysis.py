@@ -91,6 +91,7 @@ def read(call: ApiCall, fields: Body, *, task: bool) -> Analysis:
         "max_segment_duration": lengths[1],
         **window,
     }
+    # Of several pictures the first speaks: a template has no use for more.
     subject = _subject(call, source or images[0], span, prompt)
     return Analysis(subject, source, shape, most or USUAL_TOKENS, echo)
 
@@ -201,6 +202,7 @@ def _shape(
 ) -> tuple[AnswerForm, dict[str, Any] | None]:
     part = fields.maybe_section("response_format")
     kind = part.one_of("type", ("json_schema", "segment_definitions") if task else ("json_schema",)) if part else ""
+    # The contract has each only with the other.
     if (kind == "segment_definitions") != (mode == "time_based_metadata"):
         raise invalid("The analysis_mode time_based_metadata and segment_definitions go together.")
     if part is None:

@@ -50,6 +50,7 @@ class ApiCall(Arrival):
 
         `prefix` is that of kinds whose ids are UUIDs, as `ks_`; other ids are 24 hex digits.
         """
+        # Before it is looked up: an id that cannot be one is told apart from one that leads nowhere (chosen).
         if not (object_id.startswith(prefix) if prefix else HEX_ID.fullmatch(object_id)):
             raise malformed_id(f"{kind}_id", object_id)
         found = self.store.get(kind, object_id, parent=parent.seq if parent else None)
@@ -59,6 +60,7 @@ class ApiCall(Arrival):
 
     def lost(self, kind: str, object_id: str, status: int) -> ApiProblem:
         """What is said of an object that is not in this account."""
+        # 403 `read_not_allowed` is what clients saw for an object of another account; gone is another answer.
         return not_allowed(object_id) if self.elsewhere(object_id) else gone(kind, object_id, status)
 
     def page(self, chosen: Selection, show: Callable[[Obj], Mapping[str, Any]]) -> Reply:

@@ -75,6 +75,7 @@ class DocumentPlan:
                 for quadrant in (None, *QUADRANTS) if self.quadrants else (None,):
                     yield "page", {"start_page_number": page, "end_page_number": page, "quadrant": quadrant}
         else:
+            # Each chunk brings what it does not repeat of the one before.
             for number in range(-(-self._sentences() // (self.most_sentences - self.overlap))):
                 yield "chunk", {"chunk_index": number}
 

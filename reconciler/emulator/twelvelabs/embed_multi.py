@@ -42,6 +42,7 @@ def read_several(call: ApiCall, part: Body, model: EmbedModel) -> Found:
         )
         if model.newer and (unknown := set(MENTIONED.findall(text)) - names):
             raise invalid(f"{part.where}.input_text names a source that is not there: {sorted(unknown)[0][:64]!r}.")
+        # Marked as a text: a hash that is written out must not be the picture with that hash.
         parts.append(f"text:{text}")
         tokens["text"] += tokens_in(text)
     if model.newer:

@@ -37,6 +37,7 @@ def read_span(call: ApiCall, fields: Body, kind: str, model: EmbedModel, *, long
     first, last = start or 0.0, source.duration if end is None else end
     if not first < last <= source.duration:
         raise invalid(f"start_sec must be below end_sec, and both within the {source.duration:g} s of the {kind}.")
+    # A structure of the other model is 400, says the SDK: so each is read in its own way only.
     length, dynamic = _temporal(part) if model.newer else _segmentation(part, kind)
     options = tuple(option for option in SPANS[kind] if not (model.newer and option == "transcription"))
     kinds = part.choices("embedding_type", TYPES, TYPES[:1])

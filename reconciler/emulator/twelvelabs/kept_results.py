@@ -25,6 +25,7 @@ class Expired(Exception):
 
 def keep(call: ApiCall, kind: str, doc: dict[str, Any], *, parent: Obj) -> Obj:
     """Keep what is in `doc`; what nobody can open any more goes at this occasion."""
+    # A search leaves its result behind; without this a long test would keep every one of them.
     old = Selection(kind, parent=None, where=(("created_at < ?", (call.store.now() - FORGOTTEN_S,)),))
     for forgotten in call.store.select(old):
         call.store.delete(forgotten)

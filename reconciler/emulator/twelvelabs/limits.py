@@ -15,6 +15,7 @@ LEAST_SIDE, MOST_WIDTH, MOST_HEIGHT, MOST_ASPECT = 360, 5184, 2160, 2.4
 
 def check_indexable(media: dict[str, Any]) -> None:
     """Whether a Marengo index takes the file. Only what was read from its own header is held against it."""
+    # A length that we made up is no reason to refuse a file.
     if not media["measured"]:
         return
     duration = media["duration"]

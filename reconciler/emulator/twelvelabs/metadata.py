@@ -19,6 +19,7 @@ def checked(values: dict[str, Any], *, name: str = "user_metadata", lists: bool 
             raise invalid(f"{name}.{key[:64]}: nested objects are not supported; encode them as a string.")
         if isinstance(value, list) and not (lists and all(isinstance(item, str) for item in value)):
             raise invalid(f"{name}.{key[:64]}: a list must hold strings only" + ("." if lists else ", and not here."))
+        # By the SDK's own words: beyond 53 bits a number must come as a string.
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
             raise invalid(f"{name}.{key[:64]}: integers beyond 53 bits must be sent as strings.")
     return values
@@ -31,6 +32,7 @@ def replaced(values: dict[str, Any]) -> dict[str, Any]:
 
 def merged(old: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """What is stored when `values` are laid over `old`: null removes a key, `""` and `[]` change nothing."""
+    # PATCH: null removes, what is empty changes nothing (prose of the metadata calls).
     new = {key: value for key, value in old.items() if values.get(key, "") is not None}
     return {**new, **replaced(values)}
 

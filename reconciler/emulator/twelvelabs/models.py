@@ -65,6 +65,7 @@ def model_problem(name: str, offered: Sequence[str], options: Options, *, where:
     earlier = VINTAGES[: VINTAGES.index(options.vintage)]
     family = name.lower().partition("-")[0].rstrip("0123456789.")
     if any(name in (*MODELS[old].index, *MODELS[old].embed, *MODELS[old].analyze) for old in earlier):
+        # Both words were seen, of one family each; clients look for them in the message.
         gone = "has been sunset" if family == "pegasus" else "is no longer supported"
         return invalid(f"The {where} parameter is invalid. {name} {gone}. Please use {SUCCESSORS[family]} instead.")
     return invalid(f"The {where} parameter is invalid. It must be one of {', '.join(offered)}.")

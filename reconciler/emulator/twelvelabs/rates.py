@@ -116,6 +116,7 @@ class Limiter:
     def take(self, account: str, bucket: str | None, options: Options, envelope: str) -> dict[str, str]:
         """The headers that say what is left of the shortest window that has a limit. Raises the 429 when nothing is."""
         headers: dict[str, str] = {}
+        # The day first: the headers that stay are then those of the minute, the shorter window (chosen).
         for window, limits in (("day", options.requests_per_day), ("minute", options.requests_per_minute)):
             for name in ("*", bucket):
                 if name is not None and name in limits:
@@ -137,6 +138,7 @@ class Limiter:
     ) -> dict[str, str]:
         start, used = self._windows.get(key, (-math.inf, 0.0))
         length = SECONDS[key[3]]
+        # A window begins with its first request; whether the vendor's do is not known. The headers fit either.
         if self._now() >= start + length:
             start, used = self._now(), 0.0
         refused = used + amount > most
@@ -151,6 +153,7 @@ class Limiter:
         }
         if refused:
             again = {"Retry-After": str(wait)} if options.retry_after else {}
+            # The sentence of a recorded 429: it names the limit, and the time in whole seconds.
             until = rfc3339(math.ceil(start + length), digits=0)
             allowed = f"{most}{UNITS[key[2]]}/{WRITTEN[key[3]]}"
             message = f"You have exceeded the rate limit ({allowed}). Please try again later after {until}."

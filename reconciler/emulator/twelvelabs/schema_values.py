@@ -49,6 +49,7 @@ def value_for(schema: Any, known: KnownFacts, *, name: str = "response_format.js
         with quietly():
             jsonschema.Draft202012Validator.check_schema(plain)
             made = _Maker(schema, known).make(schema, "text", 0)
+            # Made up, and then held against the schema: an answer that does not fit must never go out.
             if jsonschema.Draft202012Validator(plain).is_valid(made):
                 return made
     except jsonschema.SchemaError as error:

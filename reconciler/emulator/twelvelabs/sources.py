@@ -62,6 +62,7 @@ def from_url(url: str, name: str, kind: str) -> MediaSource:
         usable = False
     if not usable:
         raise invalid(f"The {name} parameter must be a public http or https address.")
+    # What is behind a URL is named by its last part (chosen): nothing is asked of its server.
     filename = unquote(parts.path.rsplit("/", 1)[-1]).encode("utf-8", "replace").decode() or "download"
     mime = mime_of(filename)
     content = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()

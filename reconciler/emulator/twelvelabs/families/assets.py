@@ -70,6 +70,7 @@ def fate_of(media: MediaFacts) -> str:
 
 def _delete(call: ApiCall, asset: Obj) -> None:
     """Entities lose the asset without a word; what was indexed keeps an id that leads nowhere."""
+    # The prose of entities: an asset that is deleted is unlinked without a word.
     for entity in call.store.select(Selection("entity", linked_to=asset.seq)):
         entities.without(call, entity, [asset])
     call.store.delete(asset)
@@ -153,6 +154,7 @@ def create(call: ApiCall) -> Reply:
     if method not in ("direct", "url"):
         raise invalid("The method parameter must be direct or url.")
     file, url, filename = form.file("file"), form.maybe_text("url"), form.maybe_text("filename")
+    # The defaults turned with the SDK 1.3.6; the multipart call kept the old ones.
     default = call.options.since("newest")
     hls = form.flag("enable_hls", default=default)
     thumbnail = form.flag("enable_thumbnail", default=default)
@@ -167,6 +169,7 @@ def create(call: ApiCall) -> Reply:
     else:
         if url is None:
             raise missing("url")
+        # No download: the emulator must work where there is no network, and never reach into one that there is.
         filename, media = _remote(url, filename)
     asset = new(
         call,
@@ -236,6 +239,7 @@ def retrieve(call: ApiCall) -> Reply:
 def remove(call: ApiCall) -> Reply:
     asset, force = _asset(call, status=400), call.query.flag("force")
     call.query.done()
+    # 409 is the contract's; its code is nowhere, so a client may not rely on it.
     if not force and call.store.count(Selection("indexed_asset", linked_to=asset.seq)):
         raise ApiProblem(409, "asset_in_use", "The asset is indexed; delete its indexed assets first, or use force.")
     _delete(call, asset)

@@ -117,6 +117,7 @@ def create_task(call: ApiCall) -> Reply:
         length: float = found.plan.tokens()
     else:
         length = found.plan.end - found.plan.start
+        # Only sound and video have minutes; pages and pictures count as requests alone.
         spend(call, length)
     doc: dict[str, Any] = {"plan": found.plan.as_json(), "metadata": found.metadata, "model_name": model}
     about = {}

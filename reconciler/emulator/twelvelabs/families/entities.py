@@ -56,6 +56,7 @@ def _new(call: ApiCall, collection: Obj, fields: Fields) -> Obj:
 def _usable(call: ApiCall, asset_ids: list[str]) -> list[Obj]:
     """The assets, each once and in order; all must be there and ready, or images on their way to it."""
     assets = [call.find("asset", asset_id) for asset_id in dict.fromkeys(asset_ids)]
+    # The vendor's own example makes an entity of images that it has just sent, and looks at none of them.
     early = call.options.early_images == "accepted"
     for asset in assets:
         if asset.status != "ready" and not (early and asset.type == "image" and asset.status == "processing"):
@@ -180,6 +181,7 @@ def remove_assets(call: ApiCall) -> Reply:
     stray = [asset_id for asset_id in asset_ids if asset_id not in entity.doc["asset_ids"]]
     if stray:
         raise invalid(f"The asset {stray[0][:64]!r} does not belong to the entity.")
+    # The prose says so of this call; a delete of the asset itself may leave an entity with none (chosen).
     if set(asset_ids) == set(entity.doc["asset_ids"]):
         raise invalid("The last asset of an entity cannot be removed.")
     assets = [call.find("asset", asset_id) for asset_id in dict.fromkeys(asset_ids)]

@@ -78,6 +78,7 @@ def summarize(call: ApiCall) -> Reply:
 
 def _read(call: ApiCall) -> Any:
     if call.options.since("2026-07"):
+        # Seen since February 2026.
         raise ApiProblem(410, "endpoint_deprecated", "This endpoint is no longer available. Use /analyze instead.")
     return body(call)
 

@@ -41,6 +41,7 @@ HAS_METADATA = (
 def add(call: ApiCall, index: Obj, asset: Obj, *, stream: bool, user_metadata: dict[str, Any]) -> Obj:
     """Begin to index a ready asset. Doing it twice makes two, since nothing says that the vendor would refuse."""
     if asset.type not in ("video", "audio"):
+        # Seen for images: a 404, with an s that the other not-founds do not have.
         raise ApiProblem(404, "resource_not_exists", f"The asset {asset.id} is no video or audio that can be indexed.")
     if asset.status != "ready":
         raise not_ready(asset)
@@ -64,6 +65,7 @@ def add(call: ApiCall, index: Obj, asset: Obj, *, stream: bool, user_metadata: d
         fate=call.fate,
     )
     call.store.link(made, asset)
+    # From the start, failures too: when the vendor counts is not said (chosen).
     counted(call, index, asset.doc["media"]["duration"] or 0.0, by=1)
     return made
 
@@ -149,6 +151,7 @@ def _segments(indexed: Obj, wanted: list[str], dimensions: int) -> list[dict[str
 
 def _stream(indexed: Obj) -> dict[str, Any]:
     """Upper case here, lower case on assets: as the vendor has it."""
+    # Recorded, with nine decimals in the time.
     status = {"ready": "COMPLETE", "failed": "ERROR"}.get(indexed.status, "PROCESSING")
     base = f"https://media.emulator.invalid/{indexed.id}"
     done = {"video_url": f"{base}/stream.m3u8", "thumbnail_urls": [f"{base}/1.jpg"]} if status == "COMPLETE" else {}

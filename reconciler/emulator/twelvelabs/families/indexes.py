@@ -43,6 +43,7 @@ def counted(call: ApiCall, index: Obj, duration: float, *, by: int) -> None:
 def _refuse_taken(call: ApiCall, name: str, *, but: Obj | None = None) -> None:
     taken = call.store.select(Selection(KIND, where=(("name = ?", (name,)),)), limit=1)
     if taken and (but is None or taken[0].seq != but.seq):
+        # Seen: 409, in these words. Older sources say 400.
         message = f"Index name {name[:200]} already exists. Please use another unique name and try again."
         raise ApiProblem(409, "index_name_already_exists", message)
 
@@ -88,6 +89,7 @@ def create(call: ApiCall) -> Reply:
         raise invalid("A model may be named once.")
     if not set(addons) <= {"thumbnail"}:
         raise invalid("The only add-on is thumbnail.")
+    # The prose of add-ons: thumbnails need a Marengo model.
     if addons and not any(model["model_name"].startswith("marengo") for model in chosen):
         raise invalid("The thumbnail add-on needs a Marengo model.")
     _refuse_taken(call, name)

@@ -59,6 +59,7 @@ def _checked(call: ApiCall, asset: Obj, kind: str | None) -> str:
     """The type of the item: that of its asset, which must be ready, and not too large."""
     if asset.status != "ready":
         raise not_ready(asset)
+    # By the asset, whatever is said of it: the parameter is a wish that must be true.
     if asset.type not in TYPES or kind not in (None, asset.type):
         raise invalid(f"The asset {asset.id} is of type {asset.type}; items are {' or '.join(TYPES)}.")
     if asset.type == "image":

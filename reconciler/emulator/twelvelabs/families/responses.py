@@ -142,6 +142,7 @@ def _answer(call: ApiCall, asked: _Asked) -> Said:
         for member in (call.store.select(Selection(ITEM, linked_to=obj.seq)) if obj.kind == COLLECTION else [obj])
     ]
     ready = ready_items(call, asked.store, TYPES, [member.id for member in members]) if members else []
+    # A preference and no fence, says the reference: with nothing selected ready, the whole store answers.
     items = ready or ready_items(call, asked.store, TYPES, None)
     try:
         collections = [obj for obj in asked.selected if obj.kind == COLLECTION]
@@ -194,6 +195,7 @@ def _response(call: ApiCall, asked: _Asked, items: list[dict[str, Any]], said: S
 def _events(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """All that is told of a response while it is made; numbered later."""
     begun = {name: value for name, value in response.items() if name != "usage"}
+    # As in the example of the reference: what is begun has neither output nor usage.
     begun.update(status="in_progress", output=[])
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}

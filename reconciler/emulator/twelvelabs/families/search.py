@@ -169,6 +169,7 @@ def _search(call: ApiCall, request: _Request) -> _Results:
     pool = call.store.select(Selection(VIDEO, parent=index.seq, where=where))
     question, linked = _question(call, request)
     clips = rank(candidates(call, pool, linked, "user_metadata"), question)[:MOST_RESULTS]
+    # Whole seconds in every recorded sample, though the contract calls it a number.
     duration = round(sum(video.doc["media"]["duration"] or 0.0 for video in pool))
     return _Results(
         rows=_rows(clips, group=request.group),
@@ -192,6 +193,7 @@ def _question(call: ApiCall, request: _Request) -> tuple[Question, set[int]]:
         options=request.options,
         every_option=request.every_option,
         semantic=request.semantic,
+        # Seen: a search of a filled index always finds something, for vectors are always near to one another.
         always=True,
         content="|".join(image.media["sha256"] for image in request.images),
     )
@@ -247,6 +249,7 @@ def _page(call: ApiCall, results: _Results, kept: Obj | None, page: int, *, with
     info: dict[str, Any] = {
         "limit_per_page": results.limit,
         "total_results": len(results.rows),
+        # Recorded: whole seconds, a quarter of an hour ahead.
         "page_expires_at": rfc3339(born + LIFETIME_S, digits=0),
     }
     if results.group:

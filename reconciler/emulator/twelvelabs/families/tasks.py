@@ -43,6 +43,7 @@ def _new(call: ApiCall, index: Obj, source: MediaSource, *, stream: bool, user_m
         user_metadata={},
         source=source.given,
     )
+    # A recorded task has the id of its video, and another one of its asset: so there is an asset, made by the way.
     asset = call.store.update(asset, status="ready", walking=False)
     video = indexed_assets.add(call, index, asset, stream=stream, user_metadata=user_metadata)
     seconds = call.options.seconds
@@ -103,6 +104,7 @@ def _sent(form: SentForm) -> MediaSource:
     if source.media["size"] > MOST_BYTES:
         raise ApiProblem(400, "video_filesize_too_large", f"The file may have {MOST_BYTES} bytes at most.")
     if source.media["broken"] or source.kind != "video":
+        # Seen for an mp3: a task takes what is to be looked at only.
         raise ApiProblem(400, "video_file_broken", f"{source.name[:80]!r} is not a video that can be read.")
     return source
 

@@ -82,10 +82,12 @@ def _accept(call: ApiCall, upload: Obj, fields: Fields) -> bool:
     ).fetchone()
     if row is None:
         raise invalid(f"Chunk {position} was never received.")
+    # The proof is the ETag that storage answered with: who reports without having sent is told so.
     if row[1] != proof:
         raise invalid(f"The proof of chunk {position} is not the ETag of what was received.")
     if size != row[0] or size != _chunk_size(upload, position):
         raise invalid(f"Chunk {position} must have {_chunk_size(upload, position)} bytes, and {row[0]} were received.")
+    # Reported twice is counted once: the answer tells duplicates apart, so a client may repeat a report.
     if row[2] is not None:
         return False
     call.store.db.execute(
@@ -115,6 +117,7 @@ def _finish(call: ApiCall, upload: Obj) -> None:
         for (data,) in chunks:
             file.write(data)
         media = examine(file, upload.doc["filename"])  # type: ignore[arg-type]
+    # A finished file is its hash and header; keeping gigabytes would be the end of an in-memory account.
     call.store.db.execute("UPDATE chunks SET data = x'' WHERE upload = ?", (upload.seq,))
     call.store.update(upload, status="completed", updated_at=call.store.moment())
     if asset is not None:
@@ -278,6 +281,7 @@ def put_chunk(call: ApiCall) -> Reply:
     if row[3] or now >= row[2] or call.fate == "expired" or _status(call, upload) != "active":
         raise ApiProblem(403, "request_expired", "The URL was used, or is too old.")
     data = call.raw()
+    # As S3 does for a part: clients send it back as it came, quotes and all.
     etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
     call.store.db.execute("UPDATE presigned SET used = 1 WHERE token = ?", (token,))
     call.store.db.execute(
@@ -292,6 +296,7 @@ def _upload(call: ApiCall) -> Obj:
     try:
         return call.find(KIND, call.path["upload_id"], status=404)
     except ApiProblem as problem:
+        # The contract has no body for this 404.
         problem.envelope = "empty" if problem.status == 404 else None
         raise
 
