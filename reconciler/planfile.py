@@ -78,6 +78,7 @@ def sealing_key(base_url: str, key: str) -> bytes:
 def render(plan: Plan, origin: Basis, key: bytes) -> str:
     """The text of the file."""
     made_of = {"tool_version": __version__, "origin": asdict(origin)}
+    # As it comes back from the file: what JSON has no word for (tuples, secrets) must not be in the digest.
     document = json.loads(dumps({"format_version": SAVED_VERSION, **saved_json(plan), **made_of}))
     digest = _digest(document)
     return dumps({**document, "digest": digest, "seal": _seal(key, digest)}) + "\n"
@@ -97,6 +98,7 @@ def read(text: str, name: str) -> Saved:
     if "digest" not in document:
         what = "is a plan as shown by `--format json`, which cannot be applied; save one with `reconciler plan -o FILE`"
         raise _invalid(name, what)
+    # After the question before: a plan that was shown has a version too, and that it cannot be applied says more.
     if not minor.isdecimal() or int(minor) < OLDEST_MINOR:
         raise other
     digest, seal = document.pop("digest"), document.pop("seal", None)

@@ -175,7 +175,7 @@ def test_without_stamps_a_name_out_of_a_secret_url_is_in_no_byte_of_the_state_an
 
 
 @pytest.mark.parametrize("route", ["PUT /indexes/{index_id}", "POST /indexes", "DELETE /indexes/{index_id}"])
-def test_the_name_of_what_is_renamed_aside_is_as_secret_as_it_was(bench: Bench, route: str) -> None:
+def test_the_name_of_what_is_deposed_is_as_secret_as_it_was(bench: Bench, route: str) -> None:
     bench.environ = {"RECONCILER_VAR_NAME": "S3cr3t-Name"}
     bench.write({"s.yaml": NAMED})
     done(bench, ALSO_FOREIGN)

@@ -333,7 +333,7 @@ def test_an_index_with_other_models_is_refused_and_with_consent_replaced_in_the_
         if entry.method != "GET"
     ]
     assert writes == [
-        f"PUT /indexes/{old}",  # renamed aside
+        f"PUT /indexes/{old}",  # renamed
         "POST /indexes",
         f"POST /indexes/{new}/indexed-assets",
         f"POST /indexes/{new}/indexed-assets",

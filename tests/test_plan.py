@@ -16,7 +16,8 @@ from tests.support.planning import CASES, cases, outcome
 
 FILES = sorted(CASES.glob("*.yaml"))
 ALL = [(file.stem, case) for file in FILES for case in cases(file)]
-ORDER = Path(__file__).parent.parent / "docs" / "order.md"
+ROOT = Path(__file__).parent.parent
+ORDER = ROOT / "docs" / "order.md"
 
 
 @pytest.mark.parametrize(("file", "case"), ALL, ids=[f"{file}: {case['name']}" for file, case in ALL])
@@ -43,6 +44,16 @@ def test_there_are_at_least_sixty_cases_and_no_name_stands_twice() -> None:
 
     assert len(names) >= 60
     assert len(set(names)) == len(names)
+
+
+def test_a_case_that_a_comment_names_as_its_reason_is_there() -> None:
+    """`("replace: an index is renamed, …")` in a comment or a docstring of `plan/` is the name of a case."""
+    sources = (file.read_text(encoding="utf-8") for file in (ROOT / "reconciler" / "plan").glob("*.py"))
+    texts = (re.sub(r"\s+(?:# )?", " ", source) for source in sources)
+    named = {name for text in texts for name in re.findall(r'\("([a-z][^"()]* [^"()]* [^"()]*)"\)', text)}
+
+    assert len(named) >= 10
+    assert named - {case["name"] for _, case in ALL} == set()
 
 
 def test_text_keeps_to_80_columns_but_for_what_was_asked_for_whole() -> None:

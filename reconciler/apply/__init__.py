@@ -122,6 +122,7 @@ class Walk:
             if why := self._why_not(step):
                 self._lose(step, why)
                 continue
+            # A wait only reads: it takes no place of a write, or a hundred of them would stop all that could go on.
             if not isinstance(step, Wait) and self._writing >= self.run.limits.parallelism:
                 held.append(id)
                 if len(held) > self.run.limits.parallelism:
@@ -142,6 +143,7 @@ class Walk:
             return f"waits for {self.steps[lost].addresses[0]}"
         if isinstance(step, Create) and (used := self._used_and_bad(step.address)):
             return f"waits for {used}"
+        # A delete is held up by what it needs and not by its address, which may have failed with another object.
         return "it failed before" if step.address in self.run.bad and not isinstance(step, Delete) else ""
 
     def _used_and_bad(self, address: str) -> str | None:
@@ -178,6 +180,7 @@ class Walk:
                 self._fail(step, error)
             case error:
                 raise error
+        # Also after a failure: what needs it is started, finds it lost, and is skipped by name.
         self._release(id)
 
     def _fail(self, step: Step, error: ReconcilerError) -> None:

@@ -40,7 +40,7 @@ FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), d
 @click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_approve: bool, **options: Any) -> int:
-    """Take over the object ID of the account as ADDRESS, which YAML declares: a plan for this one address.
+    """Adopt the object ID of the account as ADDRESS, which YAML declares: a plan for this one address.
 
     What differs from YAML is brought in line, as the plan shows. An object that another stack has marked is refused.
 
@@ -49,8 +49,8 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
     """
     if not auto_approve and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on: give --auto-approve")
+    from reconciler.adopt import adopted
     from reconciler.plan.guards import Consent
-    from reconciler.takeover import taken_over
 
     chosen = settings(path, options)
     stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
@@ -63,7 +63,7 @@ def import_(address: str, id: str, path: Path, form: str, verbose: bool, auto_ap
                 async with open_session(stack, state, chosen, Consent(adopt=True)) as session:
                     if state.operations():  # of an interrupted run
                         await session.plan_for_good()
-                    again = partial(taken_over, session, address, id)
+                    again = partial(adopted, session, address, id)
                     planning = await again()
                     look = look_for(False, verbose)
                     return planning, await confirmed(session, planning, again, form, look, auto_approve, command)

@@ -4,8 +4,8 @@ The order, worked out once (and case by case in docs/order.md):
 - made before: what something refers to, and what it lives in; an asset must also be ready before it is used;
 - a replaced object is made first and deleted last, when all that used the old one uses the new one. Only where the API
   would take old and new for the same (an asset in an index) the old one goes first;
-- a replaced object with a name that is unique is renamed aside first, so that the new one can have the name;
-- whoever takes a unique name waits until its holder was renamed, or is gone; in a circle one is renamed aside first;
+- a replaced object with a name that is unique is renamed first, so that the new one can have the name;
+- whoever takes a unique name waits until its holder was renamed, or is gone; in a circle one is renamed first;
 - members are added before others are taken away, so that a set is never empty;
 - deleted before: what lives in it and what refers to it. What the API deletes together with its parent costs no call.
 """
@@ -20,7 +20,7 @@ from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Estimate, Plan, Snapshot, Stack, Status
 from reconciler.ownership import Claims, deposed_name
 from reconciler.plan.facts import told
-from reconciler.plan.names import Names
+from reconciler.plan.names import NameTrades
 from reconciler.plan.needs import Needs
 from reconciler.plan.order import by_path, order
 from reconciler.plan.steps import steps_of
@@ -41,7 +41,7 @@ def make_plan(
     wait for each other in a circle."""
     chosen, notes = targeting.of(difference.changes, stack, kinds, claims, snapshot)
     changes = told(chosen, kinds, claims, snapshot)
-    names = Names(kinds, claims, changes, snapshot)
+    names = NameTrades(kinds, claims, changes, snapshot)
     if problems := [*_problems(stack, claims, changes.values()), *_kept_names(stack, claims, names)]:
         raise Invalid(problems)
     stuck = {address: why for address, why in difference.stuck.items() if targeting.has(address)}
@@ -49,20 +49,19 @@ def make_plan(
     return Plan(
         stack=stack.name,
         provider=stack.provider,
-        changes=tuple(sorted(changes.values(), key=lambda change: by_path(change.address))),
+        changes=_as_tree(changes.values()),
         steps=order(steps),
-        drift=tuple(
-            sorted(
-                (change for change in difference.drift if targeting.has(change.address)),
-                key=lambda change: by_path(change.address),
-            )
-        ),
+        drift=_as_tree(change for change in difference.drift if targeting.has(change.address)),
         estimate=Estimate(writes=sum(step.writes for step in steps), reads_spent=snapshot.requests),
         diagnostics=(*notes, *_unready(claims, targeting), *_stuck(stack, stuck)),
         stuck=stuck,
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
         left_out=len(difference.changes) - len(changes),
     )
+
+
+def _as_tree(changes: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: by_path(change.address)))
 
 
 def _problems(stack: Stack, claims: Claims, changes: Iterable[Change]) -> Iterator[Problem]:
@@ -86,7 +85,7 @@ def _problems(stack: Stack, claims: Claims, changes: Iterable[Change]) -> Iterat
         yield Problem(*stack.where(change.address), change.address, text)
 
 
-def _kept_names(stack: Stack, claims: Claims, names: Names) -> Iterator[Problem]:
+def _kept_names(stack: Stack, claims: Claims, names: NameTrades) -> Iterator[Problem]:
     """What is unique and is taken from something that keeps it: the API would refuse it, so it is said before."""
     for address, taken in sorted(names.taken.items()):
         if taken.freed_by is None:

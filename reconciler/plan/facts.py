@@ -36,6 +36,8 @@ def told(changes: Mapping[str, Change], kinds: Kinds, claims: Claims, snapshot: 
             facts: dict[str, Any] = {**live.facts, **change.facts}
             if ids := foreign.get((change.kind, live.id)):
                 facts["foreign"] = sorted(ids)
+            # Where nobody looked in, absent means unknown, and its own count is all there is to go by ("an index that
+            # goes, and nobody has looked into it").
             seen = all(live.id in snapshot.parents.get(child, ()) for child in children.get(change.kind, ()))
             if not seen and (inside := live.facts.get(kinds[change.kind].counts)):
                 facts["unseen"] = inside
@@ -48,6 +50,7 @@ def told(changes: Mapping[str, Change], kinds: Kinds, claims: Claims, snapshot: 
 
 def _by_stamp_alone(change: Change, claims: Claims) -> Change:
     """With the fact that nothing but a stamp makes its object ours, if it does not merely stay as it is."""
+    # What is adopted is agreed to by that; what only stays as it is loses nothing if the stamp is somebody else's.
     if change.action not in TAKING or change.address in claims.adopted:
         return change
     if not claims.never_made(change.kind, change.id):

@@ -125,6 +125,8 @@ def all_gone(belongs: Belonging, consent: Consent) -> Iterator[str]:
 
 
 def _protected(plan: Plan) -> Iterator[str]:
+    # No consent is asked: a flag that takes the mark off would be in every script ("protect: stops a replace, whatever
+    # else is agreed to").
     for change in plan.changes:
         if change.protect and change.action in (Action.DELETE, Action.REPLACE):
             yield (
@@ -160,6 +162,7 @@ def _replacements(plan: Plan, stack: Stack, kinds: Kinds, consent: Consent) -> I
 
 def _takes_others_along(change: Change, kinds: Kinds) -> bool:
     """Whether all that lives in it has to be made again."""
+    # What is replaced because its parent is needs no consent of its own: it was given, or refused, for the parent.
     return "parent" not in change.replace_paths and bool(kinds.children(kinds[change.kind]))
 
 

@@ -1,8 +1,8 @@
 """Who takes a unique name that another object still has, and how it becomes free in time. Pure.
 
 What is unique is the natural key of a kind that says so: an index's name, an asset in an index. Whoever takes a key
-waits until its holder has let go of it: was renamed, was renamed aside because it goes later, or is deleted. Names
-that go round in a circle need one of them renamed aside for a moment.
+waits until its holder has let go of it: was renamed, was renamed because it goes later, or is deleted. Names that
+go round in a circle need one of them renamed for a moment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Live, Snapshot, parent_of
 from reconciler.ownership import Claims
 
-__all__ = ["Names", "can_rename"]
+__all__ = ["NameTrades", "can_rename"]
 
 MADE = (Action.CREATE, Action.REPLACE)
 KEPT = (Action.UPDATE, Action.MOVE, Action.ADOPT)
@@ -39,7 +39,7 @@ class Taken:
     freed_by: Change | None
 
 
-class Names:
+class NameTrades:
     """All that is taken from somebody else in one set of changes."""
 
     def __init__(self, kinds: Kinds, claims: Claims, changes: Mapping[str, Change], snapshot: Snapshot) -> None:
@@ -63,9 +63,11 @@ class Names:
 
     @cached_property
     def turned(self) -> frozenset[str]:
-        """One address of each circle of renames: to be renamed aside, so that the others have room."""
+        """One address of each circle of renames: to be renamed, so that the others have room."""
         chosen: set[str] = set()
         seen: set[str] = set()
+        # Each rename waits for at most one other, so every path ends, or comes round once; `seen` is shared by all
+        # starts, so no circle is found twice.
         for start in sorted(self.taken):
             path: list[str] = []
             now: str | None = start
@@ -93,6 +95,8 @@ class Names:
 
     def _freed_by(self, holder: Live) -> Change | None:
         change = self._by_object.get((holder.kind, holder.id))
+        # What is let go of loses our mark and keeps its name ("rename: a name that stays with what is let go of is told
+        # as well").
         if change is None or change.action is Action.FORGET:
             return None
         return None if change.action in KEPT and self._wanted(change) is None else change
@@ -122,7 +126,7 @@ class Names:
             if not paths & set(kind.natural_key):
                 return None
         elif change.action not in MADE or (parent and self._is_made(parent)):
-            return None
+            return None  # in a parent that is made anew nobody has a name yet
         values = []
         for name in kind.natural_key:
             value = change.fields.get(name)

@@ -28,7 +28,7 @@ from reconciler.model import (
     parent_of,
 )
 from reconciler.ownership import Claims
-from reconciler.plan.names import Names, can_rename
+from reconciler.plan.names import NameTrades, can_rename
 from reconciler.plan.sending import batches
 
 __all__ = ["Needs", "at", "present"]
@@ -44,7 +44,7 @@ class Needs:
     """What the changes of one plan mean to each other."""
 
     def __init__(
-        self, kinds: Kinds, claims: Claims, changes: Mapping[str, Change], snapshot: Snapshot, names: Names
+        self, kinds: Kinds, claims: Claims, changes: Mapping[str, Change], snapshot: Snapshot, names: NameTrades
     ) -> None:
         self.kinds, self.claims, self.changes, self.snapshot, self.names = kinds, claims, changes, snapshot, names
         self.leaving: dict[Object, Change] = {}

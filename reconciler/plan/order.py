@@ -41,6 +41,8 @@ def by_id(steps: Iterable[Step]) -> Mapping[StepId, Step]:
 def order(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps, each after all it needs; among equals by name, so that the same plan always reads the same."""
     named = by_id(steps)
+    # By needs and never by kind: within one kind too there is an order, as where names change hands ("rename: a chain
+    # begins where the name is free").
     graph = TopologicalSorter({id: step.needs for id, step in named.items()})
     try:
         graph.prepare()

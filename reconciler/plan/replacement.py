@@ -5,7 +5,7 @@ There are three ways, and none is chosen by taste:
 - **made first, deleted last**: the new one is made while the old one still serves; the old one goes when all that used
   it uses the new one. Nobody who searches meanwhile finds less than before. This is the way wherever it is possible.
 - **renamed first**: where a name is unique and can be changed, the old one gives its name up before the new one is
-  made, and still goes last ("replace: an index is renamed aside, made anew, filled, and only then the old one goes").
+  made, and still goes last ("replace: an index is renamed, made anew, filled, and only then the old one goes").
 - **goes first**: where what is unique cannot be changed either, the API would take old and new for the same (the same
   asset in the same index), and there is a gap ("replace: where the API would take old and new for the same, the old
   one goes first").

@@ -20,7 +20,7 @@ from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims
-from reconciler.plan.names import Names
+from reconciler.plan.names import NameTrades
 
 __all__ = ["EVERYTHING", "Targeting"]
 
@@ -104,7 +104,7 @@ class _Choice:
         self.targeting, self.changes, self.snapshot = targeting, changes, snapshot
         self.named_after = {
             address: taken.freed_by.address
-            for address, taken in Names(kinds, claims, changes, snapshot).taken.items()
+            for address, taken in NameTrades(kinds, claims, changes, snapshot).taken.items()
             if taken.freed_by
         }
         """address → the one whose change frees the name that it takes"""
@@ -123,6 +123,7 @@ class _Choice:
     def made(self) -> tuple[Mapping[str, Change], tuple[Problem, ...]]:
         """The answer: first all that comes along, then less of what that cannot be done without."""
         self._take_along()
+        # What falls out may be what something else needs: again, until nothing falls out any more.
         while self._leave_out():
             pass
         notes = (Problem("", 0, 0, address, text, "note") for address, text in sorted(self.notes.items()))
@@ -173,6 +174,7 @@ class _Choice:
             address = todo.pop()
             along = dict.fromkeys(self.needs[address], f"is needed by {address}, and comes along")
             if self.changes[address].action is Action.REPLACE:
+                # What uses the old object would keep it from going, or lose it without a word.
                 users = self.users.get(address, set()) | self.blockers.get(address, set())
                 along |= dict.fromkeys(users, f"follows from the replacement of {address}, and comes along")
             for other, why in sorted(along.items()):
@@ -183,6 +185,8 @@ class _Choice:
 
     def _is_kept_out(self, address: str) -> bool:
         """Excluded by name, or a delete that nobody asked for."""
+        # Who asks for one thing has not agreed to lose another ("rename: who would need a delete that was not asked for
+        # is left out").
         if self.changes[address].action is Action.DELETE:
             return True
         return bool(self.targeting.exclude) and self.targeting._excludes.match(address.partition("@")[0]) is not None

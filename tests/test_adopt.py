@@ -1,4 +1,4 @@
-"""Taking over what exists (`import`), and letting go of what is kept (`removed:`): plans like any other."""
+"""Adopting what exists (`import`), and letting go of what is kept (`removed:`): plans like any other."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def uploaded(here: Place) -> str:
     return id
 
 
-def taken(here: Place, address: str, id: str) -> tuple[int, str]:
+def adopted(here: Place, address: str, id: str) -> tuple[int, str]:
     """Exit code, and all that was said."""
     said = here.run("import", address, id, "--auto-approve")
     return said.code, said.out + said.err
 
 
-def test_one_object_is_taken_over_and_nothing_else_is_touched(here: Place) -> None:
+def test_one_object_is_adopted_and_nothing_else_is_touched(here: Place) -> None:
     index = made(here, "/indexes", {"index_name": "catalog", "models": MODELS})
     before = here.writes()
 
-    code, said = taken(here, "indexes/catalog", index)
+    code, said = adopted(here, "indexes/catalog", index)
 
     assert (code, here.writes()) == (0, before)
     assert "Plan: 0 to create, 0 to update, 0 to replace, 0 to delete, 1 to adopt." in said
@@ -62,7 +62,7 @@ def test_one_object_is_taken_over_and_nothing_else_is_touched(here: Place) -> No
 def test_what_differs_from_yaml_is_brought_in_line_and_marked(here: Place) -> None:
     face = uploaded(here)
 
-    code, said = taken(here, "assets/face", face)
+    code, said = adopted(here, "assets/face", face)
 
     assert code == 0
     assert "metadata.league" in said
@@ -72,12 +72,12 @@ def test_what_differs_from_yaml_is_brought_in_line_and_marked(here: Place) -> No
     assert here.run("plan").last_line == "Plan: 2 to create, 0 to update, 0 to replace, 0 to delete."
 
 
-def test_taking_it_over_again_changes_nothing(here: Place) -> None:
+def test_adopting_it_again_changes_nothing(here: Place) -> None:
     face = uploaded(here)
-    taken(here, "assets/face", face)
+    adopted(here, "assets/face", face)
     before = here.writes()
 
-    code, said = taken(here, "assets/face", face)
+    code, said = adopted(here, "assets/face", face)
 
     assert (code, here.writes()) == (0, before)
     assert "No changes. sports is in sync." in said
@@ -95,29 +95,29 @@ def test_an_object_of_another_stack_is_refused_by_its_name(here: Place) -> None:
     here.api.patch(f"/assets/{face}/user-metadata", json={"user_metadata": stamp})
     before = here.writes()
 
-    code, said = taken(here, "assets/face", face)
+    code, said = adopted(here, "assets/face", face)
 
     assert (code, here.writes()) == (1, before)
     assert "belongs to the stack 'music'" in said
 
 
 def test_an_address_that_is_not_declared_is_an_error(here: Place) -> None:
-    code, said = taken(here, "assets/fase", uploaded(here))
+    code, said = adopted(here, "assets/fase", uploaded(here))
 
     assert (code, "assets/fase: is not declared; did you mean 'assets/face'?" in said) == (1, True)
 
 
 def test_an_object_of_another_kind_is_an_error(here: Place) -> None:
-    code, said = taken(here, "indexes/catalog", uploaded(here))
+    code, said = adopted(here, "indexes/catalog", uploaded(here))
 
     assert (code, "there is no Index with id" in said) == (1, True)
 
 
 def test_an_address_that_has_an_object_is_not_given_another(here: Place) -> None:
     first, second = uploaded(here), uploaded(here)
-    taken(here, "assets/face", first)
+    adopted(here, "assets/face", first)
 
-    code, said = taken(here, "assets/face", second)
+    code, said = adopted(here, "assets/face", second)
 
     assert (code, f"is {first} already" in said) == (1, True)
 
@@ -127,7 +127,7 @@ def test_an_object_that_would_have_to_be_replaced_is_refused(here: Place) -> Non
     index = made(here, "/indexes", {"index_name": "catalog", "models": other})
     before = here.writes()
 
-    code, said = taken(here, "indexes/catalog", index)
+    code, said = adopted(here, "indexes/catalog", index)
 
     assert (code, here.writes()) == (1, before)
     assert "would have to be replaced" in said
@@ -142,7 +142,7 @@ def test_what_needs_something_else_first_is_refused_and_says_what(here: Place) -
     file.write_text(file.read_text().replace("    description: Everyone\n", entities))
     before = here.writes()
 
-    code, said = taken(here, "entity_collections/players/entities/lebron", lebron)
+    code, said = adopted(here, "entity_collections/players/entities/lebron", lebron)
 
     assert (code, here.writes()) == (3, before)
     assert "entity_collections/players/entities/lebron needs assets/face first" in said
@@ -154,7 +154,7 @@ def test_a_stack_held_by_another_run_is_locked(here: Place) -> None:
     state = State.open(f"sqlite:///{here.directory}/.reconciler/state.db", "sports", create=True)
     try:
         with state.lock("another run"):
-            code, _ = taken(here, "assets/face", uploaded(here))
+            code, _ = adopted(here, "assets/face", uploaded(here))
     finally:
         state.close()
 

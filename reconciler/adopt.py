@@ -1,4 +1,4 @@
-"""Taking over one object that exists: a plan like any other, narrowed to a single address."""
+"""Adopting one object that exists: a plan like any other, narrowed to a single address."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from reconciler.engine import Planning, Session
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.model import Action, Estimate, Plan, Recorded, Stack
 
-__all__ = ["taken_over"]
+__all__ = ["adopted"]
 
 IN_PLACE = (Action.ADOPT, Action.UPDATE, Action.MOVE)
 
 
-async def taken_over(session: Session, address: str, id: str) -> Planning:
-    """A planning whose plan does nothing but take the object `id` over as `address`; no changes if it is that already.
+async def adopted(session: Session, address: str, id: str) -> Planning:
+    """A planning whose plan does nothing but adopt the object `id` as `address`; no changes if it is that already.
 
-    Raises Invalid when the address or the object cannot be used, Refused when taking it over needs more than itself.
+    Raises Invalid when the address or the object cannot be used, Refused when adopting it needs more than itself.
     """
     _check(session.stack, session.state.recorded(), address, id)
     resource = session.stack.resources[address]
@@ -60,7 +60,7 @@ def _narrowed(plan: Plan, address: str) -> Plan:
     kept = {step.id for step in steps}
     others = {step.id: step.addresses[0] for step in plan.steps if step.id not in kept}
     if needs := sorted({others[need] for step in steps for need in step.needs if need not in kept}):
-        raise Refused([f"{address} needs {', '.join(needs)} first; apply that, or take it over before"])
+        raise Refused([f"{address} needs {', '.join(needs)} first; apply that, or adopt it before"])
     return replace(
         plan,
         changes=changes,
