@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Resource, Stamp
+from reconciler.model import Live, Operation, Resource, Signature, Stamp
 from reconciler.tariff import Tariff
 
 if TYPE_CHECKING:
@@ -176,6 +176,8 @@ class Running:
     """The server works on it; there is no object yet. The handle (plain JSON) is what the server knows it by."""
 
     handle: Mapping[str, Any] = field(default_factory=dict)
+    told: str = ""
+    """How far it has come, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ class Exists:
 
     id: str
     handle: Mapping[str, Any] = field(default_factory=dict)
+    told: str = ""
+    """How far it has come, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,8 @@ class Lost:
 
 Progress: TypeAlias = Running | Exists | Done | Failed | Lost
 Keep: TypeAlias = Callable[[Progress], Awaitable[None]]
-"""Makes a handle durable; returns when it is on disk. A driver awaits it before it goes on with what it began."""
+"""Makes a handle durable; returns when it is on disk. A driver awaits it before it goes on with what it began. A handle
+grows: only what is new in it has to be told, and the names that were told before stay."""
 
 
 class Driver(Protocol):
@@ -252,16 +257,59 @@ class Driver(Protocol):
         before what it names is deleted."""
         raise NotImplementedError(f"{self.kind.__name__}.{field.name} is cut, and nobody says who refers to {id}")
 
-    # Writing
+    # Making: sent once, found again by its signature, gone on with by its handle
+
+    def signature(self, want: Want) -> Signature:
+        """How the object can be told from all that were there before, should the answer be lost: by its stamp, its
+        natural key, or what it is called and how long it is."""
+        kind, fields = self.kind, want.fields
+        marked, title = kind.field_with(lambda field: field.stamped), kind.field_with(lambda field: field.title)
+        natural: dict[str, Any] = {name: fields.get(name) for name in kind.natural_key}
+        called = self.name_of(fields)
+        weak = not natural and want.stamp is None and title is not None and bool(called)
+        if weak and title is not None:
+            natural = {title.name: called}
+        return Signature(
+            parent_id=want.parent_id,
+            natural=natural,
+            stamp=want.stamp if marked else None,
+            listed=marked is not None and not marked.detail,
+            size=self.size_of(fields),
+            weak=weak,
+        )
 
     @abstractmethod
     async def start(self, want: Want, keep: Keep) -> Progress:
-        """Make one object: sent once, never repeated here. Raises Unclear when it cannot know what became of it."""
+        """Make one object: sent once, never repeated here. Raises Unclear when it cannot know what became of it.
+
+        What takes more than this request is Running or Exists; its handle is kept before anything else is done.
+        """
+
+    async def finish(self, want: Want, operation: Operation, keep: Keep) -> Progress:
+        """Do what is left of our part, after Exists: in this run, or in a later one that knows only the handle. Lost
+        when that is not possible any more; the object is then deleted and another one begun."""
+        return Lost(f"{self.kind.__name__} objects are made in one request")
+
+    async def look(self, operations: Sequence[Operation]) -> Mapping[str, Progress]:
+        """What became of these, by `op`, with as few requests as the API allows. For objects that exist only when a
+        task of the server has FINISHED, also those without a handle, whose answer was lost: Running if the task can be
+        told by the signature. What is not to be seen is left out."""
+        return {}
+
+    def is_partial(self, live: Live) -> bool:
+        """Whether this is, or may be, something that whoever was making it has not finished."""
+        return False
+
+    async def unfinished(self, lives: Sequence[Live]) -> frozenset[str]:
+        """Ids of those among partial objects that nobody can finish, when nothing is known of how they were begun."""
+        return frozenset()
 
     async def start_many(self, parent_id: str | None, wants: Sequence[Want]) -> list[Progress]:
         """Make many of one parent in one call, for kinds with `bulk`: as many answers, in the order of `wants`, each
         Done or Failed. Their natural keys are distinct."""
         raise NotImplementedError(f"{self.kind.__name__} objects cannot be made in bulk")
+
+    # Writing
 
     @abstractmethod
     async def update(self, patch: Patch) -> None:
@@ -297,20 +345,6 @@ class Driver(Protocol):
     def chunk_requests(self, fields: Mapping[str, Any], size_bytes: int) -> int:
         """How many requests are expected besides the create until all bytes of a file are there."""
         return 0
-
-    # What is made in steps
-
-    def is_partial(self, live: Live) -> bool:
-        """Whether this is, or may be, something that whoever was making it has not finished."""
-        return False
-
-    async def upload_status(self, upload_id: str) -> str:
-        """Of an upload that was begun: `active`, `completed`, or another word for its end."""
-        return "gone"
-
-    async def abandoned(self, lives: Sequence[Live]) -> frozenset[str]:
-        """Ids of those among partial objects that nobody can finish, when nothing is known of how they were begun."""
-        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)

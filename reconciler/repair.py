@@ -11,9 +11,9 @@ from functools import partial
 
 from reconciler.engine import Session
 from reconciler.engine.stages import in_this_account, legible
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, StateError
 from reconciler.identify import as_now, identified
-from reconciler.model import Recorded
+from reconciler.model import Operation, Recorded
 from reconciler.ownership import Belonging, belonging, claim
 from reconciler.ownership.duplicates import Twins, resolved, twins
 from reconciler.ownership.rebuild import chosen_id, known_as, rebuilt
@@ -46,11 +46,20 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
         for row in rebuilt(stack, drivers.kinds, claims)
         if not (row.id in objects and drivers[objects[row.id].kind].is_partial(objects[row.id]))
     ]
-    begun = [Open(it) for it in prior.operations if it.handle is not None]
+    begun = [Open(it) for it in prior.operations if it.handle is not None and await _is_legible(session, it)]
     await _identify(session, stack.id)
     await state.aside(partial(state.commit, Clear(), *begun, *(Put(row) for row in rows)))
     await state.aside(state.complete)
     return rows
+
+
+async def _is_legible(session: Session, operation: Operation) -> bool:
+    """Whether its driver can make something of its handle: what is damaged is forgotten with all else."""
+    try:
+        await session.drivers[operation.kind].look([operation])
+    except (StateError, KeyError):
+        return False
+    return True
 
 
 async def accept(session: Session) -> Belonging:

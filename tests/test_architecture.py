@@ -107,10 +107,6 @@ OUR_WORDS = {
 """file → what reads like a kind's word and is none."""
 
 LEFT_OVER = {
-    "apply/find.py": {"filename"},
-    "apply/recover.py": {"content"},
-    "apply/run.py": {"content"},
-    "apply/unfinished.py": {"content"},
     "identify.py": {"content", "file", "sha256", "url"},
     "identity.py": {"sha256", "url"},
 }

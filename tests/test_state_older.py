@@ -155,7 +155,7 @@ def test_an_upload_in_flight_is_one_with_its_create_and_has_all_its_chunks(opene
     assert operation.signature == Signature(stamp=key, listed=True, size=10040)
     assert (operation.kind, operation.verb, operation.identity) == ("Asset", "create", CONTENT)
     upload = Upload.of(operation)
-    assert (upload.upload_id, upload.asset_id) == (COLLECTION, "ef134f2a180ba05de91ab32d")
+    assert (upload.upload_id, upload.object_id) == (COLLECTION, "ef134f2a180ba05de91ab32d")
     assert (upload.path, upload.size_bytes, upload.chunk_size, upload.total_chunks) == ("big.mp4", 10040, 1000, 11)
     assert upload.headers == {"Content-Type": "application/octet-stream"}
     assert sorted(upload.proofs) == [1, 2, 3, 4]
@@ -221,7 +221,7 @@ def as_version_4(file: Path, *, create_known: bool) -> None:
             db.execute(
                 "INSERT INTO reconciler_intents VALUES (1, 's', ?, ?, ?, ?, 'create', 'd', ?)", intent(operation)
             )
-        values = [getattr(upload, name) for name in ["upload_id", "asset_id", "address", "content", "path"]]
+        values = [getattr(upload, name) for name in ["upload_id", "object_id", "address", "identity", "path"]]
         values += [upload.size_bytes, upload.mtime_ns, upload.chunk_size, upload.total_chunks]
         proofs = "{" + ",".join(f'"{index}":"{proof}"' for index, proof in upload.proofs.items()) + "}"
         texts = ["{}", proofs, upload.expires_at]

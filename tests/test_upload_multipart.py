@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from reconciler.emulator import Emulator, Exchange, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
 from reconciler.http import Http
-from reconciler.provider import Done
+from reconciler.model import Operation, Signature
+from reconciler.provider import Done, Exists, Lost, Progress, Want
 from reconciler.providers.twelvelabs.files import AssetFiles
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.upload import Files, Sending, Upload
@@ -34,20 +35,42 @@ URLS, SESSIONS = "POST /assets/multipart-uploads/{upload_id}/presigned-urls", "P
 
 @dataclass
 class Kept:
-    """A ledger in memory; `history` has every state of it."""
+    """What is kept between runs, in memory; `history` has every state of it."""
 
-    by_id: dict[str, Upload] = field(default_factory=dict)
+    operation: Operation | None = None
     history: list[Upload] = field(default_factory=list)
 
-    def of(self, address: str) -> Upload | None:
-        return next((upload for upload in self.by_id.values() if upload.address == address), None)
+    async def keep(self, progress: Progress) -> None:
+        if isinstance(progress, Exists) and self.operation is not None:
+            handle = {**(self.operation.handle or {}), **progress.handle}
+            self.operation = replace(self.operation, id=progress.id, handle=handle)
+            self.history.append(Upload.of(self.operation))
 
-    async def keep(self, upload: Upload) -> None:
-        self.by_id[upload.upload_id] = upload
-        self.history.append(upload)
 
-    async def drop(self, upload_id: str) -> None:
-        del self.by_id[upload_id]
+async def create(
+    kept: Kept, files: AssetFiles, address: str, fields: Mapping[str, Any], body: Mapping[str, Any]
+) -> Done:
+    """What the engine does with a create, without what it looks for and writes."""
+    want = Want(address, fields)
+    mine = kept if kept.operation is None or kept.operation.address == address else Kept()
+
+    async def begun() -> Progress:
+        content = hashlib.sha256((files.sending.files.root / fields["file"]).read_bytes()).hexdigest()
+        identity = fields.get("content") or content
+        mine.operation = Operation("op", "run", address, "Asset", "create", Signature(), identity=identity)
+        return await files.start(want, body)
+
+    old = mine.operation
+    progress = Exists(old.id, old.handle or {}) if old and old.id else await begun()
+    while not isinstance(progress, Done):
+        assert mine.operation is not None
+        if isinstance(progress, Lost):
+            await files.http.request("DELETE", f"/assets/{mine.operation.id}")
+            progress = await begun()
+        if isinstance(progress, Exists):
+            await mine.keep(progress)
+            progress = await files.finish(want, mine.operation, body, mine.keep)
+    return progress
 
 
 class Recording(httpx.AsyncBaseTransport):
@@ -74,13 +97,15 @@ class Studio:
 
     def send(self, name: str = "film.mp4", *, content: str | None = None, **options: Any) -> Done:
         """One run that sends the file."""
-        return self.run(lambda files: files.create("assets/a", {"file": name, "content": content}, BODY), **options)
+        return self.run(
+            lambda files: create(self.kept, files, "assets/a", {"file": name, "content": content}, BODY), **options
+        )
 
     def run(self, call: Callable[[AssetFiles], Awaitable[Done]], **options: Any) -> Done:
         async def go() -> Done:
             recording = Recording(transport(self.emulator))
             sending = Sending(Files(self.directory), clock=self.clock, **options)
-            sending.begin(self.kept, lambda *what: self.told.append(what))
+            sending.begin(lambda *what: self.told.append(what))
             key = {"x-api-key": "secret"}
             async with Http("http://emulator/v1.3", headers=key, transport=recording, clock=self.clock) as http:
                 try:
@@ -228,7 +253,7 @@ def interrupted(studio: Studio, after: int) -> Upload:
 
         silence = studio.emulator.journal.listen(stop)
         try:
-            return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+            return await create(studio.kept, files, "assets/a", {"file": "film.mp4"}, BODY)
         finally:
             silence()
 
@@ -244,7 +269,7 @@ def test_a_stopped_upload_goes_on_where_it_was_though_its_urls_are_old(studio: S
 
     made = studio.send()
 
-    assert (made.id, studio.count(PUTS)) == (begun.asset_id, 8)
+    assert (made.id, studio.count(PUTS)) == (begun.object_id, 8)
     assert studio.object(made)["sha256"] == hashlib.sha256(FILM).hexdigest()
     assert studio.object(made)["user_metadata"] == BODY["user_metadata"]
 
@@ -253,7 +278,7 @@ def test_metadata_that_changed_meanwhile_is_what_the_asset_gets(studio: Studio) 
     interrupted(studio, after=5)
     newer = {**BODY, "user_metadata": {"n": 2}}
 
-    made = studio.run(lambda files: files.create("assets/a", {"file": "film.mp4"}, newer))
+    made = studio.run(lambda files: create(studio.kept, files, "assets/a", {"file": "film.mp4"}, newer))
 
     assert studio.object(made)["user_metadata"] == {"n": 2}
 
@@ -264,13 +289,14 @@ def test_a_session_that_expired_is_replaced_and_leaves_nothing_behind(studio: St
 
     made = studio.send()
 
-    assert made.id != begun.asset_id
-    assert (studio.count(PUTS), studio.assets(), len(studio.kept.by_id)) == (13, 1, 1)
+    assert made.id != begun.object_id
+    assert (studio.count(PUTS), studio.assets(), len(studio.kept.history[-1].proofs)) == (13, 1, begun.total_chunks)
 
 
 def test_a_proof_that_the_api_does_not_know_is_no_dead_end(studio: Studio) -> None:
     begun = interrupted(studio, after=5)
-    studio.kept.by_id[begun.upload_id] = replace(begun, proofs={**begun.proofs, 1: "0" * 32})
+    assert studio.kept.operation is not None
+    studio.kept.operation = replace(studio.kept.operation, handle={**begun.handle(), "chunk:1": "0" * 32})
 
     made = studio.send()
 
@@ -285,7 +311,7 @@ def test_other_bytes_under_the_same_name_begin_anew_and_are_never_mixed(studio: 
 
     made = studio.send()
 
-    assert made.id != begun.asset_id
+    assert made.id != begun.object_id
     assert (studio.object(made)["sha256"], studio.assets()) == (hashlib.sha256(other).hexdigest(), 1)
 
 
@@ -306,11 +332,11 @@ def test_a_file_that_changes_while_it_is_sent_becomes_no_asset(studio: Studio, s
 
     async def go(files: AssetFiles) -> Done:
         seen = await files.sending.files.still("film.mp4", None)
-        files.sending.begin(studio.kept, change)
+        files.sending.begin(change)
         if size < 3 * CHUNK:
             path.write_bytes(b"!" * size)
             return await files._as_form("assets/a", "film.mp4", seen, BODY)
-        return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+        return await create(studio.kept, files, "assets/a", {"file": "film.mp4"}, BODY)
 
     with pytest.raises(MediaError, match=r"film.mp4: changed (while it was being sent|since it was planned)"):
         studio.run(go, parallelism=1)
@@ -354,7 +380,7 @@ def test_all_uploads_together_stay_within_the_parallelism(studio: Studio) -> Non
             under_way -= storing
 
     async def go(files: AssetFiles) -> Done:
-        await asyncio.gather(*(files.create(f"assets/{name}", {"file": name}, BODY) for name in names))
+        await asyncio.gather(*(create(studio.kept, files, f"assets/{name}", {"file": name}, BODY) for name in names))
         return Done("")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -388,8 +414,8 @@ def test_an_edit_that_leaves_no_trace_is_found_by_hashing_what_is_sent(
             if done:
                 path.write_bytes(FILM[: size - 1] + b"!")
 
-        files.sending.begin(studio.kept, edit if when == "while" else lambda *_: None)
-        return await files.create("assets/a", {"file": "film.mp4", "content": content}, BODY)
+        files.sending.begin(edit if when == "while" else lambda *_: None)
+        return await create(studio.kept, files, "assets/a", {"file": "film.mp4", "content": content}, BODY)
 
     if when == "before":
         path.write_bytes(FILM[: size - 1] + b"!")
@@ -411,8 +437,8 @@ def test_an_interrupted_upload_goes_on_only_with_the_bytes_that_it_began_with(
             raise NotUploaded("enough")
 
     async def part(files: AssetFiles) -> Done:
-        files.sending.begin(studio.kept, stop)
-        return await files.create("assets/a", {"file": "film.mp4"}, BODY)
+        files.sending.begin(stop)
+        return await create(studio.kept, files, "assets/a", {"file": "film.mp4"}, BODY)
 
     with pytest.raises(NotUploaded):
         studio.run(part, parallelism=1)
@@ -467,14 +493,14 @@ def test_a_session_that_is_none_is_not_begun(studio: Studio, change: Callable[[A
     async def go() -> None:
         lying = Lying(transport(studio.emulator), "/assets/multipart-uploads", change)
         sending = Sending(Files(studio.directory), clock=studio.clock)
-        sending.begin(studio.kept, lambda *what: None)
+        sending.begin(lambda *what: None)
         async with Http(
             "http://emulator/v1.3", headers={"x-api-key": "k"}, transport=lying, clock=studio.clock
         ) as http:
             files = AssetFiles(http, sending, SIZES)
-            await files.create("assets/a", {"file": "film.mp4", "content": None}, BODY)
+            await create(studio.kept, files, "assets/a", {"file": "film.mp4", "content": None}, BODY)
 
     with pytest.raises(Unclear, match=r"^POST /assets/multipart-uploads: the answer is not what it must be") as raised:
         asyncio.run(go())
     assert place in str(raised.value)
-    assert studio.kept.of("assets/a") is None
+    assert studio.kept.history == []

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.find import Finder
-from reconciler.apply.run import Failures, Journal, Ledger, Limits, Run
-from reconciler.apply.unfinished import Unfinished, unfinished
+from reconciler.apply.ledger import Ledger
+from reconciler.apply.run import Failures, Journal, Limits, Run
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.model import (
@@ -41,10 +41,8 @@ __all__ = [
     "Ledger",
     "Limits",
     "Run",
-    "Unfinished",
     "Walk",
     "readdressed",
-    "unfinished",
 ]
 
 
@@ -85,6 +83,7 @@ class Walk:
         self.stopping = True
         self.run.drivers.hands.sending.stop()
         self.writer.waiting.cancel()
+        self.writer.maker.tasks.cancel()
 
     async def go(self) -> Report:
         """Walk to the end. Failures are in the report; only the loss of the state itself is raised."""

@@ -7,20 +7,21 @@ behind writes) means that nothing was made. The next run resolves what this one 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
 from reconciler.errors import Ambiguous
 from reconciler.kind import Kind
 from reconciler.model import Live, Operation, Signature, Snapshot, Stamp
-from reconciler.provider import Drivers
+from reconciler.model.operation import Digest
+from reconciler.provider import Done, Drivers, ExistsWhen, Running
 from reconciler.refresh import newest
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Finder", "Present", "signature"]
+__all__ = ["Finder", "Present"]
 
 PAUSES = (0.0, 0.3, 0.7, 1.5, 3.0, 5.0, 8.0)
 """Before each look, in units of the first pause between looks at what is not ready."""
@@ -37,11 +38,13 @@ class Present:
             if live.stamp:
                 self._by_stamp.setdefault(live.stamp, []).append(live)
 
-    def like(self, stamp: Stamp | None, parent_id: str | None, natural: Mapping[str, Any]) -> list[Live]:
-        """All that may fit, and some that do not: `Signature.but` has the last word. `natural` as it is sent: what is
-        kept of a secret cannot be looked up."""
-        stamped = self._by_stamp.get(stamp, []) if stamp else []
-        return [*stamped, *self._named(tuple(natural)).get(_nature(parent_id, natural.values()), [])]
+    def like(self, sought: Signature) -> list[Live]:
+        """All that may fit, and some that do not: `Signature.but` has the last word."""
+        stamped = self._by_stamp.get(sought.stamp, []) if sought.stamp else []
+        values = list(sought.natural.values())
+        if any(isinstance(value, Digest) for value in values):  # what is kept of a secret cannot be looked up
+            return [*stamped, *self._lives]
+        return [*stamped, *self._named(tuple(sought.natural)).get(_nature(sought.parent_id, values), [])]
 
     def _named(self, names: tuple[str, ...]) -> dict[Any, list[Live]]:
         if names not in self._by_nature:
@@ -54,33 +57,6 @@ class Present:
 
 def _nature(parent_id: str | None, values: Iterable[Any]) -> tuple[Any, ...]:
     return (parent_id, *map(repr, values))
-
-
-def signature(
-    kind: type[Kind],
-    fields: Mapping[str, Any],
-    parent_id: str | None,
-    stamp: Stamp | None,
-    present: Present,
-    name: str | None = None,
-    size_bytes: int | None = None,
-) -> Signature:
-    """How a new object can be told from all that was there before. `fields` have ids for references. `name` and
-    `size_bytes` tell a file where neither a stamp nor a natural key does."""
-    marked = kind.field_with(lambda field: field.stamped)
-    natural = {name: fields.get(name) for name in kind.natural_key}
-    weak = bool(not natural and stamp is None and name)
-    if weak:
-        natural = {"filename": name}
-    made = Signature(
-        parent_id=parent_id,
-        natural=natural,
-        stamp=stamp if marked else None,
-        listed=marked is not None and not marked.detail,
-        size=size_bytes,
-        weak=weak,
-    )
-    return made.but(present.like(made.stamp, parent_id, natural))
 
 
 class Finder:
@@ -110,6 +86,18 @@ class Finder:
             if found:
                 return found[0]
         return None
+
+    async def found(self, operation: Operation, looks: int | None = None) -> Live | Running | None:
+        """The same; or, where an object exists only when a task of the server has finished, the task that makes it."""
+        if (live := await self.find(operation, looks)) is not None:
+            return live
+        driver = self._drivers[operation.kind]
+        if driver.traits.exists is not ExistsWhen.FINISHED:
+            return None
+        progress = (await driver.look([operation])).get(operation.op)
+        if isinstance(progress, Done):
+            return await driver.read(progress.id, operation.parent_id)
+        return progress if isinstance(progress, Running) else None
 
     async def lately(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
         """What came since the last look, or since the survey, and some that are older: one list serves all that ask

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from reconciler.apply.find import Finder, Present, signature
+from reconciler.apply.find import Finder, Present
+from reconciler.apply.record import made
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
+from reconciler.apply.tasks import Tasks
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import (
@@ -26,12 +28,11 @@ from reconciler.model import (
     Operation,
     Recorded,
     Signature,
-    Stamp,
     Verb,
     parent_of,
 )
-from reconciler.provider import Done, Failed, Progress, Want
-from reconciler.state import Close, Drop, Open, Put, Write
+from reconciler.provider import Done, Driver, Exists, Failed, Keep, Lost, Progress, Running, Want
+from reconciler.state import Close, Drop, Open, Write
 
 __all__ = ["Maker", "leaving"]
 
@@ -45,30 +46,70 @@ class Maker:
     def __init__(self, run: Run, remover: Remover) -> None:
         self.run, self.remover = run, remover
         self.finder = Finder(run.drivers, run.snapshot, run.clock, run.limits)
+        self.tasks = Tasks(run)
         self._present_by_kind: dict[str, Present] = {}
 
     async def create(self, kind: type[Kind], step: Create) -> None:
-        """Make one."""
+        """Make one, or go on with what an earlier run has begun for it."""
         address = step.address
-        wanted = self.run.resolved(kind, step.fields)
-        parent_id, stamp = self.run.parent_id(address), self.run.stamp(address)
-        operation = self._operation(kind, address, wanted, parent_id, stamp)
+        parent_id = self.run.parent_id(address)
+        want = Want(address, self.run.resolved(kind, step.fields), parent_id, self.run.stamp(address))
+        operation = self._operation(kind, want)
         if rivals := await self._rivals(kind, parent_id, {address: operation}):
             raise StalePlan([*rivals.values()])
-        begun = self.run.ledger.going_on(address)
-        if begun and begun.identity == operation.identity:  # the same goes on, and is told by what it will be by now
+        ledger, flying = self.run.ledger, self.run.claims.in_flight.get(address)
+        begun = ledger.making(flying.id) if flying else ledger.working(kind.__name__, address, operation.identity)
+        if begun:  # the same operation, told by what it will be by now: its address, stamp and fields may be others
             operation = replace(operation, op=begun.op, id=begun.id, handle=begun.handle)
-        self.run.ledger.opened(operation)
-        await self.run.journal.write(Open(operation))
+        await ledger.open(operation)
+        id = await self._exactly_once(operation, partial(self._sent, kind, want, operation.op))
+        # With which fields another run has begun a task is not known: what came of it is compared when it is read.
+        sent = self._only_identity(kind, step.fields) if begun and begun.id is None else None
+        await self._made(address, id, parent_id, operation, sent)
 
-        want = Want(address, wanted, parent_id, stamp)
+    def _only_identity(self, kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
+        spec = kind.field_with(lambda field: field.identity)
+        return {spec.name: fields[spec.name]} if spec and spec.name in fields else {}
 
-        async def send() -> str:
-            id = made_by(await self.run.drivers[kind.__name__].start(want, _keep))
-            self._must_be_new(kind, id)
-            return id
+    async def _sent(self, kind: type[Kind], want: Want, op: str) -> str:
+        """Begin it, or go on where it is, until the object is there whole; its id."""
+        driver, ledger = self.run.drivers[kind.__name__], self.run.ledger
+        keep = partial(ledger.keep, op)
+        begun = ledger.is_begun(op)
+        progress = self._so_far(op) if begun else await self._started(driver, want, keep)
+        while not isinstance(progress, Done):
+            await keep(progress)
+            match progress:
+                case Exists():
+                    progress = await driver.finish(want, ledger[op], keep)
+                case Running():
+                    progress = await self.tasks.ended(kind.__name__, op)
+                case Failed(why, again_s):
+                    raise NotYet(why, retry_after_s=again_s) if again_s else Rejected(why)
+                case Lost(why):
+                    await self._give_up(kind, ledger[op])
+                    if not begun:
+                        raise ApiError(f"{why}; run again to begin anew")
+                    progress, begun = await self._started(driver, want, keep), False
+        return progress.id
 
-        await self._made(address, await self._exactly_once(operation, send), parent_id, operation.op)
+    async def _started(self, driver: Driver, want: Want, keep: Keep) -> Progress:
+        progress = await driver.start(want, keep)
+        if isinstance(progress, Done | Exists):
+            self._must_be_new(driver.kind, progress.id)
+        return progress
+
+    def _so_far(self, op: str) -> Progress:
+        operation = self.run.ledger[op]
+        handle = operation.handle or {}
+        return Exists(operation.id, handle) if operation.id else Running(handle)
+
+    async def _give_up(self, kind: type[Kind], operation: Operation) -> None:
+        """Nobody can go on with it: what is there of it goes, announced like any delete, and it begins anew."""
+        closed: list[Write] = []
+        if operation.id is not None:
+            closed = await self.remover.send_delete(kind, operation.address, operation.id, operation.parent_id)
+        await self.run.ledger.begin_anew(operation.op, *closed)
 
     async def _rivals(
         self, kind: type[Kind], parent_id: str | None, operations: Mapping[str, Operation]
@@ -124,10 +165,9 @@ class Maker:
                 raise last
 
     async def _nothing_made(self, operation: Operation) -> None:
-        """Of what is begun something is there: the next run goes on with it."""
+        """Unless it is begun: then something of it is there, and the next run goes on with it."""
         if not self.run.ledger.is_begun(operation.op):
-            self.run.ledger.closed(operation.op)
-            await self.run.journal.write(Close(operation.op))
+            await self.run.ledger.close(operation.op)
 
     def _may_be_there(self, operation: Operation, error: ApiError, tries: int) -> bool:
         """Whether a refusal may be about what this very create has made: in an attempt before, whose answer was lost,
@@ -144,10 +184,13 @@ class Maker:
     async def _look(self, operation: Operation, error: ApiError) -> Live | None:
         if error.retry_after_s:
             await self.run.clock.sleep(error.retry_after_s)
-        found = await self.finder.find(operation, looks=LOOKS_AFTER_A_REFUSAL if is_clear(error) else None)
+        found = await self.finder.found(operation, looks=LOOKS_AFTER_A_REFUSAL if is_clear(error) else None)
+        if isinstance(found, Running):  # it was begun, whatever the answer said: it is gone on with
+            await self.run.ledger.keep(operation.op, found)
+            return None
         if found is None or not self.run.drivers[found.kind].is_partial(found):
             return found
-        if not self.run.ledger.making(found.id):
+        if self.run.ledger.making(found.id) is None:
             # Begun, and the answer that says how to go on is lost: nobody can finish it. Another is made.
             kind = self.run.kinds[operation.kind]
             closed = await self.remover.send_delete(kind, operation.address, found.id, found.parent_id)
@@ -156,19 +199,31 @@ class Maker:
 
     def _must_be_new(self, kind: type[Kind], id: str) -> None:
         """A create that is answered with the id of what was there before made something else, or nothing: whose that
-        object may be, it is not what was asked for. Only an upload that goes on ends with an id that is known."""
+        object may be, it is not what was asked for."""
         known = id in self.run.touched or self.run.snapshot.get(kind.__name__, id) is not None
-        if known and not self.run.ledger.making(id):
+        if known:
             raise Unclear(f"the answer to a create has the id of another {kind.__name__}, {id}")
 
-    async def _made(self, address: str, id: str, parent_id: str | None, op: str) -> None:
-        """The object exists: one transaction records it, deposes the old one and closes the operation."""
-        change = self.run.changes[address]
-        failures = self._failures(change)
-        row = Recorded(address, change.kind, id, change.fields, parent_id, change.protect, failures=failures)
-        made = self.run.journal.made_now(id)
-        await self.run.journal.write(*self._deposing(change), Put(row), made, Close(op))
-        self.run.ledger.closed(op)
+    async def _made(
+        self,
+        address: str,
+        id: str,
+        parent_id: str | None,
+        operation: Operation,
+        sent: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The object exists: one transaction records it with what was `sent`, deposes the old one and concludes the
+        operation."""
+        change, old = self.run.changes[address], self.run.rows.get(address)
+        fields = change.fields if sent is None else sent
+        row = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=self._failures(change))
+        stays = change.action is Action.REPLACE and change.id is not None
+        if stays and old is None:
+            old = Recorded(address, change.kind, str(change.id), {}, change.parent_id)
+        at = change.previous_address or address
+        writes = made(operation, row, old, at, stays=stays)
+        await self.run.journal.write(*writes, self.run.journal.made_now(id))
+        self.run.ledger.closed(operation.op)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)
@@ -178,21 +233,13 @@ class Maker:
         old = self.run.rows.get(change.address)
         return max(1, old.failures if old else 0) if change.replace_paths == ("status",) else 0
 
-    def _deposing(self, change: Change) -> list[Write]:
-        """What becomes of the row of the old object when the new one takes its place."""
-        old = self.run.rows.get(change.address)
-        if change.action is Action.REPLACE and change.id:
-            row = old or Recorded(change.address, change.kind, change.id, {}, change.parent_id)
-            return [*leaving(change, row), Put(replace(row, address=change.address, deposed=True))]
-        return leaving(change, old) if old else []
-
     async def bulk(self, kind: type[Kind], step: BulkCreate) -> None:
         """Many in one call. Each is announced by itself; those whose answer is unclear are looked up one by one."""
         todo = [address for address in step.addresses if address not in self.run.bad]
         parent_id = self.run.parent_id(step.addresses[0])
         wanted = {address: self.run.resolved(kind, step.creates[address]) for address in todo}
         operations = {
-            address: self._operation(kind, address, wanted[address], parent_id, self.run.stamp(address))
+            address: self._operation(kind, Want(address, wanted[address], parent_id, self.run.stamp(address)))
             for address in todo
         }
         refused = await self._rivals(kind, parent_id, operations)
@@ -203,9 +250,9 @@ class Maker:
             wants = [Want(address, wanted[address], parent_id, self.run.stamp(address)) for address in todo]
             try:
                 answers = await self.run.drivers[kind.__name__].start_many(parent_id, wants)
-                for made in answers:
-                    if isinstance(made, Done):
-                        self._must_be_new(kind, made.id)
+                for answer in answers:
+                    if isinstance(answer, Done):
+                        self._must_be_new(kind, answer.id)
             except (Unclear, RateLimited) as error:
                 tries += 1
                 sent, todo = todo, await self._look_up_all(todo, parent_id, operations, error)
@@ -222,15 +269,15 @@ class Maker:
                 raise
             else:
                 refused |= await self._made_many(todo, answers, parent_id, operations)
-                refusals = {it: made for it, made in zip(todo, answers, strict=True) if isinstance(made, Failed)}
-                early = {it: made for it, made in refusals.items() if made.again_s}
+                refusals = {it: why for it, why in zip(todo, answers, strict=True) if isinstance(why, Failed)}
+                early = {it: failed for it, failed in refusals.items() if failed.again_s}
                 tries, todo = tries + 1, list(early)
                 if early and not self._goes_on(NotYet(""), tries, since_s):
-                    refused |= {address: made.why for address, made in early.items()}
+                    refused |= {address: failed.why for address, failed in early.items()}
                     await self.run.journal.write(*(Close(operations[address].op) for address in early))
                     break
                 if early:
-                    await self.run.clock.sleep(max(made.again_s or 0.0 for made in early.values()))
+                    await self.run.clock.sleep(max(failed.again_s or 0.0 for failed in early.values()))
         if refused:
             raise Failures(refused)
 
@@ -243,11 +290,11 @@ class Maker:
     ) -> dict[str, str]:
         """Record what a bulk call made, all in one transaction; why it refused the others."""
         writes, refused = [], {}
-        for address, made in zip(todo, answers, strict=True):
-            if not isinstance(made, Failed):
-                writes.append(self._made(address, made_by(made), parent_id, operations[address].op))
-            elif not made.again_s:
-                refused[address] = made.why
+        for address, answer in zip(todo, answers, strict=True):
+            if not isinstance(answer, Failed):
+                writes.append(self._made(address, made_by(answer), parent_id, operations[address]))
+            elif not answer.again_s:
+                refused[address] = answer.why
         closes = [Close(operations[address].op) for address in refused]
         await asyncio.gather(*writes, self.run.journal.write(*closes))
         return refused
@@ -265,7 +312,7 @@ class Maker:
             if live is None:
                 missing.append(address)
             else:
-                await self._made(address, live.id, parent_id, operations[address].op)
+                await self._made(address, live.id, parent_id, operations[address])
         return missing
 
     def _present(self, kind: type[Kind]) -> Present:
@@ -274,14 +321,15 @@ class Maker:
             self._present_by_kind[name] = Present(self.run.snapshot.by_kind.get(name, {}).values())
         return self._present_by_kind[name]
 
-    def _operation(
-        self, kind: type[Kind], address: str, fields: Mapping[str, Any], parent_id: str | None, stamp: Stamp | None
-    ) -> Operation:
+    def _operation(self, kind: type[Kind], want: Want) -> Operation:
+        """What is about to be sent, and by what its object can be told from all that is there."""
         driver = self.run.drivers[kind.__name__]
-        name, size = driver.name_of(fields), driver.size_of(fields)
-        sought = signature(kind, fields, parent_id, stamp, self._present(kind), name, size)
+        signature = driver.signature(want)
         spec = kind.field_with(lambda field: field.identity)
-        return self.run.operation(Verb.CREATE, kind, address, sought, fields.get(spec.name) if spec else None)
+        identity = want.fields.get(spec.name) if spec else None
+        return self.run.operation(
+            Verb.CREATE, kind, want.address, signature.but(self._present(kind).like(signature)), identity
+        )
 
 
 def made_by(progress: Progress) -> str:
@@ -293,10 +341,6 @@ def made_by(progress: Progress) -> str:
             raise Rejected(why)
         case _:
             raise Unclear(f"the create is {type(progress).__name__.lower()}, and nothing made it go on")
-
-
-async def _keep(progress: Progress) -> None:
-    """Nothing of a create that is sent in one request has to be kept."""
 
 
 def is_clear(error: ApiError) -> bool:

@@ -1,86 +1,169 @@
-"""What an interrupted run had announced and not concluded, taken up by the next.
+"""The one recogniser: what an interrupted run had announced and not concluded came to this. Pure.
 
-A create is looked for in what was read; what it made is adopted. Of a change only this is known: the fields that it was
-about are no longer as recorded, so they are taken as unknown and compared with git alone. A delete, or letting go of
-something, is planned again as far as it was not done: what is there decides, no row has to be mended.
+A create is known by its handle, or looked for in what was read by its signature; what it made is adopted. What goes on
+is in flight: which address it is for is a question of ownership, like that of any object. Of a change only this is
+known: the fields that it was about are no longer as recorded, so they are taken as unknown and compared with git alone.
+A delete, or letting go of something, is planned again as far as it was not done: what is there decides, no row has to
+be mended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from reconciler.apply.write import without
+from reconciler.apply.record import made
 from reconciler.errors import Invalid, Problem
-from reconciler.model import Live, Operation, Recorded, Signature, Snapshot, Touched, Verb
-from reconciler.state import Close, Put, Write
+from reconciler.kinds import Kinds
+from reconciler.model import Live, Operation, Recorded, Signature, Stack, Touched
+from reconciler.ownership import Claims
+from reconciler.provider import Done, Failed, Lost, Running
+from reconciler.refresh.operations import Looked
+from reconciler.state import Close, Keep, Put, Write
 
-__all__ = ["adopting", "after", "made_by", "recover"]
+__all__ = ["Recovered", "found_late", "recover", "told"]
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What is known by now."""
+
+    rows: dict[tuple[str, str], Recorded]
+    """(address, id) → as it will be recorded when the writes are done"""
+    current: dict[str, Recorded] = field(init=False)
+    """address → the row of what is there now"""
+    writes: list[Write] = field(default_factory=list)
+    """What is to be recorded before anything else."""
+    unresolved: list[Operation] = field(default_factory=list)
+    """Creates of which nothing is to be seen yet: to be looked for once more, under the lock."""
+    notes: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.current = {row.address: row for row in self.rows.values() if not row.deposed}
+
+    @property
+    def recorded(self) -> list[Recorded]:
+        """All rows."""
+        return list(self.rows.values())
+
+    def write(self, *writes: Write) -> None:
+        """Add them, and what they mean for the rows."""
+        self.writes += writes
+        for write in writes:
+            if isinstance(write, Put):
+                row = write.recorded
+                self.rows[row.address, row.id] = row
+                if not row.deposed:
+                    self.current[row.address] = row
+
+    def note(self, address: str, text: str) -> None:
+        """For whoever reads the plan."""
+        self.notes.append(Problem("", 0, 0, address, text, "note"))
 
 
 def recover(
-    recorded: Sequence[Recorded], operations: Sequence[Operation], snapshot: Snapshot
-) -> tuple[list[Write], list[Operation], list[Problem]]:
-    """What open operations came to, as far as the snapshot shows it."""
-    writes: list[Write] = []
-    unresolved: list[Operation] = []
-    notes: list[Problem] = []
-    rows = {row.address: row for row in recorded if not row.deposed}
+    stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], operations: Sequence[Operation], looked: Looked
+) -> Recovered:
+    """What open operations came to, as far as looking shows it. Raises Invalid when two objects were made for one."""
+    result = Recovered({(row.address, row.id): row for row in recorded})
     for operation in operations:
-        if operation.verb != Verb.CREATE:
-            fields = operation.signature.fields if isinstance(operation.signature, Touched) else ()
-            if fields and (row := rows.get(operation.address)):
-                rows[operation.address] = without(row, fields)
-                writes.append(Put(rows[operation.address]))
-            writes.append(Close(operation.op))
+        if operation.op in looked.late:
             continue
-        found = made_by(operation, snapshot.by_kind.get(operation.kind, {}).values())
-        if len(found) == 1:
-            writes += adopting(operation, found[0], rows.get(operation.address))
-            notes.append(_note(operation, f"an interrupted run made it ({found[0].id}); it is taken up"))
-        elif found:
-            ids = " and ".join(sorted(live.id for live in found))
-            raise Invalid(
-                [Problem("", 0, 0, operation.address, f"{len(found)} were made for it ({ids}); delete all but one")]
-            )
+        if isinstance(operation.signature, Touched):
+            _changed(result, operation, operation.signature)
+        elif not isinstance(operation.signature, Signature):
+            result.write(Close(operation.op))
+        elif operation.handle is not None or operation.op in looked.progress:
+            _begun(result, stack, kinds, operation, looked)
         else:
-            unresolved.append(operation)
-            notes.append(
-                _note(operation, "an interrupted run was about to make it; apply looks for it before it makes it")
-            )
-    return writes, unresolved, notes
+            _sent(result, kinds, operation, operation.signature, looked)
+    return result
 
 
-def made_by(operation: Operation, lives: Iterable[Live]) -> list[Live]:
-    """What of these objects a create may have made."""
-    sought = operation.signature
-    return [live for live in lives if sought.fits(live)] if isinstance(sought, Signature) else []
+def _changed(result: Recovered, operation: Operation, touched: Touched) -> None:
+    """As if these fields had never been applied."""
+    if touched.fields and (row := result.current.get(operation.address)):
+        left = {name: value for name, value in row.fields.items() if name not in touched.fields}
+        result.write(Put(replace(row, fields=left)))
+    result.write(Close(operation.op))
 
 
-def _note(operation: Operation, text: str) -> Problem:
-    return Problem("", 0, 0, operation.address, text, "note")
+def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, looked: Looked) -> None:
+    progress = looked.progress.get(operation.op)
+    id = progress.id if isinstance(progress, Done) else operation.id
+    live = looked.snapshot.get(operation.kind, id)
+    if live is not None and live.in_flight is None:
+        old = result.current.get(operation.address)
+        if old is None or old.id != live.id:
+            result.note(operation.address, f"an interrupted run has made all of it ({live.id}); it is adopted")
+        superseded = old is not None and _is_superseded(stack, kinds, operation)
+        result.write(*_adopting(kinds, operation, live, old, deposed=superseded))
+    elif live is not None or isinstance(progress, Done):
+        return  # in flight, or made and not to be seen yet
+    elif isinstance(progress, Running):
+        if operation.handle is None:  # its answer was lost, and the task was found all the same
+            result.write(Keep(operation.op, progress.handle))
+        result.note(operation.address, progress.told or "the server works still on what an interrupted run has begun")
+    elif isinstance(progress, Failed | Lost):
+        result.write(Close(operation.op))
+        result.note(operation.address, f"what an interrupted run has begun came to nothing ({progress.why})")
+    else:  # its object is not there any more
+        result.write(Close(operation.op))
 
 
-def adopting(operation: Operation, live: Live, old: Recorded | None) -> list[Write]:
-    """What is to be recorded when the object that an operation made has been found."""
-    writes: list[Write] = [Close(operation.op)]
+def _sent(result: Recovered, kinds: Kinds, operation: Operation, sought: Signature, looked: Looked) -> None:
+    """Sent perhaps, and not answered."""
+    found = [live for live in looked.snapshot.by_kind.get(operation.kind, {}).values() if sought.fits(live)]
+    whole = [live for live in found if live.in_flight is None]
+    if len(whole) > 1:
+        ids = " and ".join(sorted(live.id for live in whole))
+        text = f"{len(whole)} were made for it ({ids}); delete all but one"
+        raise Invalid([Problem("", 0, 0, operation.address, text)])
+    if whole:
+        result.note(operation.address, f"an interrupted run made it ({whole[0].id}); it is adopted")
+        result.write(*_adopting(kinds, operation, whole[0], result.current.get(operation.address)))
+    elif found:  # it has made what nobody can finish
+        result.write(Close(operation.op))
+    else:
+        result.unresolved.append(operation)
+        text = "an interrupted run was about to make it; apply looks for it before it makes it"
+        result.note(operation.address, text)
+
+
+def found_late(kinds: Kinds, operation: Operation, found: Live | Running | None, old: Recorded | None) -> list[Write]:
+    """What is to be recorded once an unresolved create was looked for under the lock."""
+    match found:
+        case None:
+            return [Close(operation.op)]
+        case Running(handle):
+            return [Keep(operation.op, handle)]
+        case _:
+            return _adopting(kinds, operation, found, old)
+
+
+def _is_superseded(stack: Stack, kinds: Kinds, operation: Operation) -> bool:
+    """Whether its address wants something else by now: then what a slow task made must not take the place of what was
+    made for it meanwhile."""
+    spec = kinds[operation.kind].field_with(lambda field: field.identity)
+    resource = stack.resources.get(operation.address)
+    return spec is not None and resource is not None and resource.fields.get(spec.name) != operation.identity
+
+
+def _adopting(
+    kinds: Kinds, operation: Operation, live: Live, old: Recorded | None, *, deposed: bool = False
+) -> list[Write]:
+    """Of what an earlier run has made nothing is known to have been applied but what it is."""
     if old and old.id == live.id:
-        return writes
-    if old:
-        writes += [Put(replace(old, deposed=True))]
-    content = live.stamp.content if live.stamp else None
-    fields = {"content": content} if content else {}
+        return [Close(operation.op)]
+    identity = operation.identity or (live.stamp.content if live.stamp else None)
+    spec = kinds[operation.kind].field_with(lambda field: field.identity)
+    fields = {spec.name: identity} if spec and identity else {}
     failures = old.failures if old else 0
-    return [
-        *writes,
-        Put(Recorded(operation.address, operation.kind, live.id, fields, live.parent_id, failures=failures)),
-    ]
+    row = Recorded(operation.address, operation.kind, live.id, fields, live.parent_id, failures=failures)
+    return [Put(replace(row, deposed=True)), Close(operation.op)] if deposed else made(operation, row, old)
 
 
-def after(recorded: Sequence[Recorded], writes: Sequence[Write]) -> list[Recorded]:
-    """The rows as they will be when these writes are committed."""
-    rows = {(row.address, row.id): row for row in recorded}
-    for write in writes:
-        if isinstance(write, Put):
-            rows[write.recorded.address, write.recorded.id] = write.recorded
-    return list(rows.values())
+def told(claims: Claims) -> list[Problem]:
+    """Notes on what is in flight: what goes on, and what nobody can finish, or wants."""
+    going = {address: live.in_flight.told for address, live in claims.in_flight.items() if live.in_flight}
+    return [Problem("", 0, 0, address, text, "note") for address, text in (going | claims.given_up).items() if text]

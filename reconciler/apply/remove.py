@@ -37,6 +37,9 @@ class Remover:
         closed = await self.send_delete(kind, address, id, step.parent_id) if there else []
         below = [row for row in self.run.all_rows() if row.parent_id == id] if inside else []
         drops = [Drop(address.partition("@")[0], id), *(Drop(row.address, row.id) for row in below)]
+        if begun := self.run.ledger.making(id):  # what nobody finishes any more is gone, and all of it is known
+            self.run.ledger.closed(begun.op)
+            closed.append(Close(begun.op))
         await self.run.journal.write(*drops, *closed)
         if (row := self.run.rows.get(address)) and row.id == id:
             del self.run.rows[address]

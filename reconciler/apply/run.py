@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconciler.apply.ledger import Ledger
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
@@ -28,13 +29,12 @@ from reconciler.model import (
 )
 from reconciler.ownership import Claims
 from reconciler.provider import Drivers
-from reconciler.state import Close, Keep, Open, State, Write
-from reconciler.upload import Upload, proof_of
+from reconciler.state import Close, State, Write
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Failures", "Journal", "Ledger", "Limits", "Run"]
+__all__ = ["Failures", "Journal", "Limits", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,63 +109,6 @@ class Failures(ReconcilerError):
         super().__init__("; ".join(f"{address}: {why}" for address, why in by_address.items()))
 
 
-class Ledger:
-    """Operations that are open, through the journal into the state; and of those that send a file in chunks how to go
-    on: see `upload.Ledger`."""
-
-    def __init__(self, journal: Journal, operations: Iterable[Operation]) -> None:
-        self._journal = journal
-        self._by_op = {it.op: it for it in operations if it.handle is not None}
-        self._uploads = {it.op: Upload.of(it) for it in self._by_op.values()}
-
-    def going_on(self, address: str) -> Operation | None:
-        """The create at the address that an earlier run has begun, and this one is to go on with."""
-        return next((it for it in self._by_op.values() if it.address == address and it.handle is not None), None)
-
-    def opened(self, operation: Operation) -> None:
-        """A create is announced, and about to be sent."""
-        self._by_op[operation.op] = operation
-
-    def of(self, address: str) -> Upload | None:
-        """The upload that was begun for the address."""
-        return next((upload for upload in self._uploads.values() if upload.address == address), None)
-
-    def ids(self) -> frozenset[str]:
-        """Of all that open operations make."""
-        return frozenset(upload.asset_id for upload in self._uploads.values())
-
-    def making(self, id: str) -> bool:
-        """Whether an open operation makes this object, and can be gone on with."""
-        return id in self.ids()
-
-    def is_begun(self, op: str) -> bool:
-        """Whether there is something to go on with."""
-        return op in self._uploads
-
-    async def keep(self, upload: Upload) -> None:
-        """Returns when what is new of it is on disk."""
-        op = next(op for op, it in self._by_op.items() if it.address == upload.address)
-        before = self._uploads.get(op)
-        self._uploads[op] = upload
-        if before is None:
-            await self._journal.write(Keep(op, upload.handle(), upload.asset_id))
-            return
-        new = (proof_of(index, upload.proofs[index]) for index in upload.proofs.keys() - before.proofs.keys())
-        await self._journal.write(Keep(op, {name: proof for chunk in new for name, proof in chunk.items()}))
-
-    async def drop(self, upload_id: str) -> None:
-        """It is given up: the operation goes on from its beginning."""
-        op = next(op for op, upload in self._uploads.items() if upload.upload_id == upload_id)
-        del self._uploads[op]
-        self._by_op[op] = replace(self._by_op[op], id=None, handle=None)
-        await self._journal.write(Close(op), Open(self._by_op[op]))
-
-    def closed(self, op: str) -> None:
-        """All of it is known."""
-        self._by_op.pop(op, None)
-        self._uploads.pop(op, None)
-
-
 @dataclass
 class Run:
     """One apply."""
@@ -205,9 +148,10 @@ class Run:
         """The marks for what is at an address."""
         if not self.stack.stamps:
             return None
-        fields = self.changes[address].fields if address in self.changes else {}
-        row = self.rows.get(address)
-        content = fields.get("content") or (row.fields.get("content") if row else None)
+        change, row = self.changes.get(address), self.rows.get(address)
+        known = change or row
+        name = self.kinds[known.kind].identity_name if known else ""
+        content = (change.fields.get(name) if change else None) or (row.fields.get(name) if row else None)
         live = self.claims.live.get(address)
         if content is None and live and live.stamp:
             content = live.stamp.content

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.apply import Limits, Walk
+from reconciler.apply.recover import told as on_its_way
 from reconciler.diff import diff
 from reconciler.engine import applying
 from reconciler.engine.planning import Planning
@@ -109,7 +110,7 @@ class Session:
         difference = diff(stack, kinds, claims)
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
         # preflight
-        notes = [*begun.notes, *unstamped(self.stack, self.state), *told(read.behind), *self.said]
+        notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind), *self.said]
         notes += said_of(stack, claims, read.belonging)
         seconds: Mapping[str, float] = {}
         if inspect:

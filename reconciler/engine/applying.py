@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.apply import Finder, Journal, Ledger, Run, Walk, readdressed
-from reconciler.apply.recover import adopting
+from reconciler.apply.recover import found_late
 from reconciler.engine.planning import Planning
 from reconciler.errors import ApiError, Refused, StateError
 from reconciler.model import BytesSent, Event, Paused, Report
-from reconciler.state import Close, Drop, Identity, Put, Seen, Write
+from reconciler.state import Drop, Identity, Put, Seen, Write
 
 if TYPE_CHECKING:
     from reconciler.engine import Session
@@ -29,11 +29,11 @@ async def recover(session: Session, planning: Planning) -> None:
     list may lag."""
     state = session.state
     finder = Finder(session.drivers, planning.snapshot, session.clock, session.limits)
-    found = await asyncio.gather(*(finder.find(operation) for operation in planning.unresolved))
+    found = await asyncio.gather(*(finder.found(operation) for operation in planning.unresolved))
     rows = {row.address: row for row in planning.claims.rows.values()}
     writes: list[Write] = list(planning.recovered)
-    for operation, live in zip(planning.unresolved, found, strict=True):
-        writes += adopting(operation, live, rows.get(operation.address)) if live else [Close(operation.op)]
+    for operation, it in zip(planning.unresolved, found, strict=True):
+        writes += found_late(session.kinds, operation, it, rows.get(operation.address))
     if writes:
         await state.aside(partial(state.identify, id=planning.stack.id))
     await state.aside(partial(state.commit, *writes))
@@ -107,7 +107,7 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
     """What all parts of this apply share. What is sent from here on is told of."""
     journal = Journal(session.state)
     ledger = Ledger(journal, session.state.operations())
-    session.sending.begin(ledger, lambda address, done, total: on_event(BytesSent(address, done, total)))
+    session.sending.begin(lambda address, done, total: on_event(BytesSent(address, done, total)))
     return Run(
         id=id,
         stack=replace(planning.stack, id=known.id),

@@ -13,8 +13,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from reconciler.apply import Limits, unfinished
-from reconciler.apply.recover import after, recover
+from reconciler.apply import Limits
+from reconciler.apply.recover import recover
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.identify import as_now, identified
@@ -29,6 +29,7 @@ from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers
 from reconciler.redact import Secret, unmask
 from reconciler.refresh import Wanted, read_whole, refresh
+from reconciler.refresh.operations import look_at
 from reconciler.state import State
 from reconciler.tariff import Tariff
 from reconciler.upload import Files
@@ -189,16 +190,15 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
 
 async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
     """What became of each operation that an earlier run announced and did not conclude."""
-    begun = await unfinished(drivers, read.stack, read.snapshot, prior.recorded, prior.operations)
-    recorded = after(prior.recorded, begun.writes)
-    recovered, unresolved, notes = recover(recorded, begun.operations, begun.snapshot)
+    looked = await look_at(drivers, read.stack, read.snapshot, prior.recorded, prior.operations)
+    recovered = recover(read.stack, drivers.kinds, prior.recorded, prior.operations, looked)
     return InFlight(
-        snapshot=begun.snapshot,
-        recorded=after(recorded, recovered),
-        writes=(*begun.writes, *recovered),
-        unresolved=tuple(unresolved),
-        hidden=frozenset(begun.hidden),
-        notes=[*begun.notes, *notes],
+        snapshot=looked.snapshot,
+        recorded=recovered.recorded,
+        writes=tuple(recovered.writes),
+        unresolved=tuple(recovered.unresolved),
+        hidden=looked.hidden,
+        notes=recovered.notes,
     )
 
 

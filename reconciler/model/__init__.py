@@ -25,7 +25,7 @@ from reconciler.model.events import (
     StepStarted,
     StillWaiting,
 )
-from reconciler.model.live import Live, Recorded, Snapshot, Stamp, Status
+from reconciler.model.live import Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
 from reconciler.model.plan import Basis, Cost, Estimate, Plan
 from reconciler.model.steps import (
@@ -59,6 +59,7 @@ __all__ = [
     "Delta",
     "Estimate",
     "Event",
+    "Flight",
     "Forget",
     "Link",
     "Live",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Live", "Recorded", "Snapshot", "Stamp", "Status"]
+__all__ = ["Flight", "Live", "Recorded", "Snapshot", "Stamp", "Status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,20 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Flight:
+    """That an object was begun and is not made to its end."""
+
+    address: str
+    """What it was begun for."""
+    identity: str | None = None
+    """What it will be."""
+    told: str = ""
+    """How far it has come, or why nobody can finish it: for people."""
+    goes_on: bool = False
+    """Whether the next run can finish it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """One object as the API has it. `detailed` says whether the fields that lists leave out were read."""
 
@@ -42,6 +56,8 @@ class Live:
     detailed: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the server knows and nobody declares: seconds of duration, size in bytes, created_at."""
+    in_flight: Flight | None = None
+    """Of what is still being made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from reconciler.ownership.claims import (
     has_deposed_name,
     row_from,
 )
+from reconciler.ownership.flights import assign
 from reconciler.ownership.identity import identity_of
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Match
@@ -65,6 +66,7 @@ def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Sn
             rows[row.address] = row
     _rename(rows, renames, claims)
     _let_go_of_taken(stack, rows, claims, snapshot)
+    assign(stack, kinds, claims, rows, renames, snapshot)
     owners = Owners(stack, kinds, snapshot)
     for kind in kinds:
         Match(stack, kind, claims, rows, renames, snapshot, owners).run()

@@ -27,6 +27,10 @@ class Claims:
     """old address → new address: how recorded references are to be read"""
     adopted: set[str] = field(default_factory=set)
     """Addresses whose object is unmanaged yet."""
+    in_flight: dict[str, Live] = field(default_factory=dict)
+    """address → what an earlier run has begun for it, and this one is to finish"""
+    given_up: dict[str, str] = field(default_factory=dict)
+    """address of what was begun and nobody can finish, or wants → why: it is among the deposed"""
     orphans: dict[str, Recorded] = field(default_factory=dict)
     """Ours and there, but no longer declared."""
     forgotten: dict[str, Recorded] = field(default_factory=dict)

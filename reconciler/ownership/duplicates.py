@@ -47,7 +47,7 @@ def twins(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot) -> lis
         for live in objects.values():
             address = owners.mark(live)
             ours = owners.standing(live) in (Standing.OURS, Standing.UNNUMBERED, Standing.CLAIMED)
-            if address and ours and (kind, live.id) not in deposed:
+            if address and ours and live.in_flight is None and (kind, live.id) not in deposed:
                 found.setdefault((kind, address), []).append(live)
     result = []
     for (kind, address), lives in sorted(found.items()):

@@ -12,7 +12,7 @@ from reconciler.upload.handle import Upload, proof_of
 from reconciler.upload.hashes import Files, Hashed
 from reconciler.upload.media import Probe, can_probe, cuts, probes
 from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
-from reconciler.upload.sending import Ledger, Sending
+from reconciler.upload.sending import Sending
 from reconciler.upload.types import media_type
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "Files",
     "Form",
     "Hashed",
-    "Ledger",
     "Multipart",
     "Probe",
     "Remote",

@@ -21,14 +21,14 @@ NUMBERS = ("size_bytes", "mtime_ns", "chunk_size", "total_chunks")
 class Upload:
     """A multipart upload in flight: all that another process needs to go on with it.
 
-    `content` is the sha256 of the bytes; `path`, `size_bytes` and `mtime_ns` tell whether the file is still the one
+    `identity` is that of the bytes; `path`, `size_bytes` and `mtime_ns` tell whether the file is still the one
     that was begun. `proofs` maps the index of a stored chunk (from 1) to its ETag. `expires_at` is RFC 3339.
     """
 
     upload_id: str
-    asset_id: str
+    object_id: str
     address: str
-    content: str
+    identity: str
     path: str
     size_bytes: int
     mtime_ns: int
@@ -58,7 +58,7 @@ class Upload:
 
 
 def proof_of(index: int, proof: str) -> dict[str, str]:
-    """What is to be kept of one stored chunk."""
+    """What a handle says of one stored chunk."""
     return {f"{CHUNK}{index}": proof}
 
 
@@ -75,5 +75,5 @@ def _read(operation: Operation) -> Upload:
         raise TypeError("something in it is no number")
     if not (numbers["chunk_size"] > 0 and numbers["total_chunks"] > 0 and all(index > 0 for index in proofs)):
         raise ValueError("chunks are of no size")
-    made: dict[str, Any] = {"asset_id": operation.id, "address": operation.address, "content": operation.identity}
+    made: dict[str, Any] = {"object_id": operation.id, "address": operation.address, "identity": operation.identity}
     return Upload(**texts, **numbers, **made, headers=headers, proofs=proofs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
@@ -104,20 +104,21 @@ class Multipart:
         name: str,
         *,
         sending: Sending,
-        keep: Callable[[Upload], Awaitable[None]],
+        keep: Callable[[int, str], Awaitable[None]],
         urls: Mapping[int, str] | None = None,
     ) -> None:
         self.remote, self.upload, self.seen, self.name = remote, upload, seen, name
         self._sending, self._keep = sending, keep
         self._urls = _Urls(remote, sending.clock, upload)
         self._urls.add(urls or {})
-        self._missing = {index for index in range(1, upload.total_chunks + 1) if index not in upload.proofs}
-        self._unreported = sorted(upload.proofs)  # what of them was reported is not known here; repeats are ignored
+        self._proofs = dict(upload.proofs)
+        self._missing = {index for index in range(1, upload.total_chunks + 1) if index not in self._proofs}
+        self._unreported = sorted(self._proofs)  # what of them was reported is not known here; repeats are ignored
         self._reporting = asyncio.Lock()
         self._completed = 0
         self._parts: Sequence[str] = ()
         self._failed = False
-        self._done_bytes = sum(map(self._size, upload.proofs))
+        self._done_bytes = sum(map(self._size, self._proofs))
 
     async def go(self) -> None:
         """Send what is missing, report it all. Raises SessionLost, MediaError when the file changed, or NotUploaded:
@@ -172,8 +173,8 @@ class Multipart:
                 await self._after_failure(error, attempt, index)
         self._missing.discard(index)
         self._unreported.append(index)
-        self.upload = replace(self.upload, proofs={**self.upload.proofs, index: proof})
-        await self._keep(self.upload)
+        self._proofs[index] = proof
+        await self._keep(index, proof)
 
     async def _after_failure(self, error: ApiError, attempt: int, index: int) -> None:
         """Pause before the next try, unless there shall be none."""
@@ -194,7 +195,7 @@ class Multipart:
         async with self._reporting:
             while len(self._unreported) >= at_least:
                 some, self._unreported = self._unreported[:REPORTED_AT_ONCE], self._unreported[REPORTED_AT_ONCE:]
-                chunks = [Chunk(index, self.upload.proofs[index], self._size(index)) for index in some]
+                chunks = [Chunk(index, self._proofs[index], self._size(index)) for index in some]
                 try:
                     self._completed = await self.remote.report(self.upload.upload_id, chunks)
                 except (Rejected, NotFound) as error:
@@ -212,7 +213,7 @@ class Multipart:
         self._sending.on_bytes(self.upload.address, self._done_bytes, self.upload.size_bytes)
 
     def _left_off(self, why: str) -> str:
-        done, total = len(self.upload.proofs), self.upload.total_chunks
+        done, total = len(self._proofs), self.upload.total_chunks
         return (
             f"{PurePosixPath(self.name).name}: {why}. {done} of {total} chunks are there and kept; run again to go on"
         )

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from reconciler.apply.find import Present, signature
 from reconciler.http import Http
 from reconciler.model import Live, Signature, Stamp, Status
 from reconciler.provider import Done, Driver, Drivers, Progress, Want
@@ -121,8 +120,7 @@ class Account:
 
 def signed(driver: Driver, want: Want) -> Signature:
     """How what is wanted is told from all else, in an account that had nothing like it."""
-    name, size = driver.name_of(want.fields), driver.size_of(want.fields)
-    return signature(driver.kind, want.fields, want.parent_id, want.stamp, Present(()), name, size)
+    return driver.signature(want)
 
 
 def on(subject: Subject, call: Callable[[Account], Awaitable[T]]) -> T:

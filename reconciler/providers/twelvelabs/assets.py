@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -12,10 +13,10 @@ from pydantic import Field as PydanticField
 from pydantic import StringConstraints
 
 from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
-from reconciler.model import Live, Status
+from reconciler.model import Live, Operation, Status
 from reconciler.provider import Hands, Keep, Progress, Traits, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
-from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since, upload_status
+from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since
 from reconciler.providers.twelvelabs.limits import SIZES, Sizes
 from reconciler.providers.twelvelabs.metadata import Name, TaggedMetadata
 from reconciler.redact import Secret
@@ -74,6 +75,7 @@ class Assets(TwelveLabsCollection):
     def __init__(self, hands: Hands, sizes: Mapping[str, Sizes] = SIZES) -> None:
         super().__init__(hands)
         self.sizes = sizes
+        self._files = AssetFiles(self.http, hands.sending, sizes)
 
     async def poll(self, ids: Collection[str], parent_id: str | None) -> dict[str, Live]:
         """They can be asked for by id, a page of them at once."""
@@ -89,12 +91,20 @@ class Assets(TwelveLabsCollection):
         """From disk, as a form or in chunks, or by its URL; metadata is a string of JSON in forms."""
         body = self.body(want.fields, want.stamp)
         if "file" in want.fields:
-            files = AssetFiles(self.http, self.hands.sending, self.sizes)
-            return await files.create(want.address, want.fields, body)
+            return await self._files.start(want, body)
         if "user_metadata" in body:
             body["user_metadata"] = json.dumps(body["user_metadata"])
         form = {"method": "url", "url": want.fields["url"], **body}
         return self.made(f"POST {self.path}", await self.http.request("POST", self.path, form=form))
+
+    async def finish(self, want: Want, operation: Operation, keep: Keep) -> Progress:
+        """Send the chunks that are missing."""
+        return await self._files.finish(want, operation, self.body(want.fields, want.stamp), keep)
+
+    async def look(self, operations: Sequence[Operation]) -> dict[str, Progress]:
+        """A request each: what the API lists of uploads names neither asset nor file."""
+        found = await asyncio.gather(*(self._files.look(operation) for operation in operations))
+        return {operation.op: progress for operation, progress in zip(operations, found, strict=True)}
 
     # Bytes
 
@@ -127,10 +137,7 @@ class Assets(TwelveLabsCollection):
         """`processing` is also what an asset is called whose chunks have not all come."""
         return live.status is Status.PENDING and live.facts.get("method") == "multipart"
 
-    async def upload_status(self, upload_id: str) -> str:
-        return await upload_status(self.http, upload_id)
-
-    async def abandoned(self, lives: Sequence[Live]) -> frozenset[str]:
+    async def unfinished(self, lives: Sequence[Live]) -> frozenset[str]:
         """An open upload names neither asset nor file: those that were begun at the same moment belong together."""
         begun = await open_since(self.http) if lives else []
         return frozenset(

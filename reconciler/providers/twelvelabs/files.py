@@ -1,7 +1,7 @@
 """How a file becomes an asset of TwelveLabs: as a form up to a size, in chunks above it; interrupted ones go on.
 
 The API has no way to abort a multipart upload, and what it lists of one names neither asset nor file. So all that is
-needed to go on is kept by the ledger, and an asset that nobody can complete is deleted.
+needed to go on is in the operation's handle, and an asset that nobody can complete is deleted.
 """
 
 from __future__ import annotations
@@ -9,23 +9,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from reconciler.errors import ApiError, NotFound, Unclear
-from reconciler.provider import Done
+from reconciler.errors import NotFound, Unclear
+from reconciler.model import Operation
+from reconciler.provider import Done, Exists, Keep, Lost, Progress, Want
 from reconciler.providers.twelvelabs.api import ENVELOPE
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES, Sizes
 from reconciler.rest import id_in
-from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, Upload, media_type
+from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, Upload, media_type, proof_of
 from reconciler.wire import ANY_ID, Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
 
 if TYPE_CHECKING:
     from reconciler.http import Http
 
-__all__ = ["AssetFiles", "kind_of_file", "moment", "open_since", "upload_status"]
+__all__ = ["AssetFiles", "kind_of_file", "moment", "open_since"]
 
 PATH = "/assets/multipart-uploads"
 MOST_CHUNKS = 20_000
@@ -46,15 +47,17 @@ class AssetFiles:
 
     def __init__(self, http: Http, sending: Sending, sizes: Mapping[str, Sizes] = SIZES) -> None:
         self.http, self.sending, self.sizes = http, sending, sizes
+        self._first_urls: dict[str, Mapping[int, str]] = {}
+        """Of an upload that this process has begun: what came with the answer is good for the first chunks."""
 
-    async def create(self, address: str, fields: Mapping[str, Any], body: Mapping[str, Any]) -> Done:
-        """Send the file whose bytes are `fields["content"]`. Raises MediaError before anything is sent if it has
-        others by now."""
-        seen = await self.sending.files.still(fields["file"], fields.get("content"))
-        begun = self.sending.ledger.of(address)
-        if begun is not None or seen.size_bytes > self.sizes[kind_of_file(fields["file"])].form:
-            return await self._in_chunks(address, fields["file"], seen, body, begun)
-        return await self._as_form(address, fields["file"], seen, body)
+    async def start(self, want: Want, body: Mapping[str, Any]) -> Progress:
+        """Send the file whose bytes are `fields["content"]`, or begin to. Raises MediaError before anything is sent if
+        it has others by now."""
+        file = want.fields["file"]
+        seen = await self.sending.files.still(file, want.fields.get("content"))
+        if seen.size_bytes > self.sizes[kind_of_file(file)].form:
+            return await self._begin(want.address, file, seen, body)
+        return await self._as_form(want.address, file, seen, body)
 
     async def _as_form(self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]) -> Done:
         name, done = PurePosixPath(file).name, 0
@@ -76,36 +79,8 @@ class AssetFiles:
 
     # In chunks
 
-    async def _in_chunks(
-        self, address: str, file: str, seen: Hashed, body: Mapping[str, Any], begun: Upload | None
-    ) -> Done:
-        if begun is not None and begun.content != seen.sha256:
-            await self._give_up(begun)
-            begun = None
-        if begun is not None:
-            try:
-                await self._send(begun, file, seen, {})
-                # Metadata may have been changed since it was begun; what is create-only has not.
-                await self.http.request(
-                    "PUT",
-                    f"/assets/{segment(begun.asset_id)}/user-metadata",
-                    json={"user_metadata": body.get("user_metadata", {})},
-                )
-                return Done(begun.asset_id)
-            except SessionLost:
-                await self._give_up(begun)
-        upload, urls = await self._begin(address, file, seen, body)
-        try:
-            await self._send(upload, file, seen, urls)
-        except SessionLost as lost:
-            await self._give_up(upload)
-            raise ApiError(f"{file}: the API gave the upload up ({lost}); run again to begin anew") from lost
-        return Done(upload.asset_id)
-
-    async def _begin(
-        self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]
-    ) -> tuple[Upload, dict[int, str]]:
-        """A new session, kept before a byte is sent. Unclear when its answer is lost: the caller looks for it."""
+    async def _begin(self, address: str, file: str, seen: Hashed, body: Mapping[str, Any]) -> Exists:
+        """A new session. Unclear when its answer is lost: the caller looks for what it made."""
         name = PurePosixPath(file).name
         asked = {"filename": name, **body, "type": kind_of_file(file), "total_size": seen.size_bytes}
         answer = await self.http.request("POST", PATH, json=asked)
@@ -118,9 +93,9 @@ class AssetFiles:
                 raise Unexpected("total_chunks", f"more than {MOST_CHUNKS} chunks")
             upload = Upload(
                 upload_id=identifier(answer.get("upload_id"), "upload_id", ID_FORM),
-                asset_id=identifier(answer.get("asset_id"), "asset_id", ID_FORM),
+                object_id=identifier(answer.get("asset_id"), "asset_id", ID_FORM),
                 address=address,
-                content=seen.sha256,
+                identity=seen.sha256,
                 path=file,
                 size_bytes=seen.size_bytes,
                 mtime_ns=seen.mtime_ns,
@@ -130,19 +105,49 @@ class AssetFiles:
                 proofs={},
                 expires_at=moment_text(answer.get("expires_at") or "", "expires_at"),
             )
-            urls = _urls(answer)
-        await self.sending.ledger.keep(upload)
-        return upload, urls
+            self._first_urls[upload.upload_id] = _urls(answer)
+        return Exists(upload.object_id, upload.handle())
 
-    async def _send(self, upload: Upload, file: str, seen: Hashed, urls: Mapping[int, str]) -> None:
-        ledger = self.sending.ledger
-        await Multipart(self, upload, seen, file, sending=self.sending, keep=ledger.keep, urls=urls).go()
+    async def finish(self, want: Want, operation: Operation, body: Mapping[str, Any], keep: Keep) -> Progress:
+        """Send what is missing. Lost when the API has given it up."""
+        file, upload = want.fields["file"], Upload.of(operation)
+        urls = self._first_urls.pop(upload.upload_id, None)
+        seen = await self.sending.files.still(file, want.fields.get("content"))
+        if upload.identity != seen.sha256:
+            return Lost(f"{file}: the upload was begun with other bytes")
 
-    async def _give_up(self, upload: Upload) -> None:
-        """Nobody can complete it any more: delete its asset, forget it."""
-        with suppress(NotFound):
-            await self.http.request("DELETE", f"/assets/{segment(upload.asset_id)}")
-        await self.sending.ledger.drop(upload.upload_id)
+        async def keep_chunk(index: int, proof: str) -> None:
+            await keep(Exists(upload.object_id, proof_of(index, proof)))
+
+        multipart = Multipart(
+            self,
+            replace(upload, address=want.address),
+            seen,
+            file,
+            sending=self.sending,
+            keep=keep_chunk,
+            urls=urls,
+        )
+        try:
+            await multipart.go()
+        except SessionLost as lost:
+            return Lost(f"{file}: the API gave the upload up ({lost})")
+        if urls is None:
+            # Metadata may have been changed since an earlier run began it; what is create-only has not.
+            path = f"/assets/{segment(upload.object_id)}/user-metadata"
+            await self.http.request("PUT", path, json={"user_metadata": body.get("user_metadata", {})})
+        return Done(upload.object_id)
+
+    async def look(self, operation: Operation) -> Progress:
+        """How an upload stands that an earlier run has begun."""
+        upload = Upload.of(operation)
+        status = await self.status(upload.upload_id)
+        if status == "completed":
+            return Done(upload.object_id)
+        if status != "active":
+            return Lost(f"the API says that the upload is {status}")
+        there = f"{len(upload.proofs)} of {upload.total_chunks} chunks are there"
+        return Exists(upload.object_id, operation.handle or {}, f"an interrupted upload goes on: {there}")
 
     # What `Multipart` asks of an API
 
@@ -178,18 +183,14 @@ class AssetFiles:
             return whole(mapping(answer, "").get("total_completed"), "total_completed")
 
     async def status(self, upload_id: str) -> str:
-        return await upload_status(self.http, upload_id)
-
-
-async def upload_status(http: Http, upload_id: str) -> str:
-    """`active`, `completed`, `failed`, `expired`, or `gone` when the API knows nothing of it."""
-    path = f"{PATH}/{segment(upload_id)}"
-    try:
-        answer = await http.request("GET", path, query={"page_limit": 1})
-    except NotFound:
-        return "gone"
-    with answer_to(f"GET {path}"):
-        return text(mapping(answer, "").get("status"), "status")
+        """`active`, `completed`, `failed`, `expired`, or `gone` when the API knows nothing of it."""
+        path = f"{PATH}/{segment(upload_id)}"
+        try:
+            answer = await self.http.request("GET", path, query={"page_limit": 1})
+        except NotFound:
+            return "gone"
+        with answer_to(f"GET {path}"):
+            return text(mapping(answer, "").get("status"), "status")
 
 
 async def open_since(http: Http) -> list[datetime]:
