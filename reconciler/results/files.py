@@ -23,6 +23,8 @@ from reconciler.results.rows import Made, Rows
 __all__ = ["Directory"]
 
 _VECTORS, _TEXTS = ".parquet", ".json"
+DAMAGES = (KeyError, TypeError, ValueError, AttributeError, NotImplementedError, MemoryError, OSError)
+"""What reading a file can raise of which only the manifest was looked at."""
 
 
 class Directory(Store):
@@ -87,8 +89,12 @@ class Directory(Store):
                 if file is None or (made := self._ours(words, kept := _footer(words, file))) is None:
                     continue
                 file.seek(0)
-                naming = Naming(kept["columns"])
-                return parquet.read(file, made.dim, naming) if dim else texts.read(file, naming)
+                naming = Naming(kept.get("columns") or {})
+                try:
+                    return parquet.read(file, made.dim, naming) if dim else texts.read(file, naming)
+                except DAMAGES as error:
+                    place = self._folder.path.joinpath(*words)
+                    raise StoreError(f"{place} is damaged: delete it, and it is made again ({error!r:.100})") from error
         return None
 
     def foreign(self) -> int:
@@ -112,15 +118,12 @@ class Directory(Store):
 
     def _ours(self, words: Sequence[str], kept: Any) -> Made | None:
         """What a file's manifest says, if the file is where that belongs: a copy of it is somebody else's."""
-        if kept is None:
+        if not isinstance(kept, Mapping):
             return None
-        if not isinstance(kept, Mapping) or kept.get("format") != FORMAT:
+        if kept.get("format") != FORMAT:
             raise StoreError(f"{self._folder.path.joinpath(*words)} was made by a newer version: install that one")
-        try:
-            made = Made(**{key: value for key, value in kept.items() if key not in ("format", "columns")})
-        except TypeError:
-            return None
-        return made if _words(made.stack, made.address, made.dim) == tuple(words) else None
+        made = Made.from_json(kept)
+        return made if made and _words(made.stack, made.address, made.dim) == tuple(words) else None
 
     def _refuse_foreign(self, words: Sequence[str]) -> None:
         with self._opened(words) as file:

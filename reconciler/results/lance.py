@@ -11,9 +11,10 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from reconciler.errors import Problem, StoreError, how_to_install
@@ -27,9 +28,12 @@ __all__ = ["Lance"]
 
 KEPT_DAYS: Final = 7
 """Older versions of a table are removed; a reader of one has that long."""
+CACHE_BYTES: Final = 1 << 25
 _OURS = b"reconciler"
 _SET: Final = ("set_digest", "set_rows", "set_source", "set_made_at", "set_task", "set_model")
 """Columns beside those of rows: what the manifest says of the set that a row is of."""
+_READS: Final = 20
+"""How often a set is read again that moves to another table under the reader's hands."""
 _REMOTE = re.compile(r"[a-z0-9+]+://")
 
 
@@ -81,14 +85,17 @@ class Lance(Store):
         self._remove(stack, address)
 
     def read(self, stack: str, address: str) -> Rows | None:
-        """The rows of one version of the table."""
-        if (found := self._sets(stack, address).get((stack, address))) is None:
-            return None
-        made, name = found
-        with self._said():
-            table = self._open(name).search().where(self._where(stack, address)).limit(None).to_arrow()
-        table = table.filter(_not_empty_set(table, self._naming["key"], address))
-        return parquet.rows_of(table, made.dim, self._naming)
+        """The rows of one version of a table; again, if the set moved to another one meanwhile."""
+        for _ in range(_READS):
+            if (found := self._sets(stack, address).get((stack, address))) is None:
+                return None
+            made, name = found
+            with self._said():
+                table = self._open(name).search().where(self._where(stack, address)).limit(None).to_arrow()
+            if table.num_rows:
+                rows = table.filter(_not_empty_set(table, self._naming["key"], address))
+                return parquet.rows_of(rows, made.dim, self._naming)
+        raise StoreError(f"{self.shown}: {address} is replaced all the time; run again later")
 
     def foreign(self) -> int:
         """Rows in our tables that no run of ours wrote."""
@@ -98,8 +105,8 @@ class Lance(Store):
     def close(self) -> None:
         """What was written is put together, and versions that nobody reads any more are removed."""
         written, self._written = self._written, set()
-        with self._said():
-            for name in written:
+        for name in written:
+            with suppress(StoreError), self._said():  # all is kept by now, and the next run does it
                 self._open(name).optimize(cleanup_older_than=timedelta(days=KEPT_DAYS))
         self._database = None
 
@@ -109,7 +116,9 @@ class Lance(Store):
                 import lancedb
             except ModuleNotFoundError as error:
                 raise StoreError(f"LanceDB is an extra: {how_to_install('lancedb')}") from error
-            self._database = lancedb.connect(self._place)
+            # Its caches are of the whole process and have no use in a run that reads each version once.
+            session = lancedb.Session(index_cache_size_bytes=CACHE_BYTES, metadata_cache_size_bytes=CACHE_BYTES)
+            self._database = lancedb.connect(self._place, session=session)
         return self._database
 
     def _open(self, name: str) -> Any:
@@ -121,6 +130,8 @@ class Lance(Store):
     def _tables(self, *, ours: bool = False) -> dict[str, Any]:
         """The tables of this store, or what may be in their way: name → schema."""
         found, token = dict[str, Any](), None
+        if not (_REMOTE.match(self._place) or Path(self._place).is_dir()):
+            return {}  # LanceDB would make it
         with self._said():
             while True:
                 page = self._connect().list_tables(page_token=token, limit=1000)

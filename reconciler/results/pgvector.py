@@ -23,6 +23,9 @@ __all__ = ["Postgres"]
 
 _MADE: Final = tuple(field.name for field in fields(Made))
 _COPY_HEAD, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
 _DEFAULTS: Final = {"connect_timeout": "10", "application_name": "reconciler"}
 
 
@@ -143,7 +146,7 @@ class Postgres(Store):
                     if reading:
                         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     else:
-                        connection.execute("SET LOCAL synchronous_commit = on")
+                        connection.execute(_DURABLE)
                     yield connection
             except psycopg.Error as error:
                 if self._connection is not None and self._connection.broken:

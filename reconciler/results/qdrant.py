@@ -13,7 +13,7 @@ import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from reconciler.errors import Problem, StoreError
@@ -27,7 +27,6 @@ __all__ = ["Qdrant"]
 
 _SPACE: Final = uuid.UUID("a4f3c5b2-6a1e-4c0d-9d0b-7b0f6d3f5c11")
 _OURS: Final = "reconciler: results"
-_MADE: Final = tuple(field.name for field in fields(Made))
 _SET, _PENDING, _WHERE = "set_digest", "pending", "in_collection"
 _READS = 20
 """How often a set is read again that is replaced under the reader's hands."""
@@ -62,7 +61,7 @@ class Qdrant(Store):
             if self._known() is None:
                 return []
             found = [payload for payload, _ in self._points.find(self._manifest, {"stack": stack})]
-        return [_made(payload) for payload in found if payload.get(_SET)]
+        return [made for kept in found if kept.get(_SET) and (made := Made.from_json(kept))]
 
     def replace(self, made: Made, rows: Rows) -> Made:
         """New points, the flip, and then the old ones go."""
@@ -131,19 +130,25 @@ class Qdrant(Store):
 
     def _known(self) -> Sequence[str] | None:
         """Our collections, as the manifest announces them; None where nothing of ours is."""
+        mark = self._mark()
+        return None if mark is None else [str(name) for name in mark["collections"]]
+
+    def _mark(self) -> Mapping[str, Any] | None:
         if self._manifest not in self._points.collections():
             return None
         mark = self._points.get(self._manifest, _id("", "")) or {}
-        if mark.get(_OURS) is None:
-            return None
-        if mark[_OURS] != FORMAT:
+        if mark.get(_OURS) not in (None, FORMAT):
             raise StoreError(f"{self.shown}: what is kept there was made by a newer version: install that one")
-        return [str(name) for name in mark["collections"]]
+        return mark if _OURS in mark else None
 
     def _wrong(self, wanted: Mapping[str, int | None]) -> Sequence[str]:
-        there, ours = self._points.collections(), self._known()
+        there, ours, mark = self._points.collections(), self._known(), self._mark()
         foreign = "{} is there already and not ours; give another `table:`, nothing was touched"
         found = [foreign.format(self._manifest)] if self._manifest in there and ours is None else []
+        if mark is not None and mark.get("named") != self._names():
+            found.append(
+                f"{self._manifest} was made with other `columns:` ({mark.get('named')}); give those, or `table:`"
+            )
         for name, dim in wanted.items():
             if name in there and name not in (ours or ()):
                 found.append(foreign.format(name))
@@ -159,7 +164,8 @@ class Qdrant(Store):
         if self._manifest not in there:
             self._points.make(self._manifest, None)
         ours = sorted({*(self._known() or ()), *wanted})
-        self._points.put(self._manifest, [(_id("", ""), None, {_OURS: FORMAT, "collections": ours})])
+        mark = {_OURS: FORMAT, "collections": ours, "named": self._names()}
+        self._points.put(self._manifest, [(_id("", ""), None, mark)])
         indexed = [self._naming["stack"], self._naming["address"], _SET]
         for name, dim in wanted.items():
             if name not in there:
@@ -192,6 +198,9 @@ class Qdrant(Store):
     def _keep(self, stack: str, address: str, manifest: Mapping[str, Any]) -> None:
         payload = {"stack": stack, "address": address, **manifest}
         self._points.put(self._manifest, [(_id(stack, address), None, payload)])
+
+    def _names(self) -> dict[str, str]:
+        return dict(sorted(self._naming.given.items()))
 
     def _where(self, stack: str, address: str) -> dict[str, str]:
         return {self._naming["stack"]: stack, self._naming["address"]: address}
@@ -248,7 +257,3 @@ def _points(opening: Opening) -> Points:
 
 def _id(*parts: str) -> str:
     return str(uuid.uuid5(_SPACE, "\n".join(parts)))
-
-
-def _made(payload: Mapping[str, Any]) -> Made:
-    return Made(**{name: payload[name] for name in _MADE})

@@ -92,7 +92,7 @@ class ByClient(Points):
             except ModuleNotFoundError as error:
                 raise StoreError(f"Qdrant is an extra: {how_to_install('qdrant')}") from error
             if self._directory is not None:
-                self._known = QdrantClient(path=str(self._directory))
+                self._known = QdrantClient(path=str(self._directory), force_disable_check_same_thread=True)
             else:
                 parts = urlsplit(self._url)
                 keys = dict(parse_qsl(parts.query))

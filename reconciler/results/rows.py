@@ -13,7 +13,7 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 __all__ = ["COLUMNS", "PLAIN", "SECONDS", "VECTOR", "Made", "Rows", "key_of"]
@@ -39,6 +39,7 @@ COLUMNS: Final = (*PLAIN, VECTOR)
 
 _UNKEPT = re.compile("[\0\ud800-\udfff]")
 """What PostgreSQL, or UTF-8, cannot hold."""
+_MOVED = ("stack", "address", "asset_id")
 _FORMAT = 1
 _FLOAT_BYTES = 4
 
@@ -64,6 +65,20 @@ class Made:
     task: str = ""
     """What the platform called the task; for people."""
 
+    @classmethod
+    def from_json(cls, kept: Any) -> Made | None:
+        """What a manifest says; None if it is none."""
+        if not isinstance(kept, Mapping) or {"stack", "address", "identity", "digest", "rows", "dim"} - kept.keys():
+            return None
+        values = {each.name: kept[each.name] for each in fields(cls) if each.name in kept}
+        counted = {"rows": values.pop("rows"), "dim": values.pop("dim")}
+        if not all(isinstance(value, str) for value in values.values()):
+            return None
+        rows, dim = counted.values()
+        if type(rows) is not int or rows < 0 or not (dim is None or (type(dim) is int and dim > 0)):
+            return None
+        return cls(**values, rows=rows, dim=dim)
+
 
 def key_of(
     address: str,
@@ -74,8 +89,11 @@ def key_of(
     start_sec: float | None = None,
     end_sec: float | None = None,
 ) -> str:
-    """What a row is called within a stack: whatever two rows of a result can differ in is part of it."""
-    span = "-".join("" if at is None else str(round(at * 1000)) for at in (start_sec, end_sec))
+    """What a row is called within a stack: whatever two rows of a result can differ in is part of it.
+
+    Times are milliseconds of eight digits (a day has that many), so that the order of keys is that of time.
+    """
+    span = "-".join("" if at is None else f"{round(at * 1000):08}" for at in (start_sec, end_sec))
     return f"{address}#{option or ''}/{scope or ''}/{type or ''}/{span}"
 
 
@@ -120,6 +138,15 @@ class Rows:
             whole.update(b"\n" + json.dumps(values, separators=(",", ":")).encode() + b"\n")
             whole.update(self.vector(number))
         return whole.hexdigest()
+
+    def under(self, stack: str, address: str, source: str) -> Rows:
+        """The same rows as another result's, of an input with the same bytes: what was moved or is made of it elsewhere
+        in the stack is copied and not made again."""
+        keys, before = self.cells["key"], self.cells["address"]
+        moved = (f"{address}{key.removeprefix(old)}" for key, old in zip(keys, before, strict=True))
+        cells = dict(self.cells) | {"key": tuple(moved)}
+        cells |= {column: (value,) * len(self) for column, value in zip(_MOVED, (stack, address, source), strict=True)}
+        return Rows(cells, self.vectors, self.dim)
 
     def vector(self, number: int) -> memoryview:
         """The bytes of one vector; none where there are only texts."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -162,3 +164,38 @@ def test_texts_need_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     assert open_store("results", root=tmp_path).prepare({"pegasus1.5": None}) == []
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server of Qdrant that has nothing."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        """Note what was asked, and with which key."""
+        self.seen.append((self.path, self.headers["api-key"]))
+        body = b'{"result": {"collections": []}, "status": "ok", "time": 0}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("beginning", ["qdrant:http://", "qdrant://"])
+def test_a_qdrant_server_is_asked_by_http_with_the_key_of_the_url(tmp_path: Path, beginning: str) -> None:
+    pytest.importorskip("qdrant_client")
+    Answers.seen.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        store = open_store(f"{beginning}127.0.0.1:{server.server_port}?api_key={SECRET}", root=tmp_path)
+
+        assert list(store.list("s")) == []
+        assert store.prepare({MODEL: 8}, make=False) == []
+
+        store.close()
+        server.shutdown()
+    assert set(Answers.seen) == {("/collections", SECRET)}

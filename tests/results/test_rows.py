@@ -21,7 +21,7 @@ ROW: dict[str, Any] = {"stack": "s", "address": "embeddings/clips/final"}
 def test_a_key_has_all_that_two_rows_can_differ_in() -> None:
     key = key_of("embeddings/clips/final", option="audio", scope="clip", type="fused", start_sec=0, end_sec=5.9996)
 
-    assert key == "embeddings/clips/final#audio/clip/fused/0-6000"
+    assert key == "embeddings/clips/final#audio/clip/fused/00000000-00006000"
     assert key_of("analyses/topics/final") == "analyses/topics/final#///-"
 
 
@@ -29,7 +29,7 @@ def test_the_order_of_records_is_no_part_of_a_set() -> None:
     records = [ROW | {"start_sec": start, "vector": [start, 0.5]} for start in (12, 0, 6)]
 
     assert Rows.of(records, 2) == Rows.of(reversed(records), 2)
-    assert [*Rows.of(records, 2).cells["start_sec"]] == [0.0, 12.0, 6.0]
+    assert [*Rows.of(records, 2).cells["start_sec"]] == [0.0, 6.0, 12.0]
 
 
 def test_rows_that_an_api_repeats_are_kept_apart() -> None:
@@ -37,6 +37,17 @@ def test_rows_that_an_api_repeats_are_kept_apart() -> None:
 
     assert rows.cells["key"] == (f"{ROW['address']}#///-", f"{ROW['address']}#///-~2", f"{ROW['address']}#///-~3")
     assert rows.cells["text"] == ("one", "two", "three")
+
+
+def test_rows_can_be_those_of_another_address() -> None:
+    _, rows = a_set(1, 3, address="embeddings/clips/final")
+    _, there = a_set(1, 3, address="embeddings/clips/semi", stack="other")
+
+    moved = rows.under("other", "embeddings/clips/semi", "6640f1")
+
+    assert moved == there
+    assert moved.digest == there.digest
+    assert rows.under("other", "embeddings/clips/semi", "6640f2").digest != there.digest
 
 
 @pytest.mark.parametrize(
