@@ -152,7 +152,7 @@ class Session:
         """The plan with the facts of who would lose something by a delete; nobody is asked when nothing is deleted."""
         if not (going := leaving(plan)):
             return plan, snapshot
-        plan = used(plan, claims, (await uses(self.drivers, going, snapshot)).users)
+        plan = used(plan, self.kinds, claims, (await uses(self.drivers, going, snapshot)).users)
         return plan, replace(snapshot, requests=self.drivers.http.sent)
 
     def confirm(self, saved: Saved, planning: Planning) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def leaving(plan: Plan) -> list[tuple[str, str]]:
     return [(change.kind, change.id) for change in plan.changes if change.action in LEAVING and change.id]
 
 
-def used(plan: Plan, claims: Claims, users: Mapping[tuple[str, str], Sequence[Live] | None]) -> Plan:
+def used(plan: Plan, kinds: Kinds, claims: Claims, users: Mapping[tuple[str, str], Sequence[Live] | None]) -> Plan:
     """The plan with the facts of who would lose something without a word: `losers` are named, and told in every format;
     `unknown_users` says that nobody may look. What is ours and lets go of it in the same plan loses nothing."""
     changes = {change.address: change for change in plan.changes}
@@ -86,7 +86,7 @@ def used(plan: Plan, claims: Claims, users: Mapping[tuple[str, str], Sequence[Li
         lives = users.get((change.kind, change.id or ""), ()) if change.action in LEAVING else ()
         if lives is None:
             facts["unknown_users"] = True
-        elif losers := sorted(_named(it, claims) for it in lives if not _lets_go(it, change, claims, changes)):
+        elif losers := sorted(_named(it, kinds, claims) for it in lives if not _lets_go(it, change, claims, changes)):
             facts["losers"] = losers
             warnings.append(_warning(change.address, losers))
         told.append(replace(change, facts=facts))
@@ -111,9 +111,9 @@ def _lets_go(live: Live, going: Change, claims: Claims, changes: Mapping[str, Ch
     return any(going.id in value if isinstance(value, list) else going.id == value for value in values)
 
 
-def _named(live: Live, claims: Claims) -> str:
+def _named(live: Live, kinds: Kinds, claims: Claims) -> str:
     """Which object, and whose."""
     address = claims.addresses.get((live.kind, live.id))
     whose = address or (f"of the stack {live.stamp.stack!r}" if live.stamp else "unmanaged")
-    name = live.fields.get("name")
+    name = kinds[live.kind].called(live.fields)
     return f"{live.kind} {live.id}{f' {name!r}' if name else ''} ({whose})"
