@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -25,10 +26,11 @@ KEY = "crash-test"
 class Zygote:
     """The process of `tests.crash.zygote`."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, *paths: Path) -> None:
+        """`paths` are where more packages are found than here."""
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else None
+        command = [sys.executable, "-m", "tests.crash.zygote"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
     def run(
         self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0, stop: int | str = 0
@@ -59,12 +61,14 @@ class Zygote:
         self._process.stdout.close()
 
 
-class World:
-    """One account, served, and one directory with a stack in it."""
+class Place:
+    """One directory with a stack in it, and the address of an account: of any provider."""
 
-    def __init__(self, zygote: Zygote, directory: Path, served: ServedEmulator, state: str | None = None) -> None:
-        self.zygote, self.directory, self.served = zygote, directory, served
-        self.online = ("--endpoint", served.url, "--poll-interval", "0")
+    key_variable = "TWELVELABS_API_KEY"
+
+    def __init__(self, zygote: Zygote, directory: Path, url: str, state: str | None = None) -> None:
+        self.zygote, self.directory = zygote, directory
+        self.online = ("--endpoint", url, "--poll-interval", "0")
         self.state = ("--state", state) if state else ()
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
@@ -80,12 +84,20 @@ class World:
         return self._run(["state", command, str(self.directory), *self.state, *options], kill)
 
     def _run(self, argv: list[str], kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
-        env = {"TWELVELABS_API_KEY": KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
+        env = {self.key_variable: KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
         return self.zygote.run(argv, self.directory, env, kill, stop)
 
     def apply(self, *options: str, kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
         agreed = ("--auto-approve", "--allow-replace", "*", "--allow-deletes")
         return self.reconcile("apply", *agreed, *options, kill=kill, stop=stop)
+
+
+class World(Place):
+    """One account, served by the emulator, and one directory with a stack in it."""
+
+    def __init__(self, zygote: Zygote, directory: Path, served: ServedEmulator, state: str | None = None) -> None:
+        super().__init__(zygote, directory, served.url, state)
+        self.served = served
 
     def steer(self, method: str, path: str, body: Any = None) -> Any:
         """Talk to the emulator beside the API."""
