@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,14 +16,14 @@ from reconciler.cli import emulate as emulate_command
 from reconciler.emulator import VENDORS
 from reconciler.emulator.twelvelabs import Options
 from reconciler.emulator.twelvelabs.rates import PLANS
-from tests.support.commandline import reconciler
+from tests.support.commandline import CHECKOUT, reconciler
 
 
 @contextmanager
-def emulating(*arguments: str) -> Iterator[httpx.Client]:
+def emulating(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[httpx.Client]:
     """A client of the command's own server; it sends the key `one`."""
     command = [sys.executable, "-m", "reconciler", "emulate", "--port", "0", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}) as process:
         try:
             assert process.stderr is not None
             url = process.stderr.readline().split()[2]
@@ -62,6 +63,7 @@ def test_all_that_can_be_said_arrives(tmp_path: Path) -> None:
         (["--deny", "nothing"], "there is no family nothing; there are"),
         (["--key", "a=../b"], "is not a valid name of an account"),
         (["--vintage", "2025"], "'2025' is not one of"),
+        (["--provider", "nobody"], "there is no provider 'nobody'; there are twelvelabs"),
         (["--plan", "gold"], "'gold' is not one of"),
         (["--transcripts", "/nowhere/at/all"], "does not exist"),
     ],
@@ -79,3 +81,31 @@ def test_what_can_be_chosen_is_what_there_is() -> None:
     assert emulate_command.VENDORS == VENDORS
     assert emulate_command.VINTAGES == Options.VINTAGES
     assert tuple(PLANS) == emulate_command.PLANS
+
+
+def installed(tmp_path: Path) -> dict[str, str]:
+    """The environment in which the provider of `examples/own-provider` is found, as a package of its own would be."""
+    package = tmp_path / "packages" / "reconciler_library-0.1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: reconciler-library\nVersion: 0.1.0\n")
+    (package / "entry_points.txt").write_text("[reconciler.providers]\nlibrary = library_provider:Library\n")
+    return {"PYTHONPATH": os.pathsep.join(map(str, (package.parent, CHECKOUT / "examples" / "own-provider", CHECKOUT)))}
+
+
+def test_the_emulator_of_a_provider_of_a_package_of_its_own_is_served(tmp_path: Path) -> None:
+    with emulating("--provider", "library", env=installed(tmp_path)) as api:
+        assert api.base_url.path == "/v2/"
+        reply = api.get("/authors", headers={"authorization": "Token any"})
+        refused = api.get("/authors", headers={"host": "elsewhere.example"})
+
+    assert (reply.status_code, refused.status_code) == (200, 403)
+
+
+def test_what_such_an_emulator_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "emulate", "--provider", "library", "--vintage", "newest"]
+
+    said = subprocess.run(
+        command, env={**os.environ, **installed(tmp_path)}, capture_output=True, text=True, check=False
+    )
+
+    assert (said.returncode, said.stderr.strip()) == (1, "Error: the emulator of library takes no --vintage")

@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
-from starlette.types import Message
-
-from reconciler.emulator.core.app import Emulator
+from starlette.types import ASGIApp, Message
 
 __all__ = ["transport"]
 
@@ -16,18 +14,21 @@ HUNG_UP = "Server disconnected without sending a response."
 CUT_OFF = "peer closed connection without sending complete message body"
 
 
-def transport(emulator: Emulator) -> httpx.AsyncBaseTransport:
-    """For `httpx.AsyncClient(base_url=f"http://emulator{prefix}", transport=transport(emulator))`."""
-    return _Transport(emulator)
+def transport(app: ASGIApp) -> httpx.AsyncBaseTransport:
+    """For `httpx.AsyncClient(base_url=f"http://emulator{prefix}", transport=transport(app))`.
+
+    Any ASGI application will do: a provider of a package of its own has an emulator of its own.
+    """
+    return _Transport(app)
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         exchange = _Exchange(request)
-        await self._emulator(exchange.scope(), exchange.receive, exchange.send)
+        await self._app(exchange.scope(), exchange.receive, exchange.send)
         # The write has been done by now, as it would have been: the client knows nothing of it, and must look.
         if exchange.timed_out:
             raise httpx.ReadTimeout("the emulator took longer than the client waits", request=request)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reconciler.emulator.core.app import Emulator
@@ -24,21 +24,24 @@ GRACE_S = 1
 
 
 def serve(
-    emulator: Emulator,
+    app: ASGIApp,
     host: str = "127.0.0.1",
     port: int = 8080,
     *,
+    prefix: str = "",
     names: Collection[str] = (),
     on_listening: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until interrupted. Prints nothing of its own; `on_listening` gets the API's base when it can be called.
 
+    `prefix` is where the API begins; an emulator of `core` knows its own.
     `names` are hosts by which it may be called, besides addresses, localhost and `host`.
     """
     # Ours, and not uvicorn's: who asks for port 0 is told which one it is before the first request.
     with socket.create_server((host, port)) as listening:
-        on_listening(f"http://{host}:{listening.getsockname()[1]}{emulator.vendor.api.prefix}")
-        uvicorn.Server(_config(emulator, host, port, names)).run(sockets=[listening])
+        base = app.vendor.api.prefix if isinstance(app, Emulator) else prefix
+        on_listening(f"http://{host}:{listening.getsockname()[1]}{base}")
+        uvicorn.Server(_config(app, host, port, names)).run(sockets=[listening])
 
 
 class ServedEmulator:
@@ -68,9 +71,9 @@ class ServedEmulator:
         self._socket.close()
 
 
-def _config(emulator: Emulator, host: str, port: int, names: Collection[str] = ()) -> uvicorn.Config:
+def _config(app: ASGIApp, host: str, port: int, names: Collection[str] = ()) -> uvicorn.Config:
     return uvicorn.Config(
-        Doorman(emulator, host, names),
+        Doorman(app, host, names),
         host=host,
         port=port,
         http=_Droppable,
