@@ -35,7 +35,7 @@ from reconciler.state import (
     Keep,
     Open,
     Put,
-    Rename,
+    RenameStack,
     State,
     Write,
 )
@@ -147,7 +147,7 @@ def test_a_rename_takes_along_what_is_below_and_nothing_that_only_looks_alike(st
     state.commit(Put(index), Put(below), Put(alike), Open(replace(BEGUN, address=below.address)))
     state.commit(Open(replace(UPLOADING, address=below.address)))
 
-    state.commit(Rename("indexes/a", "indexes/longer"))
+    state.commit(RenameStack("indexes/a", "indexes/longer"))
 
     assert [row.address for row in state.recorded()] == [
         "indexes/ab/assets/final",
@@ -163,7 +163,7 @@ def test_a_rename_onto_a_taken_address_is_refused_and_nothing_of_its_commit_stay
     state.commit(Put(ASSET), Put(other))
 
     with pytest.raises(StateError, match="to assets/other: another object is recorded there already"):
-        state.commit(Drop("assets/nothing", "x"), Open(BEGUN), Rename("assets/final", "assets/other"))
+        state.commit(Drop("assets/nothing", "x"), Open(BEGUN), RenameStack("assets/final", "assets/other"))
 
     assert state.recorded() == [ASSET, other]
     assert state.operations() == []
@@ -195,7 +195,7 @@ def test_stacks_in_one_database_do_not_see_each_other(url: str) -> None:
     with opened(url, "one") as one, opened(url, "two") as two:
         one.commit(Put(ASSET), Open(BEGUN), Open(UPLOADING))
         two.commit(Put(replace(ASSET, id="b1")), Drop(ASSET.address, "a1"), Close("op1"), Close("op2"))
-        two.commit(Rename(ASSET.address, "assets/elsewhere"))
+        two.commit(RenameStack(ASSET.address, "assets/elsewhere"))
 
         assert one.recorded() == [ASSET]
         assert one.operations() == [BEGUN, UPLOADING]
@@ -263,7 +263,7 @@ writes: st.SearchStrategy[Write] = st.one_of(
     ),
     st.builds(Drop, addresses, ids),
     st.builds(
-        Rename, st.sampled_from(["assets/a", "indexes/a"]), st.sampled_from(["assets/b", "indexes/ä", "indexes/z"])
+        RenameStack, st.sampled_from(["assets/a", "indexes/a"]), st.sampled_from(["assets/b", "indexes/ä", "indexes/z"])
     ),
 )
 Model = dict[tuple[str, str], Recorded]
@@ -280,7 +280,7 @@ def after(model: Model, write: Write) -> Model:
             return {**model, (row.address, row.id): row}
         case Drop(address, id):
             return {key: row for key, row in model.items() if key != (address, id)}
-        case Rename(old, new):
+        case RenameStack(old, new):
             moved = [replace(row, address=renamed(row.address, old, new)) for row in model.values()]
             made = {(row.address, row.id): row for row in moved}
             current = [row.address for row in moved if not row.deposed]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,11 @@ from hypothesis import strategies as st
 
 import reconciler.apply
 from reconciler.apply import Limits, Walk
+from reconciler.apply.write import Writer
+from reconciler.diff import diff
 from reconciler.errors import BecameFailed, ReconcilerError
+from reconciler.kind import FROM_KEY, UNORDERED, Kind, Members, Ref
+from reconciler.kinds import Kinds
 from reconciler.model import (
     STEPS,
     Action,
@@ -24,16 +29,23 @@ from reconciler.model import (
     Delete,
     Forget,
     Link,
+    Live,
     Plan,
     Record,
+    Recorded,
     Rename,
     Report,
+    Resource,
+    Snapshot,
+    Stack,
     Step,
     StepId,
     Unlink,
     Update,
     Wait,
 )
+from reconciler.ownership import claim
+from reconciler.plan import make_plan
 from reconciler.plan.codec import Wrong, steps_from, steps_json
 from reconciler.plan.order import DoubleStep, UnknownNeed, order
 from reconciler.redact import Secret
@@ -59,8 +71,12 @@ STRATEGIES: Mapping[type[Step], st.SearchStrategy[Any]] = {
     Wait: st.builds(Wait, **at_one),
     Update: st.builds(Update, **object_, fields=fields),
     Rename: st.builds(Rename, **object_, fields=st.dictionaries(names, st.text() | secrets, min_size=1, max_size=1)),
-    Link: st.builds(Link, **object_, field=names, added=st.lists(addresses).map(tuple)),
-    Unlink: st.builds(Unlink, **object_, field=names, removed=st.lists(ids).map(tuple)),
+    Link: st.builds(
+        Link, **object_, added=st.dictionaries(names, st.lists(addresses).map(tuple), min_size=1, max_size=2)
+    ),
+    Unlink: st.builds(
+        Unlink, **object_, removed=st.dictionaries(names, st.lists(ids).map(tuple), min_size=1, max_size=2)
+    ),
     Delete: st.builds(Delete, **object_, along=st.lists(addresses).map(tuple), deposed=st.booleans()),
     Record: st.builds(Record, **at_one),
     Forget: st.builds(Forget, **object_, unstamps=st.booleans()),
@@ -123,8 +139,8 @@ AFTER: Mapping[type[Step], Step] = {
     Wait: Wait("assets/a", "Asset", needs=(GATE.id,)),
     Update: Update("assets/a", "Asset", "1", None, {}, needs=(GATE.id,)),
     Rename: Rename("assets/a", "Asset", "1", None, {"name": "b"}, needs=(GATE.id,)),
-    Link: Link("assets/a", "Asset", "1", None, "assets", (), needs=(GATE.id,)),
-    Unlink: Unlink("assets/a", "Asset", "1", None, "assets", (), needs=(GATE.id,)),
+    Link: Link("assets/a", "Asset", "1", None, {"assets": ()}, needs=(GATE.id,)),
+    Unlink: Unlink("assets/a", "Asset", "1", None, {"assets": ()}, needs=(GATE.id,)),
     Delete: Delete("assets/a", "Asset", "1", None, needs=(GATE.id,)),
     Record: Record("assets/a", "Asset", needs=(GATE.id,)),
     Forget: Forget("assets/a", "Asset", "1", None, True, needs=(GATE.id,)),
@@ -197,3 +213,85 @@ def walked(monkeypatch: pytest.MonkeyPatch, *todo: Step) -> tuple[list[StepId], 
 
 def failure() -> ReconcilerError:
     return BecameFailed("it is as it is")
+
+
+class Author(Kind, section="authors", natural_key=("name",), asynchronous=False):
+    name: Annotated[str, FROM_KEY] = ""
+
+
+class Novel(Kind, section="novels", natural_key=("name",), asynchronous=False):
+    name: Annotated[str, FROM_KEY] = ""
+    writers: Annotated[list[str], Ref("Author"), Members(), UNORDERED] = []  # noqa: RUF012 - of pydantic
+    readers: Annotated[list[str], Ref("Author"), Members(), UNORDERED] = []  # noqa: RUF012
+
+
+def test_two_sets_of_one_object_change_in_one_step_each_way() -> None:
+    kinds = Kinds([Author, Novel])
+    lives = {f"authors/{name}": Live("Author", f"id-{name}", {"name": name}) for name in "abc"}
+    there = {"name": "n", "writers": ["id-a"], "readers": ["id-b"]}
+    lives["novels/n"] = Live("Novel", "id-n", there)
+    wanted = {"name": "n", "writers": ["authors/b"], "readers": ["authors/b", "authors/c"]}
+    resources = {f"authors/{name}": Resource(f"authors/{name}", "Author", {"name": name}) for name in "abc"}
+    resources["novels/n"] = Resource("novels/n", "Novel", wanted)
+    stack = Stack("s", "library", Path(), resources, lambda *_: ("", 0, 0))
+    rows = [
+        Recorded(it.address, it.kind, lives[it.address].id, it.fields if it.kind == "Author" else there)
+        for it in resources.values()
+    ]
+    snapshot = Snapshot(
+        {kind.__name__: {live.id: live for live in lives.values() if live.kind == kind.__name__} for kind in kinds}
+    )
+    claims = claim(stack, kinds, rows, snapshot)
+
+    made = make_plan(stack, kinds, claims, diff(stack, kinds, claims), snapshot).steps
+
+    link, unlink = made
+    assert link == Link("novels/n", "Novel", "id-n", None, {"writers": ("authors/b",), "readers": ("authors/c",)})
+    assert unlink == Unlink("novels/n", "Novel", "id-n", None, {"writers": ("id-a",)}, needs=(link.id,))
+    assert [step.writes for step in made] == [2, 1]
+
+
+def test_each_set_is_announced_before_it_is_sent_and_the_last_is_closed_with_the_row() -> None:
+    """Killed between two sets, the next run finds one of them announced, and nothing recorded that was not done."""
+    said: list[Any] = []
+
+    class Journal:
+        async def write(self, *writes: Any) -> None:
+            said.append([type(write).__name__ for write in writes])
+
+    async def link(id: str, parent: str | None, field: Any, ids: list[str]) -> None:
+        said.append((field.name, ids))
+
+    async def sent(_: Any, call: Any) -> None:
+        await call
+
+    change = Change("novels/n", "Novel", Action.UPDATE, "", id="id-n")
+    resource = Resource("novels/n", "Novel", {"name": "n", "writers": [], "readers": []})
+    run = SimpleNamespace(
+        plan=Plan("s", "library", (change,), ()),
+        journal=Journal(),
+        drivers={"Novel": SimpleNamespace(link=link)},
+        resolved=lambda _, fields: fields,
+        operation=lambda *_: SimpleNamespace(op="1"),
+        sent=sent,
+        touched=set(),
+        changes={"novels/n": change},
+        kinds=Kinds([Author, Novel]),
+        rows={},
+        ids={"novels/n": "id-n"},
+        snapshot=Snapshot(),
+        stack=Stack("s", "library", Path(), {"novels/n": resource}, lambda *_: ("", 0, 0)),
+    )
+    writer: Any = object.__new__(Writer)
+    writer.run, writer.members_left = run, {"novels/n": set()}
+    step = Link("novels/n", "Novel", "id-n", None, {"writers": ("id-b",), "readers": ("id-c",)})
+
+    asyncio.run(writer._members(Novel, step))
+
+    assert said == [
+        ["Open"],
+        ("writers", ["id-b"]),
+        ["Close", "Open"],
+        ("readers", ["id-c"]),
+        ["Put", "Close"],
+    ]

@@ -120,17 +120,24 @@ class Writer:
         return operation.op
 
     async def _members(self, kind: type[Kind], step: Link | Unlink) -> None:
-        address, id, name = step.address, step.object_id, step.field
-        fields = {name: [*(step.added if isinstance(step, Link) else step.removed)]}
-        ids = self.run.resolved(kind, fields)[name]
-        operation = self.run.operation(step.verb, kind, address, Touched((name,)))
-        await self.run.journal.write(Open(operation))
-        self.run.touched.add(id)
+        op = None
+        for name, members in (step.added if isinstance(step, Link) else step.removed).items():
+            op = await self._set_changed(kind, step, name, members, op)
+        self.members_left[step.address].discard(step.id)
+        await self._record(self.run.changes[step.address], op)
+
+    async def _set_changed(
+        self, kind: type[Kind], step: Link | Unlink, name: str, members: Sequence[str], before: str | None
+    ) -> str:
+        """Announce and send what changes in one set, closing what was announced of the one before."""
+        ids = self.run.resolved(kind, {name: [*members]})[name]
+        operation = self.run.operation(step.verb, kind, step.address, Touched((name,)))
+        await self.run.journal.write(*([Close(before)] if before else []), Open(operation))
+        self.run.touched.add(step.object_id)
         driver = self.run.drivers[kind.__name__]
         call = driver.link if isinstance(step, Link) else driver.unlink
-        await self.run.sent(operation, call(id, step.parent_id, kind.specs[name], ids))
-        self.members_left[address].discard(step.id)
-        await self._record(self.run.changes[address], operation.op)
+        await self.run.sent(operation, call(step.object_id, step.parent_id, kind.specs[name], ids))
+        return operation.op
 
     async def _record(self, change: Change, op: str | None = None) -> None:
         """Note what was applied; members only when they are all as they shall be."""

@@ -127,7 +127,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
     """
     from reconciler.load.grammar.declarations import NAME
     from reconciler.model import parent_of
-    from reconciler.state import Rename
+    from reconciler.state import RenameStack
 
     with _opened(path, options, f"reconciler state mv {old} {new}") as (_, opened):
         kind = _rows_at(opened, old)[0].kind
@@ -141,7 +141,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
             )
         if parent_of(old) != parent_of(new):
             raise ReconcilerError(f"{old} lives in {parent_of(old)}; it cannot be recorded in {parent_of(new)}")
-        opened.commit(Rename(old, new))
+        opened.commit(RenameStack(old, new))
         click.echo(f"{old} is now {new}.")
 
 

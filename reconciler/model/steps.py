@@ -162,20 +162,28 @@ class Rename(_OnObject):
 
 @dataclass(frozen=True, slots=True)
 class Link(_OnObject):
-    """Add members to a set of an object: their addresses, for some may be made by this plan."""
+    """Add members to sets of an object: their addresses by field, for some may be made by this plan."""
 
     verb = Verb.LINK
-    field: str
-    added: tuple[str, ...]
+    added: Mapping[str, tuple[str, ...]]
+
+    @property
+    def writes(self) -> int:
+        """One for each set."""
+        return len(self.added)
 
 
 @dataclass(frozen=True, slots=True)
 class Unlink(_OnObject):
-    """Take members out of a set of an object: their ids, for nothing may be declared for them any more."""
+    """Take members out of sets of an object: their ids by field, for nothing may be declared for them any more."""
 
     verb = Verb.UNLINK
-    field: str
-    removed: tuple[str, ...]
+    removed: Mapping[str, tuple[str, ...]]
+
+    @property
+    def writes(self) -> int:
+        """One for each set."""
+        return len(self.removed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reconciler.kind import Field
 from reconciler.model import (
@@ -91,20 +91,23 @@ class _Building:
             yield Update(*at(change), fields, needs=after)
         elif change.action is not Action.UPDATE or not members:
             yield Record(address, change.kind)
-        for field in members:
-            steps = list(self._member_steps(change, field))
+        if members:
+            steps = list(self._member_steps(change, members))
             yield from steps
             if kind.asynchronous:  # a changed set has it looked at anew
                 yield Wait(address, change.kind, needs=present(*(step.id for step in steps)))
 
-    def _member_steps(self, change: Change, field: Field) -> Iterator[Step]:
+    def _member_steps(self, change: Change, fields: Sequence[Field]) -> Iterator[Step]:
         """Added before others are taken away: a set is never empty ("replace: an entity gets the new asset, then loses
         the old one, then the old asset goes")."""
-        added, removed = self.needs.members(change, field)
+        both = {field.name: self.needs.members(change, field) for field in fields}
+        added = {name: tuple(new) for name, (new, _) in both.items() if new}
+        removed = {name: tuple(old) for name, (_, old) in both.items() if old}
         if added:
-            yield Link(*at(change), field.name, tuple(added), needs=present(*map(self.needs.usable, added)))
+            used = (self.needs.usable(address) for new in added.values() for address in new)
+            yield Link(*at(change), added, needs=present(*used))
         if removed:
-            yield Unlink(*at(change), field.name, tuple(removed), needs=(Link.id_of(change.address),) if added else ())
+            yield Unlink(*at(change), removed, needs=(Link.id_of(change.address),) if added else ())
 
     def _can_be_stamped(self, kind: str) -> bool:
         return self.stack.stamps and self.kinds[kind].field_with(lambda field: field.stamped) is not None

@@ -78,6 +78,7 @@ def event_schema() -> dict[str, Any]:
 
 
 def report_schema() -> dict[str, Any]:
+    """How an apply went, as `apply --format json` prints it."""
     return {
         "$schema": DIALECT,
         "title": "reconciler apply report",

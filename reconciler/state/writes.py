@@ -24,7 +24,7 @@ __all__ = [
     "Keep",
     "Open",
     "Put",
-    "Rename",
+    "RenameStack",
     "Seen",
     "Unseen",
     "Write",
@@ -49,7 +49,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Rename:
+class RenameStack:
     """An address and all below it get a new one, open operations too. StateError when the new one is taken."""
 
     old_address: str
@@ -99,7 +99,7 @@ class Seen:
     id: str
 
 
-Write = Clear | Put | Drop | Rename | Open | Keep | Close | Unseen | Seen
+Write = Clear | Put | Drop | RenameStack | Open | Keep | Close | Unseen | Seen
 
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
@@ -195,7 +195,7 @@ def _drop(connection: sa.Connection, stack: str, group: list[Drop]) -> None:
     _seen(connection, stack, group)
 
 
-def _rename(connection: sa.Connection, stack: str, group: list[Rename]) -> None:
+def _rename(connection: sa.Connection, stack: str, group: list[RenameStack]) -> None:
     rows = [
         {
             "of": stack,
@@ -281,7 +281,7 @@ _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
     Clear: _clear,
     Put: _put,
     Drop: _drop,
-    Rename: _rename,
+    RenameStack: _rename,
     Open: _open,
     Keep: _keep,
     Close: _close,

@@ -151,9 +151,9 @@ class Account:
             self.rows[row.address, row.id] = replace(row, fields={**row.fields, **step.fields})
 
     def _members(self, step: Link | Unlink) -> None:
-        address, name = step.address, step.field
+        address = step.address
         live = self.objects[step.kind, step.object_id]
-        given = step.added if isinstance(step, Link) else step.removed
+        ((name, given),) = (step.added if isinstance(step, Link) else step.removed).items()
         changed = self._resolved(step.kind, {name: given})[name]
         there = live.fields[name]
         now = [*there, *changed] if isinstance(step, Link) else [id for id in there if id not in changed]
