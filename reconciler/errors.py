@@ -42,6 +42,7 @@ __all__ = [
     "ApiError",
     "BecameFailed",
     "Conflict",
+    "ErrorCodes",
     "FamilyForbidden",
     "Forbidden",
     "IncompleteListing",
@@ -70,6 +71,24 @@ __all__ = [
 def how_to_install(extra: str) -> str:
     """What to type for an optional dependency: never a bare name, for on PyPI `reconciler` is somebody else's."""
     return f"pip install '.[{extra}]' in a checkout of reconciler"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCodes:
+    """The words of an API for what decides something. A provider says them; where an API has none, its statuses do.
+
+    A 404 without any code says that the object is not there. One with a code that nobody knows says nothing: absent is
+    not concluded from it.
+    """
+
+    gone: frozenset[str] = frozenset()
+    """With 400 or 404: there is no such object."""
+    no_family: frozenset[str] = frozenset()
+    """With 404: the key may not use this whole family of endpoints."""
+    unreadable: frozenset[str] = frozenset()
+    """With 403: the object is another account's, or gone."""
+    taken: frozenset[str] = frozenset()
+    """With any refusal of a create: there is one of that name already."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

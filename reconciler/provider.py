@@ -23,6 +23,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
+from reconciler.errors import ErrorCodes
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Resource, Signature, Stamp
@@ -72,6 +73,8 @@ class Access:
     """The headers of every request, of a key."""
     key_variables: tuple[str, ...]
     url_variables: tuple[str, ...] = ()
+    codes: ErrorCodes = field(default_factory=ErrorCodes)
+    """What of its error codes decides something."""
 
 
 class AfterUnclear(StrEnum):
@@ -453,6 +456,7 @@ class Drivers(Mapping[str, Driver]):
 
     def __init__(self, provider: Provider, hands: Hands) -> None:
         self.provider, self.hands = provider, hands
+        hands.http.codes = provider.access.codes
         given = provider.drivers(hands)
         for kind in provider.kinds:
             name = kind.__name__

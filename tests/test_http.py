@@ -26,6 +26,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.http import Http
+from reconciler.providers.twelvelabs.limits import CODES
 from reconciler.redact import Secret
 from tests.support.running import NoTime
 
@@ -57,6 +58,7 @@ def ask(
             chance=random.Random(1),
             key_hint="check TWELVELABS_API_KEY",
         ) as client:
+            client.codes = CODES
             try:
                 return await client.request(method, "/things", **options), client.sent
             except ApiError as error:
@@ -189,6 +191,7 @@ def test_a_family_of_endpoints_that_the_key_lacks_is_named_and_nothing_is_gone()
     async def go() -> ApiError:
         transport = httpx.MockTransport(lambda _: answer)
         async with Http("https://a.example/v1.3", headers={}, transport=transport, clock=NoTime()) as client:
+            client.codes = CODES
             with pytest.raises(FamilyForbidden) as raised:
                 await client.request("DELETE", "/indexes/6a0f/indexed-assets/6b1e")
             return raised.value
@@ -748,3 +751,17 @@ def test_what_reads_by_post_is_a_read() -> None:
 
     assert asyncio.run(go()) == ({"ok": True}, 2, 0)
     assert asked == ["POST", "POST"]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_code_that_no_provider_declares_proves_nothing(status: int) -> None:
+    """Absent is never concluded from a word of an API that nobody has told us of."""
+
+    async def go() -> ApiError:
+        transport = httpx.MockTransport(lambda _: json(status, {"code": "resource_not_exists", "message": "gone"}))
+        async with Http("https://a.example", headers={}, transport=transport, clock=NoTime()) as client:
+            with pytest.raises(ApiError) as raised:
+                await client.request("GET", "/things/x")
+            return raised.value
+
+    assert type(asyncio.run(go())) is Rejected

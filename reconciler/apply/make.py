@@ -172,9 +172,8 @@ class Maker:
     def _may_be_there(self, operation: Operation, error: ApiError, tries: int) -> bool:
         """Whether a refusal may be about what this very create has made: in an attempt before, whose answer was lost,
         or in this one, which a proxy has delivered twice."""
-        taken = isinstance(error, Conflict) or error.code.endswith("already_exists")
         again = tries > 0 and isinstance(error, Rejected | Conflict)
-        return again or (taken and self.run.kinds[operation.kind].unique)
+        return again or (isinstance(error, Conflict) and self.run.kinds[operation.kind].unique)
 
     def _goes_on(self, error: ApiError, tries: int, since_s: float) -> bool:
         limits = self.run.limits

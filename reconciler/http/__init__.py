@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from reconciler import __version__
-from reconciler.errors import ApiError, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
+from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
 from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in
 from reconciler.http.body import Answer, TooMuch, taken_in
 from reconciler.http.call import Call, parts_of
@@ -76,6 +76,9 @@ class Http:
     before_write: Callable[[], Awaitable[None]] | None = None
     """Awaited right before each request that may change something is sent, repetitions and other hosts included; what
     it raises is raised by the request, of which then nothing was sent."""
+
+    codes = ErrorCodes()
+    """The API's words for what decides something, as its provider says them."""
 
     on_wait: Callable[[float, str], None] | None = None
     """Called with seconds and reason when requests will wait so long because the server asks for it."""
@@ -305,7 +308,7 @@ class Http:
 
     def _refused(self, call: Call, answer: Answer, turn: int) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
-        error = refused(call.what, call.host, answer, veil, self._hints, again=call.again)
+        error = refused(call.what, call.host, answer, veil, self._hints, self.codes, again=call.again)
         asked_s = error.retry_after_s or 0.0
         too_long = asked_s > LONGEST_RETRY_AFTER_S and error.status in WORTH_REPEATING
         if too_long:

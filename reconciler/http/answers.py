@@ -1,9 +1,9 @@
 """What came back, as the error that it means; and what of it may be shown.
 
 Only `NotFound` is taken for "provably gone": the API's own word for what does not exist, or a 404 without any word. A
-page of HTML or a line of text comes from something else that stands at the address; `endpoint_not_exists` is about the
-key. A success that carries an error is none. A create that was answered by anything but a clear success or a clear
-refusal is `Unclear`.
+page of HTML or a line of text comes from something else that stands at the address; what an API says of a whole family
+of endpoints is about the key. A success that carries an error is none. A create that was answered by anything but a
+clear success or a clear refusal is `Unclear`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import httpx
 from reconciler.errors import (
     ApiError,
     Conflict,
+    ErrorCodes,
     FamilyForbidden,
     Forbidden,
     NotFound,
@@ -36,8 +37,6 @@ from reconciler.redact import Redactor, Secret
 
 __all__ = ["Veil", "broken_off", "decoded", "left_s", "moment_in", "refused", "retry_after_s", "secrets_in"]
 
-GONE_CODES = frozenset({"resource_not_exist", "resource_not_exists"})
-FAMILY_CODE, UNREADABLE_CODE = "endpoint_not_exists", "read_not_allowed"
 ERROR_WORDS = ("error", "error_code", "detail")
 NOT_ITS_OWN_ID = frozenset({"request_id", "trace_id"})
 SHOWN_CHARACTERS, CODE_CHARACTERS = 256, 64
@@ -138,7 +137,9 @@ def _is_an_error(body: Mapping[str, Any]) -> bool:
     return bool(any(map(body.get, ERROR_WORDS)) or (body.get("code") and body.get("message")))
 
 
-def refused(what: str, host: str, answer: Answer, veil: Veil, hints: Mapping[int, str], *, again: bool) -> ApiError:
+def refused(
+    what: str, host: str, answer: Answer, veil: Veil, hints: Mapping[int, str], codes: ErrorCodes, *, again: bool
+) -> ApiError:
     """The error that a status means, with what the API says about it. `hints`: what to do about a status;
     `again`: the request may be repeated."""
     status = answer.status
@@ -149,34 +150,36 @@ def refused(what: str, host: str, answer: Answer, veil: Veil, hints: Mapping[int
     text = f"{what}: {status}{' ' + words if words else ''}"
     if 300 <= status < 400:
         text += f"; {_redirect(answer, veil)} is not followed: give the API's own address"
-    kind = _kind(status, raw_code, from_api=from_api, again=again)
-    if todo := _todo(what, kind, raw_code) or hints.get(status, ""):
+    kind = _kind(status, raw_code, codes, from_api=from_api, again=again)
+    if todo := _todo(what, kind, raw_code in codes.unreadable) or hints.get(status, ""):
         text += f"; {todo}"
     return kind(text, status=status, code=code, retry_after_s=retry_after_s(answer))
 
 
-def _kind(status: int, code: str, *, from_api: bool, again: bool) -> type[ApiError]:
+def _kind(status: int, code: str, codes: ErrorCodes, *, from_api: bool, again: bool) -> type[ApiError]:
     if status in (401, 403):
         return Unauthorised if status == 401 else Forbidden
     if status == 407:
         return Unreachable
-    if status == 404 and code == FAMILY_CODE:
+    if status == 404 and code in codes.no_family:
         return FamilyForbidden
-    if from_api and ((status == 404 and not code) or (status in (400, 404) and code in GONE_CODES)):
+    if from_api and ((status == 404 and not code) or (status in (400, 404) and code in codes.gone)):
         return NotFound
+    if 400 <= status < 500 and code in codes.taken:
+        return Conflict
     if status >= 500 or (status in MAY_HAVE_BEEN_DONE and not again):
         return Unclear
     return {409: Conflict, 429: RateLimited}.get(status, Rejected)
 
 
-def _todo(what: str, kind: type[ApiError], code: str) -> str:
+def _todo(what: str, kind: type[ApiError], unreadable: bool) -> str:
     """What an error means that does not say it itself, and what to do."""
     if kind is FamilyForbidden:
         path = family(what).partition(" ")[2]
         return f"this key may not use {path}, which says nothing of what is there: use a key that may"
     if kind is Unreachable:
         return "the proxy wants other credentials: check the variable that names it"
-    if kind is Forbidden and code == UNREADABLE_CODE:
+    if kind is Forbidden and unreadable:
         return "it is another account's, or gone: is the key of the account that it was made in?"
     return ""
 

@@ -83,10 +83,12 @@ class Collection(Driver):
     # Reading
 
     async def page(self, parent_id: str | None, cursor: Cursor | None = None, *, newest: bool = False) -> Page:
+        """In the order that the class says; pages that are chained begin without a cursor."""
         order = self.newest_first if newest else self.oldest_first
         return await self.page_at(self.collection(parent_id), parent_id, cursor, order)
 
     async def users(self, field: Field, id: str, cursor: Cursor | None = None) -> Page:
+        """The list at the path of `cuts`, which is as any other."""
         return await self.page_at(self.cuts[field.name].replace("{id}", segment(id)), None, cursor, {})
 
     async def page_at(self, path: str, parent_id: str | None, cursor: Cursor | None, query: Mapping[str, Any]) -> Page:
@@ -119,6 +121,7 @@ class Collection(Driver):
         return self.envelope.counts_of(answer, self.traits.page_size, number)
 
     async def read(self, id: str, parent_id: str | None) -> Live | None:
+        """A 404 is proof that it is not there; a 400 may mean that the id never was one of this API."""
         path = self.object_path(id, parent_id)
         try:
             raw = await self.http.request("GET", path)
@@ -172,6 +175,7 @@ class Collection(Driver):
     # Writing
 
     async def start(self, want: Want, keep: Keep) -> Progress:
+        """A POST to the collection. It is repeatable only where the API makes no second one of the same."""
         path = self.collection(want.parent_id)
         again = self.traits.after_unclear is AfterUnclear.REPEAT
         body = self.body(want.fields, want.stamp)
@@ -183,6 +187,7 @@ class Collection(Driver):
             return Done(self.id_of(answer))
 
     async def start_many(self, parent_id: str | None, wants: Sequence[Want]) -> list[Progress]:
+        """One POST; what its answer means is `made_many`. Unclear if that does not say what became of each."""
         path = self.collection(parent_id) + self.bulk_path
         bodies = [self.body(want.fields, want.stamp) for want in wants]
         answer = await self.http.request("POST", path, json={self.bulk_word: bodies} if self.bulk_word else bodies)
@@ -198,6 +203,7 @@ class Collection(Driver):
         raise NotImplementedError(f"what the answer to a bulk create of {self.kind.__name__} objects means is not said")
 
     async def update(self, patch: Patch) -> None:
+        """All values in one request; the map that carries our stamp never goes without it."""
         specs = self.kind.specs
         wire = {specs[name].wire: to_wire(specs[name], value) for name, value in patch.fields.items()}
         if (marked := self.marked) and marked.name in patch.fields:
@@ -205,6 +211,7 @@ class Collection(Driver):
         await self.send_change(patch.id, patch.parent_id, wire)
 
     async def unstamp(self, live: Live) -> None:
+        """A merged map loses the keys that are ours; of one that is sent whole the rest is sent."""
         marked = self.marked
         assert marked is not None, f"{self.kind.__name__} objects have no place for marks"
         rest = live.fields.get(marked.name) or {}
@@ -217,12 +224,15 @@ class Collection(Driver):
         await self.http.request(method, path.replace("{path}", self.object_path(id, parent_id)), json=wire)
 
     async def link(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
+        """A POST to the path of `members`."""
         await self._send_members("POST", id, parent_id, field, ids)
 
     async def unlink(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
+        """A DELETE to the path of `members`, with a JSON body."""
         await self._send_members("DELETE", id, parent_id, field, ids)
 
     async def delete(self, id: str, parent_id: str | None) -> None:
+        """A 404 says that it is gone, which is what was wanted."""
         try:
             await self.http.request("DELETE", self.object_path(id, parent_id))
         except NotFound:

@@ -239,6 +239,20 @@ def test_many_are_made_in_one_call_and_answered_in_their_order(case: Case) -> No
     on(SUBJECTS[name], go)
 
 
+@every
+def test_what_is_made_to_its_end_is_no_operation_any_more(case: Case) -> None:
+    name, kind = case
+
+    async def go(account: Account) -> None:
+        want, id = await account.make(kind)
+        live = await account.read(kind, id, want.parent_id)
+        assert not account[kind].is_partial(live)
+        assert await account[kind].unfinished([]) == frozenset()
+        assert dict(await account[kind].look([])) == {}
+
+    on(SUBJECTS[name], go)
+
+
 # Changing
 
 

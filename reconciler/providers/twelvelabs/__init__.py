@@ -17,7 +17,7 @@ from reconciler.providers.twelvelabs.entities import Entities, Entity
 from reconciler.providers.twelvelabs.entity_collections import EntityCollection, EntityCollections
 from reconciler.providers.twelvelabs.indexed_assets import IndexedAsset, IndexedAssets
 from reconciler.providers.twelvelabs.indexes import Index, Indexes, Model
-from reconciler.providers.twelvelabs.limits import SIZES, Sizes
+from reconciler.providers.twelvelabs.limits import CODES, SIZES, Sizes
 from reconciler.providers.twelvelabs.media import inspect, lengths
 from reconciler.providers.twelvelabs.tariff import TARIFF
 
@@ -36,24 +36,29 @@ class TwelveLabs(Provider):
         headers=lambda key: {"x-api-key": key},
         key_variables=("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY"),
         url_variables=("TWELVELABS_BASE_URL",),
+        codes=CODES,
     )
     tariff = TARIFF
     sizes: ClassVar[Mapping[str, Sizes]] = SIZES
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
+        """The one of assets has to know how large a file may be."""
         others = (Indexes, IndexedAssets, EntityCollections, Entities)
         made = (Assets(hands, self.sizes), *(driver(hands) for driver in others))
         return {driver.kind.__name__: driver for driver in made}
 
     def emulator(self, db: Path | None = None) -> Any:
+        """The one that comes along; it follows the newest vintage of the API."""
         from reconciler.emulator.twelvelabs import app  # an extra: who does without it need not have it
 
         return app(db)
 
     async def inspect(self, hands: Hands, resources: Mapping[str, Resource], making: Collection[str]) -> list[Finding]:
+        """New files against what the platform takes: their size, and what is in them."""
         return await inspect(resources, making, hands.sending.files, self.sizes)
 
     async def lengths(
         self, hands: Hands, resources: Mapping[str, Resource], making: Collection[str]
     ) -> Mapping[str, float]:
+        """Of new files that are to be indexed, for minutes are what is paid for."""
         return await lengths(resources, making, hands.sending.files)

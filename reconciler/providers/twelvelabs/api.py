@@ -34,10 +34,12 @@ class TwelveLabsCollection(Collection):
     all_flags = True  # their defaults differ by vintage
 
     async def start(self, want: Want, keep: Keep) -> Progress:
+        """Something that it refers to may not be ready yet: such a refusal comes too early, and nothing was made."""
         with patience():
             return await super().start(want, keep)
 
     def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        """Measures stand in the object, or in its `system_metadata`, as the vintage has it."""
         system = raw.get("system_metadata")
         system = {} if system is None else mapping(system, below(where, "system_metadata"))
         found = {name: raw.get(name, system.get(name)) for name in (*MEASURES, *WORDS)}

@@ -52,6 +52,7 @@ class Asset(Kind, section="assets"):
 
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
+        """Bytes from one place, no more and no less."""
         if "file" in declared and "url" in declared:
             return "has both `file` and `url`; keep one"
         if "file" not in declared and "url" not in declared:
@@ -109,6 +110,7 @@ class Assets(TwelveLabsCollection):
     # Bytes
 
     def name_of(self, fields: Mapping[str, Any]) -> str | None:
+        """As it is given, or the last step of its path or address."""
         if given := fields.get("filename"):
             return given if isinstance(given, str) else str(given)
         url = fields.get("url", "")
@@ -116,6 +118,7 @@ class Assets(TwelveLabsCollection):
         return Secret(name, url.template) if isinstance(url, Secret) else name
 
     def size_of(self, fields: Mapping[str, Any]) -> int | None:
+        """Of a file here; what is behind an address is not known."""
         if "file" not in fields:
             return None
         try:

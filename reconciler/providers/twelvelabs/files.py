@@ -152,6 +152,7 @@ class AssetFiles:
     # What `Multipart` asks of an API
 
     async def urls(self, upload_id: str, first: int, count: int) -> Mapping[int, str]:
+        """Asked for again as often as need be: each is good for one try."""
         path = f"{PATH}/{segment(upload_id)}/presigned-urls"
         answer = await self.http.request("POST", path, json={"start": first, "count": count}, repeatable=True)
         with answer_to(f"POST {path}"):
@@ -173,6 +174,7 @@ class AssetFiles:
         return str(etag)
 
     async def report(self, upload_id: str, chunks: Sequence[Chunk]) -> int:
+        """Chunks count from 1; what is told twice counts once."""
         told = [
             {"chunk_index": it.index, "proof": it.proof, "proof_type": "etag", "chunk_size": it.size_bytes}
             for it in chunks

@@ -11,12 +11,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "Length", "Sizes"]
+from reconciler.errors import ErrorCodes
+
+__all__ = ["CODES", "FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "Length", "Sizes"]
 
 MB, GB = 10**6, 10**9
 
 ID_FORM = re.compile(r"[0-9A-Za-z_-]{16,64}")
 """24 hexadecimal digits, or a prefix and a UUID, in all samples; nothing promises it, so this is wider."""
+
+
+CODES = ErrorCodes(
+    gone=frozenset({"resource_not_exist", "resource_not_exists"}),
+    no_family=frozenset({"endpoint_not_exists"}),
+    unreadable=frozenset({"read_not_allowed"}),
+    taken=frozenset({"index_name_already_exists", "entity_collection_name_already_exists"}),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ async def lengths(resources: Mapping[str, Resource], making: Collection[str], fi
 
 
 def _models(resources: Mapping[str, Resource]) -> dict[str, dict[str, str]]:
-    """asset → model → an index with that model which it goes into"""
+    """asset → model → an index with that model which it goes into."""
     result: dict[str, dict[str, str]] = {}
     for resource in resources.values():
         index = resources.get(parent_of(resource.address) or "") if resource.kind == "IndexedAsset" else None
@@ -73,7 +73,7 @@ def _models(resources: Mapping[str, Resource]) -> dict[str, dict[str, str]]:
 
 
 def _shown(resources: Mapping[str, Resource]) -> dict[str, str]:
-    """asset → an entity that it shows"""
+    """asset → an entity that it shows."""
     entities = (resource for resource in resources.values() if resource.kind == "Entity")
     return {asset: entity.address for entity in entities for asset in entity.fields.get("assets", ())}
 

@@ -28,6 +28,7 @@ class Family:
     tokens_a_day: int | None = None
 
     def times(self, factor: int) -> Family:
+        """Of a tier that takes so many times as much."""
         return Family(**{name: most and most * factor for name, most in asdict(self).items()})
 
 
