@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from reconciler import identity
 from reconciler.errors import Invalid
+from reconciler.files import Files
 from reconciler.model import Resource, Snapshot, Stack
-from reconciler.upload import Files
 
 __all__ = ["as_now", "identified"]
 

@@ -30,8 +30,8 @@ from reconciler.model import Live, Operation, Resource, Signature, Stamp
 from reconciler.tariff import Tariff
 
 if TYPE_CHECKING:
+    from reconciler.files import Sending
     from reconciler.http import Clock, Http
-    from reconciler.upload import Sending
 
 __all__ = [
     "Access",

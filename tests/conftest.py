@@ -54,9 +54,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 @pytest.fixture(autouse=True)
-def _files_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def _files_are_at_rest_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test cannot wait until a file that it has just made is old enough for its hash to be remembered."""
-    monkeypatch.setattr("reconciler.upload.hashes.SETTLED_NS", -(10**10))
+    monkeypatch.setattr("reconciler.files.hashes.AT_REST_NS", -(10**10))
 
 
 @pytest.fixture

@@ -90,10 +90,9 @@ OUR_WORDS = {
     "cli/stacks.py": {"twelvelabs"},
     "load/grammar/settings.py": {"for instance `provider: twelvelabs`"},
     "provider.py": {"twelvelabs", "reconciler.providers.twelvelabs:TwelveLabs"},
-    # What a stamp is made of, and a session of chunks, as the journal writes it down; a column of results.
+    # What a stamp is made of, as the journal writes it down; a column of results.
     "model/operation.py": {"content"},
     "results/rows.py": {"content"},
-    "upload/handle.py": {"content"},
     # Words of other languages: a command's argument, JSON of reports and tables, httpx's arguments, a form's header.
     "cli/runs.py": {"file"},
     "http/call.py": {"content"},
@@ -101,7 +100,7 @@ OUR_WORDS = {
     "reports/json.py": {"file"},
     "reports/estimate.py": {"file"},
     "schema/stack.py": {"file"},
-    "upload/body.py": {'\r\nContent-Disposition: form-data; name="file"; filename="'},
+    "files/body.py": {'\r\nContent-Disposition: form-data; name="file"; filename="'},
 }
 """file → what reads like a kind's word and is none."""
 

@@ -279,7 +279,7 @@ def test_what_is_already_gone_counts_as_deleted(bench: Bench) -> None:
 def test_an_answer_lost_and_then_a_kill_is_settled_though_lists_lag(bench: Bench) -> None:
     """The create was done, its answer lost, the run gone; the next run's lists lag behind: still only one."""
     bench.write(V1)
-    bench.limits = Limits(poll_s=0.01, settle=1, tries=1)
+    bench.limits = Limits(poll_s=0.01, looks=1, tries=1)
     bench.emulator.add_fault({"fault": "drop_after", "method": "POST", "path": "/assets", "count": 5})
     bench.emulator.add_fault({"fault": "lag", "method": "GET", "path": "/assets", "reads": 3})
     assert bench.apply().failed

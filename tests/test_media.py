@@ -17,8 +17,8 @@ import pytest
 
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import Invalid
-from reconciler.upload import Cache, Files, Probe, prober, probes
-from reconciler.upload.structure import cut_short
+from reconciler.files import Cache, Files, Probe, prober, probes
+from reconciler.files.structure import cut_short
 from tests.support.files import opens, write
 from tests.support.running import Bench
 
@@ -293,7 +293,7 @@ def test_what_becomes_of_the_process_over_one_file_is_said_and_the_next_is_looke
     tmp_path: Path, does: str, said: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A library in the place of FFmpeg's does to order what a file may make the real one do."""
-    monkeypatch.setattr("reconciler.upload.media.SECONDS", 0.3)
+    monkeypatch.setattr("reconciler.files.media.SECONDS", 0.3)
     write(
         tmp_path / "lib" / "av.py",
         f"""
@@ -317,7 +317,7 @@ def open(file, **_):
 def test_a_process_that_cannot_be_begun_is_not_begun_for_ever(
     tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.upload.media.MOST_ENDS", 2)
+    monkeypatch.setattr("reconciler.files.media.MOST_ENDS", 2)
     if trouble == "interpreter":
         monkeypatch.setattr("sys.executable", str(tmp_path / "none"))
     else:

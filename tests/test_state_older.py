@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from reconciler.files import Upload
 from reconciler.model import Live, Operation, Signature, Stamp, Target, Touched
 from reconciler.model.operation import EVER, Digest
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.state import State
 from reconciler.state.migrations import CURRENT
-from reconciler.upload import Upload
 from tests.support.files import sha, write
 from tests.support.postgres import postgres, postgres_url
 from tests.test_upload_engine import FILM, ONE, PUTS, SESSIONS, Studio, after_puts, done, in_step

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import MediaError
-from reconciler.upload import Bandwidth, Cache, Files, Form, Slice, cache_path, parse_rate
+from reconciler.files import Bandwidth, Cache, Files, Form, Slice, cache_path, parse_rate
 from tests.support.files import OLD_NS, opens, write
 from tests.support.running import Manual
 
@@ -68,7 +68,7 @@ def test_a_file_changed_a_moment_ago_is_not_trusted_to_stay(
     media: Path, later_s: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second change within one tick of the clock would leave no trace."""
-    monkeypatch.setattr("reconciler.upload.hashes.SETTLED_NS", 2 * 10**9)
+    monkeypatch.setattr("reconciler.files.hashes.AT_REST_NS", 2 * 10**9)
     then = (media / "a").stat().st_ctime_ns + later_s * 10**9
     hashed(Files(media, now_ns=lambda: then), "a")
 

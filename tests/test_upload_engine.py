@@ -13,13 +13,13 @@ import pytest
 from reconciler.emulator import Emulator, Exchange
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
+from reconciler.files import Files, Sending
 from reconciler.model import Action, Report
 from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers
 from reconciler.providers.twelvelabs import TwelveLabs
 from reconciler.providers.twelvelabs.limits import Sizes
 from reconciler.repair import rebuild
-from reconciler.upload import Files, Sending
 from tests.support.files import opens, sha, write
 from tests.support.running import AGREED, Bench, Killed
 

@@ -14,8 +14,8 @@ import pytest
 
 from reconciler.emulator import Exchange, ServedEmulator
 from reconciler.emulator.twelvelabs import app
+from reconciler.files import Upload
 from reconciler.state import State
-from reconciler.upload import Upload
 from tests.support.files import write
 
 CHUNK, CHUNKS = 4096, 100

@@ -16,12 +16,12 @@ import pytest
 from reconciler.emulator import Emulator, Exchange, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ApiError, MediaError, NotUploaded, Unclear
+from reconciler.files import Files, Sending, Upload
 from reconciler.http import Http
 from reconciler.model import Operation, Signature
 from reconciler.provider import Done, Exists, Lost, Progress, Want
 from reconciler.providers.twelvelabs.files import AssetFiles
 from reconciler.providers.twelvelabs.limits import Sizes
-from reconciler.upload import Files, Sending, Upload
 from tests.support.files import write
 from tests.support.running import NoTime
 
@@ -406,7 +406,7 @@ def test_an_edit_that_leaves_no_trace_is_found_by_hashing_what_is_sent(
 ) -> None:
     path = write(studio.directory / "film.mp4", FILM[:size])
     asyncio.run(Files(studio.directory).still("film.mp4", None))
-    monkeypatch.setattr("reconciler.upload.Hashed.is_still", lambda *_: True)
+    monkeypatch.setattr("reconciler.files.Hashed.is_still", lambda *_: True)
     content = hashlib.sha256(FILM[:size]).hexdigest()
 
     async def go(files: AssetFiles) -> Done:
@@ -419,7 +419,7 @@ def test_an_edit_that_leaves_no_trace_is_found_by_hashing_what_is_sent(
 
     if when == "before":
         path.write_bytes(FILM[: size - 1] + b"!")
-    monkeypatch.setattr("reconciler.upload.Bandwidth.piece_bytes", 100)
+    monkeypatch.setattr("reconciler.files.Bandwidth.piece_bytes", 100)
     with pytest.raises(MediaError, match="changed"):
         studio.run(go)
     assert studio.assets() == (size == len(FILM))  # begun, and never whole
@@ -442,7 +442,7 @@ def test_an_interrupted_upload_goes_on_only_with_the_bytes_that_it_began_with(
 
     with pytest.raises(NotUploaded):
         studio.run(part, parallelism=1)
-    monkeypatch.setattr("reconciler.upload.Hashed.is_still", lambda *_: True)
+    monkeypatch.setattr("reconciler.files.Hashed.is_still", lambda *_: True)
     (studio.directory / "film.mp4").write_bytes(b"!" + FILM[1:])
     before = studio.count(PUTS)
 

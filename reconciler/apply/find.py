@@ -76,7 +76,7 @@ class Finder:
         kind, sought = self._kinds[operation.kind], operation.signature
         assert isinstance(sought, Signature), "only what is made is looked for"
         pause_s = self._drivers[operation.kind].traits.pause_s(self._limits.poll_s)
-        for look in range(looks or self._limits.settle):
+        for look in range(looks or self._limits.looks):
             await self._clock.sleep(pause_s * PAUSES[min(look, len(PAUSES) - 1)])
             found = [live for live in await self._newest(kind, sought.parent_id) if sought.fits(live)]
             if len(found) > 1:

@@ -46,7 +46,7 @@ class Limits:
     """First pause between looks at what is not ready; None: as the driver says."""
     wait_s: float = 3600.0
     """How long one object may take to become ready."""
-    settle: int = 6
+    looks: int = 6
     """How many looks, with growing pauses, prove that an unclear create made nothing."""
     tries: int = 8
     """How often a create is sent in all, each time after such a proof."""

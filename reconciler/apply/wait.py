@@ -86,14 +86,14 @@ class Waiting:
             if error.status and error.status < 500 and (error.status != 429 or _is_over(error)):
                 self._fail_all(name, parent_id, ids, error)
                 return len(ids)
-        return sum([self._settle(name, parent_id, id, lives.get(id)) for id in ids])
+        return sum([self._ended(name, parent_id, id, lives.get(id)) for id in ids])
 
     def _fail_all(self, name: str, parent_id: str | None, ids: list[str], error: BaseException) -> None:
         for id in ids:
             if (wait := self._waiting[name, parent_id].get(id)) and not wait.future.done():
                 wait.future.set_exception(error)
 
-    def _settle(self, name: str, parent_id: str | None, id: str, live: Live | None) -> bool:
+    def _ended(self, name: str, parent_id: str | None, id: str, live: Live | None) -> bool:
         wait = self._waiting[name, parent_id].get(id)
         if wait is None or wait.future.done():
             return False

@@ -237,6 +237,7 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """A session on the account that the options and the environment name."""
     from reconciler.engine import Limits, Session
+    from reconciler.files import Files, Sending
     from reconciler.http import Http, SystemClock
     from reconciler.load import expand
     from reconciler.plan.guards import Consent
@@ -244,7 +245,6 @@ async def open_session(
     from reconciler.planfile import account_of
     from reconciler.provider import Drivers, Hands
     from reconciler.provider import provider as find_provider
-    from reconciler.upload import Files, Sending
 
     chosen = find_provider(stack.provider)
     access = chosen.access

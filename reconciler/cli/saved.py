@@ -24,7 +24,7 @@ __all__ = ["agreed_before", "believed", "is_plan", "read_plan", "settings_of", "
 LARGEST = 1 << 30
 """Bytes of a plan file."""
 FIXED = ("var", "var_file", "target", "exclude")
-"""Options that a saved plan has settled."""
+"""Options that a saved plan has decided."""
 
 
 def is_plan(path: Path) -> bool:

@@ -256,7 +256,7 @@ def rename(old: str, new: str, path: Path, **options: Any) -> None:
     help="`recorded`, `oldest`, `newest`, or ids: which one of each stays; the next apply deletes the others.",
 )
 def duplicates(path: Path, keep: tuple[str, ...], **options: Any) -> None:
-    """List objects that were made twice for one address, as by two checkouts with states of their own; or settle which
+    """List objects that were made twice for one address, as by two checkouts with states of their own; or say which
     of each is kept. Nothing is deleted here: the next plan shows what goes.
 
     \b
@@ -264,13 +264,13 @@ def duplicates(path: Path, keep: tuple[str, ...], **options: Any) -> None:
     reconciler state duplicates --keep oldest
     """
     from reconciler.ownership.duplicates import listed
-    from reconciler.repair import duplicates as settled
+    from reconciler.repair import duplicates as resolved
 
     chosen = settings(path, options)
 
     async def run(stack: Stack, opened: State) -> list[Twins]:
         async with open_session(stack, opened, chosen) as session:
-            return await settled(session, keep)
+            return await resolved(session, keep)
 
     with _opened(path, options, f"reconciler state duplicates {path}" if keep else "") as (stack, opened):
         found = asyncio.run(run(stack, opened))
@@ -279,7 +279,7 @@ def duplicates(path: Path, keep: tuple[str, ...], **options: Any) -> None:
     if not found:
         click.echo(f"No address of {plain(stack.name)} has more than one object.")
     elif keep:
-        click.echo("Settled; `reconciler plan` shows what goes.")
+        click.echo("Noted; `reconciler plan` shows what goes.")
     else:
         click.echo("Say which stay with --keep recorded, --keep oldest, --keep newest, or --keep ID.")
 

@@ -31,7 +31,7 @@ class _Rate(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
     name = "rate"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from reconciler.upload import parse_rate
+        from reconciler.files import parse_rate
 
         try:
             return value if isinstance(value, float) else parse_rate(str(value))

@@ -17,6 +17,7 @@ from reconciler.apply import Limits
 from reconciler.apply.recover import recover
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
+from reconciler.files import Files
 from reconciler.identify import as_now, identified
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
@@ -32,7 +33,6 @@ from reconciler.refresh import Wanted, read_whole, refresh
 from reconciler.refresh.operations import look_at
 from reconciler.state import State
 from reconciler.tariff import Tariff
-from reconciler.upload import Files
 
 __all__ = [
     "declared",

@@ -27,6 +27,7 @@ class Damaged(ValueError):
 
 
 def recorded_from(row: Any) -> Recorded:
+    """What was last applied at an address."""
     address, kind, id, fields, parent_id, protect, deposed, failures = row
     return Recorded(
         _address(address),
@@ -41,6 +42,7 @@ def recorded_from(row: Any) -> Recorded:
 
 
 def operation_from(row: Any) -> Operation:
+    """What was announced; its handle stands in rows of its own."""
     op, run, address, kind, verb, identity, signature, id, since = row
     if verb not in VERBS:
         raise Damaged(f"verb is {_shown(verb)}")
@@ -78,6 +80,7 @@ def placed(row: Any, places: Mapping[str, str]) -> Any:
 
 
 def identity_from(row: Any) -> Identity:
+    """Who a stack is."""
     former = _json("former", row.former)
     if not isinstance(former, list) or not all(isinstance(name, str) for name in former):
         raise Damaged("former is not a list of names")

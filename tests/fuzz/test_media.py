@@ -8,11 +8,11 @@ import resource
 from pathlib import Path
 from random import Random
 
-from reconciler.upload import Probe
-from reconciler.upload.media import Prober
-from reconciler.upload.mistaken import mistaken
-from reconciler.upload.prober import MOST_BYTES
-from reconciler.upload.structure import cut_short
+from reconciler.files import Probe
+from reconciler.files.media import Prober
+from reconciler.files.mistaken import mistaken
+from reconciler.files.prober import MOST_BYTES
+from reconciler.files.structure import cut_short
 from tests.fuzz import bounded, damaged, inputs
 from tests.test_media import a_bomb, containers
 

@@ -14,9 +14,9 @@ import pytest
 from reconciler.emulator import Emulator
 from reconciler.emulator.twelvelabs import app
 from reconciler.errors import ReconcilerError
+from reconciler.files import Upload
 from reconciler.model import Operation, Signature, Touched
 from reconciler.state import Open
-from reconciler.upload import Upload
 from tests.fuzz import ODD, bounded, damaged, inputs
 from tests.support.running import Bench
 

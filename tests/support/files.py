@@ -49,5 +49,5 @@ def opens(under: Path) -> Iterator[list[str]]:
         return open_inside(top, relative)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reconciler.upload.hashes.open_inside", watched)
+        patch.setattr("reconciler.files.hashes.open_inside", watched)
         yield found

@@ -14,13 +14,13 @@ import httpx
 from reconciler.emulator import Emulator, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Limits, Planning, Session
+from reconciler.files import Files, Sending
 from reconciler.http import Clock, Http
 from reconciler.load import load
 from reconciler.model import Report
 from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers, Hands, Provider, provider
 from reconciler.state import State
-from reconciler.upload import Files, Sending
 from tests.support.files import lay_out
 
 T = TypeVar("T")

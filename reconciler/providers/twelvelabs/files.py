@@ -15,12 +15,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import NotFound, Unclear
+from reconciler.files import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, Upload, media_type, proof_of
 from reconciler.model import Operation
 from reconciler.provider import Done, Exists, Keep, Lost, Progress, Want
 from reconciler.providers.twelvelabs.api import ENVELOPE
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES, Sizes
 from reconciler.rest import id_in
-from reconciler.upload import Chunk, Form, Hashed, Multipart, Sending, SessionLost, Slice, Upload, media_type, proof_of
 from reconciler.wire import ANY_ID, Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import how_to_install
+from reconciler.files import Files, Hashed, Probe, can_probe, cuts, media_type, probes
 from reconciler.model import Resource, parent_of
 from reconciler.provider import Finding
 from reconciler.providers.twelvelabs.limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
-from reconciler.upload import Files, Hashed, Probe, can_probe, cuts, media_type, probes
 
 __all__ = ["inspect", "lengths"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from reconciler.upload.types import media_type
+from reconciler.files.types import media_type
 
 __all__ = ["mistaken"]
 

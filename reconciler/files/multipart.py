@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.errors import ApiError, MediaError, NotFound, NotUploaded, Rejected
-from reconciler.upload.body import Slice
-from reconciler.upload.handle import Upload
-from reconciler.upload.hashes import Hashed
-from reconciler.upload.sending import Sending
+from reconciler.files.body import Slice
+from reconciler.files.handle import Upload
+from reconciler.files.hashes import Hashed
+from reconciler.files.sending import Sending
 
 if TYPE_CHECKING:
     from reconciler.http import Clock

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from reconciler.errors import MediaError
+from reconciler.files.cache import Cache, cache_path
+from reconciler.files.mistaken import mistaken
 from reconciler.inside import Outside, open_inside
-from reconciler.upload.cache import Cache, cache_path
-from reconciler.upload.mistaken import mistaken
 
 if TYPE_CHECKING:
     from io import RawIOBase
@@ -31,7 +31,7 @@ BLOCK_BYTES, HEAD_BYTES = 1 << 20, 512
 THREADS = 4
 SMALL_BYTES, SMALL_AT_ONCE = 1 << 20, 64
 """Small files are handed to a thread many at a time: the hand-over would cost more than the hashing."""
-SETTLED_NS = 2_000_000_000
+AT_REST_NS = 2_000_000_000
 """A file written so recently is not remembered: a second write within one tick of its clock would go unseen."""
 
 
@@ -160,7 +160,7 @@ class Files:
         return found
 
     def _read(self, todo: dict[str, os.stat_result], found: dict[str, Hashed], wrong: dict[str, str]) -> None:
-        """Hash these: fill `found` and `wrong`, and remember what has settled."""
+        """Hash these: fill `found` and `wrong`, and remember what is at rest."""
         fresh: dict[str, Hashed] = {}
         with ThreadPoolExecutor(self._threads, thread_name_prefix="hash") as pool:
             for made, failed in pool.map(self._read_some, _jobs(todo)):
@@ -168,10 +168,10 @@ class Files:
                 wrong |= failed
         found |= fresh
         self._known |= fresh
-        old = self._now_ns() - SETTLED_NS
-        settled = {name: made for name, made in fresh.items() if max(made.mtime_ns, made.ctime_ns) < old}
+        old = self._now_ns() - AT_REST_NS
+        at_rest = {name: made for name, made in fresh.items() if max(made.mtime_ns, made.ctime_ns) < old}
         self.cache.keep_hashes(
-            {self._path(n): (it.size_bytes, it.mtime_ns, it.ctime_ns, it.inode, it.sha256) for n, it in settled.items()}
+            {self._path(n): (it.size_bytes, it.mtime_ns, it.ctime_ns, it.inode, it.sha256) for n, it in at_rest.items()}
         )
 
     def _read_some(self, names: Sequence[str]) -> tuple[dict[str, Hashed], dict[str, str]]:

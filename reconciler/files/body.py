@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, BinaryIO
 
 from reconciler.errors import MediaError
-from reconciler.upload.bandwidth import Bandwidth
-from reconciler.upload.hashes import Files, Hashed
-from reconciler.upload.types import media_type
+from reconciler.files.bandwidth import Bandwidth
+from reconciler.files.hashes import Files, Hashed
+from reconciler.files.types import media_type
 
 __all__ = ["Form", "Slice"]
 

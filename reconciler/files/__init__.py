@@ -5,15 +5,15 @@ A file is hashed once (`Files`), sent once (`Slice`, `Form`, `Multipart`), and n
 
 from __future__ import annotations
 
-from reconciler.upload.bandwidth import Bandwidth, parse_rate
-from reconciler.upload.body import Form, Slice
-from reconciler.upload.cache import Cache, cache_path
-from reconciler.upload.handle import Upload, proof_of
-from reconciler.upload.hashes import Files, Hashed
-from reconciler.upload.media import Probe, can_probe, cuts, probes
-from reconciler.upload.multipart import Chunk, Multipart, Remote, SessionLost
-from reconciler.upload.sending import Sending
-from reconciler.upload.types import media_type
+from reconciler.files.bandwidth import Bandwidth, parse_rate
+from reconciler.files.body import Form, Slice
+from reconciler.files.cache import Cache, cache_path
+from reconciler.files.handle import Upload, proof_of
+from reconciler.files.hashes import Files, Hashed
+from reconciler.files.media import Probe, can_probe, cuts, probes
+from reconciler.files.multipart import Chunk, Multipart, Remote, SessionLost
+from reconciler.files.sending import Sending
+from reconciler.files.types import media_type
 
 __all__ = [
     "Bandwidth",

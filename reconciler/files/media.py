@@ -20,9 +20,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from reconciler.errors import MediaError
-from reconciler.upload.hashes import Files, Hashed
-from reconciler.upload.prober import SECONDS
-from reconciler.upload.structure import cut_short
+from reconciler.files.hashes import Files, Hashed
+from reconciler.files.prober import SECONDS
+from reconciler.files.structure import cut_short
 
 __all__ = ["Probe", "can_probe", "cuts", "probes"]
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from reconciler.upload.bandwidth import Bandwidth
-from reconciler.upload.hashes import Files
+from reconciler.files.bandwidth import Bandwidth
+from reconciler.files.hashes import Files
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
