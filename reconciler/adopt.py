@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from reconciler.engine import Planning, Session
+from reconciler.engine.planning import Aim
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.model import Action, Estimate, Plan, Recorded, Stack
 
@@ -29,8 +30,8 @@ async def adopted(session: Session, address: str, id: str) -> Planning:
     session.whole = False  # what is agreed to is this one object
     planning = await session.plan()
     difference = replace(planning.difference, refreshed={})
-    claims = replace(planning.claims, gone=[])
-    return replace(planning, plan=_narrowed(planning.plan, address), difference=difference, claims=claims)
+    claims, aim = replace(planning.claims, gone=[]), Aim(adopt=(address, id))
+    return replace(planning, plan=_narrowed(planning.plan, address), difference=difference, claims=claims, aim=aim)
 
 
 def _check(stack: Stack, recorded: Sequence[Recorded], address: str, id: str) -> None:

@@ -15,7 +15,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus, unquote
 
 __all__ = [
@@ -67,6 +67,10 @@ class Secret(str):
         made = super().__new__(cls, value)
         made.template, made.digits = template, digits
         return made
+
+    def __reduce__(self) -> NoReturn:
+        """A pickle is bytes that are written, and no secret is in those: the value would have to be in it."""
+        raise TypeError(f"a secret ({self.template}) cannot be pickled; load the stack where it is needed")
 
 
 def digits_of(value: str) -> str:

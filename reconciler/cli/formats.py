@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.model import Change, Plan, Stack
+    from reconciler.engine.planning import Drift
+    from reconciler.model import Plan
 
 __all__ = ["DRIFT_FORMATS", "PLAN_FORMATS", "Look", "drift_as", "look_for", "plan_as"]
 
@@ -54,39 +54,34 @@ def plan_as(form: str, plan: Plan, look: Look) -> str:
             return plan_text(plan, whole=look.whole, verbose=look.verbose, columns=look.columns)
 
 
-def drift_as(
-    form: str,
-    stack: Stack,
-    found: tuple[str, Sequence[Change]],
-    addresses: Iterable[str],
-    foreign: Sequence[tuple[str, str, str]],
-    look: Look,
-) -> str:
-    """What was changed outside git. `found` is as `drift.drift_from` has it; `addresses` are all that were compared."""
-    baseline, drift = found
+def drift_as(form: str, drift: Drift, look: Look) -> str:
+    """What was changed outside git."""
+    stack, changes, baseline = drift.stack, drift.changes, drift.baseline
+    unmanaged = [(live.kind, live.id, drift.kinds[live.kind].called(live.fields)) for live in drift.unmanaged]
     match form:
         case "json":
             from reconciler.reports import json
 
-            return json.dumps(json.drift_json(stack.name, stack.provider, drift, foreign, baseline))
+            return json.dumps(json.drift_json(stack.name, stack.provider, changes, unmanaged, baseline))
         case "markdown":
             from reconciler.reports.markdown import drift_markdown
 
-            return drift_markdown(stack.name, drift, foreign, baseline=baseline)
+            return drift_markdown(stack.name, changes, unmanaged, baseline=baseline)
         case "html":
             from reconciler.reports.html import drift_html
 
-            return drift_html(stack.name, stack.provider, drift, foreign, baseline)
+            return drift_html(stack.name, stack.provider, changes, unmanaged, baseline)
         case "junit":
             from reconciler.reports.junit import drift_junit
 
-            return drift_junit(stack.name, drift, addresses, baseline)
+            return drift_junit(stack.name, changes, drift.compared, baseline)
         case "sarif":
             from reconciler.reports import json
             from reconciler.reports.sarif import drift_sarif
 
-            return json.dumps(drift_sarif(stack.name, drift, stack.where, frozenset(stack.resources), baseline))
+            return json.dumps(drift_sarif(stack.name, changes, stack.where, frozenset(stack.resources), baseline))
         case _:
             from reconciler.reports.text import drift_text
 
-            return drift_text(stack.name, drift, foreign, baseline=baseline, whole=look.whole, columns=look.columns)
+            whole, columns = look.whole, look.columns
+            return drift_text(stack.name, changes, unmanaged, baseline=baseline, whole=whole, columns=columns)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from reconciler.cli.options import load_stack, parsed, variables
+from reconciler.cli.options import load_stack, variables
 
 __all__ = ["graph"]
 
@@ -15,7 +16,7 @@ __all__ = ["graph"]
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
 @click.option("--format", "form", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True)
-def graph(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env: tuple[str, ...], form: str) -> int:
+def graph(path: Path, form: str, **options: Any) -> int:
     """Draw what a stack declares, and what refers to what; offline.
 
     \b
@@ -25,6 +26,6 @@ def graph(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env: tu
     from reconciler.provider import kinds_of
     from reconciler.reports.graph import graph as drawn
 
-    stack = load_stack(path, parsed(var), var_file, allow_env)
+    stack = load_stack(path, options)
     click.echo(drawn(stack, kinds_of(stack.provider), form))
     return 0

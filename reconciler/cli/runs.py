@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, Look, drift_as, look_for, plan_as
-from reconciler.cli.options import Settings, load_stack, online, open_session, open_state, settings, targets
+from reconciler.cli.applying import Manner, carried_out
+from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, drift_as, look_for, plan_as
+from reconciler.cli.options import online, options_of, project_at, targets, told_of_a_pause
 from reconciler.cli.outputs import write_file
-from reconciler.cli.saved import agreed_before, believed, is_plan, read_plan, settings_of, write_plan
-from reconciler.cli.signals import locked, stop_on_signals
-from reconciler.cli.uploads import STDOUT, events_to, uploading
+from reconciler.cli.uploads import STDOUT, uploading
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
-    from reconciler.engine import Planning, Session
-    from reconciler.model import Event, Report, Stack
+    from reconciler.engine import Planning
+    from reconciler.engine.planning import Drift
     from reconciler.plan.guards import Consent
-    from reconciler.planfile import Saved
+    from reconciler.project import Project
 
-__all__ = ["apply", "confirmed", "destroy", "drift", "plan", "result", "show"]
+__all__ = ["apply", "destroy", "drift", "plan", "show"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,25 +106,20 @@ def plan(
     if out and out.suffix.lower() in REPORTS:
         what = "-o saves the plan for `apply FILE`; for a report write standard output into a file"
         raise click.UsageError(f"{what}: reconciler plan --format {REPORTS[out.suffix.lower()]} > {out.name}")
-    chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    agreed = _consent(options, destroying)
+    project = project_at(path, options)
 
     async def run() -> Planning:
-        state = open_state(stack, chosen, create=False)
-        try:
-            async with open_session(stack, state, chosen, agreed) as session:
-                return await session.plan(destroy=destroying)
-        finally:
-            state.close()
+        async with project:
+            return await project.plan(destroy=destroying, **_asked(options))
 
     planning = asyncio.run(run())
     click.echo(plan_as(form, planning.plan, look_for(whole, verbose)))
     if refused := planning.refusals:
         raise Refused(refused)
     if out:
-        asked = {"destroy": destroying, "target": chosen.target, "exclude": chosen.exclude}
-        write_plan(out, planning.plan, stack.digest, chosen, agreed, asked)
+        from reconciler.project.saved import text_of
+
+        write_file(out, text_of(project, planning, out), private=True)
     return 2 if detailed_exitcode and (planning.plan.changes or planning.plan.stuck) else 0
 
 
@@ -153,22 +146,18 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     reconciler apply --auto-approve     without asking, as in CI
     reconciler apply plan.json          exactly what was planned
     """
-    chosen = settings(path, options)
-    if chosen.json_events == STDOUT:
-        if not auto_approve and not is_plan(path):
-            raise click.UsageError("events on standard output leave no place to ask: give --auto-approve, or a FILE")
-        form = "events"
-    if is_plan(path):
-        saved = read_plan(path)
-        believed(saved, chosen)
-        chosen = settings_of(saved, path, chosen, options)
-        consent = agreed_before(saved, _consent(options))
-        stack = load_stack(chosen.path, chosen.variables, chosen.var_file, chosen.allow_env)
-        destroying = bool(saved.origin.options.get("destroy"))
-        look = look_for(whole, verbose)
-        return _apply(stack, chosen, consent, form, look, True, destroying=destroying, saved=saved, name=path)
-    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    return _apply(stack, chosen, _consent(options), form, look_for(whole, verbose), auto_approve, destroying=False)
+    from reconciler.project.saved import is_plan
+
+    saved, events = is_plan(path), options.get("json_events")
+    if events == STDOUT and not auto_approve and not saved:
+        raise click.UsageError("events on standard output leave no place to ask: give --auto-approve, or a FILE")
+    project = _of_a_saved_plan(path, options) if saved else project_at(path, options)
+
+    def planned() -> Awaitable[Planning]:
+        return project.plan(**_asked(options))
+
+    manner = Manner(form, look_for(whole, verbose), auto_approve, events)
+    return carried_out(project, planned, f"reconciler apply {path}", manner)
 
 
 @click.command()
@@ -188,9 +177,13 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
     reconciler plan --destroy           what would be deleted
     reconciler destroy
     """
-    chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    return _apply(stack, chosen, _consent(options, True), form, look_for(whole, verbose), auto_approve, destroying=True)
+    project = project_at(path, options)
+
+    def planned() -> Awaitable[Planning]:
+        return project.plan(destroy=True, **_asked(options))
+
+    manner = Manner(form, look_for(whole, verbose), auto_approve)
+    return carried_out(project, planned, f"reconciler destroy {path}", manner)
 
 
 @click.command()
@@ -216,28 +209,19 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None,
     reconciler drift --unmanaged        also what is in the account and not of this stack
     reconciler drift --format sarif -o drift.sarif
     """
-    from reconciler.diff import drift_from
+    project = project_at(path, options)
 
-    chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
+    async def run() -> Drift:
+        async with project:
+            return await project.drift(unmanaged=unmanaged)
 
-    async def run() -> Planning:
-        state = open_state(stack, chosen, create=False)
-        try:
-            async with open_session(stack, state, chosen) as session:
-                return await session.plan(everything=unmanaged, inspect=False)
-        finally:
-            state.close()
-
-    planning = asyncio.run(run())
-    foreign = _foreign(planning) if unmanaged else []
-    found = drift_from(planning.claims, planning.difference)
-    said = drift_as(form, stack, found, planning.claims.live, foreign, look_for(whole, out=out is not None))
+    found = asyncio.run(run())
+    said = drift_as(form, found, look_for(whole, out=out is not None))
     if out:
         write_file(out, click.unstyle(said))
-        said = drift_as("text", stack, found, (), (), look_for(False)).rsplit("\n", 1)[-1]
+        said = drift_as("text", replace(found, unmanaged=()), look_for(False)).rsplit("\n", 1)[-1]
     click.echo(said)
-    return 2 if found[1] else 0
+    return 2 if found.changes else 0
 
 
 @click.command()
@@ -252,153 +236,39 @@ def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
     reconciler plan -o plan.json
     reconciler show plan.json
     """
+    from reconciler.project.saved import read_plan
+
     click.echo(plan_as(form, read_plan(file).plan, look_for(whole, verbose)))
     return 0
 
 
-def _consent(options: Mapping[str, Any], destroying: bool = False) -> Consent:
+DECIDED = ("var", "var_file", "target", "exclude")
+"""Options that a saved plan has decided."""
+
+
+def _of_a_saved_plan(file: Path, given: Mapping[str, Any]) -> Project:
+    """Account and state as the options say, and the stack as the plan says."""
+    from reconciler.project.saved import saved_project
+
+    if decided := [name for name in DECIDED if given.get(name)]:
+        flag = "--" + decided[0].replace("_", "-")
+        raise click.UsageError(f"{flag} is settled by the saved plan; plan again to change it")
+    return saved_project(file, options_of(given), on_pause=told_of_a_pause)
+
+
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Which part is meant, and what is agreed to."""
+    return {"target": given["target"], "exclude": given["exclude"], "consent": _consent(given)}
+
+
+def _consent(given: Mapping[str, Any]) -> Consent:
     from reconciler.plan.guards import Consent
 
     return Consent(
-        adopt=bool(options.get("adopt")),
-        replace=frozenset(options.get("allow_replace") or ()),
-        deletes=bool(options.get("allow_deletes")),
-        empty=destroying,
-        foreign=frozenset(options.get("allow_foreign") or ()),
-        recreate=bool(options.get("allow_recreate")),
-        cost=bool(options.get("allow_cost")),
+        adopt=bool(given.get("adopt")),
+        replace=frozenset(given.get("allow_replace") or ()),
+        deletes=bool(given.get("allow_deletes")),
+        foreign=frozenset(given.get("allow_foreign") or ()),
+        recreate=bool(given.get("allow_recreate")),
+        cost=bool(given.get("allow_cost")),
     )
-
-
-def _foreign(planning: Planning) -> list[tuple[str, str, str]]:
-    from reconciler.provider import kinds_of
-
-    kinds = kinds_of(planning.stack.provider)
-    return [(live.kind, live.id, kinds[live.kind].called(live.fields)) for live in planning.foreign]
-
-
-def _apply(
-    stack: Stack,
-    chosen: Settings,
-    consent: Consent,
-    form: str,
-    look: Look,
-    auto_approve: bool,
-    *,
-    destroying: bool,
-    saved: Saved | None = None,
-    name: Path | None = None,
-) -> int:
-    """Apply a stack, or the plan of it that was `saved` in the file `name`."""
-    if not auto_approve and not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
-    state = open_state(stack, chosen, create=True)
-    command = f"reconciler {'destroy' if destroying and not saved else 'apply'} {name or chosen.path}"
-    try:
-        with locked(state, command):
-
-            async def run() -> tuple[Planning, Report | None]:
-                async with open_session(stack, state, chosen, consent) as session:
-                    planning = await session.plan_for_good(destroy=destroying)
-                    if saved and _already_done(session, saved, planning, form):
-                        return planning, None
-                    again = partial(session.plan, destroy=destroying)
-                    events = chosen.json_events
-                    return planning, await confirmed(
-                        session, planning, again, form, look, auto_approve, command, events
-                    )
-
-            planning, report = asyncio.run(run())
-    finally:
-        state.close()
-    if saved and report is None:
-        return 0
-    return result(stack, planning, report, form)
-
-
-def _already_done(session: Session, saved: Saved, planning: Planning, form: str) -> bool:
-    """Whether nothing of a saved plan is left to do, and say so. Raises StalePlan when it no longer fits."""
-    from reconciler.reports import json as as_json
-
-    done = session.confirm(saved, planning)
-    if planning.plan.changes:
-        if done:
-            click.echo(f"Going on with the plan: {len(done)} of its changes are done already.", err=True)
-        return False
-    if form == "json":
-        click.echo(as_json.dumps(as_json.nothing_json(saved.plan.stack)))
-    elif form == "text":
-        click.echo(f"Nothing to do: {saved.plan.stack} is as this plan makes it.")
-    return True
-
-
-async def confirmed(
-    session: Session,
-    planning: Planning,
-    again: Callable[[], Awaitable[Planning]],
-    form: str,
-    look: Look,
-    auto_approve: bool,
-    command: str,
-    json_events: str | None = None,
-) -> Report | None:
-    """Show, check, ask, look again, do. None when the answer was no."""
-    from reconciler.model import RunEnded
-    from reconciler.reports.progress import progress
-
-    if form == "text":
-        click.echo(plan_as(form, planning.plan, look))
-    if reasons := planning.refusals:
-        if form == "json":
-            click.echo(plan_as(form, planning.plan, look))
-        raise Refused(reasons)
-    if planning.plan.changes and not auto_approve:
-        if not click.confirm("\nDo this?", default=False):
-            return None
-        planning = await _unmoved(planning, again)
-    plan, size = planning.plan, planning.plan.estimate.upload_bytes
-    with progress(len(plan.steps), upload_bytes=size, quiet=form != "text") as show:
-        async with events_to(json_events, plan, command, session.clock) as told:
-
-            def on_event(event: Event) -> None:
-                show(event)
-                if told:
-                    told.happened(event)
-
-            try:
-                report = await session.apply(
-                    planning, command=command, on_event=on_event, on_start=partial(stop_on_signals, session.state)
-                )
-            except asyncio.CancelledError:  # the second Ctrl-C
-                raise KeyboardInterrupt from None
-            if told:
-                told.happened(RunEnded(report))
-            return report
-
-
-async def _unmoved(planning: Planning, again: Callable[[], Awaitable[Planning]]) -> Planning:
-    """The same planning anew, after somebody has thought about its plan. Raises StalePlan with what moved meanwhile."""
-    from reconciler.errors import Invalid, StalePlan
-    from reconciler.planfile import moved
-
-    try:
-        fresh = await again()
-    except Invalid as error:
-        raise StalePlan([f"this is wrong since the plan: {problem}" for problem in error.problems]) from error
-    if lines := moved(planning.plan, fresh.plan):
-        raise StalePlan([f"{line}; look at the plan again" for line in lines])
-    return fresh
-
-
-def result(stack: Stack, planning: Planning, report: Report | None, form: str) -> int:
-    from reconciler.reports import json as as_json
-    from reconciler.reports import text
-
-    if report is None:
-        click.echo("Nothing was done.")
-        return 1
-    if form == "json":
-        click.echo(as_json.dumps(as_json.report_json(stack.name, report)))
-    elif form == "text" and (planning.plan.changes or report.failed):
-        click.echo("\n" + text.report_text(report))
-    return report.exit_code

@@ -7,22 +7,26 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from reconciler.errors import StateError
 
 if TYPE_CHECKING:
-    from reconciler.apply import Walk
-    from reconciler.state import State
+    from reconciler.project.applying import Applying
 
 __all__ = ["TO_STOP", "interruptible", "locked", "stop_on_signals"]
 
 TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOPPING_S = 5.0
-"""How long a database may be silent once the run was asked to stop."""
+
+
+class Lockable(Protocol):
+    """A state, or a project with one."""
+
+    def lock(self, command: str) -> AbstractContextManager[None]: ...
+    def prove_when_woken(self) -> None: ...
 
 
 @contextmanager
@@ -42,7 +46,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def locked(state: State, command: str) -> Iterator[None]:
+def locked(held: Lockable, command: str) -> Iterator[None]:
     """Hold the stack's lock while the block runs.
 
     A process that was asleep (SIGSTOP, Ctrl-Z) asks whether it still holds it before it does anything else; when it
@@ -52,13 +56,13 @@ def locked(state: State, command: str) -> Iterator[None]:
 
     def woken(*_: Any) -> None:
         try:
-            state.prove_when_woken()
+            held.prove_when_woken()
         except StateError as error:
             lost.append(error)
             logging.getLogger("asyncio").disabled = True  # it would tell of every task that ends by this
             raise KeyboardInterrupt from None  # what an event loop lets through at once
 
-    with state.lock(command):
+    with held.lock(command):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -73,18 +77,16 @@ def locked(state: State, command: str) -> Iterator[None]:
             signal.signal(signal.SIGCONT, before or signal.SIG_DFL)
 
 
-def stop_on_signals(state: State, walk: Walk) -> None:
-    """Once: end what is in flight. Twice: stop at once."""
+def stop_on_signals(applying: Applying) -> None:
+    """Once: end what is in flight. Twice, or before anything is in flight: stop at once."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
 
     def interrupt() -> None:
-        if walk.stopping and task:
+        if applying.stop():
+            click.echo("\nStopping: what is in flight ends and is recorded. Ctrl-C again stops at once.", err=True)
+        elif task:
             task.cancel()
-            return
-        click.echo("\nStopping: what is in flight ends and is recorded. Ctrl-C again stops at once.", err=True)
-        state.wait_at_most(STOPPING_S)
-        walk.stop()
 
     for number in TO_STOP:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import load_stack, parsed, variables
+from reconciler.cli.options import load_stack, variables
 from reconciler.errors import Invalid, ReconcilerError
 
 __all__ = ["explain", "init", "schema", "validate"]
@@ -123,7 +123,7 @@ def _first_line(spec: Path) -> str:
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
-def validate(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env: tuple[str, ...]) -> int:
+def validate(path: Path, **options: Any) -> int:
     """Check a stack's YAML, offline: every problem at once, each with its place.
 
     \b
@@ -133,7 +133,7 @@ def validate(path: Path, var: tuple[str, ...], var_file: Path | None, allow_env:
     from reconciler.plan import cost, guards
     from reconciler.provider import provider
 
-    stack = load_stack(path, parsed(var), var_file, allow_env)
+    stack = load_stack(path, options)
     if problems := [*guards.problems(stack), *cost.problems(stack, provider(stack.provider).tariff)]:
         raise Invalid(problems)
     counts: dict[str, int] = {}

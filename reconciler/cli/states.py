@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.options import (
-    emulated,
-    load_stack,
-    online,
-    open_session,
-    open_state,
-    settings,
-    state_url,
-    variables,
-)
+from reconciler.cli.options import emulated, online, project_at, variables
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
-    from reconciler.model import Recorded, Stack
-    from reconciler.ownership import Belonging
-    from reconciler.ownership.duplicates import Twins
-    from reconciler.state import State
+    from reconciler.model import Recorded
+    from reconciler.project import Project
 
 __all__ = ["state"]
+
+T = TypeVar("T")
 
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 
 
 def STATE(function: Any) -> Any:
     """Which state is meant."""
-    given = click.option("--state", metavar="URL", envvar="RECONCILER_STATE", help="Where state is kept.")
+    given = click.option("--state", metavar="URL", help="Where state is kept.")
     return given(emulated(function))
 
 
@@ -57,19 +49,24 @@ def state() -> None:
 
 
 @contextmanager
-def _opened(path: Path, options: dict[str, Any], command: str = "") -> Iterator[tuple[Stack, State]]:
-    """The stack and its state; locked when `command` says what for."""
-    chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
-    opened = open_state(stack, chosen, create=bool(command))
-    try:
+def _opened(path: Path, options: dict[str, Any], command: str = "") -> Iterator[Project]:
+    """The project; locked when `command` says what for."""
+    with closing(project_at(path, options)) as project:
         if command:
-            with locked(opened, command):
-                yield stack, opened
+            with locked(project, command):
+                yield project
         else:
-            yield stack, opened
-    finally:
-        opened.close()
+            yield project
+
+
+def _run(project: Project, call: Callable[[], Awaitable[T]]) -> T:
+    """Do something for which the account is asked."""
+
+    async def run() -> T:
+        async with project:
+            return await call()
+
+    return asyncio.run(run())
 
 
 @state.command("list")
@@ -82,10 +79,10 @@ def list_(path: Path, **options: Any) -> None:
     \b
     reconciler state list
     """
-    with _opened(path, options) as (_, opened):
-        for row in opened.recorded():
+    with _opened(path, options) as project:
+        for row in project.state.recorded():
             click.echo(f"{plain(row.address)}  {plain(row.id)}{'  (old, to be deleted)' if row.deposed else ''}")
-        for it in opened.operations():
+        for it in project.state.operations():
             click.echo(f"{plain(it.address)}  ({it.verb} begun by run {it.run}, not concluded)")
 
 
@@ -102,8 +99,8 @@ def show(address: str, path: Path, **options: Any) -> None:
     """
     from reconciler.reports.values import shown
 
-    with _opened(path, options) as (_, opened):
-        for row in _rows_at(opened, address):
+    with _opened(path, options) as project:
+        for row in _rows_at(project, address):
             click.echo(f"{plain(row.address)}\n  id  {plain(row.id)}\n  kind  {row.kind}")
             if row.parent_id:
                 click.echo(f"  parent  {plain(row.parent_id)}")
@@ -129,9 +126,9 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
     from reconciler.model import parent_of
     from reconciler.state import RenameStack
 
-    with _opened(path, options, f"reconciler state mv {old} {new}") as (_, opened):
-        kind = _rows_at(opened, old)[0].kind
-        if any(row.address == new for row in opened.recorded()):
+    with _opened(path, options, f"reconciler state mv {old} {new}") as project:
+        kind = _rows_at(project, old)[0].kind
+        if any(row.address == new for row in project.state.recorded()):
             raise ReconcilerError(f"{new} is taken; move or remove that first")
         if old.split("/")[::2] != new.split("/")[::2] or old.count("/") != new.count("/"):
             raise ReconcilerError(f"{old} is a {kind}; {new!r} is the address of another kind")
@@ -141,7 +138,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
             )
         if parent_of(old) != parent_of(new):
             raise ReconcilerError(f"{old} lives in {parent_of(old)}; it cannot be recorded in {parent_of(new)}")
-        opened.commit(RenameStack(old, new))
+        project.state.commit(RenameStack(old, new))
         click.echo(f"{old} is now {new}.")
 
 
@@ -159,9 +156,9 @@ def rm(addresses: tuple[str, ...], path: Path, **options: Any) -> None:
     """
     from reconciler.state import Drop
 
-    with _opened(path, options, f"reconciler state rm {' '.join(addresses)}") as (_, opened):
-        rows = [row for address in addresses for row in _rows_at(opened, address)]
-        opened.commit(*(Drop(row.address, row.id) for row in rows))
+    with _opened(path, options, f"reconciler state rm {' '.join(addresses)}") as project:
+        rows = [row for address in addresses for row in _rows_at(project, address)]
+        project.state.commit(*(Drop(row.address, row.id) for row in rows))
         click.echo(f"Forgot {len(rows)} rows.")
 
 
@@ -178,17 +175,9 @@ def rebuild(path: Path, id: str | None, **options: Any) -> None:
     \b
     reconciler state rebuild
     """
-    from reconciler.repair import rebuild as made_anew
-
-    chosen = settings(path, options)
-
-    async def run(stack: Stack, opened: State) -> list[Recorded]:
-        async with open_session(stack, opened, chosen) as session:
-            return await made_anew(session, id)
-
-    with _opened(path, options, f"reconciler state rebuild {path}") as (stack, opened):
-        rows = asyncio.run(run(stack, opened))
-    click.echo(f"Rebuilt: {len(rows)} objects of {stack.name} are in the account.")
+    with _opened(path, options, f"reconciler state rebuild {path}") as project:
+        rows = _run(project, partial(project.rebuild, id))
+    click.echo(f"Rebuilt: {len(rows)} objects of {project.stack.name} are in the account.")
 
 
 @state.command()
@@ -200,18 +189,10 @@ def accept(path: Path, **options: Any) -> None:
     \b
     reconciler state accept
     """
-    from reconciler.repair import accept as accepted
-
-    chosen = settings(path, options)
-
-    async def run(stack: Stack, opened: State) -> Belonging:
-        async with open_session(stack, opened, chosen) as session:
-            return await accepted(session)
-
-    with _opened(path, options, f"reconciler state accept {path}") as (stack, opened):
-        found = asyncio.run(run(stack, opened))
+    with _opened(path, options, f"reconciler state accept {path}") as project:
+        found = _run(project, project.accept)
     told = f"{found.here} of {found.recorded} recorded objects are in it"
-    click.echo(f"The state of {plain(stack.name)} is of this account now; {told}.")
+    click.echo(f"The state of {plain(project.stack.name)} is of this account now; {told}.")
 
 
 @state.command()
@@ -226,14 +207,13 @@ def rename(old: str, new: str, path: Path, **options: Any) -> None:
     \b
     reconciler state rename archive sports-archive
     """
-    from reconciler.state import State
+    from reconciler.project import access
 
-    chosen = settings(path, options)
-    stack = load_stack(path, chosen.variables, chosen.var_file, chosen.allow_env)
+    project = project_at(path, options)
+    stack = project.stack
     if stack.name != new:
         raise ReconcilerError(f"YAML says `stack: {stack.name}`; write `stack: {new}` there, then rename")
-    url = state_url(stack, chosen)
-    before, after = (State.open(url, name, create=False) for name in (old, new))
+    before, after = (access.open_state(name, stack.root, project.options, create=False) for name in (old, new))
     command = f"reconciler state rename {old} {new}"
     try:
         if not (rows := before.recorded()) and not before.operations():
@@ -264,20 +244,13 @@ def duplicates(path: Path, keep: tuple[str, ...], **options: Any) -> None:
     reconciler state duplicates --keep oldest
     """
     from reconciler.ownership.duplicates import listed
-    from reconciler.repair import duplicates as resolved
 
-    chosen = settings(path, options)
-
-    async def run(stack: Stack, opened: State) -> list[Twins]:
-        async with open_session(stack, opened, chosen) as session:
-            return await resolved(session, keep)
-
-    with _opened(path, options, f"reconciler state duplicates {path}" if keep else "") as (stack, opened):
-        found = asyncio.run(run(stack, opened))
+    with _opened(path, options, f"reconciler state duplicates {path}" if keep else "") as project:
+        found = _run(project, partial(project.duplicates, keep))
     for line in listed(found):
         click.echo(plain(line))
     if not found:
-        click.echo(f"No address of {plain(stack.name)} has more than one object.")
+        click.echo(f"No address of {plain(project.stack.name)} has more than one object.")
     elif keep:
         click.echo("Noted; `reconciler plan` shows what goes.")
     else:
@@ -294,16 +267,16 @@ def unlock(path: Path, **options: Any) -> None:
     \b
     reconciler state unlock
     """
-    with _opened(path, options) as (stack, opened):
-        done = opened.unlock()
+    with _opened(path, options) as project:
+        done = project.state.unlock()
     if done.holder is None:
-        click.echo(f"{stack.name} was not locked.")
+        click.echo(f"{project.stack.name} was not locked.")
     else:
         click.echo(f"Unlocked: it was {done.holder}.{' Its session was ended.' if done.ended_session else ''}")
 
 
-def _rows_at(opened: State, address: str) -> list[Recorded]:
-    rows = opened.recorded()
+def _rows_at(project: Project, address: str) -> list[Recorded]:
+    rows = project.state.recorded()
     if found := [row for row in rows if row.address == address]:
         return found
     near = get_close_matches(address, [row.address for row in rows], n=1)

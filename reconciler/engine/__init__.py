@@ -16,7 +16,7 @@ from reconciler.apply import Limits, Walk
 from reconciler.apply.recover import told as on_its_way
 from reconciler.diff import diff
 from reconciler.engine import applying
-from reconciler.engine.planning import Planning
+from reconciler.engine.planning import Aim, Planning
 from reconciler.engine.stages import (
     declared,
     in_flight,
@@ -132,6 +132,7 @@ class Session:
             claims=claims,
             difference=difference,
             plan=plan,
+            aim=Aim(destroy, self.targeting),
             consent=self.consent,
             recovered=begun.writes,
             unresolved=begun.unresolved,
@@ -139,6 +140,11 @@ class Session:
             unshown=frozenset(row.id for row in read.behind),
             hidden=begun.hidden,
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an earlier run began something and did not conclude it."""
+        return bool(self.state.operations())
 
     async def plan_for_good(self, *, destroy: bool = False) -> Planning:
         """A plan on which nothing is open any more of an interrupted run. The caller holds the lock."""

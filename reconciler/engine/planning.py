@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler.diff import Difference
+from reconciler.diff import Difference, drift_from
 from reconciler.errors import Problem
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Operation, Plan, Recorded, Snapshot, Stack
+from reconciler.model import Change, Live, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims
 from reconciler.plan import guards
 from reconciler.plan.guards import Consent
+from reconciler.plan.targeting import EVERYTHING, Targeting
 from reconciler.state import Identity, Write
 
-__all__ = ["InFlight", "Planning", "Prior", "Reading"]
+__all__ = ["Aim", "Drift", "InFlight", "Planning", "Prior", "Reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ class InFlight:
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What a plan is to be of: the same is asked again before it is applied."""
+
+    destroy: bool = False
+    targeting: Targeting = EVERYTHING
+    adopt: tuple[str, str] | None = None
+    """(address, id): nothing but this."""
+
+
+@dataclass(frozen=True, slots=True)
 class Planning:
     """One look at everything: what was read, who is who, what differs, what to do about it, and who agreed to what."""
 
@@ -69,7 +80,10 @@ class Planning:
     claims: Claims
     difference: Difference
     plan: Plan
+    aim: Aim = field(default_factory=Aim)
     consent: Consent = field(default_factory=Consent)
+    done: tuple[str, ...] = ()
+    """Of a saved plan: the addresses of it that are done already. The plan does the rest and nothing else."""
     recovered: tuple[Write, ...] = ()
     """What an interrupted run had done, to be recorded before anything else."""
     unresolved: tuple[Operation, ...] = ()
@@ -100,3 +114,27 @@ class Planning:
         return [
             live for _, lives in sorted(self.claims.foreign.items()) for live in sorted(lives, key=lambda live: live.id)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What was changed outside git."""
+
+    stack: Stack
+    kinds: Kinds
+    baseline: str
+    """What live was compared with: `recorded`, or `declared` where nothing is recorded at all."""
+    changes: tuple[Change, ...]
+    compared: tuple[str, ...]
+    """Every address of which something was compared."""
+    unmanaged: tuple[Live, ...] = ()
+    """What was seen in the account and is not of this stack; empty when nobody asked for it."""
+
+    @classmethod
+    def of(cls, planning: Planning, *, unmanaged: bool) -> Drift:
+        """As a planning that looked at everything shows it."""
+        baseline, changes = drift_from(planning.claims, planning.difference)
+        foreign = planning.foreign if unmanaged else ()
+        return cls(
+            planning.stack, planning.kinds, baseline, tuple(changes), tuple(planning.claims.live), tuple(foreign)
+        )

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.diff import diff
-from reconciler.engine import Session
 from reconciler.export.names import slug
 from reconciler.export.pick import Declared, pick
 from reconciler.export.write import SCHEMAS, files_of
 from reconciler.kinds import Kinds
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership import claim
+from reconciler.provider import Drivers
 from reconciler.refresh import Wanted, refresh
 
 __all__ = ["SCHEMAS", "Declared", "Exported", "read_account", "rows_of", "slug"]
@@ -37,14 +37,14 @@ class Exported:
     counts: dict[str, int]
 
 
-async def read_account(session: Session, targets: Sequence[str] = ()) -> Exported:
-    """Read everything and say it in YAML; `session.stack` gives the name of the new stack."""
-    wanted = Wanted(resources={}, recorded=(), stacks=(session.stack.name,), everything=True)
-    snapshot = await refresh(session.drivers, wanted)
-    kinds = session.drivers.kinds
-    picked = pick(session.stack.name, kinds, snapshot, targets)
+async def read_account(drivers: Drivers, new: Stack, targets: Sequence[str] = ()) -> Exported:
+    """Read everything and say it in YAML, as the stack `new`, which declares nothing yet."""
+    wanted = Wanted(resources={}, recorded=(), stacks=(new.name,), everything=True)
+    snapshot = await refresh(drivers, wanted)
+    kinds = drivers.kinds
+    picked = pick(new.name, kinds, snapshot, targets)
     counts = {kind.__name__: sum(it.live.kind == kind.__name__ for it in picked.declared) for kind in kinds}
-    return Exported(files_of(session.stack, kinds, picked), picked.notes, snapshot, counts)
+    return Exported(files_of(new, kinds, picked), picked.notes, snapshot, counts)
 
 
 def rows_of(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> tuple[list[Recorded], list[str]]:

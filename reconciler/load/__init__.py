@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -41,7 +41,7 @@ from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
 from reconciler.load.grammar.variables import expand
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile
-from reconciler.model import Stack, Where
+from reconciler.model import Stack
 from reconciler.provider import kinds_of, names
 
 __all__ = ["Environment", "expand", "load"]
@@ -117,7 +117,7 @@ class _Load:
             provider=provider,
             root=root.path,
             resources=resources,
-            where=_where(entries, sources, self._settings),
+            where=WhereWritten(entries, sources, self._settings),
             stamps=self._settings.get("stamps", True),
             guards=self._settings.get("guards", {}),
             prices=self._settings.get("prices", {}),
@@ -172,22 +172,28 @@ class _Load:
         return entries
 
 
-def _where(entries: Declarations, sources: list[TextFile], settings: StackSettings) -> Where:
-    """Positions on demand. Neither the text nor what was read of it is kept for that."""
-    origins = {address: entry.origin or entry.source for address, entry in entries.items()}
-    for source in sources:
-        source.let_go()
+class WhereWritten:
+    """Where what an address says is written: found on demand, so neither the text nor what was read of it is kept.
 
-    def where(address: str, *path: str | int) -> tuple[str, int, int]:
-        origin = origins.get(address, sources[0])
+    Plain data and no closure: a stack is pickled with it, and the file is read again wherever somebody asks.
+    """
+
+    __slots__ = ("_first", "_origins", "_settings")
+
+    def __init__(self, entries: Declarations, sources: Sequence[TextFile], settings: StackSettings) -> None:
+        self._origins = {address: entry.origin or entry.source for address, entry in entries.items()}
+        self._first, self._settings = sources[0], settings
+        for source in sources:
+            source.let_go()
+
+    def __call__(self, address: str, *path: str | int) -> tuple[str, int, int]:
+        origin = self._origins.get(address, self._first)
         if isinstance(origin, MadeFrom):
             return origin.place(path, on_key=False).find()
-        if address not in origins:
-            setting = settings.place(address, path)
+        if address not in self._origins:
+            setting = self._settings.place(address, path)
             return setting.find() if setting else (origin.name, 0, 0)
         return Place(origin, (*address.split("/"), *path), on_key=not path).find()
-
-    return where
 
 
 def _digest(sources: list[TextFile], rest: Any) -> str:

@@ -28,9 +28,7 @@ class TextFile:
 
     __slots__ = ("_again", "_marks", "data", "name", "relative")
 
-    def __init__(
-        self, name: str, relative: str = "", data: bytes = b"", again: Callable[[], bytes] = lambda: b""
-    ) -> None:
+    def __init__(self, name: str, relative: str = "", data: bytes = b"", again: Callable[[], bytes] = bytes) -> None:
         self.name = name
         self.relative = relative
         self.data: bytes | None = data
@@ -46,6 +44,10 @@ class TextFile:
                 data = b""
             self._marks = Positions(data.removeprefix(BOM_UTF8).decode(errors="replace"))
         return self._marks
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """For a pickle: how to read it again, and nothing that was read."""
+        return None, {name: getattr(self, name) for name in self.__slots__} | {"data": None, "_marks": None}
 
     def let_go(self) -> None:
         """Keep no bytes: most stacks are right, and nobody asks for a position."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from reconciler.model.address import key_of, parent_of
 from reconciler.model.change import Action, Change, ChangedBy, Delta
-from reconciler.model.desired import Resource, Stack, Where, ignores
+from reconciler.model.desired import Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
     BytesSent,
     Event,
@@ -95,6 +95,7 @@ __all__ = [
     "Where",
     "ignores",
     "key_of",
+    "nowhere",
     "parent_of",
     "trace_from",
 ]

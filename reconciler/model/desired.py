@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 
-__all__ = ["Resource", "Stack", "Where", "ignores"]
+__all__ = ["Resource", "Stack", "Where", "ignores", "nowhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +73,8 @@ class Stack:
         stands = address in self.resources or at[0] == "removed"
         file, line, column = self.where(*at) if stands else ("", 0, 0)
         return Problem(file, line, column, address, text, severity)
+
+
+def nowhere(*_: object) -> tuple[str, int, int]:
+    """The `where` of a stack that no YAML declares."""
+    return "", 0, 0

@@ -23,7 +23,20 @@ import yaml
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid
 from reconciler.load import load
-from reconciler.model import Cost, Live, Plan, Recorded, Resource, Snapshot, Stack, Stamp, Status, key_of, parent_of
+from reconciler.model import (
+    Cost,
+    Live,
+    Plan,
+    Recorded,
+    Resource,
+    Snapshot,
+    Stack,
+    Stamp,
+    Status,
+    key_of,
+    nowhere,
+    parent_of,
+)
 from reconciler.ownership import Claims, claim
 from reconciler.plan import guards, make_plan
 from reconciler.plan.guards import Consent
@@ -109,7 +122,7 @@ def stack_of(declared: Mapping[str, Any], *, name: str = "s", changed: Sequence[
             path.touch()
         stack = load(Path(directory), environ={})
     resources = {address: _identified(resource, changed) for address, resource in stack.resources.items()}
-    return replace(stack, resources=resources, where=lambda *_: ("", 0, 0))
+    return replace(stack, resources=resources, where=nowhere)
 
 
 def _identified(resource: Resource, changed: Sequence[str]) -> Resource:

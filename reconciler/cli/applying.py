@@ -1,0 +1,122 @@
+"""Showing a plan, asking, doing it: what apply, destroy and import have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.formats import Look, plan_as
+from reconciler.cli.signals import locked, stop_on_signals
+from reconciler.cli.uploads import STDOUT, events_to
+from reconciler.errors import Refused
+
+if TYPE_CHECKING:
+    from reconciler.engine import Planning
+    from reconciler.model import Report
+    from reconciler.project import Project
+
+__all__ = ["Manner", "carried_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How it is shown and asked for."""
+
+    form: str
+    look: Look
+    auto_approve: bool
+    json_events: str | None = None
+
+    @property
+    def shown_as(self) -> str:
+        """The format of plan and report; where events go to standard output nothing else does."""
+        return "events" if self.json_events == STDOUT else self.form
+
+
+def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], command: str, manner: Manner) -> int:
+    """Plan under the lock, show, ask, do; the exit code."""
+    if not manner.auto_approve and project.saved is None and not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
+
+    async def run() -> tuple[Planning, Report | None]:
+        async with project:
+            planning = await planned()
+            if project.saved is not None and _already_done(planning, manner.shown_as):
+                return planning, None
+            agreed = await _agreed(project, planning, manner)
+            return planning, await _done(project, agreed, command, manner) if agreed else None
+
+    with closing(project), locked(project, command):
+        planning, report = asyncio.run(run())
+    if report is None and project.saved is not None:
+        return 0
+    return _result(planning, report, manner.shown_as)
+
+
+def _already_done(planning: Planning, form: str) -> bool:
+    """Whether nothing of a saved plan is left to do, and say so."""
+    from reconciler.reports import json as as_json
+
+    if planning.plan.changes:
+        if planning.done:
+            click.echo(f"Going on with the plan: {len(planning.done)} of its changes are done already.", err=True)
+        return False
+    if form == "json":
+        click.echo(as_json.dumps(as_json.nothing_json(planning.stack.name)))
+    elif form == "text":
+        click.echo(f"Nothing to do: {planning.stack.name} is as this plan makes it.")
+    return True
+
+
+async def _agreed(project: Project, planning: Planning, manner: Manner) -> Planning | None:
+    """The plan, shown and agreed to, as it still is after somebody has thought about it; None when the answer is no."""
+    form = manner.shown_as
+    if form == "text":
+        click.echo(plan_as(form, planning.plan, manner.look))
+    if reasons := planning.refusals:
+        if form == "json":
+            click.echo(plan_as(form, planning.plan, manner.look))
+        raise Refused(reasons)
+    if not planning.plan.changes or manner.auto_approve or project.saved is not None:
+        return planning
+    return await project.again(planning) if click.confirm("\nDo this?", default=False) else None
+
+
+async def _done(project: Project, planning: Planning, command: str, manner: Manner) -> Report:
+    """Apply, telling whoever shows progress and whoever reads events."""
+    from reconciler.reports.progress import progress
+
+    plan = planning.plan
+    size = plan.estimate.upload_bytes
+    with progress(len(plan.steps), upload_bytes=size, quiet=manner.shown_as != "text") as show:
+        async with events_to(manner.json_events, plan, command, project.clock) as told:
+            applying = project.apply(planning)
+            stop_on_signals(applying)
+            try:
+                async for event in applying:
+                    show(event)
+                    if told:
+                        told.happened(event)
+            except asyncio.CancelledError:  # the second Ctrl-C
+                raise KeyboardInterrupt from None
+    return await applying
+
+
+def _result(planning: Planning, report: Report | None, form: str) -> int:
+    from reconciler.reports import json as as_json
+    from reconciler.reports import text
+
+    if report is None:
+        click.echo("Nothing was done.")
+        return 1
+    if form == "json":
+        click.echo(as_json.dumps(as_json.report_json(planning.stack.name, report)))
+    elif form == "text" and (planning.plan.changes or report.failed):
+        click.echo("\n" + text.report_text(report))
+    return report.exit_code

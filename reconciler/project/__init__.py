@@ -1,0 +1,326 @@
+"""The one door: a stack with its account and its state, and what can be done with them.
+
+    async with reconciler.open("archive/", emulator=True) as project:
+        planning = await project.plan()
+        report = await project.apply(planning)
+
+The command line is one user of it, a notebook another. Everything that is opened for a run is opened here: the stack's
+files, the key, the transport or the emulator in its place, the state and its lock. What is heavy is imported where it
+is used, for `import reconciler` is what every short script begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from reconciler.project import access
+from reconciler.project.options import ProjectOptions
+
+if TYPE_CHECKING:
+    from reconciler.engine import Planning, Session
+    from reconciler.engine.planning import Aim, Drift
+    from reconciler.export import Exported
+    from reconciler.http import Clock
+    from reconciler.model import Paused, Recorded, Report, Stack
+    from reconciler.ownership import Belonging
+    from reconciler.ownership.duplicates import Twins
+    from reconciler.plan.guards import Consent
+    from reconciler.planfile import Saved
+    from reconciler.project.applying import Applying, Begun, Start, Tell
+    from reconciler.provider import Drivers
+    from reconciler.state import State
+
+__all__ = ["Project", "ProjectOptions", "open"]
+
+STOPPING_S = 5.0
+"""How long a database may be silent once an apply was asked to stop."""
+
+
+def open(path: str | Path = ".", **options: Any) -> Project:
+    """The project of a stack's directory or file; `options` are those of `ProjectOptions`. Raises Invalid with every
+    problem of the stack."""
+    chosen = ProjectOptions(**options)
+    where = Path(path)
+    return Project(access.load_stack(where, chosen), chosen, path=where)
+
+
+class Project:
+    """One stack, its account and its state. To be entered (`async with`) before anything that asks the account."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        options: ProjectOptions | None = None,
+        *,
+        path: Path = Path(),
+        saved: Saved | None = None,
+        on_pause: Callable[[Paused], object] = lambda _: None,
+    ) -> None:
+        self.stack, self.options, self.path, self.saved = stack, options or ProjectOptions(), path, saved
+        self._on_pause = on_pause
+        """Told of each pause of the API's that falls into no apply."""
+        self._state: State | None = None
+        self._may_write = False
+        self._command: str | None = None
+        """What holds the lock."""
+        self._fresh: Planning | None = None
+        """The last plan that was made under the lock: nobody can have moved anything since but the API's users."""
+        self._drivers: Drivers | None = None
+        self._exits = AsyncExitStack()
+
+    # Opening
+
+    @property
+    def clock(self) -> Clock:
+        """By which this run waits."""
+        return self._opened().hands.clock
+
+    async def __aenter__(self) -> Self:
+        from reconciler.files import Files, Sending
+        from reconciler.http import Http, SystemClock
+        from reconciler.provider import Drivers, Hands, provider
+
+        chosen, options = provider(self.stack.provider), self.options
+        address, key = access.account(self.stack.provider, options)  # first: without a key nothing is opened
+        transport = None
+        if options.emulator is not False:
+            address, transport = access.in_process(self.stack, options)
+        clock = SystemClock()
+        http = Http(
+            address,
+            headers=chosen.access.headers(key),
+            transport=transport,
+            clock=clock,
+            key_hint=f"check the key in {chosen.access.key_variables[0]}",
+        )
+        http.on_wait = self._paused
+        await self._exits.enter_async_context(http)
+        sending = Sending(
+            Files(self.stack.root),
+            clock=clock,
+            parallelism=options.upload_parallelism,
+            bytes_per_s=options.bandwidth,
+        )
+        self._drivers = Drivers(chosen, Hands(http, sending, clock, self.stack.root))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._drivers = None
+        await self._exits.aclose()
+        if self._command is None:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the state: by itself at the end of `async with`, unless the lock is held outside of that."""
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    def _paused(self, seconds: float, why: str) -> None:
+        from reconciler.model import Paused
+
+        self._on_pause(Paused(round(seconds), why))
+
+    @property
+    def state(self) -> State:
+        """What was last applied. Nothing is made for a look: where there is no state yet, it is empty."""
+        return self._opened_state(may_write=False)
+
+    def _opened_state(self, *, may_write: bool) -> State:
+        if self._state is not None and may_write and not self._may_write:
+            self.close()
+        if self._state is None:
+            root, name = self.stack.root, self.stack.name
+            self._state = access.open_state(name, root, self.options, create=may_write)
+            self._may_write = may_write
+        return self._state
+
+    @contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """Hold the stack while the block runs: what is planned in it is planned for good, and applied without another
+        look. Locked, naming the holder, when somebody else does."""
+        with self._opened_state(may_write=True).lock(command):
+            self._command = command
+            try:
+                yield
+            finally:
+                self._command = self._fresh = None
+
+    def prove_when_woken(self) -> None:
+        """For a signal handler, after the process was asleep: StateError when the lock is lost."""
+        self.state.prove_when_woken()
+
+    def _opened(self) -> Drivers:
+        if self._drivers is None:
+            raise RuntimeError("the project is not open: use `async with reconciler.open(…) as project`")
+        return self._drivers
+
+    def _session(self, consent: Consent | None = None, aim: Aim | None = None) -> Session:
+        from reconciler.engine import Limits, Session
+        from reconciler.load import expand
+        from reconciler.plan.guards import Consent
+        from reconciler.plan.targeting import EVERYTHING
+        from reconciler.planfile import account_of
+
+        drivers, options = self._opened(), self.options
+        in_memory = options.emulator is not False
+        poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if in_memory else None
+        here = options.shared_state is None and isinstance(options.emulator, bool)
+        return Session(
+            stack=self.stack,
+            drivers=drivers,
+            state=self._opened_state(may_write=self._command is not None),
+            clock=drivers.hands.clock,
+            limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
+            consent=consent or Consent(),
+            targeting=aim.targeting if aim else EVERYTHING,
+            whole=aim is None or aim.adopt is None,  # what is agreed to for one address is agreed to for no other
+            resolve=partial(expand, environment=access.environment(options.allow_env)),
+            account=account_of(*access.account(self.stack.provider, options)),
+            said=tuple(access.said_of_the_place(options)),
+            place=self.path.name if self.path.is_file() else ".",
+            alone=here and not self.stack.varies,
+        )
+
+    # Planning
+
+    async def plan(
+        self,
+        *,
+        target: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        destroy: bool = False,
+        consent: Consent | None = None,
+    ) -> Planning:
+        """What would change. Nothing is changed; what the guards say against it is in `Planning.refusals`.
+
+        `consent` is to what guards refuse, and may change what is planned: whoever adopts what carries the stack's
+        name has less to make.
+        """
+        from reconciler.engine.planning import Aim
+        from reconciler.plan.guards import Consent
+        from reconciler.plan.targeting import Targeting
+
+        consent = replace(consent or Consent(), empty=destroy)  # who asks for it agrees that nothing is left
+        aim = Aim(destroy, Targeting(tuple(target), tuple(exclude)))
+        if self.saved is not None:  # it says what was asked and agreed to; more may be agreed to
+            from reconciler.project.saved import agreed_before, aim_before
+
+            aim, consent = aim_before(self.saved), agreed_before(self.saved, consent)
+        return await self._planned(aim, consent)
+
+    async def adopt(self, address: str, id: str) -> Planning:
+        """A plan that does nothing but take the object `id` of the account over as `address`."""
+        from reconciler.engine.planning import Aim
+        from reconciler.plan.guards import Consent
+
+        return await self._planned(Aim(adopt=(address, id)), Consent(adopt=True))
+
+    async def again(self, planning: Planning, consent: Consent | None = None) -> Planning:
+        """The same plan anew, after somebody has thought about it. Raises StalePlan with what moved meanwhile."""
+        from reconciler.errors import Invalid, StalePlan
+        from reconciler.planfile import moved
+
+        try:
+            fresh = await self._planned(planning.aim, consent or planning.consent)
+        except Invalid as error:
+            raise StalePlan([f"this is wrong since the plan: {problem}" for problem in error.problems]) from error
+        if lines := moved(planning.plan, fresh.plan):
+            raise StalePlan([f"{line}; look at the plan again" for line in lines])
+        return fresh
+
+    async def _planned(self, aim: Aim, consent: Consent | None) -> Planning:
+        session = self._session(consent, aim)
+        held = self._command is not None
+        if aim.adopt is not None:
+            from reconciler.adopt import adopted
+
+            if held and session.is_open:
+                await session.plan_for_good()
+            planning = await adopted(session, *aim.adopt)
+        else:
+            planning = await (session.plan_for_good if held else session.plan)(destroy=aim.destroy)
+        if self.saved is not None:
+            planning = replace(planning, done=session.confirm(self.saved, planning))
+        if held:
+            self._fresh = planning
+        return planning
+
+    async def drift(self, *, unmanaged: bool = False) -> Drift:
+        """What was changed outside git. `unmanaged` also lists what is in the account and not of this stack."""
+        from reconciler.engine.planning import Drift
+
+        return Drift.of(await self._session().plan(everything=unmanaged, inspect=False), unmanaged=unmanaged)
+
+    def save(self, planning: Planning) -> str:
+        """The text of a plan file, for `apply` by somebody else with this account's key."""
+        from reconciler.project.saved import text_of
+
+        return text_of(self, planning)
+
+    # Writing
+
+    def apply(self, planning: Planning, *, consent: Consent | None = None, command: str = "") -> Applying:
+        """Do what the plan says: iterate for the events, or await for the report.
+
+        Takes the lock, unless it is held already, and looks again: StalePlan, naming what moved since. Refused when a
+        guard is against it and `consent`, or that of the plan, does not agree. What fails is in the report.
+        """
+        from reconciler.project.applying import Applying
+
+        start: Start = partial(self._apply, planning, consent, command or f"reconciler.open({str(self.path)!r}).apply")
+        return Applying(start, lambda: self.state.wait_at_most(STOPPING_S))
+
+    async def _apply(
+        self, planning: Planning, consent: Consent | None, command: str, tell: Tell, begun: Begun
+    ) -> Report:
+        with self._held(command):
+            if planning is not self._fresh or consent not in (None, planning.consent):
+                planning = await self.again(planning, consent)
+            session = self._session(planning.consent, planning.aim)
+            return await session.apply(planning, command=self._command or command, on_event=tell, on_start=begun)
+
+    async def destroy(self, *, consent: Consent | None = None) -> Report:
+        """Delete everything that the stack has made, and nothing else: a plan like any other, and applied."""
+        return await self.apply(await self.plan(destroy=True, consent=consent))
+
+    async def export(self, out: str | Path, *, name: str | None = None, target: Sequence[str] = ()) -> Exported:
+        """Write the account as a new stack into a new directory, and change nothing."""
+        from reconciler.project.exporting import export
+
+        drivers, root = self._opened(), self.stack.root
+        return await export(drivers, self.options, root, Path(out), name=name, target=target)
+
+    # Repairing the state; nothing in the account is changed
+
+    async def rebuild(self, id: str | None = None) -> list[Recorded]:
+        """Make the state anew from the account: by the marks that objects carry, and by names."""
+        from reconciler.repair import rebuild
+
+        with self._held("reconciler.rebuild"):
+            return await rebuild(self._session(), id)
+
+    async def accept(self) -> Belonging:
+        """Say that the state belongs to this account: after a change of the key, or of the API's address."""
+        from reconciler.repair import accept
+
+        with self._held("reconciler.accept"):
+            return await accept(self._session())
+
+    async def duplicates(self, keep: Collection[str] = ()) -> list[Twins]:
+        """Objects that were made twice for one address; `keep` says which stay, the next plan deletes the others."""
+        from reconciler.repair import duplicates
+
+        with self._held("reconciler.duplicates") if keep else nullcontext():
+            return await duplicates(self._session(), keep)
+
+    @contextmanager
+    def _held(self, command: str) -> Iterator[None]:
+        """The lock, unless it is held."""
+        with nullcontext() if self._command else self.lock(command):
+            yield

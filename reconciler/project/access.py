@@ -1,0 +1,129 @@
+"""Where things are: the stack's files, the account and its key, the emulator in its place, the state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import Problem, ReconcilerError, Unauthorised, how_to_install
+from reconciler.load import Environment, load
+from reconciler.load.grammar.environment import ALLOW, globs_in
+from reconciler.model import Stack
+from reconciler.project.options import ProjectOptions
+from reconciler.provider import Access, names, provider
+from reconciler.redact import Learned, learn, passwords_in
+
+if TYPE_CHECKING:
+    import httpx
+
+    from reconciler.state import State
+
+__all__ = ["account", "environment", "in_process", "load_stack", "open_state", "said_of_the_place"]
+
+EMULATOR_KEY = "emulator"
+
+
+def environment(allow_env: Sequence[str]) -> Environment:
+    """What a stack may read of the environment: what this run and the environment itself say."""
+    return Environment(Learned(os.environ), globs_in(*allow_env, os.environ.get(ALLOW, "")))
+
+
+def load_stack(path: Path, options: ProjectOptions) -> Stack:
+    """The stack at a path, or every problem of it."""
+    return load(
+        path,
+        variables=options.variables,
+        var_file=options.var_file,
+        environ=Learned(os.environ),
+        allow_env=environment(options.allow_env).allowed,
+    )
+
+
+def account(provider_name: str, options: ProjectOptions) -> tuple[str, str]:
+    """(address, key) of the account that the options and the environment name. What it is is asked by this and not by
+    a request: a saved plan is for one address and one key."""
+    if provider_name not in names():
+        raise ReconcilerError(f"there is no provider {provider_name!r}; known: {', '.join(names())}")
+    if options.emulator is not False:
+        file = "" if options.emulator is True else Path(options.emulator).absolute()
+        return f"emulator:{file}", EMULATOR_KEY
+    access = provider(provider_name).access
+    return _address(options, access), _key(access.key_variables)
+
+
+def _address(options: ProjectOptions, access: Access) -> str:
+    """Where the API is: as was said, or the environment, or as its vendor does."""
+    from reconciler.http.environment import address_of
+
+    given = {name: os.environ.get(name) for name in access.url_variables}
+    name = "--endpoint" if options.endpoint is not None else next((it for it in given if given[it]), "")
+    url = options.endpoint if options.endpoint is not None else given.get(name)
+    return access.base_url if url is None else address_of(url, name, allow_http=options.allow_http)
+
+
+def _key(names: tuple[str, ...]) -> str:
+    key = next((value for name in names if (value := os.environ.get(name))), None)
+    if not key:
+        raise Unauthorised(f"no API key: set {names[0]} in the environment, or try it offline with --emulator")
+    learn(key)
+    return key
+
+
+def _emulator_file(root: Path, options: ProjectOptions) -> Path:
+    return root / ".reconciler" / "emulator.db" if isinstance(options.emulator, bool) else Path(options.emulator)
+
+
+def in_process(stack: Stack, options: ProjectOptions) -> tuple[str, httpx.AsyncBaseTransport]:
+    """The provider's own emulator: its address, and what requests go through."""
+    import sqlite3
+    from urllib.parse import urlsplit
+
+    from reconciler.state.files import refuse_links
+
+    path = _emulator_file(stack.root, options)
+    try:
+        from reconciler.emulator import transport
+    except ImportError as error:
+        raise ReconcilerError(f"the emulator is an extra: {how_to_install('emulator')}") from error
+    chosen = provider(stack.provider)
+    refuse_links(path)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        app = chosen.emulator(path)
+    except (OSError, sqlite3.Error) as error:
+        raise ReconcilerError(f"{path} cannot keep the emulator's account ({error}); give --emulator=FILE") from error
+    if app is None:
+        raise ReconcilerError(f"the provider {stack.provider} has no emulator; leave --emulator out")
+    return f"http://emulator{urlsplit(chosen.access.base_url).path}", transport(app)
+
+
+def state_url(root: Path, options: ProjectOptions) -> str:
+    """Where the state is: as given, beside the emulator's account, or under the stack."""
+    if options.shared_state:
+        return options.shared_state
+    if options.emulator is False:
+        file = root / ".reconciler" / "state.db"
+    else:
+        beside = _emulator_file(root, options)
+        file = beside.with_name(f"{beside.stem}.state.db")
+    return f"sqlite:///{file.absolute()}"
+
+
+def open_state(stack: str, root: Path, options: ProjectOptions, *, create: bool) -> State:
+    """The state of a stack of that name; made when it is to be written to."""
+    from reconciler.state import State
+
+    learn(*passwords_in(options.shared_state or ""))
+    return State.open(state_url(root, options), stack, create=create)
+
+
+def said_of_the_place(options: ProjectOptions) -> Iterator[Problem]:
+    """What is to be said of where this runs."""
+    if os.environ.get("CI") and not options.shared_state and options.emulator is False:
+        text = (
+            "this runs in CI with its state in the checkout: unless that is kept, each run knows nothing of the ones "
+            "before. Give all of them one state with --state or RECONCILER_STATE"
+        )
+        yield Problem("", 0, 0, "", text, "warning")

@@ -1,0 +1,44 @@
+"""How a project reaches its account and its state: plain data, whoever asked for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = ["STATE_VARIABLE", "ProjectOptions"]
+
+STATE_VARIABLE = "RECONCILER_STATE"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """What can be said of account, state, variables and pace; everything has a default."""
+
+    emulator: bool | str | Path = False
+    """The provider's own fake of its API, in this process: True keeps its account under the stack, a path there."""
+    endpoint: str | None = None
+    """The API's address, if it is not the provider's own."""
+    allow_http: bool = False
+    """Send the API key to `http://` hosts too."""
+    state: str | None = None
+    """Where state is kept [the environment's RECONCILER_STATE; beside the emulator's account; under the stack]."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    var_file: Path | Mapping[str, Any] | None = None
+    """A file of variables, or what is in it."""
+    allow_env: tuple[str, ...] = ()
+    """What the stack may read of the environment (globs)."""
+    parallelism: int = 8
+    """Writes side by side."""
+    poll_interval: float | None = None
+    """Seconds before the second poll of what is not ready [as the driver says; none at the emulator]."""
+    upload_parallelism: int = 8
+    bandwidth: float | None = None
+    """Most bytes per second for all uploads."""
+
+    @property
+    def shared_state(self) -> str | None:
+        """The state that somebody named. What the environment names is for the real account, not for the emulator's."""
+        return self.state or (None if self.emulator else os.environ.get(STATE_VARIABLE)) or None

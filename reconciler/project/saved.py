@@ -1,0 +1,99 @@
+"""A project as a saved plan means it: believed before anything that it says is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.engine.planning import Aim
+from reconciler.errors import ReconcilerError
+from reconciler.model import Basis
+from reconciler.plan.targeting import Targeting
+from reconciler.planfile import Saved, account_of, read, render, sealing_key
+from reconciler.project import Project, access
+from reconciler.project.options import ProjectOptions
+
+if TYPE_CHECKING:
+    from reconciler.engine import Planning
+    from reconciler.model import Paused
+    from reconciler.plan.guards import Consent
+
+__all__ = ["agreed_before", "aim_before", "is_plan", "read_plan", "saved_project", "text_of"]
+
+LARGEST = 1 << 30
+"""Bytes of a plan file."""
+
+
+def is_plan(path: Path) -> bool:
+    """Whether a path is a saved plan: a stack is a directory or YAML."""
+    return path.is_file() and path.suffix not in (".yaml", ".yml")
+
+
+def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")) -> str:
+    """What a plan file says, as it is to be kept in `file`: all that is needed to apply it, sealed."""
+    from reconciler.load.grammar.variables import values_in
+
+    options, aim = project.options, planning.aim
+    address, key = access.account(project.stack.provider, options)
+    consent = asdict(planning.consent).items()
+    origin = Basis(
+        account=account_of(address, key),
+        stack_digest=project.stack.digest,
+        path=project.path.as_posix(),
+        from_here=Path(os.path.relpath(project.path, file.parent)).as_posix(),
+        variables=dict(options.variables),
+        values=values_in(options.var_file) if isinstance(options.var_file, Path) else dict(options.var_file or {}),
+        options={"destroy": aim.destroy, "target": aim.targeting.target, "exclude": aim.targeting.exclude},
+        consent={name: sorted(it) if isinstance(it, frozenset) else it for name, it in consent},
+    )
+    return render(planning.plan, origin, sealing_key(address, key))
+
+
+def read_plan(file: Path) -> Saved:
+    """The plan in a file; see `planfile.read` for what is refused."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ReconcilerError(f"{file}: is bigger than {LARGEST >> 20} MB, which no plan is")
+        text = data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReconcilerError(f"{file}: cannot be read ({error})") from error
+    return read(text, str(file))
+
+
+def saved_project(
+    file: Path, options: ProjectOptions, *, on_pause: Callable[[Paused], object] = lambda _: None
+) -> Project:
+    """The project that a plan file is about, reached as the options say.
+
+    Raises StalePlan for a plan that nobody with this account's key has made as it is: whoever could write into the file
+    could otherwise choose which YAML is read, and what is agreed to.
+    """
+    saved = read_plan(file)
+    address, key = access.account(saved.plan.provider, options)
+    saved.believed(sealing_key(address, key), account_of(address, key))
+    path = saved.stack_path(file)
+    if not path.exists():
+        raise ReconcilerError(f"{path}: the stack of the plan is not there; run where it was planned")
+    options = replace(options, variables=saved.origin.variables, var_file=saved.origin.values or None)
+    return Project(access.load_stack(path, options), options, path=path, saved=saved, on_pause=on_pause)
+
+
+def aim_before(saved: Saved) -> Aim:
+    """What the plan was made of."""
+    options = saved.origin.options
+    targeting = Targeting(tuple(options.get("target", ())), tuple(options.get("exclude", ())))
+    return Aim(bool(options.get("destroy")), targeting)
+
+
+def agreed_before(saved: Saved, now: Consent) -> Consent:
+    """What was agreed to when the plan was made, and what is agreed to now."""
+    both: dict[str, Any] = {}
+    for name, agreed in asdict(now).items():
+        before = saved.origin.consent.get(name, ())
+        both[name] = agreed | frozenset(before) if isinstance(agreed, frozenset) else agreed or bool(before)
+    return replace(now, **both)
