@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,13 @@ from tests.support.served import Place, place
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+# In the background (`make test &`, nohup) these are ignored, and whom a test starts would be deaf to them as well and
+# never end. A handler is not inherited: whoever is started has them as usual.
+for deaf in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(deaf) is signal.SIG_IGN:
+        signal.signal(deaf, lambda *_: None)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.model import Stack
 from tests.support.files import lay_out
-
-Loading = Callable[..., Stack]
+from tests.support.loading import Loading, problems_of
 
 HEAD = "stack: archive\nprovider: twelvelabs\n"
 
@@ -27,13 +25,6 @@ def loaded(tmp_path: Path) -> Loading:
         return load(tmp_path, environ=environ, allow_env=["*"], display=Path())
 
     return write_and_load
-
-
-def problems_of(loaded: Loading, text: str, *more: Mapping[str, str]) -> list[str]:
-    """The lines of what is wrong."""
-    with pytest.raises(Invalid) as caught:
-        loaded(text, *more)
-    return str(caught.value).splitlines()
 
 
 STACK = """\

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.model import Stack
 from tests.support.files import lay_out
-
-Loading = Callable[..., Stack]
+from tests.support.loading import Loading, problems_of
 
 HEAD = "stack: archive\nprovider: twelvelabs\n"
 
@@ -28,13 +26,6 @@ def loaded(tmp_path: Path) -> Loading:
         return load(tmp_path, environ=environ or {}, allow_env=["*"], display=Path())
 
     return write_and_load
-
-
-def problems_of(loaded: Loading, text: str, *more: Mapping[str, str | bytes]) -> list[str]:
-    """The lines of what is wrong."""
-    with pytest.raises(Invalid) as caught:
-        loaded(text, *more)
-    return str(caught.value).splitlines()
 
 
 CLIPS = {

@@ -18,8 +18,6 @@ from twelvelabs.indexes import IndexesCreateRequestModelsItem
 from twelvelabs.types import CompletedChunk
 
 from reconciler.emulator import Emulator, ServedEmulator
-from reconciler.emulator.twelvelabs import app
-from tests.emulator.conftest import EVERY
 from tests.emulator.steps import NOBODY
 
 MODELS = [IndexesCreateRequestModelsItem(model_name="marengo3.0", model_options=["visual", "audio"])]
@@ -48,13 +46,6 @@ class Sdk:
         else:
             wrapped.close()
         self._runner.close()
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    made = app(chunk_size=1000, initial_urls=2, reads=EVERY)
-    yield made
-    made.close()
 
 
 @pytest.fixture(params=[TwelveLabs, AsyncTwelveLabs], ids=["sync", "async"])

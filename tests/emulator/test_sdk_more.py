@@ -26,9 +26,9 @@ from twelvelabs.types import AsyncResponseFormat
 
 from reconciler.emulator import Emulator
 from tests.emulator.steps import NOBODY
-from tests.emulator.test_sdk import MODELS, Sdk, emulator, ready, sdk
+from tests.emulator.test_sdk import MODELS, Sdk, ready, sdk
 
-__all__ = ["emulator", "sdk"]
+__all__ = ["sdk"]
 
 FILM = "https://example.org/lebron_dunks.mp4"
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}, "goals": {"type": "integer"}}}

@@ -44,7 +44,7 @@ class Walker:
         if self.still:
             return obj
         if self.speed == "real":
-            return self.settle(store, obj)
+            return self.up_to_now(store, obj)
         # Statuses that no read is to see are passed over in one go: a client's loop must not take a round for each.
         moved = obj
         while self._moves(moved) and moved.reads >= self._reads(moved):
@@ -53,7 +53,7 @@ class Walker:
             return store.update(moved, reads=moved.reads + 1)
         return moved if moved is obj else store.update(moved)
 
-    def settle(self, store: AccountStore, obj: Obj) -> Obj:
+    def up_to_now(self, store: AccountStore, obj: Obj) -> Obj:
         """`obj` as the clock has it now; being asked about does not move it."""
         moved = obj
         while self.speed == "real" and self._moves(moved):

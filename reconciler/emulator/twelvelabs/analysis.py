@@ -135,7 +135,7 @@ def _indexed(call: ApiCall, video_id: str) -> MediaSource:
         raise call.lost("video", video_id, 404)
     if not any(model["model_name"].startswith("pegasus") for model in index.doc["models"]):
         raise ApiProblem(400, "index_not_supported_for_generate", "The index has no model that can generate text.")
-    video = call.walker.settle(call.store, video)
+    video = call.walker.up_to_now(call.store, video)
     if video.status != "ready":
         raise invalid(f"The video {video.id} is {video.status}, not ready.")
     about = {**video.doc["media"], "user_metadata": video.doc["user_metadata"], "index_id": index.id}

@@ -56,7 +56,7 @@ class ApiCall(Arrival):
         found = self.store.get(kind, object_id, parent=parent.seq if parent else None)
         if found is None:
             raise self.lost(kind, object_id, status)
-        return self.walker.settle(self.store, found)
+        return self.walker.up_to_now(self.store, found)
 
     def lost(self, kind: str, object_id: str, status: int) -> ApiProblem:
         """What is said of an object that is not in this account."""

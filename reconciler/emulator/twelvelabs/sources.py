@@ -99,7 +99,7 @@ def from_asset(call: ApiCall, asset_id: str, *, status: int = 400) -> MediaSourc
     asset = call.store.get("asset", asset_id)
     if asset is None:
         raise call.lost("asset", asset_id, status)
-    asset = call.walker.settle(call.store, asset)
+    asset = call.walker.up_to_now(call.store, asset)
     if asset.status != "ready":
         raise not_ready(asset)
     return MediaSource("asset_id", asset.name, asset.doc["media"], asset.id, asset.seq)

@@ -103,7 +103,7 @@ def _search(call: ApiCall, store: Obj, fields: Body) -> _StoreResults:
 def ready_items(call: ApiCall, store: Obj, types: Sequence[str], ids: list[str] | None) -> list[Obj]:
     """What can be found in a store; `ids` narrows it."""
     for unfinished in call.store.unfinished(ITEM, store.seq):
-        call.walker.settle(call.store, unfinished)
+        call.walker.up_to_now(call.store, unfinished)
     conditions = where(
         ("status = 'ready'", ()),
         (f"type IN ({', '.join('?' * len(types))})", tuple(types)),

@@ -164,7 +164,7 @@ def _among(form: SentForm, name: str, allowed: tuple[str, ...]) -> list[str]:
 def _search(call: ApiCall, request: _Request) -> _Results:
     index = request.index
     for unfinished in call.store.unfinished(VIDEO, index.seq):
-        call.walker.settle(call.store, unfinished)
+        call.walker.up_to_now(call.store, unfinished)
     where = (("status = ?", ("ready",)), *conditions(request.filter))
     pool = call.store.select(Selection(VIDEO, parent=index.seq, where=where))
     question, linked = _question(call, request)

@@ -193,7 +193,7 @@ def _task(call: ApiCall) -> Obj:
     found = call.store.get(KIND, f"{KIND}:{task_id}")
     if found is None:
         raise call.lost(KIND, task_id, 400)
-    return call.walker.settle(call.store, found)
+    return call.walker.up_to_now(call.store, found)
 
 
 FAMILY = EndpointFamily(
