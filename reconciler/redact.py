@@ -64,6 +64,7 @@ class Secret(str):
     digits: str
 
     def __new__(cls, value: str, template: str, digits: str = "") -> Secret:
+        """The value, with what is shown in its place."""
         made = super().__new__(cls, value)
         made.template, made.digits = template, digits
         return made

@@ -50,9 +50,11 @@ class SystemClock:
     """The machine's."""
 
     def now(self) -> float:
+        """Seconds that only grow."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        """Let others go on for so long."""
         await asyncio.sleep(seconds)
 
 

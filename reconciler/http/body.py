@@ -32,6 +32,7 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
+        """Whether it was done."""
         return 200 <= self.status < 300
 
     @property

@@ -33,12 +33,14 @@ class ByEnvironment(httpx.AsyncBaseTransport):
         self._ways: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it by the way of its address, which is opened when it is first needed."""
         proxy = proxy_for(request.url.scheme, request.url.host, request.url.port)
         if (way := self._ways.get(proxy)) is None:
             way = self._ways[proxy] = httpx.AsyncHTTPTransport(verify=trusted(), limits=self._limits, proxy=proxy)
         return await way.handle_async_request(request)
 
     async def aclose(self) -> None:
+        """Close every way that was opened."""
         for way in self._ways.values():
             await way.aclose()
 

@@ -224,7 +224,7 @@ class Match:
 
     @cached_property
     def _free(self) -> dict[Any, list[Live]]:
-        """natural key → objects that had no address when it was first asked for"""
+        """Natural key → objects that had no address when it was first asked for."""
         free: dict[Any, list[Live]] = {}
         for live in self.objects.values():
             if self._is_free(live):
