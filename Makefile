@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SDKS   := .venv-sdk
-DECIDES := $(patsubst %,tests/test_%.py,diff estimate graph guards inside kinds plan planfile properties_plan redact takeover uses values)
+DECIDES := $(patsubst %,tests/test_%.py,diff estimate graph guards inside kinds plan operation planfile properties_plan redact steps trust_properties uses values)
 FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.py,announced contract docs http reports schemas state tooling)
 
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
@@ -34,7 +34,7 @@ fmt: $(VENV)/.dev              ## format, and mend what ruff can mend
 	$(BIN)/ruff format .
 
 coverage: $(VENV)/.dev         ## how much of what decides is run by the tests of it, with a floor
-	$(BIN)/python -m pytest -q -m 'not slow and not long' --cov --cov-report=term-missing:skip-covered $(DECIDES)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m 'not slow and not long' --cov --cov-report=term-missing:skip-covered $(DECIDES)
 
 test-long: $(VENV)/.dev        ## what takes minutes: every point at which a run can be killed, and the like
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long

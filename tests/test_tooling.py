@@ -75,6 +75,14 @@ def test_pages_name_only_targets_that_there_are() -> None:
     assert {(page, target) for page, target in named if target not in TARGETS} == set()
 
 
+@pytest.mark.parametrize("target", ["fast", "coverage"])
+def test_the_files_of_a_part_of_the_suite_are_there(target: str) -> None:
+    planned = subprocess.run(["make", "-n", target], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+
+    files = re.findall(r"tests/\S+\.py", planned.stdout)
+    assert files and [file for file in files if not (CHECKOUT / file).is_file()] == []
+
+
 def test_ci_runs_what_make_has() -> None:
     ran = re.findall(r"^make ([a-z-]+)$", (CHECKOUT / ".ci/run").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
