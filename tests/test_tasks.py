@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,34 @@ def test_a_task_that_fails_is_a_failure_and_the_next_run_makes_another(bench: Be
     assert [outcome.message for outcome in report.outcomes if outcome.result == "failed"] == ["it cracked"]
 
     done(bench.apply())
+    assert kiln.count["POST /firings"] == 3
+    in_step(bench, kiln)
+
+
+def test_the_server_works_on_all_at_once_however_few_requests_are_sent_at_once(bench: Bench, kiln: KilnServer) -> None:
+    bench.write(
+        {"stack.yaml": "stack: pottery\nprovider: kiln\nvases:\n" + "".join(f"  v{n}: {{}}\n" for n in range(20))}
+    )
+    bench.limits = replace(bench.limits, parallelism=1)
+    begun: list[int] = []
+    kiln.after = lambda what: begun.append(len(kiln.firings)) if what == "GET /firings" else None
+    kiln.looks = 8
+
+    done(bench.apply())
+
+    assert (len(kiln.vases), max(begun)) == (20, 20)
+    assert kiln.count["GET /firings"] < 40
+
+
+def test_a_task_that_fails_for_now_is_begun_again_in_the_same_run(bench: Bench, kiln: KilnServer) -> None:
+    def early(what: str) -> None:
+        if what == "POST /firings" and kiln.count[what] == 1:
+            next(iter(kiln.firings.values()))["state"] = "early"
+
+    kiln.after = early
+
+    done(bench.apply())
+
     assert kiln.count["POST /firings"] == 3
     in_step(bench, kiln)
 

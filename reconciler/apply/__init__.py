@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from reconciler.apply.addresses import readdressed
@@ -76,6 +77,9 @@ class Walk:
             self.codes.add(BecameFailed.exit_code)
         self._ready = deque(id for id, count in self.unmet.items() if count == 0)
         self._writing = 0
+        self._room = asyncio.Event()
+        """That a step which is under way has given its place to another."""
+        run.idle = self._idle
         self._tasks: dict[asyncio.Task[None], StepId] = {}
 
     def stop(self) -> None:
@@ -89,8 +93,7 @@ class Walk:
         """Walk to the end. Failures are in the report; only the loss of the state itself is raised."""
         try:
             while self._start() or self._tasks:
-                done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                for task in await self._ended():
                     self._finish(self._tasks.pop(task), task)
         finally:
             for task in self._tasks:
@@ -105,6 +108,26 @@ class Walk:
             writes=self.run.drivers.http.sent_writes,
             failure_code=self._failure_code(),
         )
+
+    async def _ended(self) -> list[asyncio.Task[None]]:
+        """Steps that have ended; none when there is only room for another."""
+        self._room.clear()
+        room = asyncio.create_task(self._room.wait())
+        try:
+            await asyncio.wait((*self._tasks, room), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            room.cancel()
+        return [task for task in self._tasks if task.done()]
+
+    @contextmanager
+    def _idle(self) -> Iterator[None]:
+        """What only waits for the server writes nothing: its place is another's meanwhile."""
+        self._writing -= 1
+        self._room.set()
+        try:
+            yield
+        finally:
+            self._writing += 1
 
     def _failure_code(self) -> int:
         """What the failures mean, if they all mean the same. Who is told to come back later has begun, at least."""

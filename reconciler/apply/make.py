@@ -83,8 +83,11 @@ class Maker:
                 case Exists():
                     progress = await driver.finish(want, ledger[op], keep)
                 case Running():
-                    progress = await self.tasks.ended(kind.__name__, op)
+                    with self.run.idle():
+                        progress = await self.tasks.ended(kind.__name__, op)
                 case Failed(why, again_s):
+                    if ledger.is_begun(op):  # it came to nothing: there is nothing to go on with
+                        await ledger.begin_anew(op)
                     raise NotYet(why, retry_after_s=again_s) if again_s else Rejected(why)
                 case Lost(why):
                     await self._give_up(kind, ledger[op])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -135,6 +136,8 @@ class Run:
     rows: dict[str, Recorded] = field(init=False)
     bad: dict[str, str] = field(default_factory=dict)
     """address → why nothing more can be done with it in this run"""
+    idle: Callable[[], AbstractContextManager[None]] = nullcontext
+    """While the block runs, the server works on something and we do not: another step may have the place."""
     touched: set[str] = field(default_factory=set)
     """Ids of objects that this run has written to: they may differ from what was planned on."""
 

@@ -99,6 +99,8 @@ class Vases(Collection):
                 return Done(firing["vase_id"])
             case "cracked":
                 return Failed("it cracked")
+            case "early":
+                return Failed("the kiln is cold", again_s=1)
             case _:
                 return Running({"firing": firing["id"]}, f"a firing goes on: {firing['heat']} degrees")
 
