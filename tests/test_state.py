@@ -39,8 +39,8 @@ from reconciler.state import (
     State,
     Write,
 )
+from reconciler.state.database import connect
 from reconciler.state.migrations import CURRENT, MIGRATIONS, prepare, version_of
-from reconciler.state.store import connect
 from tests.support.postgres import postgres, postgres_url
 
 __all__ = ["postgres", "postgres_url"]

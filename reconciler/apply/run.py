@@ -126,7 +126,7 @@ class Run:
     on_event: Callable[[Event], None]
     ledger: Ledger
     hidden: frozenset[str] = frozenset()
-    """Ids of objects of ours that lists may show and the snapshot does not."""
+    """Ids of what was deleted and lists may show still; the snapshot does not."""
     unshown: frozenset[str] = frozenset()
     """Ids of what was made a moment ago and no read shows yet: that it is not found proves nothing."""
     kinds: Kinds = field(init=False)

@@ -30,9 +30,9 @@ import sqlalchemy as sa
 
 from reconciler.errors import Locked, StateError
 from reconciler.model import Operation, Recorded
+from reconciler.state.database import Database, connect
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
 from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from
-from reconciler.state.store import Store, connect
 from reconciler.state.tables import handles, locks, operations, resources, runs, stacks, unseen
 from reconciler.state.writes import (
     Clear,
@@ -112,7 +112,7 @@ def _now() -> datetime:
 class State:
     """The state of one stack; made by `open`, usable from any thread, one call at a time."""
 
-    def __init__(self, stack: str, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, stack: str, store: Database, now: Callable[[], datetime]) -> None:
         self.places: Mapping[str, str] | None = None
         """kind → the sections that it stands in, as `indexes/assets`: who knows the kinds says so, and rows that cannot
         be are damage then."""

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 
 from reconciler.errors import StateError, how_to_install
-from reconciler.state.store import Store, number_of
+from reconciler.state.database import Database, number_of
 
 if TYPE_CHECKING:
     from reconciler.state.patience import Impatient
 
-__all__ = ["PostgresStore"]
+__all__ = ["PostgresDatabase"]
 
 
-class PostgresStore(Store):
+class PostgresDatabase(Database):
     """A session of a server; the locks are advisory locks of this session."""
 
     far = True

@@ -10,17 +10,17 @@ import filelock
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
+from reconciler.state.database import Database, number_of
 from reconciler.state.files import Copy, file_at, make, may_write, refuse_links, refuse_tracked
-from reconciler.state.store import Store, number_of
 
-__all__ = ["SQLiteStore"]
+__all__ = ["SQLiteDatabase"]
 
 
-class SQLiteStore(Store):
+class SQLiteDatabase(Database):
     """A file. One that this user may not write is read from a copy."""
 
     far = False
-    _DAMAGED = f"{Store._DAMAGED}; or move it away and run `reconciler state rebuild`"
+    _DAMAGED = f"{Database._DAMAGED}; or move it away and run `reconciler state rebuild`"
     _BEGIN = "BEGIN IMMEDIATE"  # a transaction that begins by reading could not wait for another writer
     _HINTS: ClassVar[dict[str, str]] = {
         "file is not a database": "it is another kind of file; move it away, or name another with --state",

@@ -1,7 +1,7 @@
 """What the two databases have in common: how a state is opened and written, and what a driver's errors mean.
 
-A store is one connection. `transaction` is durable when it ends. What a driver raises comes out as StateError,
-without the password of the URL. A store whose connection is lost stays lost: its lock went with it.
+A database is one connection. `transaction` is durable when it ends. What a driver raises comes out as StateError,
+without the password of the URL. One whose connection is lost stays lost: its lock went with it.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ import sqlalchemy as sa
 from reconciler.errors import StateError
 from reconciler.state.migrations import CURRENT, prepare, refuse_newer, version_of
 
-__all__ = ["Store", "connect", "number_of"]
+__all__ = ["Database", "connect", "number_of"]
 
 _FORMS = "sqlite:////path/state.db or postgresql+psycopg://user@host/database"
 
 
-def connect(url: str, *, create: bool) -> Store:
+def connect(url: str, *, create: bool) -> Database:
     """The store at the URL, with the newest schema; see `State.open`."""
     if path := _file_of(url):
-        from reconciler.state.sqlite import SQLiteStore
+        from reconciler.state.sqlite import SQLiteDatabase
 
-        return SQLiteStore(path, create=create)
+        return SQLiteDatabase(path, create=create)
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
         raise StateError(f"the address of the state is not a valid URL; it is like {_FORMS}") from error
     match parsed.drivername:
         case "postgresql+psycopg" | "postgresql" | "postgres":
-            from reconciler.state.postgres import PostgresStore
+            from reconciler.state.postgres import PostgresDatabase
 
-            return PostgresStore(parsed.set(drivername="postgresql+psycopg"), create=create)
+            return PostgresDatabase(parsed.set(drivername="postgresql+psycopg"), create=create)
         case _:
             shown = parsed.set(query={}).render_as_string(hide_password=True)
             raise StateError(f"{shown}: no state can be kept there; its address is like {_FORMS}")
@@ -55,7 +55,7 @@ def number_of(stack: str) -> int:
     return int.from_bytes(hashlib.sha256(stack.encode()).digest()[:8]) >> 1
 
 
-class Store(ABC):
+class Database(ABC):
     """One connection to a state database; `absent` when there is none there and none was to be made."""
 
     _BEGIN: ClassVar[str]
