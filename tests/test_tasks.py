@@ -205,6 +205,17 @@ def test_what_goes_on_is_said_and_is_still_to_be_made(bench: Bench, kiln: KilnSe
     assert "a firing goes on: 1000 degrees" in [note.summary for note in planning.plan.diagnostics]
 
 
+def test_a_task_that_ends_while_another_is_being_recorded_is_recorded_too(bench: Bench, kiln: KilnServer) -> None:
+    kiln.looks = 50
+    killed(bench, kiln, lambda what: what == "GET /firings" and len(kiln.firings) == 2)
+    for left, firing in enumerate(kiln.firings.values(), start=1):
+        firing["heat"] = 500 * (kiln.looks - left)  # one ends when it is looked at, the other at the look after that
+
+    done(bench.apply())
+
+    in_step(bench, kiln)
+
+
 @pytest.mark.parametrize("lost", ["forgotten", "dry"])
 def test_what_cannot_be_gone_on_with_is_begun_anew(bench: Bench, kiln: KilnServer, lost: str) -> None:
     killed(bench, kiln, lambda what: what == ("GET /firings" if lost == "forgotten" else "PUT /pots/ID/coils/2"))

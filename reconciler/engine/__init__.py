@@ -149,10 +149,12 @@ class Session:
     async def plan_for_good(self, *, destroy: bool = False) -> Planning:
         """A plan on which nothing is open any more of an interrupted run. The caller holds the lock."""
         planning = await self.plan(destroy=destroy)
-        if not planning.is_open:
-            return planning
-        await self.recover(planning)
-        return await self.plan(destroy=destroy)
+        while (
+            planning.is_open
+        ):  # a task may end between two looks; each round concludes something, so they come to an end
+            await self.recover(planning)
+            planning = await self.plan(destroy=destroy)
+        return planning
 
     async def _who_uses(self, plan: Plan, claims: Claims, snapshot: Snapshot) -> tuple[Plan, Snapshot]:
         """The plan with the facts of who would lose something by a delete; nobody is asked when nothing is deleted."""
