@@ -200,3 +200,14 @@ def test_a_key_is_asked_for_by_the_name_that_the_provider_says(stack: Path) -> N
 
     assert said.code == 5
     assert "LIBRARY_TOKEN" in said.err
+
+
+def test_its_own_emulator_is_what_it_is_tried_on(stack: Path) -> None:
+    def run(command: str, *more: str) -> Said:
+        return reconciler(command, stack, "--emulator", *more)
+
+    assert run("plan").last_line == "Plan: 7 to create, 0 to update, 0 to replace, 0 to delete."
+    applied = run("apply", *AGREED)
+    assert applied.code == 0, applied.out + applied.err
+    assert run("plan", "--detailed-exitcode").code == 0
+    assert run("drift").code == 0
