@@ -97,6 +97,13 @@ def test_what_is_measured_is_what_may_do_no_io() -> None:
     assert PYPROJECT["tool"]["coverage"]["report"]["fail_under"] >= 90
 
 
+@pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="an archive has no list of what is kept")
+def test_nothing_is_kept_that_a_run_makes() -> None:
+    listed = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+
+    assert subprocess.run(listed, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout == ""
+
+
 def test_hooks_run_what_there_is() -> None:
     config = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     (local,) = (repo for repo in config["repos"] if repo["repo"] == "local")

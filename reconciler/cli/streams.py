@@ -35,15 +35,19 @@ class Sink(io.RawIOBase):
         self.failure: OSError | None = None
 
     def writable(self) -> bool:
+        """It is for writing."""
         return True
 
     def fileno(self) -> int:
+        """The descriptor it writes to."""
         return self._fd
 
     def isatty(self) -> bool:
+        """Whether somebody may sit there."""
         return os.isatty(self._fd)
 
     def write(self, data: Any, /) -> int:
+        """Write as much as goes at once; after a failure nothing, and say that all has gone."""
         while self.failure is None:
             try:
                 return os.write(self._fd, data)
