@@ -128,6 +128,8 @@ def with_templates(text: str, value: Any) -> str:
 
 _MARK = "$env"
 """The key of a masked `Secret`. A mapping of the user's with such a key, and no other, gets one `$` more."""
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Types that hold no secret: a `Secret` is a text of a type of its own."""
 
 
 def mask(value: Any, *, keep: bool = False) -> Any:
@@ -135,6 +137,8 @@ def mask(value: Any, *, keep: bool = False) -> Any:
 
     To `keep` it, for the state, its digits come along: `{"$env": [template, digits]}`.
     """
+    if type(value) in _SCALARS:  # nearly all that comes, and told in a tenth of the time
+        return value
     if isinstance(value, Secret):
         return {_MARK: [value.template, value.digits or digits_of(value)] if keep else value.template}
     if isinstance(value, Mapping):

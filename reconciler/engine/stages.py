@@ -1,6 +1,6 @@
 """The stages between the YAML and the plan, one function each, in the order in which `Session.plan` calls them.
 
-What decides is elsewhere and pure (`ownership`, `diff`, `plan`, `guards`, `estimate`): here stands what a stage needs
+What decides is elsewhere and pure (`ownership`, `diff`, `plan`): here stands what a stage needs
 to be asked, and what becomes of the answer.
 """
 
