@@ -1,17 +1,21 @@
-"""Write the tables of README.md and CONTRIBUTING.md anew, from the kinds and the Makefile: `make docs`.
+"""Write the tables of README, CONTRIBUTING and ARCHITECTURE anew, from the kinds, the Makefile and the linter's
+contracts: `make docs`.
 
 What stands between `<!-- NAME -->` and `<!-- end -->` is generated; a test says when it is stale.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from reconciler.schema import COMMON, fields_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md"]
+PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "ARCHITECTURE.md"]
 
 
 def rewritten(text: str) -> str:
@@ -20,6 +24,8 @@ def rewritten(text: str) -> str:
         "fields of twelvelabs": fields_table("twelvelabs"),
         "common fields": common_table(),
         "make help": make_table(),
+        "layers": layers_table(),
+        "contracts": contracts_list(),
     }
 
     def fresh(match: re.Match[str]) -> str:
@@ -40,6 +46,43 @@ def make_table() -> str:
     return "\n".join(
         ["| command | what it does |", "| --- | --- |", *(f"| `make {name}` | {what} |" for name, what in told)]
     )
+
+
+def contracts() -> list[dict[str, Any]]:
+    """What import-linter checks, as pyproject.toml has it."""
+    configured = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = configured["tool"]["importlinter"]["contracts"]
+    return found
+
+
+def layers_table() -> str:
+    """The layers of the package from the top down, a row each, and after them those inside of its rooms."""
+    outer, *inner = [contract for contract in contracts() if contract["type"] == "layers"]
+    rows = [
+        f"| {number} | `{name.strip()}` | {first_sentence(name.strip())} |"
+        for number, layer in enumerate(outer["layers"], start=1)
+        for name in layer.split("|")
+    ]
+    rooms = [
+        f"- Inside `{room}`: {' ▸ '.join('`' + layer.replace(' | ', '` `') + '`' for layer in contract['layers'])}"
+        for contract in inner
+        for room in contract["containers"]
+    ]
+    return "\n".join(["| layer | module | what it is |", "| --- | --- | --- |", *rows, "", *rooms])
+
+
+def contracts_list() -> str:
+    """The contracts that forbid something, by their names."""
+    return "\n".join(f"- {contract['name']}." for contract in contracts() if contract["type"] == "forbidden")
+
+
+def first_sentence(name: str) -> str:
+    """What a module says of itself."""
+    package = CHECKOUT / "reconciler" / name
+    source = package / "__init__.py" if package.is_dir() else package.with_suffix(".py")
+    document = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    told = " ".join(document.partition("\n\n")[0].split())
+    return re.split(r"(?<=[.:]) (?=[A-Z`])", told)[0].rstrip(".:") + "."
 
 
 if __name__ == "__main__":

@@ -23,10 +23,12 @@ from tests.support.commandline import CHECKOUT
 README = CHECKOUT / "README.md"
 PAGES = [
     README,
+    CHECKOUT / "ARCHITECTURE.md",
     CHECKOUT / "CONTRIBUTING.md",
     CHECKOUT / "SECURITY.md",
     *(it for top in ("examples", "docs") for it in sorted((CHECKOUT / top).rglob("*.md"))),
 ]
+DECISIONS = sorted((CHECKOUT / "docs/decisions").glob("*.md"))
 WORKFLOWS = sorted((CHECKOUT / "examples/ci/workflows").glob("*.yml"))
 RESULTS = {0, 2, 7, 130}
 """Exit codes that are no errors."""
@@ -52,7 +54,11 @@ def test_the_tables_are_not_stale() -> None:
 
     assert texts == fresh, "run `make docs`"
     marked = [re.findall("<!-- (.*) -->", text) for text in fresh]
-    assert marked == [["fields of twelvelabs", "end", "common fields", "end"], ["make help", "end"]]
+    assert marked == [
+        ["fields of twelvelabs", "end", "common fields", "end"],
+        ["make help", "end"],
+        ["layers", "end", "contracts", "end"],
+    ]
 
 
 @pytest.mark.slow
@@ -158,3 +164,14 @@ def test_the_readme_says_in_ten_lines_what_it_is() -> None:
     intro = README.read_text(encoding="utf-8").partition("\n## ")[0]
 
     assert len([line for line in intro.splitlines()[1:] if line]) <= 12
+
+
+@pytest.mark.parametrize(
+    "page", ["ARCHITECTURE.md", "CONTRIBUTING.md", *(f"docs/decisions/{it.name}" for it in DECISIONS)]
+)
+def test_what_a_page_names_of_the_code_is_there(page: str) -> None:
+    text = (CHECKOUT / page).read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:reconciler|tests|docs|examples)/[A-Za-z0-9_./-]*)`", text)
+
+    assert [path for path in paths if not (CHECKOUT / path).exists()] == []
+    assert paths or page.startswith("docs/")

@@ -54,6 +54,7 @@ class Decider:
     def change(self, address: str, resource: Resource) -> Change | None:
         """The change of one address; None when there is nothing to do."""
         live, row = self.claims.live.get(address), self.claims.rows.get(address)
+        # Before anything is compared: what is external is never changed, whatever differs.
         if resource.external:
             return self._let_go(address, resource, live, row)
         if live is None:
@@ -90,6 +91,7 @@ class Decider:
         self, address: str, live: Live, deltas: Sequence[Delta]
     ) -> tuple[str, tuple[str, ...], tuple[Delta, ...]] | None:
         """Why it must be made anew, if it must: (reason, the paths that force it, deltas that say so)."""
+        # The parent first: what lives in it goes with it, whatever else differs.
         if parent := parent_of(address):
             change = self.changes.get(parent)
             if change and change.action in REMADE:
@@ -101,6 +103,7 @@ class Decider:
                 moved = Delta("parent", old, parent)
                 return f"it is in another {self.kind.parent.__name__}", ("parent",), (moved,)
         forcing = tuple(dict.fromkeys(delta.path for delta in deltas if self._forces(delta)))
+        # What has failed again and again is paid for again only when something of it changed.
         if live.status is Status.FAILED and not (address in self.stuck and not forcing):
             return "it failed", ("status", *forcing), (Delta("status", "failed", "ready", ChangedBy.DRIFT),)
         if forcing:
@@ -146,6 +149,7 @@ class Decider:
             fields=resource.fields,
             parent_id=live.parent_id if live else None,
             facts=live.facts if live else {},
+            # Taking `protect` away and replacing in one go would make it worthless: what is recorded counts once more.
             protect=resource.protect or (action is Action.REPLACE and self._was_protected(address)),
         )
 
@@ -159,8 +163,10 @@ class Decider:
                 yield Delta(name, None, steady(field, resource.fields[name]))
 
     def _deltas(self, address: str, resource: Resource, live: Live, row: Recorded | None) -> Iterator[Delta]:
+        # What was recorded of another object cannot say who changed this one.
         recorded = row.fields if row and row.id == live.id else {}
         for name, field in self.kind.specs.items():
+            # Where the bytes come from is no difference: the same bytes at another path change nothing.
             if name not in resource.fields or field.source or self._is_ignored(resource, field):
                 continue
             want = resource.fields[name]
@@ -187,6 +193,7 @@ class Decider:
         assert field.ref is not None
         raw = live.fields.get(name)
         want: Any = sorted(map(self._meant, value)) if field.many else self._meant(value)
+        # Compared as addresses: the object of a reference may have been replaced, and its id with it.
         have = addresses_of(field.ref, raw or [] if field.many else raw, self.claims.addresses)
         if want == have:
             return
@@ -214,6 +221,7 @@ class Decider:
             return
         want = stamp_for(self.stack, address, identity_of(self.kind, live, self.claims.rows.get(address)))
         if not _same_marks(live.stamp, want):
+            # Our former name in it is our own doing and no drift.
             renamed = live.stamp is not None and live.stamp.stack in self.stack.former
             yield Delta("stamp", _shown(live.stamp), _shown(want), ChangedBy.PENDING if renamed else ChangedBy.DRIFT)
 

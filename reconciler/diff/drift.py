@@ -42,10 +42,12 @@ def _drifted(kind: type[Kind], claims: Claims, row: Recorded, live: Live, resour
     """Each field that is not as it was applied: before it was so, after it is so now."""
     for name, was in row.fields.items():
         field = kind.specs.get(name)
+        # A field that the kind has no longer, or a note of ours beside the fields: nobody could compare it.
         if field is None or field.source or field.identity or (field.detail and not live.detailed):
             continue
         have = live.fields.get(name)
         if field.ref:
+            # Recorded references are addresses, and things were moved since: both sides under the addresses of now.
             have = addresses_of(field.ref, have or [] if field.many else have, claims.addresses)
             was = sorted(claims.now(was)) if field.many else claims.now(was)
         declared = resource.fields.get(name) if resource else None
@@ -66,6 +68,7 @@ def flipped(change: Change) -> Change | None:
     """What a change would mend, told as how the account differs from what is declared; None when it does not."""
     if change.action is Action.CREATE:
         return Change(change.address, change.kind, Action.DELETE, "it is declared, and not in the account")
+    # Nothing is recorded, so by its stamp alone it is ours: seen from git it is one object too many.
     if change.action is Action.DELETE:
         reason = "it carries this stack's mark, and is not declared"
         return Change(change.address, change.kind, Action.CREATE, reason, id=change.id)

@@ -27,6 +27,7 @@ def _forgotten(claims: Claims) -> Iterator[Change]:
 def _deleted(claims: Claims) -> Iterator[Change]:
     for address, row in sorted(claims.orphans.items()):
         yield _change(address, row, Action.DELETE, "no longer declared")
+    # Sorted: several old objects of one address may be left, and each plan must read the same.
     for row in sorted(claims.deposed, key=lambda row: (row.address, row.id)):
         unknown = claims.never_made(row.kind, row.id) and not has_deposed_name(row)
         why = "it carries the stamp of this address too" if unknown else LEFT

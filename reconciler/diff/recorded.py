@@ -23,6 +23,7 @@ def refreshed(
             continue
         fields = applied(kinds[resource.kind], resource, claims.rows.get(address), live)
         old = claims.rows.get(address)
+        # Counted on only for the same object: a new one begins at nought.
         failures = old.failures if old and old.id == live.id and live.status is Status.FAILED else 0
         row = Recorded(address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures)
         if old != row:
@@ -38,6 +39,7 @@ def applied(kind: type[Kind], resource: Resource, row: Recorded | None, live: Li
     fields: dict[str, Any] = {}
     for name, value in resource.fields.items():
         field, was = kind.specs.get(name), before.get(name)
+        # A live reference is an id, and what is recorded must be an address.
         usable = was is not None and (before is not (live.fields if live else None) or not (field and field.ref))
         if ignores(resource.ignore, name):
             fields |= {name: was} if usable else {}

@@ -94,6 +94,7 @@ class _Load:
 
     def run(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> Stack:
         """All of it, in order; each stage goes on with what the one before could make sense of."""
+        # Before variables are put in: afterwards nobody can see that the name had one.
         varies = any("${" in str(top.get("stack")) for _, top in self._tops())
         values = self._fill(arguments, var_file)
         name, provider = self._head()
@@ -140,6 +141,7 @@ class _Load:
         filling = vars_.Filling(scope, problems)
         for document in documents:
             filling.fill(document)
+        # Last: the patterns under `include:` may hold variables, and what is included cannot declare any.
         documents.include(filling.fill)
         return values
 
@@ -200,6 +202,7 @@ def _digest(sources: list[TextFile], rest: Any) -> str:
     """The same for the same files, wherever they lie, and the same of the `rest`."""
     digest = sha256()
     for source in sources:
+        # With its length: else bytes could pass from the end of one file to the beginning of the next, unseen.
         digest.update(f"{source.relative}\0{len(source.data or b'')}\0".encode())
         digest.update(source.data or b"")
     digest.update(json.dumps(rest, sort_keys=True).encode())

@@ -61,6 +61,7 @@ class Problems:
 
     def add(self, place: Place, summary: str, *, address: str | None = None) -> None:
         """One more. Without an address it is what the path in the YAML says."""
+        # What follows from a problem that was said would only hide it.
         if self._is_muted(place):
             return
         if self.full:

@@ -93,11 +93,13 @@ class Root:
         if not self._directory_inside(relative.rpartition("/")[0]):
             raise Outside("leads out of the directory of the stack through a link; copy the file into it")
         try:
+            # lstat: where a link leads is asked by itself, step by step, and never out of the root.
             mode = os.lstat(f"{self._real}/{relative}").st_mode
         except (OSError, ValueError):
             raise Outside(f"does not exist{self._near(relative)}") from None
         if stat.S_ISLNK(mode):
             mode = self._followed(relative)
+        # A named pipe would be waited for without end, and a device read without end.
         if not stat.S_ISREG(mode):
             raise Outside("is a directory, not a file" if stat.S_ISDIR(mode) else "is not a regular file")
         return relative

@@ -22,6 +22,7 @@ def is_text(text: str) -> bool:
 
 def cut(text: str) -> str:
     """The text on one line, its end left out when it is long."""
+    # Cut before it is split: a text of a hundred megabytes is somebody's whole file.
     line = " ".join(text[:1_000].split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 

@@ -64,11 +64,13 @@ def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Sn
             claims.depose(row)
         else:
             rows[row.address] = row
+    # Renamed first: whether a row is still declared is asked under its address of now.
     _rename(rows, renames, claims)
     _let_go_of_taken(stack, rows, claims, snapshot)
     assign(stack, kinds, claims, rows, renames, snapshot)
     owners = Owners(stack, kinds, snapshot)
     for kind in kinds:
+        # In the order of references: what a natural key refers to must have its id when the key is compared.
         Match(stack, kind, claims, rows, renames, snapshot, owners).run()
     _Rest(stack, claims, snapshot, owners).sort(rows, deposed)
     return claims
@@ -90,6 +92,7 @@ def _let_go_of_taken(stack: Stack, rows: dict[str, Recorded], claims: Claims, sn
     """
     for address, row in list(rows.items()):
         live = snapshot.get(row.kind, row.id)
+        # Without a stamp nothing is taken away: people strip metadata, and what is recorded stays ours.
         if live is None or live.stamp is None or is_of(stack, live.stamp) or agreed(row, live):
             continue
         resource = stack.resources.get(address)
@@ -119,6 +122,7 @@ class _Rest:
 
     def sort(self, rows: Mapping[str, Recorded], deposed: Iterable[Recorded]) -> None:
         """Put each into one of the lists of the claims."""
+        # Rows before objects: what a row is about is taken, and only what is left can be foreign.
         for address, row in rows.items():
             self._row(address, row)
         for row in deposed:
@@ -144,10 +148,12 @@ class _Rest:
         claimed = claims.live.get(address)
         if claimed is not None or (live is None and address in self.stack.resources):
             claims.rows[address] = row
+            # By `id:`, or after a replacement that was cut short, the address means another one: this is the old one.
             if live and claimed and claimed.id != live.id and (row.kind, row.id) not in claims.taken:
                 claims.depose(row)
                 claims.deposed.append(replace(row, parent_id=live.parent_id, deposed=True))
         elif live is None:
+            # Asked for its effect: the entry under `removed:` that means this one has done what it is for.
             self.letting_go.has(address)
             claims.gone.append(row)
         elif (row.kind, row.id) not in claims.taken:
@@ -167,6 +173,7 @@ class _Rest:
 
     def _unclaimed(self, kind: str, live: Live) -> None:
         id = self.owners.other_id(live)
+        # Without an id of our own the state was lost, and what has our name may well be ours.
         if id and self.stack.id:
             self.claims.namesakes.setdefault(id, []).append(live)
         if (address := self.owners.mark(live)) and not (id and self.stack.id):
@@ -178,6 +185,7 @@ class _Rest:
         """Marked by us, in no row: of a run whose state is lost. A second one of an address is an old version."""
         claims = self.claims
         row = Recorded(address, live.kind, live.id, without_known(live.fields), live.parent_id)
+        # An interrupted replacement leaves two of one address; the one that no address claimed is the old one.
         if address in self.stack.resources or address in claims.orphans:
             claims.depose(row)
             claims.deposed.append(replace(row, deposed=True))

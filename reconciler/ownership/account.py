@@ -32,8 +32,10 @@ def belonging(
     rows = [row for row in recorded if not row.deposed]
     here = sum(snapshot.get(row.kind, row.id) is not None for row in rows)
     found = Belonging(len(rows), here, known=noted == account)
+    # A state of an older version names no account, and one that knows nothing has nothing to lose.
     if not noted or not account or noted == account or not (rows or unfinished):
         return found
+    # Ids are random, so another account has none of them; some may have been deleted by hand.
     if here * 2 > len(rows):
         note = f"this is another key or address than the state knows ({_shown(noted)}), and {here} of {len(rows)} "
         return Belonging(len(rows), here, note=f"{note}recorded objects are here: the same account; apply notes it")

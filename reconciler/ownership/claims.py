@@ -127,12 +127,14 @@ def _ways_up(address: str) -> Iterator[str]:
 
 def deposed_name(name: str, id: str) -> str:
     """What a replaced object with a unique name is called until it is deleted. As secret as the name is."""
+    # Made of the id, so that the next run knows it without a state (docs/decisions/rename-aside.md).
     suffix = f"~replaced-{id[-6:]}"
     return Secret(name + suffix, name.template + suffix) if isinstance(name, Secret) else f"{name}{suffix}"
 
 
 def has_deposed_name(live: Live | Recorded) -> bool:
     """Whether we renamed it, to replace it."""
+    # People use `~` in names too: only with the end of the object's own id is it our doing.
     names = (value for value in live.fields.values() if isinstance(value, str) and "~" in value)
     return any(name == deposed_name(name.rpartition("~")[0], live.id) for name in names)
 
@@ -148,6 +150,7 @@ def row_from(kind: type[Kind], address: str, live: Live, claims: Claims) -> Reco
     for name, spec in kind.specs.items():
         value = live.fields.get(name)
         if value is not None:
+            # What is in the account may hold a secret that somebody put there by hand; the state must not.
             fields[name] = addresses_of(spec.ref, value, claims.addresses) if spec.ref else without_known(value)
     if kind.identity_name and live.stamp and live.stamp.content:
         fields[kind.identity_name] = live.stamp.content

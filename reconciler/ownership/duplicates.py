@@ -41,6 +41,7 @@ def _age(live: Live) -> tuple[str, str]:
 def twins(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot) -> list[Twins]:
     """All addresses of which the account has more than one object under our name, whatever the id."""
     owners = Owners(stack, kinds, snapshot)
+    # The old object of a replacement is no duplicate: the plan deletes it anyway.
     deposed = {(row.kind, row.id) for row in claims.deposed if not claims.never_made(row.kind, row.id)}
     found: dict[tuple[str, str], list[Live]] = {}
     for kind, objects in snapshot.by_kind.items():
@@ -92,6 +93,7 @@ def resolved(found: Sequence[Twins], keep: Collection[str], kinds: Kinds, claims
 
 def _kept(one: Twins, keep: Collection[str]) -> Live | None:
     named = [live for live in one.all if live.id in keep]
+    # Two ids of one address were named: that says nothing.
     if len(named) > 1:
         return None
     if named:

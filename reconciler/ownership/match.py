@@ -42,9 +42,12 @@ class Match:
 
     def run(self) -> None:
         """Claim what can be claimed, the surest first."""
+        # Trades go first: if every address kept what is recorded for it, two files that swapped names would both be
+        # uploaded again.
         self._by_trade()
         rest = {address: resource for address, resource in self.wanted.items() if address not in self.claims.live}
         open_ = [address for address, resource in rest.items() if not self._by_identity(address, resource)]
+        # Records go before stamps: anybody can copy metadata onto another object, nobody can write into our state.
         open_ = [address for address in open_ if not self._by_stamp(address)]
         if open_:
             open_ = self._by_move(open_)
@@ -64,6 +67,7 @@ class Match:
             if (address := self.owners.mark(live)) and self._is_free(live):
                 stamped.setdefault(address, []).append(live)
         for old in list(stamped):
+            # Until the move is applied, the stamp says the old address.
             if (new := renames(old)) != old and new not in stamped:
                 stamped[new] = stamped.pop(old)
         return stamped
@@ -123,6 +127,7 @@ class Match:
         for address, live in (*recorded, *(it for it in stamped if it[1].id not in self.holder)):
             resource = self.wanted.get(address)
             stays = address in content or (resource is not None and self._is_bound(resource))
+            # What failed is made anew wherever it stands, and what an `id:` names has its address.
             if stays or live.id in named or live.status is Status.FAILED or not self._is_free(live):
                 continue
             if live.id not in self.holder and self._is_anothers(live):
@@ -158,6 +163,7 @@ class Match:
             self.claims.problems.append((address, f"there is no {self.name} with id {id} in the account"))
         elif holder != address and holder in self.wanted:
             self.claims.problems.append((address, f"{self.name} {id} is that of {holder}; one object has one address"))
+        # An `id:` agrees to adopt what is unmanaged, not to take what another stack has marked.
         elif live.stamp and standing(self.stack, live.stamp) is Standing.FOREIGN and not resource.external:
             self._refuse_foreign(address, live)
         elif holder != address and not resource.external:
@@ -249,6 +255,7 @@ class Match:
             for sign in signs:
                 rivals[sign] = rivals.get(sign, 0) + 1
         for address, signs in wanted.items():
+            # Where two addresses could have been it nobody guesses: a wrong guess puts a video under a wrong name.
             found = next((orphans[sign] for sign in signs if sign in orphans and rivals[sign] == 1), [])
             found = [(old, live) for old, live in found if self._is_free(live)]
             if len(found) == 1 and not self.wanted[address].external:
@@ -279,6 +286,7 @@ class Match:
     def _signs_of_wanted(self, address: str) -> list[Any]:
         resource = self.wanted[address]
         parent_id = self._parent_id(address)
+        # Its parent is still to be made, so nothing that is there can live in it.
         if parent_of(address) and parent_id is None:
             return []
         specs = ((name, self.kind.specs[name]) for name in self.kind.natural_key)
@@ -296,6 +304,7 @@ class Match:
         if identity is not None:
             signs.append((parent_id, "identity", identity))
         key = tuple(fields.get(name) for name in self.kind.natural_key)
+        # An empty name names nothing: all objects without one would be the same.
         if key and all(value not in (None, "") for value in key):
             signs.append((parent_id, "key", key))
         return signs
@@ -311,6 +320,7 @@ class Match:
         ours = [live for live in lives if self._is_of_our_name(live)]
         unmanaged = [live for live in lives if not self.owners.of(live)]
         resource = self.wanted[address]
+        # What is only looked up may be anybody's.
         if resource.external:
             ours, unmanaged = [], lives
         if len(ours or unmanaged) > 1:
@@ -322,6 +332,7 @@ class Match:
             self.claims.take(address, unmanaged[0])
             if not resource.external and not self._was_making(address):
                 self.claims.adopted.add(address)
+        # The API would refuse the create anyway: better said in the plan than halfway through an apply.
         elif lives and self.kind.unique:
             self._refuse_foreign(address, lives[0])
 

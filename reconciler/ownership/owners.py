@@ -75,6 +75,7 @@ class Owners:
 
     def stamps(self, live: Live) -> Iterable[Stamp]:
         """Its own, or those of what lives in it."""
+        # An index or a collection has no place for a stamp: what lives in it speaks for it.
         return (live.stamp,) if live.stamp else self._below.get((live.kind, live.id), ())
 
     def of(self, live: Live) -> set[str]:
@@ -90,11 +91,13 @@ class Owners:
         if self.standing(live) is not Standing.CLAIMED:
             return None
         ids = (it.stack_id for it in self.stamps(live) if standing(self._stack, it) is Standing.CLAIMED)
+        # Any of them would do; the smallest, so that a plan reads the same twice.
         return min(id for id in ids if id)
 
     def mark(self, live: Live) -> str | None:
         """The address that an object of a stack of our name carries: by its own stamp, or by those of all in it."""
         said = {(standing(self._stack, stamp) is not Standing.FOREIGN, stamp.key) for stamp in self.stamps(live)}
+        # Children that contradict each other prove nothing: two stacks may have put things into one index.
         if len(said) != 1:
             return None
         ((ours, address),) = said

@@ -35,6 +35,7 @@ def chosen_id(stack: Stack, snapshot: Snapshot, given: str | None) -> str | None
     if given is not None and given not in ids:
         known = f"there are {', '.join(sorted(ids))}" if ids else "none has any id"
         raise Refused([f"no object of a stack {stack.name!r} carries the id {given}; {known}"])
+    # What carries our own id decides; an id of ours that nothing carries is that of a state which was begun anew.
     if given is not None or stack.id in ids or not ids:
         return given or stack.id
     if len(ids) > 1:

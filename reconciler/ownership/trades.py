@@ -29,6 +29,7 @@ def traded(wanted: Mapping[str, Hashable | None], held: Iterable[Held]) -> dict[
     supply: dict[Hashable, list[Held]] = {}
     content: set[str] = set()
     for one in held:
+        # What is as its address wants it takes no part: a second address of the same bytes must not get it.
         if wanted.get(one.address) == one.sign:
             content.add(one.address)
         else:

@@ -50,6 +50,7 @@ def _as_made(stack: Stack, kind: type[Kind], row: Recorded, ids: Mapping[str, st
         fields[name] = value
     marked = stack.stamps and kind.field_with(lambda spec: spec.stamped)
     stamp = Stamp(stack.name, row.address, row.fields.get(kind.identity_name), stack.id) if marked else None
+    # Nobody has seen it ready: what needs it waits, and the wait is what sees it.
     status = Status.PENDING if kind.asynchronous else Status.READY
     return Live(row.kind, row.id, fields, row.parent_id, status, stamp)
 

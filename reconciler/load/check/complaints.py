@@ -44,6 +44,7 @@ def complaints(error: ValidationError, shape: Shape, declared: Mapping[str, Any]
     """One for each value that is wrong."""
     by_path: dict[Path, list[Mapping[str, Any]]] = {}
     for item in error.errors(include_url=False):
+        # Of one value there is a complaint for each branch of a union; people made one mistake.
         by_path.setdefault(_path(item["loc"], item["type"], declared), []).append(item)
     for path, items in by_path.items():
         yield from _explained(path, items, shape, declared)

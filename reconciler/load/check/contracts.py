@@ -61,6 +61,7 @@ class Contracts:
         if for_all is None and not of_parents:
             return
         for entry in entries.values():
+            # What is only looked up has the metadata that somebody else gave it.
             if entry.shape.metadata is not None and not resources[entry.address].external:
                 parent = parent_of(entry.address)
                 for contract in (for_all, of_parents.get(parent) if parent else None):
@@ -72,7 +73,9 @@ class Contracts:
         if not isinstance(metadata, dict) or contract.place in self._broken or self._problems.full:
             return
         if holds_secret(metadata):
+            # The library quotes values in what it says.
             metadata = without_values(metadata)
+        # Each resource brings steps of its own: a big stack is not refused for being big.
         self._budget.more()
         try:
             for error in contract.errors(metadata):

@@ -71,9 +71,11 @@ class Checker:
     def _resource(self, entry: Declaration) -> Resource:
         shape = entry.shape
         fields, options = self._split(entry) if entry.raw.keys() - shape.names else (dict(entry.raw), _NONE)
+        # What exists already needs no field that only its making needs.
         known = "external" in options or "id" in options
         if None in fields.values():
             self._drop_empty(entry, fields)
+        # Before it is validated: what the kind says of names holds for a key too.
         if shape.from_key is not None and shape.from_key.name not in fields:
             fields[shape.from_key.name] = entry.key
         self._validate(entry, fields, known=known)
@@ -112,6 +114,7 @@ class Checker:
             elif name not in entry.shape.others:
                 fields[name] = value
         if options.get("external") is False:
+            # Said so and not meant: the same as nothing.
             del options["external"]
         return fields, options
 
@@ -178,6 +181,7 @@ class Checker:
             return address
         if referred is not None:
             self._say(entry, path, f"{spec.name}: {cut(address)} is none of `{target.kind.section}:`")
+        # Where a file could not be read nobody knows what it declares: one problem, not a hundred that follow from it.
         elif self._closed:
             near = self._near(name, target, "" if "/" in name else self._prefix(target, entry))
             hint = near or f"; declare it under `{target.kind.section}:`"
@@ -248,6 +252,7 @@ class Checker:
         if "id" in options:
             self._check_id(entry, options["id"])
         elif "external" in options:
+            # Without an id it is found by its name, so all of that must be there.
             missing = [name for name in kind.natural_key if name not in fields]
             if missing or not kind.natural_key:
                 what = " or ".join(["`id: …`", *(["`" + "` and `".join(missing) + ": …`"] if missing else [])])

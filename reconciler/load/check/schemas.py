@@ -84,6 +84,7 @@ def _problem(schema: Mapping[str, Any], budget: Budget) -> tuple[Path, str] | No
         if number > MOST_PARTS:
             return (), f"has more than {MOST_PARTS:,} parts"
         budget.spend(_PART_STEPS)
+        # What lies elsewhere would be fetched, from wherever the writer of a pull request likes.
         if key in ("$ref", "$dynamicRef") and isinstance(value, str) and not value.startswith("#"):
             return path, "may refer to its own parts only, as `#/$defs/…`"
     if schema.get("$schema", DRAFT) not in (DRAFT, f"{DRAFT}#"):
@@ -97,6 +98,7 @@ def _problem(schema: Mapping[str, Any], budget: Budget) -> tuple[Path, str] | No
 
 def _parts(schema: Any) -> Iterator[tuple[Path, Any, Any]]:
     """(path, last word of it, value) of all that is in a schema, breadth first, however deep it is."""
+    # By levels and without recursion: how deep it is has to be found out first.
     level: list[tuple[Path, Any]] = [((), schema)]
     while level:
         inner: list[tuple[Path, Any]] = []
@@ -135,6 +137,7 @@ def _why_not(pattern: str) -> str:
 def _pattern(pattern: str) -> Any:
     import re2
 
+    # RE2, whose time grows with the text: Python's own can be kept busy for years by a pattern of ten characters.
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
@@ -155,6 +158,7 @@ def _validator(schema: Mapping[str, Any], budget: Budget) -> Errors:
     bounded: Any = extend(  # type: ignore[no-untyped-call]
         Draft202012Validator, {name: rules.held(name, rule) for name, rule in every.items()}
     )
+    # An empty registry: the library's own would fetch what a reference names.
     errors: Errors = bounded(schema, registry=Registry(), format_checker=_formats()).iter_errors
     return errors
 
@@ -165,6 +169,7 @@ def _formats() -> Any:
 
     formats = FormatChecker(())
     known = Draft202012Validator.FORMAT_CHECKER.checkers
+    # `regex` means what Python takes for one; a pattern of ours is one of RE2.
     formats.checkers = {name: check for name, check in known.items() if name != "regex"}
     return formats
 
@@ -222,6 +227,7 @@ def _others(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]
 
     for key in unknown(value, schema) if isinstance(value, dict) else ():
         if rule is False:
+            # One of these stands for all: whoever explains it names each key.
             yield ValidationError("unknown keys")
             return
         yield from validator.descend(value[key], rule, path=key)

@@ -34,6 +34,7 @@ class Documents(list[Document]):
         self.closed = True
         self._problems = problems
         self._display = display
+        # What ends in .yaml and is not there is a file that is missing, not a directory without YAML.
         self._alone = path.is_file() or (path.suffix in YAML_SUFFIXES and not path.is_dir())
         try:
             self.root = Root(path.parent, display.parent) if self._alone else Root(path, display)
@@ -86,6 +87,7 @@ class Documents(list[Document]):
                     self._problems.add(Place(document.source, ("include", index)), f"include: {error}", address="")
                     self.closed = False
         own = len(self)
+        # A pattern may find the files that are read anyway; each counts once.
         for relative in sorted(found - {document.source.relative for document in self}):
             self._add(relative, included=True)
         for document in self[own:]:

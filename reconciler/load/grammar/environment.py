@@ -50,6 +50,7 @@ class Environment:
 
     def read(self, name: str) -> FromEnvironment:
         """The value; raises Unreadable. What is closed is not told from what is not set."""
+        # Asked before what is allowed: `--allow-env "*"` opens no key either.
         if _is_closed(name):
             raise Unreadable(
                 f"`${{env.{cut(name)}}}` is the key to an account, a state or a CI job; a stack may not read it"

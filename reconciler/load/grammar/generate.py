@@ -63,6 +63,7 @@ class Generator:
         """The entries that one stands for, and those that live in it."""
         words = entry.shape.makers & entry.raw.keys()
         for word in sorted(words):
+            # A path shows up in names, addresses and errors: it can be no secret.
             if holds_secret(entry.raw[word]):
                 self._say(entry, (word,), f"{word}: cannot come from the environment")
                 return () if "files" in words else (entry,)
@@ -90,6 +91,7 @@ class Generator:
         shared = {key: value for key, value in entry.raw.items() if key not in ("files", *alone)}
         origin = MadeFrom(entry.place(), entry.address)
         first: dict[str, str] = {}
+        # Sorted: of two that come to one name the same one is complained of on every machine.
         for relative, below in sorted(self._found(entry).items()):
             address = f"{entry.address}.{slug(below)}"
             if other := first.get(address):
@@ -116,6 +118,7 @@ class Generator:
         if type(pattern) is not str:
             raise Outside(f"expected a pattern such as media/**/*.mp4, got {a(pattern)}")
         try:
+            # `media/*` finds the side files too, and they are not what is meant by it.
             names = [name for name in self._root.glob(pattern) if not (sidecars and name.endswith(_SIDE))]
             fixed = self._root.fixed(pattern)
         except Outside as error:

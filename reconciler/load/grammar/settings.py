@@ -78,6 +78,7 @@ class StackSettings:
         else:
             return True
         if key not in LISTS:
+            # It is there, if wrongly: that it is missing must not be said on top.
             self._single.setdefault(key, (place, None))
         return False
 

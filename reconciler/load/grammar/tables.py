@@ -131,6 +131,7 @@ def table_of(columns: Columns, root: Root, place: Place, problems: Problems) -> 
 
 
 def _read_json_lines(text: str, table: Table, problems: Problems) -> bool:
+    # Not splitlines(): JSON may hold U+2028 and the like as they are.
     for line_number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -161,6 +162,7 @@ def _read_separated(text: str, table: Table, problems: Problems) -> bool:
     try:
         for cells in reader:
             place = Place(table.source, line=line, column=1)
+            # A quoted cell may hold line breaks: a row begins where the one before has ended.
             line = reader.line_num + 1
             if not header:
                 header = cells
@@ -168,6 +170,7 @@ def _read_separated(text: str, table: Table, problems: Problems) -> bool:
                 if what := _wrong_header(cells, delimiter):
                     problems.add(place, what, address="")
                     return False
+            # csv gives an empty line as a row without cells.
             elif len(cells) not in (0, len(header)):
                 what = f"has {len(cells)} cells, and the first line names {len(header)} columns"
                 problems.add(place, what, address="")
@@ -182,6 +185,7 @@ def _read_separated(text: str, table: Table, problems: Problems) -> bool:
 
 def _wrong_header(cells: list[str], delimiter: str) -> str:
     """What is wrong with a first line, or ""."""
+    # Spreadsheets part cells by `;` where the decimal mark is a comma.
     for other, name, ending in ((";", "`;`", ".csv"), ("\t", "tabs", ".tsv"), (",", "`,`", ".csv")):
         if len(cells) == 1 and other != delimiter and other in cells[0]:
             parted = "`,`" if delimiter == "," else "tabs"
@@ -228,6 +232,7 @@ class Converter:
 
     def _converted(self, value: Any, field: str, sort: str, row: TableRow, address: str) -> Any:
         """A cell of text as what the field wants; what JSON has typed already stays as it is."""
+        # A cell `007` may be a name: text is text unless the field, or its writer, says otherwise.
         if not isinstance(value, str) or sort == "text":
             return value
         if sort == "list":

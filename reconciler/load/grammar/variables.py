@@ -143,6 +143,7 @@ class _Taker:
 
 def _typed(text: str, default: Any) -> Any:
     """An argument as a value; a variable whose default is a string stays a string."""
+    # A season that is "2023" by default does not become a number by `--var season=2024`.
     if isinstance(default, str):
         return text
     if isinstance(default, (list, dict)):
@@ -191,6 +192,7 @@ class Filling:
     def fill(self, document: Document) -> None:
         """One file."""
         for slot in document.slots:
+            # Done by `fill_defaults`, when no variable had a value yet.
             if slot.path[:1] == ("variables",):
                 continue
             try:
@@ -272,6 +274,7 @@ def _piece(match: re.Match[str], scope: Scope) -> tuple[str, str, bool]:
         return value, match.group(), True
     if isinstance(value, (list, dict)):
         raise Unresolved(f"`{match.group()}` is {a(value)}; it can only stand alone, not in a longer text")
+    # Escaped in the template, which later runs resolve again: what only looks like a variable stays a text.
     text = value if isinstance(value, str) else json.dumps(value)
     return text, text.replace("${", "$${"), False
 
@@ -284,6 +287,7 @@ def _stands_for(name: str, scope: Scope) -> Any:
             raise Unresolved(str(error)) from None
     if name in scope.values:
         return scope.values[name]
+    # Something was said of it, or it may stand in a file that could not be read: nothing is said twice.
     if name in scope.wrong or not scope.closed:
         raise Unresolved
     if not _NAME.fullmatch(name):

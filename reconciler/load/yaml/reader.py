@@ -219,11 +219,13 @@ class _Builder:
                 self._value(event, None, None, at, depth)
                 self._value(next_event(), None, None, at, depth)
                 continue
+            # The same few words are keys of a hundred thousand mappings: kept once.
             key = intern(event.value)
             self.chars += len(key)
             usual = event.style or not (key in WORDS or key[0] in STARTS)
             if not usual or event.tag is not None or event.anchor is not None:
                 self._check_key(event, at, key)
+            # YAML readers differ in which of the two counts, so neither does.
             if key in box:
                 self._twice(event, at, key)
                 self._value(next_event(), None, None, (at, key), depth)
@@ -275,6 +277,7 @@ class _Builder:
             self._refuse(event, at, f"the alias *{cut(event.anchor)} has no anchor before it")
             return ""
         value, size, chars = self.anchors[event.anchor]
+        # Counted before it is used: ten lines of aliases of aliases stand for billions of values.
         self.count += size - 1
         self.chars += chars
         self.aliased += size

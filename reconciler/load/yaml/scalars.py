@@ -137,6 +137,7 @@ def _exact(text: str, *, padded: bool) -> Any:
 
 def loses_digits(text: str, value: float) -> bool:
     """Whether a decimal is another number than what is written."""
+    # Decimal is slow, and nearly all numbers are short.
     if len(text) <= _ALWAYS_EXACT and "e" not in text.lower():
         return False
     from decimal import Decimal
@@ -154,5 +155,6 @@ def from_text(text: str) -> Any:
             return json.loads(text)
         except ValueError:
             return text
+    # An empty argument is an empty text: `--var x=` would else be null.
     value = plain(text) if text else text
     return text if isinstance(value, Surprise) else value
