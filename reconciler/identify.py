@@ -1,50 +1,54 @@
-"""Bytes and URLs become identities: what each asset of a stack is, filled in as its `content`."""
+"""What is declared gets its identity: files are hashed, and each kind says what makes its objects the same."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reconciler import identity
 from reconciler.errors import Invalid
 from reconciler.files import Files
+from reconciler.kinds import Kinds
 from reconciler.model import Resource, Snapshot, Stack
 
 __all__ = ["as_now", "identified"]
 
 
-async def identified(stack: Stack, files: Files) -> Stack:
-    """The stack with the identity of every file and URL filled in as `content`. Invalid names all unreadable files."""
-    with_file = {a: str(it.fields["file"]) for a, it in stack.resources.items() if "file" in it.fields}
-    found, wrong = await files.hashed(with_file.values())
+async def identified(stack: Stack, kinds: Kinds, files: Files) -> Stack:
+    """The stack with the identity of each resource that has one filled in. Invalid names all unreadable files."""
+    named = [
+        (address, field, path)
+        for address, resource in stack.resources.items()
+        for field, path in kinds[resource.kind].files_of(resource.fields).items()
+    ]
+    found, wrong = await files.hashed(path for _, _, path in named)
     if wrong:
-        raise Invalid(
-            [
-                stack.problem(address, f"{name}: {wrong[name]}", "file")
-                for address, name in with_file.items()
-                if name in wrong
-            ]
-        )
-    by_file = {name: hashed.sha256 for name, hashed in found.items()}
-    return replace(stack, resources={a: _identified(resource, by_file) for a, resource in stack.resources.items()})
+        bad = [(address, field, path) for address, field, path in named if path in wrong]
+        raise Invalid([stack.problem(address, f"{path}: {wrong[path]}", field) for address, field, path in bad])
+    hashes = {path: hashed.sha256 for path, hashed in found.items()}
+    return replace(stack, resources={a: _identified(it, kinds, hashes) for a, it in stack.resources.items()})
 
 
-def _identified(resource: Resource, by_file: Mapping[str, str]) -> Resource:
-    fields = resource.fields
-    if "file" in fields:
-        return replace(resource, fields={**fields, "content": by_file[fields["file"]]})
-    if "url" in fields:
-        return replace(resource, fields={**fields, "content": identity.of_url(fields["url"], fields.get("sha256"))})
-    return resource
+def _identified(resource: Resource, kinds: Kinds, hashes: Mapping[str, str]) -> Resource:
+    kind = kinds[resource.kind]
+    if not kind.identity_name:
+        return resource
+    identity = kind.identity(resource.fields, hashes.__getitem__)
+    return replace(resource, fields={**resource.fields, kind.identity_name: identity}) if identity else resource
 
 
-def as_now(stack: Stack, snapshot: Snapshot) -> Snapshot:
-    """Stamps that say what the bytes of a declared URL are as older versions did, read as they would be written now."""
-    urls = [it.fields for it in stack.resources.values() if "url" in it.fields]
-    now = {identity.formerly(it["url"], it.get("sha256")): str(it["content"]) for it in urls}
-    by_kind = {kind: dict(lives) for kind, lives in snapshot.by_kind.items()} if now else {}
-    for lives in by_kind.values():
-        for id, live in lives.items():
-            if live.stamp and (new := now.get(live.stamp.content or "")):
-                lives[id] = replace(live, stamp=replace(live.stamp, content=new))
-    return replace(snapshot, by_kind=by_kind) if now else snapshot
+def as_now(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> Snapshot:
+    """Stamps that say what is declared is as older versions wrote it, read as they would be written now."""
+    # Else a new version would take every object of an older one for another, and replace it.
+    now: dict[str, dict[str, str]] = {}
+    for resource in stack.resources.values():
+        kind = kinds[resource.kind]
+        for old in kind.identities_before(resource.fields):
+            now.setdefault(resource.kind, {})[old] = str(resource.fields[kind.identity_name])
+    if not now:
+        return snapshot
+    by_kind = {kind: dict(lives) for kind, lives in snapshot.by_kind.items()}
+    for name, new in now.items():
+        for id, live in by_kind.get(name, {}).items():
+            if live.stamp and live.stamp.content in new:
+                by_kind[name][id] = replace(live, stamp=replace(live.stamp, content=new[live.stamp.content]))
+    return replace(snapshot, by_kind=by_kind)

@@ -1,4 +1,4 @@
-"""What the bytes of an asset are, when nobody here has them: told by a pinned hash, or by where they are. Pure.
+"""What bytes are that nobody here has: told by a pinned hash, or by where they are. Pure.
 
 A URL without a hash stands for itself. Who may fetch it is no part of that: a presigned URL is signed anew each hour
 and serves the same object, so the parameters of the signature do not count. Everything else of a URL does.
@@ -7,11 +7,9 @@ and serves the same object, so the parameters of the signature do not count. Eve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import unquote_plus
 
-__all__ = ["as_now", "formerly", "of_url"]
+__all__ = ["formerly", "of_url"]
 
 SIGNATURES: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
     (
@@ -53,13 +51,6 @@ def of_url(url: str, sha256: str | None = None) -> str:
 def formerly(url: str, sha256: str | None = None) -> str:
     """The same as earlier versions kept it, in states and stamps."""
     return "url-" + hashlib.sha256(f"{url}\n{sha256 or ''}".encode()).hexdigest()
-
-
-def as_now(content: str, fields: Mapping[str, Any]) -> str:
-    """An identity as it was recorded beside these fields, as it would be recorded today."""
-    if content.startswith("url-") and isinstance(url := fields.get("url"), str):
-        return of_url(url, fields.get("sha256"))
-    return content
 
 
 def _unsigned(url: str) -> str:

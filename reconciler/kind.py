@@ -240,6 +240,23 @@ class Kind(BaseModel):
         return None
 
     @classmethod
+    def files_of(cls, fields: Mapping[str, Any]) -> dict[str, str]:
+        """field → path below the stack's directory, of the files whose bytes say what the object is."""
+        return {name: str(fields[name]) for name, field in cls.specs.items() if field.file and name in fields}
+
+    @classmethod
+    def identity(cls, fields: Mapping[str, Any], of: Callable[[str], str]) -> str | None:
+        """What makes an object the same, whatever its name and address: `of` gives the hash of a file's bytes. None
+        when nothing is declared that could say it."""
+        hashes = [of(path) for path in cls.files_of(fields).values()]
+        return hashes[0] if len(hashes) == 1 else None
+
+    @classmethod
+    def identities_before(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        """How earlier versions wrote the identity of what is declared so: in states and stamps it still stands."""
+        return ()
+
+    @classmethod
     def field_with(cls, test: Callable[[Field], bool]) -> Field | None:
         """The one field that fits, or None."""
         return next((field for field in cls.specs.values() if test(field)), None)

@@ -104,12 +104,6 @@ OUR_WORDS = {
 }
 """file → what reads like a kind's word and is none."""
 
-LEFT_OVER = {
-    "identify.py": {"content", "file", "sha256", "url"},
-    "identity.py": {"sha256", "url"},
-}
-"""file → words of kinds that still stand in it; a list that may only get shorter."""
-
 
 def words_of_kinds(code: str) -> set[str]:
     """Texts and names in a module, not its docstrings and comments, that only a provider should know."""
@@ -133,7 +127,7 @@ def test_what_only_a_kind_knows_stands_with_its_provider() -> None:
         if path.relative_to(PACKAGE).parts[0] not in ("providers", "emulator")
     }
 
-    astray = {name: words - OUR_WORDS.get(name, set()) - LEFT_OVER.get(name, set()) for name, words in found.items()}
+    astray = {name: words - OUR_WORDS.get(name, set()) for name, words in found.items()}
 
     assert {name: words for name, words in astray.items() if words} == {}
 

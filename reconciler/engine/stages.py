@@ -146,10 +146,10 @@ async def refreshed(
     Raises Refused when the account is another one than the state's. With `consent` to adopt, a stack of which nothing
     is recorded goes on under the id that all its objects carry.
     """
-    async with _meanwhile(identified(stack, files)) as hashing:
+    async with _meanwhile(identified(stack, drivers.kinds, files)) as hashing:
         snapshot = await refresh(drivers, wanted)
         stack = await hashing
-    snapshot = as_now(stack, snapshot)
+    snapshot = as_now(stack, drivers.kinds, snapshot)
     behind = hidden(prior.recorded, prior.unseen, snapshot)
     snapshot = presumed(stack, drivers.kinds, prior.recorded, behind, snapshot)
     belongs = in_this_account(prior, account, snapshot)

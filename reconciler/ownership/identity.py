@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reconciler.identity import as_now
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded
 
@@ -16,5 +15,8 @@ def identity_of(kind: type[Kind], live: Live, row: Recorded | None) -> str | Non
     """
     if row and row.id == live.id and kind.identity_name in row.fields:
         identity: str | None = row.fields[kind.identity_name]
-        return identity and as_now(identity, row.fields)
+        # An earlier version may have written it in another way beside the same fields.
+        if identity in kind.identities_before(row.fields):
+            return kind.identity(row.fields, lambda _: identity)
+        return identity
     return live.stamp.content if live.stamp else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field as PydanticField
 from pydantic import StringConstraints
 
+from reconciler.identity import formerly, of_url
 from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
 from reconciler.model import Live, Operation, Status
 from reconciler.provider import Hands, Keep, Progress, Traits, Want
@@ -49,6 +50,19 @@ class Asset(Kind, section="assets"):
     """Whether the platform makes a thumbnail of it."""
     metadata: Annotated[TaggedMetadata, MERGE, STAMPED, Wire("user_metadata")] = PydanticField(default_factory=dict)
     """Your own facts about it: strings, numbers, booleans and lists of strings."""
+
+    @classmethod
+    def identity(cls, fields: Mapping[str, Any], of: Callable[[str], str]) -> str | None:
+        """The bytes of a file; of an address the pinned hash, else where it leads, whoever may fetch it."""
+        if "url" in fields and "file" not in fields:
+            return of_url(fields["url"], fields.get("sha256"))
+        return super().identity(fields, of)
+
+    @classmethod
+    def identities_before(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        """Of an address: with its signature, and with the hash that pins it, in one digest."""
+        url = fields.get("url")
+        return (formerly(url, fields.get("sha256")),) if isinstance(url, str) else ()
 
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
