@@ -21,11 +21,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler import __version__
 from reconciler.errors import Invalid, Problem, StalePlan
 from reconciler.model import Action, Basis, Change, Plan, Wait
 from reconciler.plan.codec import Wrong, changes_json, made, plan_from, saved_json, steps_json
 from reconciler.reports.json import dumps
+from reconciler.version import __version__
 
 __all__ = ["Saved", "account_of", "check", "moved", "read", "render", "sealing_key"]
 

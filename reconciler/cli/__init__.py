@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from reconciler import __version__
+from reconciler.version import __version__
 
 __all__ = ["main"]
 

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler import __version__
 from reconciler.export.pick import Declared, Picked
 from reconciler.kinds import Kinds
 from reconciler.model import Stack, parent_of
+from reconciler.version import __version__
 
 __all__ = ["SCHEMAS", "files_of", "scalar"]
 

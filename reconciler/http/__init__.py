@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from reconciler import __version__
 from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
 from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in
 from reconciler.http.body import Answer, TooMuch, taken_in
 from reconciler.http.call import Call, parts_of
 from reconciler.http.environment import ByEnvironment, proxy_secrets
 from reconciler.http.pace import Clock, Pace
+from reconciler.version import __version__
 
 __all__ = ["Clock", "Http", "SystemClock"]
 

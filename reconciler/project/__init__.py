@@ -11,6 +11,7 @@ is used, for `import reconciler` is what every short script begins with.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from dataclasses import replace
@@ -257,11 +258,14 @@ class Project:
 
         return Drift.of(await self._session().plan(everything=unmanaged, inspect=False), unmanaged=unmanaged)
 
-    def save(self, planning: Planning) -> str:
-        """The text of a plan file, for `apply` by somebody else with this account's key."""
+    def save(self, planning: Planning, file: str | Path) -> None:
+        """Write a plan file, for whoever is to apply it with this account's key: `reconciler.open_saved`, or the
+        command line. It is for its owner's eyes, and no link is followed."""
         from reconciler.project.saved import text_of
 
-        return text_of(self, planning)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(file, flags, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text_of(self, planning, Path(file)))
 
     # Writing
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.model import Paused
     from reconciler.plan.guards import Consent
 
-__all__ = ["agreed_before", "aim_before", "is_plan", "read_plan", "saved_project", "text_of"]
+__all__ = ["agreed_before", "aim_before", "is_plan", "open_saved", "read_plan", "saved_project", "text_of"]
 
 LARGEST = 1 << 30
 """Bytes of a plan file."""
@@ -50,6 +50,12 @@ def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")
         consent={name: sorted(it) if isinstance(it, frozenset) else it for name, it in consent},
     )
     return render(planning.plan, origin, sealing_key(address, key))
+
+
+def open_saved(file: str | Path, **options: Any) -> Project:
+    """The project that a plan file is about: its `plan` gives what is left of that plan, or raises StalePlan. How to
+    reach account and state is said as in `open`; what was planned, and with which variables, the plan says."""
+    return saved_project(Path(file), ProjectOptions(**options))
 
 
 def read_plan(file: Path) -> Saved:

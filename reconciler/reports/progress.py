@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import click
-
 from reconciler.model import (
     BytesSent,
     Event,
@@ -41,7 +39,12 @@ def progress(
         with _bars(steps, upload_bytes) as show:
             yield show
     else:
-        yield lines(steps, upload_bytes, now, lambda text: click.echo(text, err=True))
+        yield lines(steps, upload_bytes, now, _to_standard_error)
+
+
+def _to_standard_error(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def lines(

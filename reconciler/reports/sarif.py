@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from reconciler import __version__
 from reconciler.model import Action, Change, Where
 from reconciler.reports.view import entries, told
+from reconciler.version import __version__
 
 __all__ = ["drift_sarif"]
 

@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import click
-
 from reconciler.model import Action, Change, ChangedBy, Delta, Outcome, Plan, Report, parent_of
 from reconciler.redact import plain
 from reconciler.reports.estimate import cost_lines, effort_lines
+from reconciler.reports.style import styled
 from reconciler.reports.values import both, cut, in_lines, shown
 from reconciler.reports.view import counted
 
@@ -48,12 +47,12 @@ class Detail:
 def plan_text(plan: Plan, *, whole: bool = False, verbose: bool = False, columns: int = COLUMNS) -> str:
     """The plan: a block for each change, what lives in something under it, then the line that scripts parse.
 
-    `whole` shows long values uncut. Colour is in it; `click.echo` takes it out where there is no terminal.
+    `whole` shows long values uncut. Colour is in it; whoever prints takes it out where there is no terminal.
     """
     look = Detail(whole, columns)
     lines: list[str] = []
     for note in plan.diagnostics:
-        lines += [click.style(line, fg="cyan") for line in _wrapped(str(note), 0, look)] + [""]
+        lines += [styled(line, fg="cyan") for line in _wrapped(str(note), 0, look)] + [""]
     lines += _tree(plan.changes, look)
     if plan.left_out and plan.changes:
         lines += [f"{plan.left_out} more outside of what was chosen.", ""]
@@ -98,7 +97,7 @@ def drift_text(
     lines = _tree([_plain(change) for change in drift], Detail(whole, columns))
     if any(change.deltas for change in drift):
         sides = f"As {'declared' if baseline == 'declared' else 'applied'} → as it is now."
-        lines = [click.style(sides, dim=True), "", *lines]
+        lines = [styled(sides, dim=True), "", *lines]
     if foreign:
         lines += [
             "Not managed by this stack:",
@@ -139,16 +138,12 @@ def report_text(report: Report) -> str:
         f"{len(failed)} failed{f' ({half} of them half way)' if half else ''}, {skipped} skipped"
     )
     if report.interrupted:
-        lines.append(
-            click.style(f"Interrupted: {counts}. What was in flight is recorded; run again to go on.", fg="red")
-        )
+        lines.append(styled(f"Interrupted: {counts}. What was in flight is recorded; run again to go on.", fg="red"))
     elif report.failed:
-        lines.append(click.style(f"Applied in part: {counts}. The next run goes on where this one stopped.", fg="red"))
+        lines.append(styled(f"Applied in part: {counts}. The next run goes on where this one stopped.", fg="red"))
     else:
         lines.append(
-            click.style(
-                f"Applied: {done} {_objects(done)}, {report.writes} write{'s' * (report.writes != 1)}.", fg="green"
-            )
+            styled(f"Applied: {done} {_objects(done)}, {report.writes} write{'s' * (report.writes != 1)}.", fg="green")
         )
     return "\n".join(lines)
 
@@ -175,7 +170,7 @@ def _tree(changes: Sequence[Change], look: Detail) -> list[str]:
 def _block(address: str, change: Change | None, children: Sequence[Change], look: Detail) -> Iterator[str]:
     """One change and what lives in it. What goes with it says so once, and how long it is."""
     if change is None:
-        yield click.style(f"    {plain(address)}", dim=True)
+        yield styled(f"    {plain(address)}", dim=True)
     else:
         yield from _change(change, look)
         along = [child for child in children if _goes_along(child, change)]
@@ -229,9 +224,9 @@ def _change(change: Change, look: Detail, indent: int = 0, *, along: bool = Fals
     address = plain(change.address)
     if along and _seconds(change):
         why = _span(_seconds(change))
-    head = f"{click.style(mark, fg=COLOURS[change.action], bold=True)} {click.style(address, bold=True)}"
+    head = f"{styled(mark, fg=COLOURS[change.action], bold=True)} {styled(address, bold=True)}"
     if why and len(mark) + len(address) + len(why) + 5 <= look.columns:
-        yield head + click.style(f"  # {why}", dim=True)
+        yield head + styled(f"  # {why}", dim=True)
     else:
         yield head
         yield from _comment(why, indent + 6, look) if why else ()
@@ -286,11 +281,11 @@ def _delta(delta: Delta, width: int, look: Detail, indent: int, *, forces: bool)
         yield line
         yield from _comment(note, indent + 2, look)
     else:
-        yield line + (click.style(f"  # {note}", dim=True) if note else "")
+        yield line + (styled(f"  # {note}", dim=True) if note else "")
 
 
 def _comment(text: str, indent: int, look: Detail) -> Iterator[str]:
-    yield from (click.style(line, dim=True) for line in _wrapped(f"# {text}", indent, look))
+    yield from (styled(line, dim=True) for line in _wrapped(f"# {text}", indent, look))
 
 
 def _wrapped(text: str, indent: int, look: Detail) -> list[str]:
@@ -325,7 +320,7 @@ def _legend(plan: Plan) -> Iterator[str]:
     }
     for action, word in words.items():
         if plan.count(action):
-            yield click.style(f"{action.symbol:>3} {word}", dim=True)
+            yield styled(f"{action.symbol:>3} {word}", dim=True)
 
 
 def _unmanaged(plan: Plan) -> Iterator[str]:
@@ -334,7 +329,7 @@ def _unmanaged(plan: Plan) -> Iterator[str]:
 
 def _outcome(outcome: Outcome) -> str:
     colour = "red" if outcome.result == "failed" else "yellow"
-    return f"{click.style(outcome.result, fg=colour)} {plain(outcome.address)}: {plain(outcome.message)}"
+    return f"{styled(outcome.result, fg=colour)} {plain(outcome.address)}: {plain(outcome.message)}"
 
 
 def _objects(count: int) -> str:
