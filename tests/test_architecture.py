@@ -89,7 +89,7 @@ OUR_WORDS = {
     "cli/emulate.py": {"twelvelabs"},
     "cli/stacks.py": {"twelvelabs"},
     "load/grammar/settings.py": {"for instance `provider: twelvelabs`"},
-    "provider.py": {"twelvelabs", "reconciler.providers.twelvelabs:TwelveLabs"},
+    "provider/registry.py": {"twelvelabs", "reconciler.providers.twelvelabs:TwelveLabs"},
     # What a stamp is made of, as the journal writes it down; a column of results.
     "model/operation.py": {"content"},
     "results/rows.py": {"content"},

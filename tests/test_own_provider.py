@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler import provider as registry
+from reconciler.provider import registry
 from reconciler.schema import stack_schema
 from tests.support.commandline import CHECKOUT, Said, reconciler
 from tests.support.library import TOKEN, ServedLibrary, installed, served_library

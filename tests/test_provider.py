@@ -10,12 +10,11 @@ from typing import Annotated, Any
 import httpx
 import pytest
 
-from reconciler import provider as registry
 from reconciler.errors import IncompleteListing
 from reconciler.http import Http
 from reconciler.kind import CREATE_ONLY, STAMPED, UNORDERED, Kind, Members, Ref
 from reconciler.kinds import Kinds
-from reconciler.provider import Access, Driver, Drivers, Hands, Provider, made_of
+from reconciler.provider import Access, Driver, Drivers, Hands, Provider, made_of, registry
 from reconciler.providers.twelvelabs import KINDS, TwelveLabs
 from reconciler.refresh.lists import listing
 from reconciler.rest import Collection, Envelope

@@ -28,7 +28,7 @@ pots:
 """
 RUN = """
 import sys
-from reconciler.provider import BUILT_IN
+from reconciler.provider.registry import BUILT_IN
 BUILT_IN["kiln"] = "tests.support.kiln:Kiln"
 from reconciler.cli import main
 sys.argv = ["reconciler", *sys.argv[1:]]

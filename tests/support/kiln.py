@@ -22,7 +22,6 @@ from reconciler.kind import CREATE_ONLY, FROM_KEY, STAMPED, Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Signature, Status
 from reconciler.provider import (
-    BUILT_IN,
     Access,
     Done,
     Driver,
@@ -38,6 +37,7 @@ from reconciler.provider import (
     Traits,
     Want,
 )
+from reconciler.provider.registry import BUILT_IN
 from reconciler.rest import Collection
 
 __all__ = ["KEY", "Kiln", "KilnServer", "installed"]
