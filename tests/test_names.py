@@ -16,9 +16,6 @@ SOURCES = sorted((CHECKOUT / "reconciler").rglob("*.py"))
 TESTS = sorted((CHECKOUT / "tests").rglob("*.py"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in [*SOURCES, *TESTS]}
 
-TWICE = {"Store"}
-"""Class names that are still in two places. Take out what you have renamed; nothing comes in."""
-
 GONE = {
     "settle": "recover (what an earlier run has begun), walk (a status of the emulator), or say what is decided",
     "survey": "plan, and what comes of it is a Planning",
@@ -37,8 +34,7 @@ def test_no_class_name_is_there_twice() -> None:
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(places(path))
 
-    assert {name: where for name, where in found.items() if len(where) > 1 and name not in TWICE} == {}
-    assert {name for name in TWICE if len(found[name]) < 2} == set(), "take these out of TWICE"
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
 
 
 def defined(tree: ast.Module) -> Iterator[str]:
