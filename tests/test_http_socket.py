@@ -337,7 +337,7 @@ def test_numbers_that_are_none_are_no_json(number: str) -> None:
     error, line = ask(ok(f'{{"n": {number}}}'), method="POST", json={})
 
     assert type(error) is Unclear
-    assert "no JSON" in str(error)
+    assert "not JSON" in str(error)
     assert len(line.asked) == 1
 
 

@@ -607,7 +607,7 @@ def test_a_state_that_may_not_be_written_can_be_read_and_says_so(sqlite_url: str
         ("postgresql+psycopg://me@127.0.0.1:1/db?password=s3cret", "refused"),
         ("mysql://me:s3cret@host/db", "no state can be kept there"),
         ("sqlite://", "no state can be kept there"),
-        ("s3cret", "no URL"),
+        ("s3cret", "not a valid URL"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_said_without_its_password(address: str, message: str) -> None:
