@@ -145,18 +145,3 @@ def test_what_only_a_kind_knows_stands_with_its_provider() -> None:
 )
 def test_a_word_of_a_kind_is_seen(code: str, words: set[str]) -> None:
     assert words_of_kinds(code) == words
-
-
-SEVERAL = {"Store"}
-"""Names that two classes still have; a list that may only get shorter."""
-
-
-def test_no_two_classes_have_one_name() -> None:
-    """Whoever reads a name in a traceback or a search knows which class is meant."""
-    where: dict[str, list[str]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                where.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
-
-    assert {name: files for name, files in where.items() if len(files) > 1 and name not in SEVERAL} == {}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.kind import Kind, Ref
+from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, Kind, Ref
 from reconciler.kinds import Kinds
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, EntityCollection, Index, IndexedAsset
 
@@ -97,3 +97,20 @@ def test_a_kind_says_what_its_objects_are_called() -> None:
     assert Asset.called({"filename": "a.mp4"}) == "a.mp4"
     assert IndexedAsset.called({"asset": "id-1"}) == "id-1"
     assert Entity.called({"name": "LeBron"}) == "LeBron"
+
+
+def test_a_kind_says_what_makes_its_objects_the_same() -> None:
+    class Scan(Kind, section="scans"):
+        name: Annotated[str, FROM_KEY] = ""
+        path: Annotated[str | None, SOURCE, FILE] = None
+        digest: Annotated[str | None, IDENTITY] = None
+
+    def of(path: str) -> str:
+        return f"hash of {path}"
+
+    assert Scan.files_of({"name": "a", "path": "a.tif"}) == {"path": "a.tif"}
+    assert Scan.identity({"name": "a", "path": "a.tif"}, of) == "hash of a.tif"
+    assert Scan.identity({"name": "a"}, of) is None
+    assert Asset.identity({"file": "a.mp4"}, of) == "hash of a.mp4"
+    assert Asset.identity({"url": "https://b.example/a.mp4", "sha256": "ab"}, of) == "ab"
+    assert str(Asset.identity({"url": "https://b.example/a.mp4"}, of)).startswith("url:")
