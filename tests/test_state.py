@@ -14,10 +14,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -30,13 +31,16 @@ from reconciler.errors import Locked, StateError
 from reconciler.model import Operation, Recorded, Signature, Stamp
 from reconciler.redact import Secret, digits_of
 from reconciler.state import (
+    Clear,
     Close,
     Drop,
     Keep,
     Open,
     Put,
     RenameStack,
+    Seen,
     State,
+    Unseen,
     Write,
 )
 from reconciler.state.database import connect
@@ -856,3 +860,30 @@ def test_what_is_written_of_a_chunk_does_not_grow_with_the_chunks_before_it(url:
         assert len((state.operations()[0].handle or {}).keys() & {f"chunk:{index}" for index in range(1, 401)}) == 400
 
     assert sizes[1] <= 2.05 * sizes[0]
+
+
+_OPS, _IDS = st.sampled_from(["o1", "o2", "o3"]), st.sampled_from(["a1", "a2", "a3"])
+_ADDRESSES = st.sampled_from(["assets/a", "assets/b"])
+_WRITES = st.one_of(
+    st.builds(lambda address, id: Put(Recorded(address, "Asset", id, {})), _ADDRESSES, _IDS),
+    st.builds(Drop, _ADDRESSES, _IDS),
+    st.builds(lambda op, address: Open(replace(BEGUN, op=op, address=address)), _OPS, _ADDRESSES),
+    st.builds(Keep, _OPS, st.just({"part": 1})),
+    st.builds(Close, _OPS),
+    st.builds(lambda id: Unseen(id, "2099-01-01T00:00:00.000Z"), _IDS),
+    st.builds(Seen, _IDS),
+    st.just(Clear()),
+)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(writes=st.lists(_WRITES, max_size=12))
+def test_many_writes_in_one_transaction_do_what_each_would_alone(writes: list[Write]) -> None:
+    def left(*transactions: list[Write]) -> tuple[object, ...]:
+        with TemporaryDirectory() as place, closing(State.open(f"sqlite:///{place}/state.db", "sports")) as state:
+            for transaction in transactions:
+                state.commit(*transaction)
+            open_ones = {operation.op: (operation.address, operation.handle) for operation in state.operations()}
+            return state.recorded(), open_ones, state.unseen()
+
+    assert left(writes) == left(*([write] for write in writes))

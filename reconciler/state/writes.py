@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -104,8 +104,43 @@ Write = Clear | Put | Drop | RenameStack | Open | Keep | Close | Unseen | Seen
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
     """Do them in order, neighbours of one type in bulk."""
-    for kind, group in _grouped(writes):
+    for kind, group in _grouped(_late_ones_last(list(writes))):
         _WRITERS[kind](connection, stack, group)
+
+
+def _late_ones_last(writes: Sequence[Write]) -> list[Write]:
+    """Closes and notes of what is unseen go to the end, unless something that comes later is about the same.
+
+    Each object that is made is a Put, an Unseen and a Close; of many in one transaction they come by turns, and each
+    turn would be a statement of its own (measured: one in six of an apply's).
+    """
+    early: list[Write] = []
+    late: list[Write] = []
+    later: set[str] = set()
+    cleared = False
+    """Something later forgets it all: what comes before must not outlive it"""
+    for write in reversed(writes):
+        if isinstance(write, Close | Unseen) and _about(write) not in later and not cleared:
+            late.append(write)
+        else:
+            early.append(write)
+            later.add(_about(write))
+            cleared = cleared or isinstance(write, Clear)
+    late.sort(key=lambda write: isinstance(write, Unseen))
+    return [*reversed(early), *reversed(late)]
+
+
+def _about(write: Write) -> str:
+    """The operation or the object that a write is about."""
+    match write:
+        case Open(operation):
+            return operation.op
+        case Put(recorded):
+            return recorded.id
+        case Keep(op=about) | Close(op=about) | Drop(id=about) | Seen(id=about) | Unseen(id=about):
+            return about
+        case Clear() | RenameStack():
+            return ""
 
 
 def _grouped(writes: Iterable[Write]) -> Iterator[tuple[type[Write], list[Any]]]:
