@@ -18,7 +18,7 @@ STACK_FILES = sorted(
     file
     for top in ("specs", "examples")
     for file in (CHECKOUT / top).rglob("*.yaml")
-    if not {"ci", "seasons", ".reconciler", "own-provider"} & {*file.parts}
+    if not {"ci", "seasons", ".reconciler", "own-provider"} & {*file.relative_to(CHECKOUT).parts}
 )
 HEADER = "# yaml-language-server: $schema="
 
