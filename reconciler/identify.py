@@ -18,6 +18,7 @@ async def identified(stack: Stack, kinds: Kinds, files: Files) -> Stack:
     named = [
         (address, field, path)
         for address, resource in stack.resources.items()
+        if kinds[resource.kind].identity_name
         for field, path in kinds[resource.kind].files_of(resource.fields).items()
     ]
     found, wrong = await files.hashed(path for _, _, path in named)
@@ -42,7 +43,7 @@ def as_now(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> Snapshot:
     now: dict[str, dict[str, str]] = {}
     for resource in stack.resources.values():
         kind = kinds[resource.kind]
-        for old in kind.identities_before(resource.fields):
+        for old in kind.identities_before(resource.fields) if kind.identity_name else ():
             now.setdefault(resource.kind, {})[old] = str(resource.fields[kind.identity_name])
     if not now:
         return snapshot

@@ -372,5 +372,7 @@ def _check(kind: type[Kind]) -> None:
     for field in kind.specs.values():
         if field.members and not (field.ref and field.unordered and field.many):
             raise TypeError(f"{where}.{field.name}: Members needs a list with Ref and UNORDERED")
+        if field.file and not kind.identity_name:  # its bytes would be read by nobody
+            raise TypeError(f"{where}.{field.name}: FILE needs a field with IDENTITY, for what its bytes are")
     if sum(field.stamped for field in kind.specs.values()) > 1:
         raise TypeError(f"{where}: one field can carry the stamp")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import types
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, Kind, Ref
+from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, STAMPED, Kind, Members, Ref, Wire
 from reconciler.kinds import Kinds
 from reconciler.providers.twelvelabs import KINDS, Asset, Entity, EntityCollection, Index, IndexedAsset
 
@@ -114,3 +115,21 @@ def test_a_kind_says_what_makes_its_objects_the_same() -> None:
     assert Asset.identity({"file": "a.mp4"}, of) == "hash of a.mp4"
     assert Asset.identity({"url": "https://b.example/a.mp4", "sha256": "ab"}, of) == "ab"
     assert str(Asset.identity({"url": "https://b.example/a.mp4"}, of)).startswith("url:")
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments", "wrong"),
+    [
+        ({"name": str}, {"natural_key": ["title"]}, "natural_key names 'title', which is not a field"),
+        ({"a": Annotated[str, Wire("x")], "b": Annotated[str, Wire("x")]}, {}, "two fields have the same wire name"),
+        ({"of": Annotated[list[str], Ref("Shelf"), Members()]}, {}, "of: Members needs a list with Ref and UNORDERED"),
+        ({"path": Annotated[str, SOURCE, FILE]}, {}, "path: FILE needs a field with IDENTITY"),
+        ({"a": Annotated[dict[str, str], STAMPED], "b": Annotated[dict[str, str], STAMPED]}, {}, "one field can carry"),
+    ],
+    ids=["natural key", "wire", "members", "file", "stamps"],
+)
+def test_a_class_that_contradicts_itself_is_refused(
+    fields: dict[str, Any], arguments: dict[str, Any], wrong: str
+) -> None:
+    with pytest.raises(TypeError, match=wrong):
+        types.new_class("Odd", (Kind,), {"section": "odd"} | arguments, lambda ns: ns.update(__annotations__=fields))

@@ -236,7 +236,7 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
     sizes: dict[str, int] = {}
     chunks = 0
     for change in plan.changes:
-        if change.action in (Action.CREATE, Action.REPLACE):
+        if change.action in (Action.CREATE, Action.REPLACE) and drivers.kinds[change.kind].identity_name:
             driver = drivers[change.kind]
             size = driver.size_of(change.fields)
             if size is not None:

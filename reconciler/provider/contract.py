@@ -65,7 +65,8 @@ class Driver(Protocol):
         kind, fields = self.kind, want.fields
         marked, title = kind.field_with(lambda field: field.stamped), kind.field_with(lambda field: field.title)
         natural: dict[str, Any] = {name: fields.get(name) for name in kind.natural_key}
-        called = self.name_of(fields)
+        has_bytes = bool(kind.identity_name)  # only what is told by its bytes is told by a name and a length
+        called = self.name_of(fields) if has_bytes else None
         weak = not natural and want.stamp is None and title is not None and bool(called)
         if weak and title is not None:
             natural = {title.name: called}
@@ -74,7 +75,7 @@ class Driver(Protocol):
             natural=natural,
             stamp=want.stamp if marked else None,
             listed=marked is not None and not marked.detail,
-            size=self.size_of(fields),
+            size=self.size_of(fields) if has_bytes else None,
             weak=weak,
         )
 
@@ -135,11 +136,11 @@ class Driver(Protocol):
     # Of kinds that have bytes
 
     def name_of(self, fields: Mapping[str, Any]) -> str | None:
-        """The file name that an object of these fields will show."""
+        """The file name that an object of these fields will show; asked of kinds with an IDENTITY."""
         return None
 
     def size_of(self, fields: Mapping[str, Any]) -> int | None:
-        """How many bytes of ours an object of these fields will have."""
+        """How many bytes of ours an object of these fields will have; asked of kinds with an IDENTITY."""
         return None
 
     def chunk_requests(self, fields: Mapping[str, Any], size_bytes: int) -> int:
