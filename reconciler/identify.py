@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reconciler.errors import Invalid
+from reconciler.errors import Invalid, Problem
 from reconciler.files import Files
+from reconciler.kind import Derived
 from reconciler.kinds import Kinds
 from reconciler.model import Resource, Snapshot, Stack
 
 __all__ = ["as_now", "identified"]
+
+UNKNOWN = "has neither `file` nor `url` here, so nobody knows what its bytes are; declare one of them"
 
 
 async def identified(stack: Stack, kinds: Kinds, files: Files) -> Stack:
@@ -26,12 +29,36 @@ async def identified(stack: Stack, kinds: Kinds, files: Files) -> Stack:
         bad = [(address, field, path) for address, field, path in named if path in wrong]
         raise Invalid([stack.problem(address, f"{path}: {wrong[path]}", field) for address, field, path in bad])
     hashes = {path: hashed.sha256 for path, hashed in found.items()}
-    return replace(stack, resources={a: _identified(it, kinds, hashes) for a, it in stack.resources.items()})
+    resources = {address: _identified(it, kinds, hashes) for address, it in stack.resources.items()}
+    return replace(stack, resources=_with_derived(stack, resources, kinds))
+
+
+def _with_derived(stack: Stack, resources: dict[str, Resource], kinds: Kinds) -> dict[str, Resource]:
+    """The same with what is made of others: after them, for it is what they are and how it is made."""
+    unknown: list[Problem] = []
+    for kind in kinds:
+        if not issubclass(kind, Derived):
+            continue
+        for address, resource in resources.items():
+            if resource.kind != kind.__name__:
+                continue
+            made_of = kind.identity(resource.fields, lambda it: _identity(resources.get(it), kinds))
+            if made_of is None:
+                inputs = " and ".join(str(resource.fields.get(ref.name)) for ref in kind.refs())
+                unknown.append(stack.problem(address, f"{inputs} {UNKNOWN}"))
+            resources[address] = replace(resource, fields={**resource.fields, kind.identity_name: made_of})
+    if unknown:
+        raise Invalid(unknown)
+    return resources
+
+
+def _identity(resource: Resource | None, kinds: Kinds) -> str | None:
+    return None if resource is None else resource.fields.get(kinds[resource.kind].identity_name)
 
 
 def _identified(resource: Resource, kinds: Kinds, hashes: Mapping[str, str]) -> Resource:
     kind = kinds[resource.kind]
-    if not kind.identity_name:
+    if not kind.identity_name or issubclass(kind, Derived):
         return resource
     identity = kind.identity(resource.fields, hashes.__getitem__)
     return replace(resource, fields={**resource.fields, kind.identity_name: identity}) if identity else resource

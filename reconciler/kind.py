@@ -13,6 +13,8 @@ in a plan.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from pydantic_core import PydanticUndefined
 __all__ = [
     "CREATE_ONLY",
     "DETAIL",
+    "EACH",
     "FILE",
     "FROM_KEY",
     "IDENTITY",
@@ -35,7 +38,9 @@ __all__ = [
     "STAMPED",
     "TITLE",
     "UNORDERED",
+    "Derived",
     "Field",
+    "FromFile",
     "Kind",
     "Known",
     "Mark",
@@ -62,11 +67,12 @@ class Mark(Enum):
     STAMPED = "the map that carries our stamp"
     FILE = "the path of a file below the stack's directory: it is hashed, looked into and sent"
     TITLE = "the name that people see in the account: of one object, never of a group"
+    EACH = "YAML names several in it, or globs of them: of each of them one is made"
 
 
 CREATE_ONLY, UNORDERED, MERGE, DETAIL = Mark.CREATE_ONLY, Mark.UNORDERED, Mark.MERGE, Mark.DETAIL
 FROM_KEY, SOURCE, IDENTITY, STAMPED = Mark.FROM_KEY, Mark.SOURCE, Mark.IDENTITY, Mark.STAMPED
-FILE, TITLE = Mark.FILE, Mark.TITLE
+FILE, TITLE, EACH = Mark.FILE, Mark.TITLE, Mark.EACH
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,15 @@ class Known:
     as_of: str
 
 
+@dataclass(frozen=True, slots=True)
+class FromFile:
+    """What the field says may stand in a file of the stack: YAML names it by `word`, and it is read with the stack. A
+    field that holds no text itself may have the path in its own place."""
+
+    word: str
+    json: bool = False
+
+
 class Updating(StrEnum):
     """How a changed field gets to the API."""
 
@@ -135,12 +150,14 @@ class Field:
     stamped: bool = False
     file: bool = False
     title: bool = False
+    each: bool = False
     ref: str | None = None
     cut: bool = False
     members: Members | None = None
     read: Read | None = None
     part: type[Part] | None = None
     known: Known | None = None
+    from_file: FromFile | None = None
     shape: type = object
     """What the value is, or each item of a list: str, bool, int, float or dict; object for whatever it may be."""
     many: bool = False
@@ -296,7 +313,7 @@ def _fields_of(model: type[BaseModel]) -> dict[str, Field]:
 
 
 def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
-    marks = [mark for mark in info.metadata if isinstance(mark, (Mark, Wire, Ref, Members, Read, Known))]
+    marks = [mark for mark in info.metadata if isinstance(mark, (Mark, Wire, Ref, Members, Read, Known, FromFile))]
     plain = {mark for mark in marks if isinstance(mark, Mark)}
     wire = next((mark.name for mark in marks if isinstance(mark, Wire)), name)
     members = next((mark for mark in marks if isinstance(mark, Members)), None)
@@ -321,12 +338,14 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         stamped=Mark.STAMPED in plain,
         file=Mark.FILE in plain,
         title=Mark.TITLE in plain,
+        each=Mark.EACH in plain,
         ref=next((mark.kind for mark in marks if isinstance(mark, Ref)), None),
         cut=next((mark.cut for mark in marks if isinstance(mark, Ref)), False),
         members=members,
         read=next((mark for mark in marks if isinstance(mark, Read)), None),
         part=part,
         known=next((mark for mark in marks if isinstance(mark, Known)), None),
+        from_file=next((mark for mark in marks if isinstance(mark, FromFile)), None),
         shape=_shape_of(info.annotation),
         many=many,
         required=info.is_required(),
@@ -376,3 +395,33 @@ def _check(kind: type[Kind]) -> None:
             raise TypeError(f"{where}.{field.name}: FILE needs a field with IDENTITY, for what its bytes are")
     if sum(field.stamped for field in kind.specs.values()) > 1:
         raise TypeError(f"{where}: one field can carry the stamp")
+
+
+RECIPE_FORMAT, IDENTITY_DIGITS = 1, 32
+
+
+class Derived(Kind, section=""):
+    """What is made of something else by a model: its objects are sets of rows in a store of results.
+
+    One is made of each input, under an address of its own: `embeddings/clips/final`. It is what its input is and how
+    it is made, never an id or a name: a digest of both. So what was renamed, moved or sent again is made once, and a
+    change of an option makes it anew. How it is made are the fields marked SOURCE.
+    """
+
+    made_of: Annotated[str | None, IDENTITY, STAMPED] = None
+    """What it is made of, and how."""
+
+    @classmethod
+    def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """How it is made: every option, with its default written out, numbers as floats, sets sorted."""
+        raise NotImplementedError(f"{cls.__name__} does not say how it is made")
+
+    @classmethod
+    def identity(cls, fields: Mapping[str, Any], of: Callable[[str], str | None]) -> str | None:
+        """What it is, by what its inputs are; `of` says that of an address. None when that of one is not known."""
+        inputs = {ref.name: of(fields[ref.name]) for ref in cls.refs() if ref.name in fields}
+        if None in inputs.values():
+            return None
+        whole = {"format": RECIPE_FORMAT, "kind": cls.section, "inputs": inputs, "recipe": cls.recipe(fields)}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_DIGITS]

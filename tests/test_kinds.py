@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, STAMPED, Kind, Members, Ref, Wire
 from reconciler.kinds import Kinds
-from reconciler.providers.twelvelabs import KINDS, Asset, Entity, EntityCollection, Index, IndexedAsset
+from reconciler.providers.twelvelabs import (
+    KINDS,
+    Asset,
+    Embedding,
+    Entity,
+    EntityCollection,
+    Index,
+    IndexedAsset,
+    MediaAnalysis,
+)
 
 
 class Shelf(Kind, section="shelves"):
@@ -40,7 +49,7 @@ def test_it_is_asked_by_name_and_by_parent() -> None:
     kinds = Kinds(KINDS)
 
     assert kinds["Index"] is Index
-    assert kinds.roots == (Asset, EntityCollection, Index)
+    assert kinds.roots == (Asset, MediaAnalysis, Embedding, EntityCollection, Index)
     assert kinds.children(Index) == (IndexedAsset,)
     assert kinds.children(Asset) == ()
     with pytest.raises(KeyError):

@@ -28,14 +28,20 @@ class Ledger:
     def __getitem__(self, op: str) -> Operation:
         return self._by_op[op]
 
+    def has(self, op: str) -> bool:
+        """Whether it is announced."""
+        return op in self._by_op
+
     def making(self, id: str | None) -> Operation | None:
         """The operation that makes this object, and can be gone on with."""
         return next((it for it in self._by_op.values() if id is not None and it.id == id), None)
 
-    def working(self, kind: str, address: str, identity: str | None) -> Operation | None:
+    def working(self, kind: str, address: str, identity: str | None, *, derived: bool = False) -> Operation | None:
         """The operation of an earlier run on which the server works, and that is what is wanted here: there is no
-        object yet that could say so."""
-        alike = (it for it in self._by_op.values() if (it.kind, it.address) == (kind, address) and it.id is None)
+        object yet that could say so. Of what is `derived` the id is that of the task, and the address may have changed
+        since: what it is says all."""
+        mine = (it for it in self._by_op.values() if it.kind == kind)
+        alike = (it for it in mine if derived or (it.address == address and it.id is None))
         return next((it for it in alike if it.handle is not None and it.identity == identity), None)
 
     def ids(self) -> frozenset[str]:

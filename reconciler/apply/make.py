@@ -18,7 +18,7 @@ from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
 from reconciler.apply.tasks import Tasks
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
-from reconciler.kind import Kind
+from reconciler.kind import Derived, Kind
 from reconciler.model import (
     Action,
     BulkCreate,
@@ -40,6 +40,17 @@ LOOKS_AFTER_A_REFUSAL = 2
 """How often what a clear refusal may be about is looked for."""
 
 
+FAILURES = "failures"
+"""In the handle of what a task makes: how often tasks of it have failed."""
+TRIED_TWICE = 2
+
+
+def failures_of(operation: Operation) -> int:
+    """How often a task of it has failed."""
+    found = (operation.handle or {}).get(FAILURES, 0)
+    return found if isinstance(found, int) else 0
+
+
 class Maker:
     """Creates, alone and in bulk."""
 
@@ -48,6 +59,7 @@ class Maker:
         self.finder = Finder(run.drivers, run.snapshot, run.clock, run.limits)
         self.tasks = Tasks(run)
         self._present_by_kind: dict[str, Present] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     async def create(self, kind: type[Kind], step: Create) -> None:
         """Make one, or go on with what an earlier run has begun for it."""
@@ -58,33 +70,48 @@ class Maker:
         if rivals := await self._rivals(kind, parent_id, {address: operation}):
             raise StalePlan([*rivals.values()])
         ledger, flying = self.run.ledger, self.run.claims.in_flight.get(address)
-        begun = ledger.making(flying.id) if flying else ledger.working(kind.__name__, address, operation.identity)
+        begun = ledger.making(flying.id) if flying else self._working(kind, operation)
         if begun:  # the same operation, told by what it will be by now: its address, stamp and fields may be others
             operation = replace(operation, op=begun.op, id=begun.id, handle=begun.handle)
-        await ledger.open(operation)
-        id = await self._exactly_once(operation, partial(self._sent, kind, want, operation.op))
+        if begun or not issubclass(kind, Derived):
+            await ledger.open(operation)
+        id = await self._exactly_once(operation, partial(self._sent, kind, want, operation))
         # With which fields another run has begun a task is not known: what came of it is compared when it is read.
-        sent = self._only_identity(kind, step.fields) if begun and begun.id is None else None
+        unknown = begun and begun.id is None and not issubclass(kind, Derived)
+        sent = self._only_identity(kind, step.fields) if unknown else None
         await self._made(address, id, parent_id, operation, sent)
+
+    def _working(self, kind: type[Kind], operation: Operation) -> Operation | None:
+        derived = issubclass(kind, Derived)
+        return self.run.ledger.working(kind.__name__, operation.address, operation.identity, derived=derived)
 
     def _only_identity(self, kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
         spec = kind.field_with(lambda field: field.identity)
         return {spec.name: fields[spec.name]} if spec and spec.name in fields else {}
 
-    async def _sent(self, kind: type[Kind], want: Want, op: str) -> str:
+    async def _sent(self, kind: type[Kind], want: Want, operation: Operation) -> str:
         """Begin it, or go on where it is, until the object is there whole; its id."""
-        driver, ledger = self.run.drivers[kind.__name__], self.run.ledger
+        driver, ledger, op = self.run.drivers[kind.__name__], self.run.ledger, operation.op
         keep = partial(ledger.keep, op)
-        begun = ledger.is_begun(op)
-        progress = self._so_far(op) if begun else await self._started(driver, want, keep)
+        begun, fetched = ledger.is_begun(op), False
+        progress = self._so_far(op) if begun else await self._started(driver, want, operation, keep)
         while not isinstance(progress, Done):
             await keep(progress)
             match progress:
                 case Exists():
-                    progress = await driver.finish(want, ledger[op], keep)
+                    fetched, progress = True, await driver.finish(want, ledger[op], keep)
                 case Running():
                     with self.run.idle():
                         progress = await self.tasks.ended(kind.__name__, op)
+                case Failed(why) if issubclass(kind, Derived):
+                    if not begun or not self._may_be_retried(ledger[op], fetched=fetched):
+                        raise Rejected(
+                            await self._failed_again(kind, ledger[op], why, counts=not begun and not fetched)
+                        )
+                    failures = failures_of(ledger[op])
+                    await ledger.begin_anew(op)
+                    progress, begun = await self._started(driver, want, operation, keep), False
+                    await keep(Running({FAILURES: failures}))
                 case Failed(why, again_s):
                     if ledger.is_begun(op):  # it came to nothing: there is nothing to go on with
                         await ledger.begin_anew(op)
@@ -93,10 +120,32 @@ class Maker:
                     await self._give_up(kind, ledger[op])
                     if not begun:
                         raise ApiError(f"{why}; run again to begin anew")
-                    progress, begun = await self._started(driver, want, keep), False
+                    progress, begun = await self._started(driver, want, operation, keep), False
         return progress.id
 
-    async def _started(self, driver: Driver, want: Want, keep: Keep) -> Progress:
+    def _may_be_retried(self, operation: Operation, *, fetched: bool) -> bool:
+        """What failed is made once more by the next run, and then only when that is agreed to: it is paid each time.
+        What was made and cannot be used would be as useless again."""
+        return self.run.retry_failed or (not fetched and failures_of(operation) < TRIED_TWICE)
+
+    async def _failed_again(self, kind: type[Kind], operation: Operation, why: str, *, counts: bool) -> str:
+        """What to say of it; that it failed in this run is kept with what it began."""
+        failures = failures_of(operation) + counts
+        if counts:
+            await self.run.ledger.keep(operation.op, Running({FAILURES: failures}))
+        often = f" ({failures} times as it is declared)" if failures > 1 else ""
+        rest = "; the next run makes it once more" if failures == 1 else ""
+        agreed = "; it is paid once more only when you agree, with --retry-failed, or change how it is made"
+        return f"{why}{often}{rest or agreed}"
+
+    async def _started(self, driver: Driver, want: Want, operation: Operation, keep: Keep) -> Progress:
+        if issubclass(driver.kind, Derived):
+            # Its task may carry nothing that tells whose it is. So the next one is announced when this one is known:
+            # of two announced tasks whose answers were lost nobody could say which is which.
+            async with self._turns.setdefault(driver.kind.__name__, asyncio.Lock()):
+                if not self.run.ledger.has(operation.op):
+                    await self.run.ledger.open(operation)
+                return await driver.start(want, keep)
         progress = await driver.start(want, keep)
         if isinstance(progress, Done | Exists):
             self._must_be_new(driver.kind, progress.id)
@@ -219,16 +268,22 @@ class Maker:
         change, old = self.run.changes[address], self.run.rows.get(address)
         fields = change.fields if sent is None else sent
         row = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=self._failures(change))
-        stays = change.action is Action.REPLACE and change.id is not None
+        stays = change.action is Action.REPLACE and change.id is not None and not self._is_derived(change.kind)
         if stays and old is None:
             old = Recorded(address, change.kind, str(change.id), {}, change.parent_id)
         at = change.previous_address or address
         writes = made(operation, row, old, at, stays=stays)
-        await self.run.journal.write(*writes, self.run.journal.made_now(id))
+        # A list may lag behind what was made; the manifest of a store does not.
+        lags = () if self._is_derived(change.kind) else (self.run.journal.made_now(id),)
+        await self.run.journal.write(*writes, *lags)
         self.run.ledger.closed(operation.op)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)
+
+    def _is_derived(self, kind: str) -> bool:
+        """Then nothing is left of the old one: its place in the store is that of the new one."""
+        return issubclass(self.run.kinds[kind], Derived)
 
     def _failures(self, change: Change) -> int:
         """How often the same has failed before: what is made anew for nothing but that goes on counting."""

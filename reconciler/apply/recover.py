@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.apply.record import made
 from reconciler.errors import Invalid, Problem
+from reconciler.kind import Derived
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Signature, Stack, Touched
 from reconciler.ownership import Claims
-from reconciler.provider import Done, Failed, Lost, Running
+from reconciler.provider import Done, Exists, Failed, Lost, Running
 from reconciler.refresh.operations import Looked
 from reconciler.state import Close, Keep, Put, Write
 
@@ -90,6 +91,10 @@ def _changed(result: Recovered, operation: Operation, touched: Touched) -> None:
 
 def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, looked: Looked) -> None:
     progress = looked.progress.get(operation.op)
+    if isinstance(progress, Running | Exists | Failed) and _is_unwanted(stack, kinds, operation):
+        result.write(Close(operation.op))
+        result.note(operation.address, "what an interrupted run has begun is not declared any more; it is not fetched")
+        return
     id = progress.id if isinstance(progress, Done) else operation.id
     live = looked.snapshot.get(operation.kind, id)
     if live is not None and live.in_flight is None:
@@ -104,6 +109,10 @@ def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, 
         if operation.handle is None:  # its answer was lost, and the task was found all the same
             result.write(Keep(operation.op, progress.handle))
         result.note(operation.address, progress.told or "the server works still on what an interrupted run has begun")
+    elif isinstance(progress, Exists) and issubclass(kinds[operation.kind], Derived):
+        result.note(operation.address, progress.told)  # the task is done, and what came of it is still to be fetched
+    elif isinstance(progress, Failed) and issubclass(kinds[operation.kind], Derived):
+        result.note(operation.address, f"the last task failed: {progress.why}")  # how often is kept with it
     elif isinstance(progress, Failed | Lost):
         result.write(Close(operation.op))
         result.note(operation.address, f"what an interrupted run has begun came to nothing ({progress.why})")
@@ -147,6 +156,13 @@ def _is_superseded(stack: Stack, kinds: Kinds, operation: Operation) -> bool:
     spec = kinds[operation.kind].field_with(lambda field: field.identity)
     resource = stack.resources.get(operation.address)
     return spec is not None and resource is not None and resource.fields.get(spec.name) != operation.identity
+
+
+def _is_unwanted(stack: Stack, kinds: Kinds, operation: Operation) -> bool:
+    """Whether a task makes a result that is declared nowhere: it has made no object that would have to go."""
+    kind = kinds[operation.kind]
+    alike = (it for it in stack.resources.values() if it.kind == operation.kind)
+    return issubclass(kind, Derived) and all(it.fields.get(kind.identity_name) != operation.identity for it in alike)
 
 
 def _adopting(

@@ -129,6 +129,8 @@ class Run:
     """Ids of what was deleted and lists may show still; the snapshot does not."""
     unshown: frozenset[str] = frozenset()
     """Ids of what was made a moment ago and no read shows yet: that it is not found proves nothing."""
+    retry_failed: bool = False
+    """Whether it is agreed to pay once more for what has failed twice."""
     kinds: Kinds = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)

@@ -62,6 +62,7 @@ CONSENT = [
     click.option("--allow-replace", metavar="ADDRESS", multiple=True, help="Agree to replacing this (globs)."),
     DELETES,
     click.option("--allow-recreate", is_flag=True, help="Agree to making all anew when nothing recorded is there."),
+    click.option("--retry-failed", is_flag=True, help="Agree to paying once more for results that failed twice."),
     click.option("--allow-cost", is_flag=True, help="Agree to more minutes, bytes and money than the guards allow."),
     FOREIGN,
 ]
@@ -270,5 +271,6 @@ def _consent(given: Mapping[str, Any]) -> Consent:
         deletes=bool(given.get("allow_deletes")),
         foreign=frozenset(given.get("allow_foreign") or ()),
         recreate=bool(given.get("allow_recreate")),
+        retry_failed=bool(given.get("retry_failed")),
         cost=bool(given.get("allow_cost")),
     )

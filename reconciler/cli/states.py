@@ -123,16 +123,16 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
     reconciler state mv assets/final assets/finale
     """
     from reconciler.load.grammar.declarations import NAME
-    from reconciler.model import parent_of
+    from reconciler.model import names_of, parent_of, sections_of
     from reconciler.state import RenameStack
 
     with _opened(path, options, f"reconciler state mv {old} {new}") as project:
         kind = _rows_at(project, old)[0].kind
         if any(row.address == new for row in project.state.recorded()):
             raise ReconcilerError(f"{new} is taken; move or remove that first")
-        if old.split("/")[::2] != new.split("/")[::2] or old.count("/") != new.count("/"):
+        if sections_of(old) != sections_of(new) or old.count("/") != new.count("/"):
             raise ReconcilerError(f"{old} is a {kind}; {new!r} is the address of another kind")
-        if wrong := [name for name in new.split("/")[1::2] if not NAME.fullmatch(name)]:
+        if wrong := [name for name in names_of(new) if not NAME.fullmatch(name)]:
             raise ReconcilerError(
                 f"{new!r}: {wrong[0]!r} is not a valid name; letters, digits, '.', '_' and '-' make one"
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from reconciler.diff.fields import field_deltas, source_of
-from reconciler.kind import Field, Kind, Updating
+from reconciler.kind import Derived, Field, Kind, Updating
 from reconciler.model import (
     Action,
     Change,
@@ -23,12 +24,13 @@ from reconciler.model import (
     parent_of,
 )
 from reconciler.ownership import Claims, addresses_of, deposed_name, identity_of, is_of, whose
-from reconciler.values import steady
+from reconciler.values import same, steady
 
-__all__ = ["GONE", "REMADE", "Decider"]
+__all__ = ["REMADE", "Decider", "gone"]
 
 NEW_ID = " (new)"
 GONE = "it is gone from the account"
+GONE_FROM_STORE = "it is gone from the store"
 REMADE = (Action.CREATE, Action.REPLACE)
 TRIED_TWICE = 2
 """So often something that fails is made, and paid: once, and once more."""
@@ -40,6 +42,11 @@ def _gave_up(address: str, failures: int, live: Live) -> str:
         f"was made {failures} times and failed each time ({why}). It is not made again, for that would be paid again: "
         f"change its content or its options, or agree with --allow-replace {address} or `replace: allow`"
     )
+
+
+def gone(kind: type[Kind]) -> str:
+    """What is said of what is recorded and not there."""
+    return GONE_FROM_STORE if issubclass(kind, Derived) else GONE
 
 
 class Decider:
@@ -58,7 +65,7 @@ class Decider:
         if resource.external:
             return self._let_go(address, resource, live, row)
         if live is None:
-            reason = GONE if row else "new"
+            reason = gone(self.kind) if row else "new"
             return self._make(address, resource, Action.CREATE, reason, tuple(self._initial(resource)))
         deltas = tuple(self._deltas(address, resource, live, row))
         if row and self._is_given_up(resource, live, row):
@@ -107,6 +114,8 @@ class Decider:
         if live.status is Status.FAILED and not (address in self.stuck and not forcing):
             return "it failed", ("status", *forcing), (Delta("status", "failed", "ready", ChangedBy.DRIFT),)
         if forcing:
+            if issubclass(self.kind, Derived):
+                return _why_made_anew(self.kind, forcing, _replaced(self.changes, deltas)), forcing, ()
             return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
         return None
 
@@ -173,7 +182,8 @@ class Decider:
             if field.identity:
                 was = identity_of(self.kind, live, row)
                 if was is not None and was != want:
-                    yield Delta(name, was, want, ChangedBy.PENDING, recorded.get(name))
+                    whole = Delta(name, was, want, ChangedBy.PENDING, recorded.get(name))
+                    yield from list(self._other_ways(resource, recorded)) or [whole]
             elif field.ref:
                 yield from self._ref_delta(name, field, want, live, recorded.get(name))
             elif live.detailed or not field.detail:  # what was not read is not known to differ
@@ -181,6 +191,15 @@ class Decider:
                 for delta in field_deltas(field, recorded.get(name), want, have, known=name in recorded):
                     if not ignores(resource.ignore, delta.path):
                         yield delta
+
+    def _other_ways(self, resource: Resource, recorded: Mapping[str, Any]) -> Iterator[Delta]:
+        """How a result is made otherwise than it was: what a digest does not tell."""
+        if not (issubclass(self.kind, Derived) and recorded):
+            return
+        for name, field in self.kind.specs.items():
+            was, want = recorded.get(name), resource.fields.get(name)
+            if field.source and not same(field, want, was):
+                yield Delta(name, steady(field, was), steady(field, want), ChangedBy.PENDING, was)
 
     def _is_ignored(self, resource: Resource, field: Field) -> bool:
         """Whether all of a field is; whoever ignores where the bytes come from ignores what they are."""
@@ -214,7 +233,9 @@ class Decider:
 
     def _forces(self, delta: Delta) -> bool:
         field = self.kind.specs.get(delta.path.partition(".")[0].partition("[")[0])
-        return field is not None and field.update is Updating.REPLACE
+        if field is None:
+            return False
+        return field.update is Updating.REPLACE or (field.source and issubclass(self.kind, Derived))
 
     def _stamp_delta(self, address: str, live: Live) -> Iterator[Delta]:
         if not self.stack.stamps or self.stamped is None or not live.detailed:
@@ -263,6 +284,16 @@ def _why_replaced(changes: Mapping[str, Change], forcing: Sequence[Delta]) -> st
     if replaced := _replaced(changes, forcing):
         return f"{', '.join(replaced)} is replaced"
     return f"{', '.join(dict.fromkeys(delta.path for delta in forcing))} cannot be changed in place"
+
+
+def _why_made_anew(kind: type[Kind], forcing: Sequence[str], replaced: Sequence[str]) -> str:
+    """Why a result is made anew: what of how it is made changed, or what it is made of."""
+    ways = list(dict.fromkeys(re.split(r"[.\[]", path)[0] for path in forcing))
+    if ways == [kind.identity_name] and replaced:
+        return f"{', '.join(replaced)} is replaced"
+    if ways == [kind.identity_name]:
+        return "what it is made of, or how, is not what it was"
+    return f"{' and '.join(', '.join(ways).rsplit(', ', 1))} changed, so it is made anew"
 
 
 def _replaced(changes: Mapping[str, Change], deltas: Sequence[Delta]) -> list[str]:

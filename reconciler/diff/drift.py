@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.diff.decide import GONE
+from reconciler.diff.decide import gone
 from reconciler.diff.fields import field_deltas, unshown
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
@@ -22,7 +22,7 @@ def against_recorded(kinds: Kinds, stack: Stack, claims: Claims, changes: Mappin
         live = claims.live.get(address)
         resource = stack.resources.get(address)
         if live is None:
-            yield Change(address, row.kind, Action.DELETE, GONE, id=row.id)
+            yield Change(address, row.kind, Action.DELETE, gone(kinds[row.kind]), id=row.id)
         elif row.id != live.id:
             yield Change(address, row.kind, Action.REPLACE, f"it is another object now ({live.id})", id=row.id)
         elif resource and address not in changes and row.fields == resource.fields:
@@ -34,7 +34,7 @@ def against_recorded(kinds: Kinds, stack: Stack, claims: Claims, changes: Mappin
     for row in sorted(claims.gone, key=lambda row: row.address):
         if not row.deposed:
             owner = claims.taken_away.get(row.address)
-            why = f"it belongs to the stack {owner!r} now" if owner else GONE
+            why = f"it belongs to the stack {owner!r} now" if owner else gone(kinds[row.kind])
             yield Change(row.address, row.kind, Action.DELETE, why, id=row.id)
 
 

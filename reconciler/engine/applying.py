@@ -122,6 +122,7 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
         ledger=ledger,
         hidden=planning.hidden,
         unshown=planning.unshown,
+        retry_failed=planning.consent.retry_failed,
     )
 
 

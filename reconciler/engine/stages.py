@@ -19,6 +19,7 @@ from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.files import Files
 from reconciler.identify import as_now, identified
+from reconciler.kind import Derived
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
@@ -246,6 +247,7 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
         sizes=sizes,
         durations=durations,
         chunk_requests=chunks,
+        derived={kind.__name__: ref.name for kind in drivers.kinds if issubclass(kind, Derived) for ref in kind.refs()},
         traits={kind: driver.traits for kind, driver in drivers.items()},
         poll_s=limits.poll_s,
         rate_per_s=drivers.http.rate_per_s,

@@ -108,10 +108,16 @@ class _Load:
         contracts.check(entries, resources, self._settings.given(CONTRACT))
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
+        results = self._settings.results()
         if self._problems:
             found = list(self._problems.all(lambda path: address_of(path, self._shapes)))
             raise Invalid(found, more=self._problems.more)
-        sources = [*(document.source for document in self._documents), *self._generator.sources, *contracts.sources]
+        sources = [
+            *(document.source for document in self._documents),
+            *self._generator.sources,
+            *contracts.sources,
+            *checker.sources,
+        ]
         digest = _digest(sources, [values, entries.groups])
         return Stack(
             name=name,
@@ -124,6 +130,7 @@ class _Load:
             prices=self._settings.get("prices", {}),
             moved=moved,
             removed=removed,
+            results=results,
             files=tuple(document.source.name for document in self._documents),
             digest=digest,
             varies=varies,

@@ -9,7 +9,7 @@ and an id in `Live`.
 
 from __future__ import annotations
 
-from reconciler.model.address import key_of, parent_of
+from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
 from reconciler.model.change import Action, Change, ChangedBy, Delta
 from reconciler.model.desired import Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
@@ -46,6 +46,7 @@ from reconciler.model.steps import (
 )
 
 __all__ = [
+    "MADE_OF_WORDS",
     "STEPS",
     "Action",
     "Basis",
@@ -95,7 +96,9 @@ __all__ = [
     "Where",
     "ignores",
     "key_of",
+    "names_of",
     "nowhere",
     "parent_of",
+    "sections_of",
     "trace_from",
 ]

@@ -51,6 +51,11 @@ class Estimate:
     """Of media whose length is known."""
     index_objects: Count = 0
     index_objects_of_unknown_length: Count = 0
+    derived_objects: Count = 0
+    """Results to be made of media."""
+    derived_minutes: Amount = 0.0
+    """Of media of known length that a model is to see for them, each time that it does."""
+    derived_objects_of_unknown_length: Count = 0
     cost: Cost | None = None
     seconds_at_rate_limit: Amount | None = None
     """How long it takes at least, at the rate that the API allows now; null when it has said nothing."""

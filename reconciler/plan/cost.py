@@ -14,7 +14,20 @@ from math import ceil
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, Cost, Estimate, Live, Plan, Snapshot, Stack, Wait, parent_of
+from reconciler.model import (
+    Action,
+    Change,
+    Cost,
+    Create,
+    Estimate,
+    Live,
+    Plan,
+    Snapshot,
+    Stack,
+    Step,
+    Wait,
+    parent_of,
+)
 from reconciler.ownership import Claims
 from reconciler.provider import Traits
 from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
@@ -38,6 +51,8 @@ class Means:
     """Expected besides the writes, for files that are sent in chunks."""
     durations: Mapping[str, float] = field(default_factory=dict)
     """address → seconds, of files that were looked into"""
+    derived: Mapping[str, str] = field(default_factory=dict)
+    """kind of what is made of media, and kept in a store → the field that names the media"""
     traits: Mapping[str, Traits] = field(default_factory=dict)
     """kind → how the API behaves towards its objects"""
     poll_s: float | None = None
@@ -69,7 +84,9 @@ class _Weighing:
         self.seconds = {change.address: self._seconds(change) for change in self.billed}
 
     def all(self) -> Estimate:
-        writes = sum(step.writes for step in self.plan.steps)
+        writes = sum(step.writes for step in self.plan.steps if not self._is_local(step))
+        made = [self._length_of(change, media) for change, media in self._derived()]
+        lengths = [seconds for seconds in made if seconds is not None]
         polls = self._polls()
         known = [seconds for seconds in self.seconds.values() if seconds is not None]
         return Estimate(
@@ -82,6 +99,9 @@ class _Weighing:
             index_minutes=round(sum(known) / 60, 2),
             index_objects=len(self.billed),
             index_objects_of_unknown_length=len(self.billed) - len(known),
+            derived_objects=len(made),
+            derived_minutes=round(sum(lengths) / 60, 2),
+            derived_objects_of_unknown_length=len(made) - len(lengths),
             cost=self._cost() if self.billed else None,
             seconds_at_rate_limit=self._limited_s(writes + polls + self.means.chunk_requests),
         )
@@ -114,7 +134,20 @@ class _Weighing:
     def _seconds(self, change: Change) -> float | None:
         """How long the media of one object is; None when nobody knows yet."""
         assert self.tariff.metered is not None
-        media = str(change.fields.get(self.tariff.metered.media))
+        return self._length_of(change, self.tariff.metered.media)
+
+    def _derived(self) -> Iterator[tuple[Change, str]]:
+        """What is to be made of media, and the field that names the media."""
+        for change in self.plan.changes:
+            if change.action in MADE and (media := self.means.derived.get(change.kind)):
+                yield change, media
+
+    def _is_local(self, step: Step) -> bool:
+        """Whether it is between us and the store: only making a result asks the platform for something."""
+        return step.kind in self.means.derived and not isinstance(step, Create)
+
+    def _length_of(self, change: Change, field: str) -> float | None:
+        media = str(change.fields.get(field))
         if (seconds := self.means.durations.get(media)) is not None:
             return seconds
         remade = self.changes.get(media)

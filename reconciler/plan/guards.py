@@ -24,10 +24,12 @@ DEFAULTS: Mapping[str, float] = {
     "max_delete_share": 0.3,
     "max_replaces": 10,
     "max_index_minutes": 6_000,
+    "max_derived_minutes": 6_000,
     "max_upload_bytes": 1_000_000_000_000,
     "max_cost": 250,
 }
-"""What one plan may do unasked: 100 hours to index, a terabyte to send, money in the currency of the price table.
+"""What one plan may do unasked: 100 hours to index, as many to make results of, a terabyte to send, money in the
+currency of the price table.
 `max_delete_share` counts from 10 owned objects on: of three, one is a third."""
 
 NO_LIMITS = ("plan",)
@@ -55,6 +57,8 @@ class Consent:
     """Patterns of addresses that may go though somebody else's objects are in them."""
     recreate: bool = False
     """Make everything anew when nothing of what is recorded is there."""
+    retry_failed: bool = False
+    """Pay once more for what has failed twice as it is declared."""
     cost: bool = False
     """Any number of minutes, bytes and money."""
 
@@ -292,6 +296,7 @@ def _too_much(plan: Plan, limits: Mapping[str, Any], consent: Consent) -> Iterat
     estimate = plan.estimate
     for name, value, unit in (
         ("index_minutes", estimate.index_minutes, "minutes to index"),
+        ("derived_minutes", estimate.derived_minutes, "minutes to make results of"),
         ("upload_bytes", estimate.upload_bytes, "bytes to upload"),
         ("cost", estimate.cost.amount if estimate.cost else 0, "to pay"),
     ):

@@ -58,7 +58,8 @@ def replaced(change: Change, needs: Needs, make: Makes) -> Iterator[Step]:
             renames = []
     yield from renames
     yield from make(change, tuple(step.id for step in renames))
-    if not needs.parent_goes(change):
+    # A store replaces a result when the new one is whole: there is no old one that would have to go.
+    if not needs.parent_goes(change) and not needs.is_derived(change):
         yield _delete(change, needs, needs.to_drop(change))
 
 

@@ -87,7 +87,9 @@ class _Building:
             # Names that go round in a circle: one is renamed for a moment, so that the others have room.
             renames = list(renamed(change, self.needs)) if address in self.needs.names.turned else []
             yield from renames
-            after = present(self.needs.name_free(change), *(step.id for step in renames))
+            named = (it for ref in kind.refs() if ref.name in fields and not ref.many for it in [fields[ref.name]])
+            used = (self.needs.usable(it) for it in named if isinstance(it, str))
+            after = present(self.needs.name_free(change), *used, *(step.id for step in renames))
             yield Update(*at(change), fields, needs=after)
         elif change.action is not Action.UPDATE or not members:
             yield Record(address, change.kind)

@@ -107,7 +107,9 @@ class Project:
             parallelism=options.upload_parallelism,
             bytes_per_s=options.bandwidth,
         )
-        self._drivers = Drivers(chosen, Hands(http, sending, clock, self.stack.root))
+        shelf = access.shelf(self.stack, options)
+        self._exits.callback(shelf.close)
+        self._drivers = Drivers(chosen, Hands(http, sending, clock, self.stack.root, shelf))
         return self
 
     async def __aexit__(self, *_: object) -> None:

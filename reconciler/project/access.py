@@ -18,9 +18,10 @@ from reconciler.redact import Learned, learn, passwords_in
 if TYPE_CHECKING:
     import httpx
 
+    from reconciler.results.shelf import Shelf
     from reconciler.state import State
 
-__all__ = ["account", "environment", "in_process", "load_stack", "open_state", "said_of_the_place"]
+__all__ = ["account", "environment", "in_process", "load_stack", "open_state", "said_of_the_place", "shelf"]
 
 EMULATOR_KEY = "emulator"
 
@@ -97,6 +98,17 @@ def in_process(stack: Stack, options: ProjectOptions) -> tuple[str, httpx.AsyncB
     if app is None:
         raise ReconcilerError(f"the provider {stack.provider} has no emulator; leave --emulator out")
     return f"http://emulator{urlsplit(chosen.access.base_url).path}", transport(app)
+
+
+def shelf(stack: Stack, options: ProjectOptions) -> Shelf:
+    """Where results are kept. What an emulator made up is kept beside its account: it must never be taken for what a
+    model has made."""
+    from reconciler.results.shelf import Shelf
+
+    if options.emulator is False:
+        return Shelf(stack.name, stack.root, stack.results)
+    beside = _emulator_file(stack.root, options)
+    return Shelf(stack.name, beside.parent, {**stack.results, "to": f"{beside.stem}.results"})
 
 
 def state_url(root: Path, options: ProjectOptions) -> str:

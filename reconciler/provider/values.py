@@ -14,6 +14,7 @@ from reconciler.model import Live, Stamp
 if TYPE_CHECKING:
     from reconciler.files import Sending
     from reconciler.http import Clock, Http
+    from reconciler.results.shelf import Shelf
 
 __all__ = [
     "Access",
@@ -102,6 +103,8 @@ class Hands:
     clock: Clock
     root: Path
     """What paths of files are relative to."""
+    results: Shelf | None = None
+    """Where what is made from media is kept; None where nothing such is read or made."""
 
 
 @dataclass(frozen=True, slots=True)

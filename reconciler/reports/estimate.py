@@ -11,7 +11,7 @@ __all__ = ["cost_lines", "effort_lines", "size"]
 
 def cost_lines(estimate: Estimate) -> list[str]:
     """What is worth saying unasked: bytes to send, minutes to index, money. [] when it costs nothing."""
-    return [*_uploads(estimate), *_minutes(estimate)]
+    return [*_uploads(estimate), *_minutes(estimate), *_derived(estimate)]
 
 
 def effort_lines(estimate: Estimate) -> Iterator[str]:
@@ -50,6 +50,18 @@ def _minutes(estimate: Estimate) -> Iterator[str]:
         return
     but = f", and {unknown} of unknown length" if unknown else ""
     yield f"{estimate.index_minutes:g} minutes of media to index{but}{_money(estimate.cost)}."
+
+
+def _derived(estimate: Estimate) -> Iterator[str]:
+    objects, unknown = estimate.derived_objects, estimate.derived_objects_of_unknown_length
+    if not objects:
+        return
+    if objects == unknown:
+        yield f"{_count(objects, 'result')} to make of media of unknown length: what that costs is not known."
+        return
+    but = f", and {unknown} of unknown length" if unknown else ""
+    minutes = f"{estimate.derived_minutes:g} minutes of media{but}"
+    yield f"{_count(objects, 'result')} to make, of {minutes}; the price is not known."
 
 
 def _money(cost: Cost | None) -> str:

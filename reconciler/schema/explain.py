@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.kind import Field, Kind, Updating
+from reconciler.kind import Derived, Field, Kind, Updating
 from reconciler.provider import kinds_of
-from reconciler.schema.stack import COMMON
+from reconciler.schema.stack import COMMON, FOUND_BY
 
 __all__ = ["effect", "explain", "fields_table"]
 
 
-def effect(field: Field) -> str:
+def effect(field: Field, kind: type[Kind] | None = None) -> str:
     """What a change of the field does to the object, in a few words."""
+    if kind is not None and issubclass(kind, Derived):
+        return "one for each; of the same content nothing is made anew" if field.each else "makes the result anew"
     match field.update:
         case Updating.REPLACE:
             return "replaces the object"
@@ -35,7 +37,9 @@ def fields_table(provider: str) -> str:
             first = number == 0
             name = kind.__name__ if first else ""
             place = f"`{where}/NAME`" if first else ""
-            lines.append(f"| {name} | {place} | `{field.name}`{'*' if field.required else ''} | {effect(field)} |")
+            lines.append(
+                f"| {name} | {place} | `{field.name}`{'*' if field.required else ''} | {effect(field, kind)} |"
+            )
     return "\n".join(lines)
 
 
@@ -47,7 +51,7 @@ def explain(kind: type[Kind], word: str | None = None) -> Iterator[str]:
             raise KeyError(word)
         yield f"{kind.__name__}.{field.name}{' (required)' if field.required else ''}"
         yield f"  {field.doc}"
-        yield f"  A change: {effect(field)}."
+        yield f"  A change: {effect(field, kind)}."
         yield from (f"  {note}." for note in _notes(field))
         return
     yield f"{kind.__name__}: {(kind.__doc__ or '').strip()}"
@@ -57,9 +61,13 @@ def explain(kind: type[Kind], word: str | None = None) -> Iterator[str]:
     width = max(len(field.name) for field in fields)
     for field in fields:
         yield f"  {field.name:<{width}}  {field.doc}"
-        yield f"  {'':<{width}}  A change: {effect(field)}."
+        yield f"  {'':<{width}}  A change: {effect(field, kind)}."
     yield ""
-    yield "  Every resource also takes: " + ", ".join(COMMON) + "."
+    yield "  Every resource also takes: " + ", ".join(_common(kind)) + "."
+
+
+def _common(kind: type[Kind]) -> list[str]:
+    return [name for name in COMMON if not (issubclass(kind, Derived) and name in FOUND_BY)]
 
 
 def _notes(field: Field) -> Iterator[str]:

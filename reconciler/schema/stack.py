@@ -18,6 +18,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEY = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 VARIABLE = r"\$\{[^}]+\}"
 
+FOUND_BY = ("id", "external")
+"""What a result does not take: it is nobody's but the stack's."""
 COMMON: Mapping[str, Any] = {
     "protect": {"type": "boolean", "description": "Refuse every plan that would delete or replace it."},
     "ignore": {
@@ -59,6 +61,7 @@ def _frame(provider: str) -> dict[str, Any]:
             "description": "Values to use as `${name}`; their types are kept.",
         },
         "include": {"type": "array", "items": {"type": "string"}, "description": "Globs of more files."},
+        "results": _results(),
         "stamps": {"type": "boolean", "description": "false: no marks in metadata; then the state must not be lost."},
         "guards": _guards(),
         "prices": {"type": "object", "description": "Prices that override the built-in table."},
@@ -87,6 +90,16 @@ def _frame(provider: str) -> dict[str, Any]:
     }
 
 
+def _results() -> dict[str, Any]:
+    text = {"type": "string"}
+    mapping = {
+        "type": "object",
+        "properties": {"to": text, "table": text, "columns": {"type": "object", "additionalProperties": text}},
+        "additionalProperties": False,
+    }
+    return {"anyOf": [text, mapping], "description": "Where what is made from media is kept: a directory, or a URL."}
+
+
 def _guards() -> dict[str, Any]:
     limits = {name: {"type": "number", "minimum": 0, "default": most} for name, most in DEFAULTS.items()}
     return {
@@ -105,6 +118,14 @@ def _globs(kind: type[Kind]) -> dict[str, Any]:
     return {
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
         "description": f"Globs: one {kind.label[0]} for each file that fits, named after its path.",
+    }
+
+
+def _names(doc: str) -> dict[str, Any]:
+    """Names of resources, or globs of them: one, or several."""
+    return {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+        "description": doc,
     }
 
 
@@ -136,12 +157,21 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
         for name, field in kind.specs.items()
         if not field.identity
     }
+    for name, field in kind.specs.items():
+        if field.from_file and field.from_file.word != name:
+            fields[field.from_file.word] = {"type": "string", "description": f"Path of a file that holds `{name}`."}
+        elif field.from_file:
+            fields[name] = {"anyOf": [fields[name], {"type": "string"}], "description": field.doc}
+    common: Mapping[str, Any] = COMMON
+    if each := kind.field_with(lambda field: field.each):
+        fields[each.name] = _names(each.doc)
+        common = {name: said for name, said in COMMON.items() if name not in FOUND_BY}
     below = {child.section: _section(child, kinds) for child in kinds if child.parent is kind}
     extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}
     extra |= {f"{section}_from": _table("one for each row") for section in below}
     if kind.field_with(lambda field: field.file):
         extra |= {"files": _globs(kind), "metadata_from": _table("metadata of each file, or `sidecar`")}
-    return {"type": "object", "properties": {**fields, **COMMON, **extra, **below}, "additionalProperties": False}
+    return {"type": "object", "properties": {**fields, **common, **extra, **below}, "additionalProperties": False}
 
 
 class _Generator(GenerateJsonSchema):

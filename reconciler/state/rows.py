@@ -11,7 +11,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reconciler.model import Operation, Recorded, Signature, Target, Trace, Verb, trace_from
+from reconciler.model import (
+    MADE_OF_WORDS,
+    Operation,
+    Recorded,
+    Signature,
+    Target,
+    Trace,
+    Verb,
+    sections_of,
+    trace_from,
+)
 from reconciler.state.identity import Identity
 from reconciler.wire import ANY_ID
 
@@ -69,7 +79,7 @@ def placed(row: Any, places: Mapping[str, str]) -> Any:
     """The row. Damaged when one of its kind cannot stand at its address; `places` has the sections of each kind."""
     if not isinstance(row, Recorded | Operation):
         return row
-    here = "/".join(row.address.split("/")[::2])
+    here = "/".join(sections_of(row.address))
     if isinstance(row, Operation) and not row.kind:
         row = replace(row, kind=next((kind for kind, place in places.items() if place == here), ""))
     if (place := places.get(row.kind)) != here:
@@ -108,7 +118,7 @@ def _trace(verb: str, kept: Any) -> Trace:
 
 def _address(value: Any) -> str:
     parts = _text("address", value).split("/")
-    if len(parts) not in (2, 4) or not all(parts):
+    if len(parts) not in (2, MADE_OF_WORDS, 4) or not all(parts):
         raise Damaged(f"address is {_shown(value)}")
     return str(value)
 

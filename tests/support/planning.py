@@ -22,6 +22,7 @@ import yaml
 
 from reconciler.diff import Difference, diff
 from reconciler.errors import Invalid
+from reconciler.kind import Derived
 from reconciler.load import load
 from reconciler.model import (
     Cost,
@@ -34,8 +35,10 @@ from reconciler.model import (
     Stamp,
     Status,
     key_of,
+    names_of,
     nowhere,
     parent_of,
+    sections_of,
 )
 from reconciler.ownership import Claims, claim
 from reconciler.plan import guards, make_plan
@@ -122,6 +125,11 @@ def stack_of(declared: Mapping[str, Any], *, name: str = "s", changed: Sequence[
             path.touch()
         stack = load(Path(directory), environ={})
     resources = {address: _identified(resource, changed) for address, resource in stack.resources.items()}
+    contents = {address: resource.fields.get("content") for address, resource in resources.items()}
+    for address, resource in resources.items():
+        if issubclass(kind := KINDS[resource.kind], Derived):
+            made_of = kind.identity(resource.fields, contents.get)
+            resources[address] = replace(resource, fields={**resource.fields, kind.identity_name: made_of})
     return replace(stack, resources=resources, where=nowhere)
 
 
@@ -134,7 +142,9 @@ def _identified(resource: Resource, changed: Sequence[str]) -> Resource:
 
 
 def id_of(address: str) -> str:
-    """As `id-final` or `id-catalog-final`."""
+    """As `id-final`, `id-catalog-final` or `id-clips-final`."""
+    if address.count("/") == 2:
+        return "-".join(("id", *names_of(address)))
     parent = parent_of(address)
     return f"id-{key_of(parent)}-{key_of(address)}" if parent else f"id-{key_of(address)}"
 
@@ -154,7 +164,7 @@ def live_of(resource: Resource, stack: Stack) -> Live:
         empty: Any = {} if spec.stamped else [] if spec.unordered else None
         fields[name] = empty if value is None else value
     stamped = kind.field_with(lambda spec: spec.stamped) is not None and stack.stamps and not resource.external
-    stamp = Stamp(stack.name, resource.address, resource.fields.get("content"), stack.id) if stamped else None
+    stamp = Stamp(stack.name, resource.address, resource.fields.get(kind.identity_name), stack.id) if stamped else None
     parent = parent_of(resource.address)
     id = resource.id or id_of(resource.address)
     return Live(resource.kind, id, fields, id_of(parent) if parent else None, stamp=stamp)
@@ -208,7 +218,7 @@ def _recorded(changes: Any, rows: Mapping[str, Recorded]) -> list[Recorded]:
         if change == "none":
             kept.pop(address)
         elif id:
-            kind = next(kind for kind in KINDS if "/".join(kind.section_path()) == "/".join(plain.split("/")[::2]))
+            kind = next(kind for kind in KINDS if "/".join(kind.section_path()) == "/".join(sections_of(plain)))
             kept[address] = Recorded(plain, kind.__name__, id, {}, change.get("parent"), deposed=True)
         else:
             row = kept[address]

@@ -20,6 +20,7 @@ from reconciler.load import load
 from reconciler.model import Report
 from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers, Hands, Provider, provider
+from reconciler.results.shelf import Shelf
 from reconciler.state import State
 from tests.support.files import lay_out
 
@@ -46,10 +47,12 @@ class NoTime:
         await asyncio.sleep(0)
 
 
-def drivers_of(chosen: Provider, http: Http, root: Path = Path(), clock: Clock | None = None) -> Drivers:
+def drivers_of(
+    chosen: Provider, http: Http, root: Path = Path(), clock: Clock | None = None, shelf: Shelf | None = None
+) -> Drivers:
     """All drivers of a provider on one account."""
     clock = clock or NoTime()
-    return Drivers(chosen, Hands(http, Sending(Files(root), clock=clock), clock, root))
+    return Drivers(chosen, Hands(http, Sending(Files(root), clock=clock), clock, root, shelf or Shelf("none", root)))
 
 
 class Manual:
@@ -101,7 +104,7 @@ class Bench:
         url = self.endpoint or "http://emulator/v1.3"
         try:
             async with Http(url, headers=chosen.access.headers("key"), transport=inner, clock=clock) as http:
-                drivers = drivers_of(chosen, http, stack.root, clock)
+                drivers = drivers_of(chosen, http, stack.root, clock, Shelf(stack.name, stack.root, stack.results))
                 yield Session(stack, drivers, state, clock, self.limits, consent, account=self.account)
         finally:
             state.close()

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from reconciler.kind import Field, Known
 from reconciler.load.check.complaints import complaints, dotted
 from reconciler.load.grammar.declarations import Declaration, Declarations
-from reconciler.load.grammar.shapes import OPTIONS, Shape
+from reconciler.load.grammar.json_files import json_in, text_in
+from reconciler.load.grammar.shapes import FOUND_BY, OPTIONS, Shape
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import Outside, Root
+from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut, did_you_mean
 from reconciler.load.yaml.positions import Path
 from reconciler.model import Resource, parent_of
@@ -41,6 +42,10 @@ class Checker:
         self._ignored: dict[str, tuple[str, ...]] = {}
         """kind → what of it is ignored in the whole stack"""
         self._allowed: set[str] = set()
+        self._texts: dict[str, Any] = {}
+        """path → what stands there, read once"""
+        self.sources: list[TextFile] = []
+        """Files that fields were read from."""
 
     def ignore(self, said: tuple[Place, Any] | None) -> None:
         """What the stack says of all its resources."""
@@ -78,6 +83,7 @@ class Checker:
         # Before it is validated: what the kind says of names holds for a key too.
         if shape.from_key is not None and shape.from_key.name not in fields:
             fields[shape.from_key.name] = entry.key
+        self._fill_from_files(entry, fields)
         self._validate(entry, fields, known=known)
         if shape.refs:
             for spec in shape.refs:
@@ -103,7 +109,10 @@ class Checker:
         fields: dict[str, Any] = {}
         options: dict[str, Any] = {}
         for name, value in entry.raw.items():
-            if name in _OPTIONS:
+            if name in FOUND_BY and entry.shape.each is not None:
+                what = "what is made of media is nobody's but this stack's; take it out"
+                self._say(entry, (name,), f"{name}: {what}", on_key=True)
+            elif name in _OPTIONS:
                 wrong = list(_option_problems(name, value, entry.shape))
                 for path, summary in wrong:
                     self._say(entry, (name, *path), f"{name}: {summary}")
@@ -203,6 +212,44 @@ class Checker:
 
     # Files, and what else is not a matter of one field
 
+    def _fill_from_files(self, entry: Declaration, fields: dict[str, Any]) -> None:
+        for spec in entry.shape.from_files:
+            self._contents(entry, spec, fields)
+
+    def _contents(self, entry: Declaration, spec: Field, fields: dict[str, Any]) -> None:
+        """Put what stands in the file into its field."""
+        assert spec.from_file is not None
+        word, is_json = spec.from_file.word, spec.from_file.json
+        said = entry.raw.get(word)
+        if word not in entry.raw or (word == spec.name and not isinstance(said, str)):
+            return
+        if word != spec.name and spec.name in entry.raw:
+            self._say(entry, (word,), f"has both `{spec.name}` and `{word}`; keep one", on_key=True)
+            return
+        fields.pop(word, None)
+        if not isinstance(said, str) or isinstance(said, Secret):
+            self._say(entry, (word,), f"{word}: expected the path of a file, got {a(said)}")
+            return
+        if said not in self._texts:
+            self._texts[said] = self._text(entry, word, said, is_json=is_json)
+        if self._texts[said] is not None:
+            fields[spec.name] = self._texts[said]
+
+    def _text(self, entry: Declaration, word: str, path: str, *, is_json: bool) -> Any:
+        try:
+            source = self._root.read(path)
+        except Outside as error:
+            self._say(entry, (word,), f'{word}: "{cut(path)}" {error}')
+            return None
+        self.sources.append(source)
+        if not is_json:
+            return text_in(source, self._problems)
+        read, value = json_in(source, self._problems)
+        if read and not isinstance(value, dict):
+            self._say(entry, (word,), f'{word}: "{cut(path)}" holds {a(value)}, not a mapping')
+            return None
+        return value
+
     def _file(self, entry: Declaration, name: str, value: Any) -> Any:
         if not isinstance(value, str):
             return value
@@ -216,13 +263,15 @@ class Checker:
             return value
 
     def _check_known(self, entry: Declaration, field: str, inner: str, known: Known, parts: Any) -> None:
-        """Whether each part has a name that is offered, and no two have the same."""
+        """Whether each part has a name that is offered, and no two have the same; or the field itself."""
         seen: set[str] = set()
+        if not inner:
+            parts = [{inner: parts}]
         for index, part in enumerate(parts if isinstance(parts, list) else ()):
             name = part.get(inner) if isinstance(part, Mapping) else None
             if type(name) is not str or not name:
                 continue
-            path = (field, index, inner)
+            path: Path = (field, index, inner) if inner else (field,)
             if name in seen:
                 self._say(entry, path, f'{dotted(path)}: "{cut(name)}" is there twice; keep one')
             elif name not in known.names and name not in self._allowed:

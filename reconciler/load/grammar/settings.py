@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from reconciler.load.grammar.declarations import NAME, Declarations
 from reconciler.load.grammar.documents import Document
-from reconciler.load.grammar.shapes import Shape, address_of
+from reconciler.load.grammar.shapes import Shape, stands_for
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
+from reconciler.model import names_of, sections_of
 from reconciler.redact import Secret, holds_secret
 
 __all__ = ["MAIN_ONLY", "StackSettings"]
@@ -22,6 +23,7 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "provider": (str, "a name"),
     "guards": (dict, "a mapping"),
     "prices": (dict, "a mapping"),
+    "results": ((str, dict), "a directory, the URL of a store, or `{to: …, table: …, columns: {…}}`"),
     "stamps": (bool, "true or false"),
     "metadata_schema": ((dict, str), "a JSON Schema, or the path of one"),
     "moved": (list, "a list of {from: ADDRESS, to: ADDRESS}"),
@@ -31,12 +33,21 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "variables": (dict, "a mapping of name to `{default: …}`"),
     "include": (list, "a list of globs"),
 }
+RESULTS: Final = "results"
+"""Where results are kept: what is secret in the URL of a database comes from the environment."""
 LISTS: Final = frozenset({"moved", "removed", "variables", "include"})
 """These may stand in several files."""
 PATTERN: Final = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._*?\[\]!-]*")
 """A name, or a glob of names."""
 MAIN_ONLY: Final = frozenset({"stack", "provider", "variables", "include"})
 """These may not stand in an included file: what is included depends on them."""
+
+
+_OF_RESULTS: Final[Mapping[str, tuple[type, str]]] = {
+    "to": (str, "a directory, or the URL of a store"),
+    "table": (str, "a name"),
+    "columns": (dict, "a mapping of our names to those of your table"),
+}
 
 
 class StackSettings:
@@ -71,7 +82,7 @@ class StackSettings:
         expected, words = _EXPECTED[key]
         if value is None:
             self._problems.add(Place(place.source, place.path, on_key=True), f"`{key}:` is empty; expected {words}")
-        elif isinstance(value, Secret) or (key not in LISTS and holds_secret(value)):
+        elif key != RESULTS and (isinstance(value, Secret) or (key not in LISTS and holds_secret(value))):
             self._problems.add(place, f"`{key}:` cannot come from the environment; it is shown in messages")
         elif not isinstance(value, expected):
             self._problems.add(place, f"`{key}:` expected {words}, got {a(value)}")
@@ -103,6 +114,21 @@ class StackSettings:
         """Where and what, for a key that may be given once."""
         place, value = self._single.get(key, (None, None))
         return (place, value) if place is not None and value is not None else None
+
+    def results(self) -> Mapping[str, Any]:
+        """Where results are kept: `to`, and how tables and columns are called there."""
+        place, said = self._single.get(RESULTS, (None, None))
+        if place is None or said is None:
+            return {}
+        if isinstance(said, str):
+            return {"to": said}
+        for name, (due, words) in _OF_RESULTS.items():
+            if name in said and not isinstance(said[name], due):
+                self._problems.add(Place(place.source, (*place.path, name)), f"results.{name}: expected {words}")
+        for name in said.keys() - _OF_RESULTS.keys():
+            at = Place(place.source, (*place.path, name), on_key=True)
+            self._problems.add(at, f'results: unknown word "{cut(name)}"{self._problems.hint(name, _OF_RESULTS)}')
+        return dict(said)
 
     def place(self, key: str, path: Path) -> Place | None:
         """Where what is at a path in the value of such a key stands; in a list, where the item stands that it names."""
@@ -177,7 +203,7 @@ class StackSettings:
         new = self._address(source, (*path, "to"), item["to"], shapes)
         if not old or not new:
             return None
-        if old.split("/")[::2] != new.split("/")[::2]:
+        if sections_of(old) != sections_of(new):
             self._say(source, path, f"{old} and {new} are of different kinds")
             return None
         return old, new
@@ -191,6 +217,9 @@ class StackSettings:
                 address = self._address(source, path, item, shapes, PATTERN)
                 if address in entries or address in entries.groups:
                     self._say(source, path, f"{address} is still declared; take it out to stop managing it")
+                elif address and shapes[address.split("/")[0]].each is not None:
+                    what = "is made by this stack, and nobody else can manage it"
+                    self._say(source, path, f"{address} {what}; without this line it is removed from the store")
                 elif address and address in found:
                     self._say(source, path, f"{address} is there twice")
                 elif address:
@@ -203,14 +232,9 @@ class StackSettings:
         """A well-formed address whose names are such, or "" and a problem."""
         if not shapes:
             return ""  # without a provider, which was complained of, nobody knows
-        if isinstance(value, str) and not isinstance(value, Secret):
-            words = tuple(value.split("/"))
-            if (
-                len(words) % 2 == 0
-                and address_of(tuple(words), shapes) == value
-                and all(map(name.fullmatch, words[1::2]))
-            ):
-                return value
+        plain = isinstance(value, str) and not isinstance(value, Secret)
+        if plain and stands_for(value, shapes) and all(map(name.fullmatch, names_of(value))):
+            return str(value)
         example = f"{next(iter(shapes))}/NAME"
         self._say(source, path, f"expected an address such as {example}, got {a(value)}")
         return ""

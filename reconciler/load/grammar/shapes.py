@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.kind import Field, Kind, Known
+from reconciler.kind import Derived, Field, Kind, Known
 from reconciler.load.yaml.positions import Path
+from reconciler.model import MADE_OF_WORDS
 
-__all__ = ["OPTIONS", "Shape", "address_of", "shapes_of"]
+__all__ = ["FOUND_BY", "OPTIONS", "Shape", "address_of", "shapes_of", "stands_for"]
 
 OPTIONS: Final = ("protect", "ignore", "id", "external", "replace")
 """What every resource takes besides the fields of its kind."""
+FOUND_BY: Final = ("id", "external")
+"""Options that say which object of the account is meant."""
 
 
 @dataclass(slots=True)
@@ -33,9 +36,15 @@ class Shape:
     """The field that holds the path of a file."""
     metadata: Field | None
     known: tuple[tuple[str, str, Known], ...]
-    """(field, field of the parts that it lists, names that those may have)"""
+    """(field, field of the parts that it lists or "" for itself, names that those may have)"""
     alone: bool
     """Whether two entries with the same natural key would be mistaken for one another."""
+    each: Field | None = None
+    """The field that names several in YAML, of each of which one is made."""
+    from_files: tuple[Field, ...] = ()
+    """Fields of which what they say may stand in a file."""
+    target: Shape | None = None
+    """What those are."""
     children: dict[str, Shape] = field(default_factory=dict)
     makers: frozenset[str] = frozenset()
     """Words that make resources of files and tables: `files`, `metadata_from`, `entities_from`."""
@@ -46,12 +55,17 @@ class Shape:
 
     def words(self) -> tuple[str, ...]:
         """All that an entry may hold."""
-        return (*self.fields, *OPTIONS, *self.others)
+        return (*self.fields, *self.options, *self.others)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Those of OPTIONS that it takes: a result is nobody's but the stack's, so none is looked up or adopted."""
+        return tuple(name for name in OPTIONS if self.each is None or name not in FOUND_BY)
 
 
 def _shape(kind: type[Kind]) -> Shape:
     fields = {name: spec for name, spec in kind.specs.items() if not spec.identity}
-    metadata = kind.field_with(lambda spec: spec.stamped)
+    metadata = kind.field_with(lambda spec: spec.stamped and not spec.identity)
     return Shape(
         kind=kind,
         prefix=f"{kind.section}/",
@@ -68,7 +82,10 @@ def _shape(kind: type[Kind]) -> Shape:
             if spec.part
             for inner, part in spec.part.parts.items()
             if part.known
-        ),
+        )
+        + tuple((name, "", spec.known) for name, spec in fields.items() if spec.known),
+        from_files=tuple(spec for spec in fields.values() if spec.from_file),
+        each=kind.field_with(lambda spec: spec.each) if issubclass(kind, Derived) else None,
         alone=bool(kind.natural_key) and (kind.unique or metadata is None),
     )
 
@@ -88,14 +105,18 @@ def _connect(shape: Shape, by_name: Mapping[str, Shape]) -> None:
     """Fill in what follows from the other kinds."""
     of_files = {"files", "metadata_from"} if shape.file is not None else set()
     shape.makers = frozenset(of_files | {f"{section}_from" for section in shape.children})
+    if shape.each is not None:
+        shape.target = by_name[str(shape.each.ref)]
     contract = ("metadata_schema",) if shape.children else ()
-    shape.others = (*shape.children, *sorted(shape.makers), *contract)
+    in_files = (it.from_file.word for it in shape.from_files if it.from_file and it.from_file.word != it.name)
+    shape.others = (*in_files, *shape.children, *sorted(shape.makers), *contract)
     if shape.from_key is not None and shape.from_key.ref is not None:
         shape.ref_prefix = by_name[shape.from_key.ref].prefix
 
 
 def address_of(path: Path, shapes: Mapping[str, Shape]) -> str:
-    """The address of the resource that a path in YAML leads into, or ""."""
+    """The address of the resource that a path in YAML leads into, or ""; of a group of results, where they are made
+    of several."""
     words: list[str] = []
     level = shapes
     for section, name in zip(path[::2], path[1::2], strict=False):
@@ -104,3 +125,11 @@ def address_of(path: Path, shapes: Mapping[str, Shape]) -> str:
         words += (str(section), str(name))
         level = level[str(section)].children
     return "/".join(words)
+
+
+def stands_for(address: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether it is the address of a resource: section and name by turns, and for results the name of the input."""
+    words = tuple(address.split("/"))
+    if (shape := shapes.get(words[0])) is not None and shape.each is not None:
+        return len(words) == MADE_OF_WORDS
+    return len(words) % 2 == 0 and address_of(words, shapes) == address

@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from reconciler.kinds import Kinds
 from reconciler.model import Resource
 from reconciler.provider import Access, Driver, Finding, Hands, Provider
+from reconciler.providers.twelvelabs.analyses import MediaAnalyses, MediaAnalysis
 from reconciler.providers.twelvelabs.assets import Asset, Assets
+from reconciler.providers.twelvelabs.embeddings import Embedding, Embeddings
 from reconciler.providers.twelvelabs.entities import Entities, Entity
 from reconciler.providers.twelvelabs.entity_collections import EntityCollection, EntityCollections
 from reconciler.providers.twelvelabs.indexed_assets import IndexedAsset, IndexedAssets
@@ -21,9 +23,20 @@ from reconciler.providers.twelvelabs.limits import CODES, SIZES, Sizes
 from reconciler.providers.twelvelabs.media import inspect, lengths
 from reconciler.providers.twelvelabs.tariff import TARIFF
 
-__all__ = ["KINDS", "Asset", "Entity", "EntityCollection", "Index", "IndexedAsset", "Model", "TwelveLabs"]
+__all__ = [
+    "KINDS",
+    "Asset",
+    "Embedding",
+    "Entity",
+    "EntityCollection",
+    "Index",
+    "IndexedAsset",
+    "MediaAnalysis",
+    "Model",
+    "TwelveLabs",
+]
 
-KINDS = Kinds([Asset, Index, IndexedAsset, EntityCollection, Entity])
+KINDS = Kinds([Asset, Index, IndexedAsset, EntityCollection, Entity, Embedding, MediaAnalysis])
 
 
 class TwelveLabs(Provider):
@@ -43,7 +56,7 @@ class TwelveLabs(Provider):
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
         """The one of assets has to know how large a file may be."""
-        others = (Indexes, IndexedAssets, EntityCollections, Entities)
+        others = (Indexes, IndexedAssets, EntityCollections, Entities, Embeddings, MediaAnalyses)
         made = (Assets(hands, self.sizes), *(driver(hands) for driver in others))
         return {driver.kind.__name__: driver for driver in made}
 

@@ -53,7 +53,8 @@ async def lengths(resources: Mapping[str, Resource], making: Collection[str], fi
     """address → seconds, of new files that are to be indexed; nothing of those that cannot be looked into."""
     if not can_probe():
         return {}
-    indexed = _models(resources).keys() & set(making)
+    seen_by_models = _models(resources).keys() | _made_of(resources)
+    indexed = seen_by_models & set(making)
     new = {it: str(resources[it].fields["file"]) for it in sorted(indexed) if "file" in resources[it].fields}
     hashed, _ = await files.hashed(new.values())
     seen = await probes(files, {name: it for name, it in hashed.items() if it.size_bytes})
@@ -70,6 +71,11 @@ def _models(resources: Mapping[str, Resource]) -> dict[str, dict[str, str]]:
             assert index is not None
             result.setdefault(resource.fields.get("asset", ""), {})[str(model.get("name"))] = index.address
     return result
+
+
+def _made_of(resources: Mapping[str, Resource]) -> set[str]:
+    """Assets of which results are made."""
+    return {str(resource.fields["of"]) for resource in resources.values() if "of" in resource.fields}
 
 
 def _shown(resources: Mapping[str, Resource]) -> dict[str, str]:

@@ -1,0 +1,344 @@
+"""What is made of media, from YAML to the store: made once, kept, moved, made anew, removed; wherever a run ends."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.derived import TaskDriver
+from reconciler.emulator import Emulator, Exchange
+from reconciler.emulator.core.clock import MachineClock
+from reconciler.emulator.twelvelabs import app
+from reconciler.model import Action, Report
+from reconciler.results import Made, Rows, open_store
+from reconciler.results.files import Directory
+from reconciler.state import State
+from tests.support.running import AGREED, Bench, Killed, done
+
+pytest.importorskip("pyarrow")
+
+HEAD = """\
+stack: s
+provider: twelvelabs
+assets:
+  final: {url: "https://example.com/one/match.mp4"}
+  semi: {url: "https://example.com/two/match.mp4"}
+"""
+MADE = """\
+embeddings:
+  clips: {of: [final, semi], model: marengo3.0, options: [visual, audio], segments: {every: 6}}
+analyses:
+  topics: {of: "*", model: pegasus1.5, prompt_file: ask.md, response: topics.json}
+"""
+SCHEMA = {"type": "object", "properties": {"topic": {"type": "string"}}, "required": ["topic"]}
+EMBED, ANALYZE = "embed_v2_task", "analyze_task"
+RESULTS = [
+    "analyses/topics/final",
+    "analyses/topics/semi",
+    "embeddings/clips/final",
+    "embeddings/clips/semi",
+]
+
+
+def written(bench: Bench, text: str = HEAD + MADE) -> Bench:
+    bench.write({"stack.yaml": text, "ask.md": "What is it about?\n", "topics.json": json.dumps(SCHEMA)})
+    return bench
+
+
+def on_time() -> Emulator:
+    """An account whose clock goes right: by when a task was begun it is told from older ones of the same input."""
+    return app(clock=MachineClock())
+
+
+@pytest.fixture
+def bench(bench: Bench) -> Bench:
+    return written(bench)
+
+
+def kept(bench: Bench) -> dict[str, Made]:
+    """address → its row of the manifest, each proven by its rows."""
+    store = open_store("results", root=bench.directory)
+    found = {made.address: made for made in store.list("s")}
+    for address, made in found.items():
+        rows = store.read("s", address)
+        assert rows is not None
+        assert (rows.digest, len(rows)) == (made.digest, made.rows)
+    return found
+
+
+def tasks(bench: Bench) -> Counter[str]:
+    rows = bench.emulator.store.db.execute("SELECT kind FROM objects WHERE kind IN (?, ?)", (EMBED, ANALYZE))
+    return Counter(kind for (kind,) in rows)
+
+
+def rows_of(bench: Bench, address: str) -> Rows:
+    rows = open_store("results", root=bench.directory).read("s", address)
+    assert rows is not None
+    return rows
+
+
+def in_step(bench: Bench) -> None:
+    planning = bench.survey()
+    assert planning.plan.changes == ()
+    assert planning.difference.drift == []
+    state = State.open(f"sqlite:///{bench.directory}/.reconciler/{bench.state_name}", "s")
+    assert state.operations() == []
+    state.close()
+
+
+def test_they_are_made_once_and_kept(bench: Bench) -> None:
+    done(bench)
+
+    assert sorted(kept(bench)) == RESULTS
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    in_step(bench)
+
+
+def test_the_rows_are_what_the_platform_gives(bench: Bench) -> None:
+    done(bench)
+
+    made = kept(bench)["embeddings/clips/final"]
+    task = bench.emulator.store.get(EMBED, made.task)
+    assert task is not None
+    rows = rows_of(bench, made.address)
+    assert {(it["option"], it["scope"]) for it in rows.records()} == {
+        (option, scope) for option in ("visual", "audio") for scope in ("clip", "asset")
+    }
+    assert made.dim == 512
+    clips = [(it["start_sec"], it["end_sec"]) for it in rows.records() if it["scope"] == "clip"]
+    assert {end - start for start, end in clips[:-1]} >= {6.0}
+    (analysis,) = rows_of(bench, "analyses/topics/final").records()
+    assert list(json.loads(analysis["text"])) == ["topic"]
+
+
+def test_a_plan_in_step_asks_nothing_about_results(bench: Bench) -> None:
+    done(bench)
+    bench.emulator.journal.clear()
+
+    bench.survey()
+
+    asked = [exchange["path"] for exchange in bench.emulator.journal.as_json()["log"]]
+    assert asked
+    assert [path for path in asked if "/embed" in path or "/analyze" in path] == []
+
+
+def test_renamed_inputs_and_groups_cost_nothing(bench: Bench) -> None:
+    done(bench)
+    before = {rows_of(bench, address).vectors for address in RESULTS}
+    written(
+        bench, (HEAD + MADE).replace("final", "finale").replace("clips:", "vectors:").replace("topics: {", "says: {")
+    )
+
+    plan = bench.survey().plan
+    done(bench)
+
+    assert {change.action for change in plan.changes} == {Action.MOVE}
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert sorted(kept(bench)) == [
+        "analyses/says/finale",
+        "analyses/says/semi",
+        "embeddings/vectors/finale",
+        "embeddings/vectors/semi",
+    ]
+    assert {rows_of(bench, address).vectors for address in kept(bench)} == before
+    in_step(bench)
+
+
+def test_another_option_makes_anew_what_it_is_about_and_nothing_else(bench: Bench) -> None:
+    done(bench)
+    before = kept(bench)
+    written(bench, (HEAD + MADE).replace("every: 6", "every: 5"))
+
+    done(bench)
+
+    after = kept(bench)
+    assert [address for address in after if after[address] != before[address]] == RESULTS[2:]
+    assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
+    in_step(bench)
+
+
+def test_defaults_written_out_and_numbers_of_another_kind_change_nothing(bench: Bench) -> None:
+    done(bench)
+    written(
+        bench,
+        (HEAD + MADE)
+        .replace("every: 6", "every: 6.0")
+        .replace("model: marengo", "scopes: [asset, clip], model: marengo"),
+    )
+
+    in_step(bench)
+
+
+def test_what_is_the_same_elsewhere_in_the_stack_is_copied(bench: Bench) -> None:
+    done(bench)
+    again = "  again: {of: final, model: marengo3.0, options: [audio, visual]}\nanalyses:"
+    written(bench, (HEAD + MADE).replace("analyses:", again))
+
+    done(bench)
+
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert rows_of(bench, "embeddings/again/final").vectors == rows_of(bench, "embeddings/clips/final").vectors
+    in_step(bench)
+
+
+def test_what_is_not_declared_any_more_is_removed_from_the_store(bench: Bench) -> None:
+    done(bench)
+    written(bench, HEAD)
+
+    done(bench)
+
+    assert kept(bench) == {}
+    in_step(bench)
+
+
+def test_the_state_is_lost_and_the_store_is_kept(bench: Bench) -> None:
+    done(bench)
+    shutil.rmtree(bench.directory / ".reconciler")
+
+    assert bench.survey().plan.changes == ()
+
+
+def test_the_store_is_lost_and_the_state_is_kept(bench: Bench) -> None:
+    done(bench)
+    shutil.rmtree(bench.directory / "results")
+
+    assert [change.reason for change in bench.survey().plan.changes] == ["it is gone from the store"] * 4
+    done(bench)
+
+    assert sorted(kept(bench)) == RESULTS
+    in_step(bench)
+
+
+def test_a_stack_that_declares_none_opens_no_store(bench: Bench) -> None:
+    written(bench, HEAD)
+
+    done(bench)
+
+    assert not (bench.directory / "results").exists()
+
+
+def failing(bench: Bench) -> None:
+    rule = {"fault": "ends_failed", "method": "POST", "path": "/embed-v2/tasks"}
+    bench.emulator.faults.add(rule)
+
+
+def said_of(report: Report, address: str) -> str:
+    return next(outcome.message for outcome in report.outcomes if outcome.address == address)
+
+
+def test_what_failed_twice_is_paid_a_third_time_only_by_consent(bench: Bench) -> None:
+    failing(bench)
+    address = "embeddings/clips/final"
+
+    assert "the next run makes it once more" in said_of(bench.apply(), address)
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert "--retry-failed" in said_of(bench.apply(), address)
+    assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
+    assert "--retry-failed" in said_of(bench.apply(), address)
+    assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
+    bench.emulator.faults.clear()
+    done(bench, replace(AGREED, retry_failed=True))
+
+    assert tasks(bench) == {EMBED: 6, ANALYZE: 2}
+    assert sorted(kept(bench)) == RESULTS
+    in_step(bench)
+
+
+def test_what_failed_is_made_anew_when_it_is_declared_otherwise(bench: Bench) -> None:
+    failing(bench)
+    bench.apply()
+    bench.apply()
+    bench.emulator.faults.clear()
+    written(bench, (HEAD + MADE).replace("every: 6", "every: 5"))
+
+    done(bench)
+
+    in_step(bench)
+
+
+def test_a_task_that_the_platform_does_not_keep_any_more_is_made_anew(bench: Bench) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TaskDriver, "finish", Points.killed)
+        with suppress(Killed):
+            bench.apply()
+    bench.emulator.clock.advance(8 * 86400)
+
+    notes = [it.summary for it in bench.survey().plan.diagnostics]
+    assert any("not known to the platform any more, which keeps them for 7 days" in note for note in notes)
+    done(bench)
+
+    assert sorted(kept(bench)) == RESULTS
+    in_step(bench)
+
+
+class Points:
+    """Counts the places at which a run can end, and ends it at one of them."""
+
+    def __init__(self, bench: Bench, kill: int, patch: pytest.MonkeyPatch) -> None:
+        self.kill, self.count = kill, 0
+        self.silence = bench.emulator.journal.listen(self.after_request)
+        for owner, name in ((State, "commit"), (Directory, "replace"), (Directory, "delete")):
+            self.around(patch, owner, name)
+
+    def around(self, patch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def watched(*arguments: Any) -> Any:
+            self.here()
+            result = real(*arguments)
+            self.here()
+            return result
+
+        patch.setattr(owner, name, watched)
+
+    def after_request(self, _: Exchange) -> None:
+        self.here()
+
+    @staticmethod
+    async def killed(*_: Any) -> Any:
+        raise Killed
+
+    def here(self) -> None:
+        self.count += 1
+        if self.count >= self.kill:  # whatever else was going on ends as well
+            raise Killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [False, True], ids=["first made", "made anew and moved"])
+def test_wherever_a_run_ends_the_next_one_makes_nothing_twice(tmp_path: Path, changed: bool) -> None:
+    kill, reached, twice, where = 1, True, Counter[str](), list[int]()
+    while reached:
+        directory = tmp_path / str(kill)
+        directory.mkdir()
+        bench = written(Bench(directory, on_time()))
+        expected = {EMBED: 2, ANALYZE: 2}
+        if changed:
+            done(bench)
+            written(bench, (HEAD + MADE).replace("every: 6", "every: 5").replace("topics: {", "says: {"))
+            expected = {EMBED: 4, ANALYZE: 2}
+        with pytest.MonkeyPatch.context() as patch:
+            points = Points(bench, kill, patch)
+            with suppress(Killed):
+                bench.apply()
+            points.silence()
+            reached = points.count >= kill
+
+        done(bench)
+
+        assert len(kept(bench)) == 4, f"killed at {kill}"
+        in_step(bench)
+        if more := tasks(bench) - Counter(expected):
+            twice += more
+            where.append(kill)
+        bench.emulator.close()
+        kill += 1
+    assert kill > 30
+    assert (twice, where) == ({}, [])
