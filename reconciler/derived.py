@@ -70,6 +70,8 @@ class TaskDriver(Driver):
 
     kind: type[Derived]
     traits: Traits = Traits(exists=ExistsWhen.FINISHED)
+    kept_for_s: float | None = None
+    """How long the platform keeps a task; None: for good, or nobody knows."""
     dim: int | None = None
     """How long its vectors are, if they are known before; None for texts."""
 
@@ -240,7 +242,7 @@ class TaskDriver(Driver):
         return Running({HANDLE: id}, f"the platform works on it (task {id})")
 
     def _expired(self, id: str) -> str:
-        kept_s = self.traits.kept_for_s
+        kept_s = self.kept_for_s
         days = f", which keeps them for {kept_s / 86400:.0f} days" if kept_s else ""
         return f"task {id} is not known to the platform any more{days}: it is made anew"
 

@@ -135,7 +135,8 @@ class Embeddings(TaskDriver):
 
     kind = Embedding
     path: ClassVar[str] = "/embed-v2/tasks"
-    traits = Traits(exists=ExistsWhen.FINISHED, kept_for_s=7 * DAY_S, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+    traits = Traits(exists=ExistsWhen.FINISHED, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+    kept_for_s = 7 * DAY_S
     dim = 512
 
     async def begin(self, want: Want, mark: str) -> str:
