@@ -44,6 +44,8 @@ class Checker:
         self._allowed: set[str] = set()
         self._texts: dict[str, Any] = {}
         """path → what stands there, read once"""
+        self._unread: set[str] = set()
+        """Addresses of which a file could not be read: what they lack is what should stand there."""
         self.sources: list[TextFile] = []
         """Files that fields were read from."""
 
@@ -232,7 +234,9 @@ class Checker:
             return
         if said not in self._texts:
             self._texts[said] = self._text(entry, word, said, is_json=is_json)
-        if self._texts[said] is not None:
+        if self._texts[said] is None:
+            self._unread.add(entry.address)
+        else:
             fields[spec.name] = self._texts[said]
 
     def _text(self, entry: Declaration, word: str, path: str, *, is_json: bool) -> Any:
@@ -312,7 +316,7 @@ class Checker:
     def _is_garbled(self, entry: Declaration) -> bool:
         """Whether a field was left empty or misspelt: it was complained of, and what it lacks may be just that."""
         known = entry.raw.keys() <= entry.shape.names or entry.raw.keys() <= set(entry.shape.words())
-        return not known or None in entry.raw.values()
+        return not known or None in entry.raw.values() or entry.address in self._unread
 
     def _check_id(self, entry: Declaration, id: str) -> None:
         first = self._ids.setdefault((entry.shape.kind.__name__, id), entry.address)

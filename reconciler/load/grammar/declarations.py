@@ -190,6 +190,8 @@ class Declarations(dict[str, Declaration]):
             return (entry,)
         said = entry.raw[spec.name]
         listed, found = isinstance(said, list), dict[str, None]()
+        if said == []:
+            self._problems.add(entry.place((spec.name,)), f"{spec.name}: names nothing", address=entry.address)
         for index, name in enumerate(said if listed else [said]):
             path: Path = (spec.name, index) if listed else (spec.name,)
             found |= dict.fromkeys(self._inputs(entry, path, name, target, known.get(id(target), ())))

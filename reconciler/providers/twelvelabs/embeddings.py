@@ -96,8 +96,8 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
         media = declared.get("media", "video")
         options = declared.get("options") or OPTIONS.get(media, ())
         cut, window = declared.get("segments") or {}, declared.get("window") or {}
-        if wrong := [it for it in options if it not in OPTIONS.get(media, options)]:
-            return f"options: {media} has no {wrong[0]}; it has {' and '.join(OPTIONS[media])}"
+        if media == "audio" and "visual" in options:
+            return "options: sound has nothing visual; it has audio and transcription"
         if "fused" in (declared.get("type") or ()) and len(options) < 2:
             return "type: there is nothing to fuse with one option; name two, or leave `fused` out"
         if len(cut) > 1:
