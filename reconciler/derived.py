@@ -80,6 +80,8 @@ class TaskDriver(Driver):
         self._beginning = asyncio.Lock()
         self._known: set[str] = set()
         """Ids of tasks of which this run knows whose they are."""
+        self._kept: dict[str, str] = {}
+        """id → when it was made, of all sets that this run has seen: also of those that are replaced by now"""
         self._doubtful: dict[str, str] = {}
         """address → id of the input, of creates whose answer was lost in this run"""
 
@@ -120,7 +122,8 @@ class TaskDriver(Driver):
 
     async def page(self, parent_id: str | None, cursor: Cursor | None = None, *, newest: bool = False) -> Page:
         """All sets of this kind, by the manifest; as this run knows it, when only the newest are asked for."""
-        await self.shelf.sets(anew=not newest)
+        sets = await self.shelf.sets(anew=not newest)
+        self._kept |= {made.task: made.made_at for made in sets.values()}
         lives = tuple(map(self._live, (await self._mine()).values()))
         return Page(lives, total=len(lives))
 
@@ -151,9 +154,12 @@ class TaskDriver(Driver):
     # Making
 
     def signature(self, want: Want) -> Signature:
-        """Its stamp as the manifest will have it, and the input by which its task may be told."""
+        """Its stamp as the manifest will have it, and the input by which its task may be told; those that are young
+        enough to be meant, and are known, are not."""
         stamp = Stamp(self.shelf.stack, want.address, self._identity(want))
-        return Signature(natural=self._inputs(want), stamp=stamp, listed=True)
+        young = (datetime.now(UTC) - SLACK).isoformat(timespec="microseconds")
+        known = frozenset(id for id, made_at in self._kept.items() if made_at >= young)
+        return Signature(natural=self._inputs(want), stamp=stamp, listed=True, known=known)
 
     def _identity(self, want: Want) -> str:
         return str(want.fields[self.kind.identity_name])
@@ -257,11 +263,11 @@ class TaskDriver(Driver):
         others += [await self.called(id) for it, id in self._doubtful.items() if it != operation.address]
         if not wanted or wanted in others:
             return None
-        since = operation.since - SLACK
+        since, known = operation.since - SLACK, self._known | getattr(operation.signature, "known", frozenset())
         alike = [
             task
             for task in seen.values()
-            if task.input == wanted and task.id not in self._known and (task.since is None or task.since >= since)
+            if task.input == wanted and task.id not in known and (task.since is None or task.since >= since)
         ]
         return alike[0] if len(alike) == 1 else None
 

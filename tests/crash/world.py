@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from reconciler.emulator import ServedEmulator
+from reconciler.emulator.core.clock import SettableClock
 from reconciler.emulator.twelvelabs import app
 from tests.support.files import lay_out
 
@@ -118,13 +119,19 @@ class World(Place):
 
 
 @contextmanager
-def world(zygote: Zygote, directory: Path, start: Path | None = None, state: str | None = None) -> Iterator[World]:
+def world(
+    zygote: Zygote,
+    directory: Path,
+    start: Path | None = None,
+    state: str | None = None,
+    clock: SettableClock | None = None,
+) -> Iterator[World]:
     """A fresh world, or one that goes on where the directory `start` stood; its state under it, or where said."""
     if start:
         shutil.copytree(start, directory)
     else:
         directory.mkdir(parents=True)
-    emulator = app(directory / "account.db", chunk_size=40, initial_urls=2)
+    emulator = app(directory / "account.db", chunk_size=40, initial_urls=2, clock=clock)
     try:
         with ServedEmulator(emulator) as served:
             yield World(zygote, directory / "stack", served, state)

@@ -1,0 +1,134 @@
+"""Runs that make results, killed with SIGKILL at every point: no set is wrong or missing, and none is paid for twice.
+
+The clock of the account goes right: by when a task was begun it is told from older ones of the same input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator.core.clock import MachineClock
+from reconciler.results import open_store
+from tests.crash.world import World, Zygote, world
+
+pytest.importorskip("pyarrow")
+
+PARTS = 8
+SAMPLE = 1
+MARGIN = 8
+
+V1 = """\
+stack: crash
+provider: twelvelabs
+assets:
+  stays: {url: "https://example.com/1/match.mp4"}
+  leaves: {url: "https://example.com/2/match.mp4"}
+embeddings:
+  clips: {of: "*", model: marengo3.0, options: [visual], scopes: [clip], segments: {every: 10}}
+analyses:
+  topics: {of: "*", model: pegasus1.5, prompt: "What is it about?"}
+"""
+V2 = """\
+stack: crash
+provider: twelvelabs
+assets:
+  stays: {url: "https://example.com/1/match.mp4"}
+  comes: {url: "https://example.com/3/match.mp4"}
+embeddings:
+  clips: {of: "*", model: marengo3.0, options: [visual], scopes: [clip], segments: {every: 9}}
+analyses:
+  says: {of: "*", model: pegasus1.5, prompt: "What is it about?"}
+"""
+KEPT_OF_V1 = {f"{group}/{asset}" for group in ("embeddings/clips", "analyses/topics") for asset in ("stays", "leaves")}
+KEPT_OF_V2 = {f"{group}/{asset}" for group in ("embeddings/clips", "analyses/says") for asset in ("stays", "comes")}
+PAID_FOR_V1 = {"embed_v2_task": 2, "analyze_task": 2}
+PAID_FOR_V2 = {"embed_v2_task": 4, "analyze_task": 3}
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    made = Zygote()
+    yield made
+    made.close()
+
+
+def on_time(zygote: Zygote, directory: Path, start: Path | None = None) -> AbstractContextManager[World]:
+    return world(zygote, directory, start, clock=MachineClock())
+
+
+@pytest.fixture(scope="module")
+def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An empty account; and one with V1 applied."""
+    empty, first = tmp_path_factory.mktemp("start") / "empty", tmp_path_factory.mktemp("start") / "v1"
+    with on_time(zygote, empty) as here:
+        here.write({"stack.yaml": V1})
+        assert here.reconcile("plan")["code"] == 0
+    with on_time(zygote, first, empty) as here:
+        done = here.apply()
+        assert done["code"] == 0, done["out"]
+        assert (kept(here), paid(here)) == (KEPT_OF_V1, PAID_FOR_V1)
+    return {"empty": empty, "v1": first}
+
+
+def kept(here: World) -> set[str]:
+    """Addresses of all sets, each as whole as its manifest says."""
+    store = open_store("results", root=here.directory)
+    sets = list(store.list("crash"))
+    for made in sets:
+        rows = store.read("crash", made.address)
+        assert rows is not None
+        assert (rows.digest, len(rows)) == (made.digest, made.rows)
+        assert set(rows.cells["identity"]) == {made.identity}
+    return {made.address for made in sets}
+
+
+def paid(here: World) -> Counter[str]:
+    counts = here.steer("GET", "/objects")["counts"]
+    return Counter({kind: counts[kind] for kind in PAID_FOR_V1 if counts.get(kind)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=[pytest.mark.long] if part >= SAMPLE else []) for part in range(PARTS)]
+)
+@pytest.mark.parametrize(
+    ("start", "text", "sets", "due"),
+    [("empty", V1, KEPT_OF_V1, PAID_FOR_V1), ("v1", V2, KEPT_OF_V2, PAID_FOR_V2)],
+    ids=["nothing to V1", "V1 to V2"],
+)
+def test_a_run_killed_at_any_point_pays_for_nothing_twice(
+    zygote: Zygote,
+    starts: dict[str, Path],
+    tmp_path: Path,
+    start: str,
+    text: str,
+    sets: set[str],
+    due: dict[str, int],
+    part: int,
+) -> None:
+    with on_time(zygote, tmp_path / "whole", starts[start]) as here:
+        here.write({"stack.yaml": text})
+        whole = here.apply()
+        assert whole["code"] == 0, whole["out"]
+        assert (kept(here), paid(here)) == (sets, due)
+    assert len(whole["points"]) > 30
+    twice = {}
+    for kill in range(1 + part, len(whole["points"]) + MARGIN + 1, PARTS):
+        with on_time(zygote, tmp_path / str(kill), starts[start]) as here:
+            here.write({"stack.yaml": text})
+            died = here.apply(kill=kill)
+            point = f"after {kill} {died['points'][-1] if died['points'] else '?'}"
+            again = here.apply()
+            assert again["code"] == 0, f"{point}: {again['out']}"
+            assert kept(here) == sets, f"{point}: {again['out']}"
+            plan = here.reconcile("plan", "--detailed-exitcode")
+            assert plan["code"] == 0, f"{point}: {plan['out']}"
+            if more := paid(here) - Counter(due):
+                twice[point] = dict(more)
+    assert twice == {}, json.dumps(twice)
