@@ -6,7 +6,7 @@ All points are tried: before and after each request on the wire, before and afte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,6 @@ SAMPLE = 3
 """So many of the parts are run each time; their points lie evenly over the run."""
 MARGIN = 8
 """Polls and grouped commits make a run a few points longer or shorter than the last."""
-
-
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    made = Zygote()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.crash.test_crash import starts, zygote
+from tests.crash.test_crash import starts
 from tests.crash.world import World, Zygote, world
 from tests.support.postgres import postgres
 from tests.support.stacks import IN_V2, OF_STRANGERS, V2
 
-__all__ = ["postgres", "starts", "zygote"]
+__all__ = ["postgres", "starts"]
 
 PARTS = 4
 """The points are dealt to so many tests."""

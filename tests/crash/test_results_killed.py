@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -49,13 +48,6 @@ KEPT_OF_V1 = {f"{group}/{asset}" for group in ("embeddings/clips", "analyses/top
 KEPT_OF_V2 = {f"{group}/{asset}" for group in ("embeddings/clips", "analyses/says") for asset in ("stays", "comes")}
 PAID_FOR_V1 = {"embed_v2_task": 2, "analyze_task": 2}
 PAID_FOR_V2 = {"embed_v2_task": 4, "analyze_task": 3}
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    made = Zygote()
-    yield made
-    made.close()
 
 
 def on_time(zygote: Zygote, directory: Path, start: Path | None = None) -> AbstractContextManager[World]:

@@ -18,13 +18,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.crash.test_crash import starts, zygote
+from tests.crash.test_crash import starts
 from tests.crash.test_lock_lost import Begun, begun
 from tests.crash.world import World, Zygote, world
 from tests.support.postgres import postgres
 from tests.support.stacks import IN_V2, OF_STRANGERS, V2, Account
 
-__all__ = ["begun", "postgres", "starts", "zygote"]
+__all__ = ["begun", "postgres", "starts"]
 
 MOST_POINTS = 240
 WHAT_TO_DO = re.compile(r"state rebuild|--allow-|--adopt|delete all but|delete it by hand|run again|duplicates")
