@@ -316,8 +316,10 @@ class TaskDriver(Driver):
             raise NotFound(f"no result {patch.id} is kept")
         address = patch.stamp.key if patch.stamp else made.address
         source = next((str(patch.fields[it.name]) for it in self.kind.refs() if it.name in patch.fields), made.source)
-        if (address, source) != (made.address, made.source):
+        if (self.shelf.stack, address, source) != (made.stack, made.address, made.source):
             await self.shelf.copy(made, address, source, made.task, _now())
+        if made.stack != self.shelf.stack:
+            await self.shelf.remove(made.address, made.stack)
         await self._remove(made.task, but=address)
 
     async def delete(self, id: str, parent_id: str | None) -> None:
@@ -329,7 +331,7 @@ class TaskDriver(Driver):
         """All that is kept of a task, but for what is at one address: a killed run may have left two."""
         for made in [*(await self.shelf.sets()).values()]:
             if made.task == task and made.address != but:
-                await self.shelf.remove(made.address)
+                await self.shelf.remove(made.address, made.stack)
 
     # What results have none of
 

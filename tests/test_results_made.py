@@ -16,6 +16,7 @@ from reconciler.derived import TaskDriver
 from reconciler.emulator import Emulator, Exchange
 from reconciler.emulator.core.clock import MachineClock
 from reconciler.emulator.twelvelabs import app
+from reconciler.errors import StoreError
 from reconciler.model import Action, Report
 from reconciler.results import Made, Rows, open_store
 from reconciler.results.files import Directory
@@ -276,6 +277,48 @@ def test_a_task_that_the_platform_does_not_keep_any_more_is_made_anew(bench: Ben
 
     assert sorted(kept(bench)) == RESULTS
     in_step(bench)
+
+
+@pytest.mark.parametrize("path", ["/embed-v2/tasks", "/analyze/tasks"])
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before"])
+def test_an_answer_that_is_lost_is_looked_for_before_anything_is_sent_again(
+    tmp_path: Path, path: str, fault: str
+) -> None:
+    bench = written(Bench(tmp_path, on_time()))
+    bench.emulator.faults.add({"fault": fault, "method": "POST", "path": path, "count": 1})
+
+    done(bench)
+
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert sorted(kept(bench)) == RESULTS
+    in_step(bench)
+
+
+def test_a_store_that_cannot_take_it_is_said_before_anything_is_paid(bench: Bench) -> None:
+    (bench.directory / "results").write_text("in the way")
+
+    with pytest.raises(StoreError, match="is a file; results are kept in a directory"):
+        bench.apply()
+
+    assert tasks(bench) == {}
+
+
+def test_a_renamed_stack_keeps_its_results(bench: Bench) -> None:
+    done(bench)
+    before = {rows_of(bench, address).vectors for address in RESULTS}
+    written(bench, (HEAD + MADE).replace("stack: s", "stack: t"))
+    state = State.open(f"sqlite:///{bench.directory}/.reconciler/state.db", "s")
+    state.rename("t")
+    state.close()
+
+    done(bench)
+
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert kept(bench) == {}
+    store = open_store("results", root=bench.directory)
+    assert sorted(made.address for made in store.list("t")) == RESULTS
+    assert {rows.vectors for address in RESULTS if (rows := store.read("t", address))} == before
+    assert bench.survey().plan.changes == ()
 
 
 class Points:

@@ -95,6 +95,8 @@ class Session:
         stack = declared(self.stack, self.consent, tariff, destroy=destroy)
         prior = known(self.state, kinds, self.resolve)
         stack = known_as(prior.identity, stack)
+        if drivers.hands.results:
+            drivers.hands.results.former = stack.former
         if prior.nothing and self.alone:
             renamed(stack, self.state.neighbours(self.place))
         # identify, refresh

@@ -8,7 +8,7 @@ what was read, and what was written since by this run alone, for the stack's loc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,8 @@ class Shelf:
 
     def __init__(self, stack: str, root: Path, said: Mapping[str, Any] | None = None) -> None:
         self.stack, self._root, self._said = stack, root, said or {}
+        self.former: Sequence[str] = ()
+        """Names that the stack had before: what is kept under one of them is its own."""
         self._store: Store | None = None
         self._lock = asyncio.Lock()
         self._sets: dict[str, Made] | None = None
@@ -38,7 +40,8 @@ class Shelf:
     async def sets(self, *, anew: bool = False) -> Mapping[str, Made]:
         """address → its row of the manifest; no rows of any set are read. `anew` asks the store, whatever is known."""
         if self._sets is None or anew:
-            found = await self._call(lambda store: list(store.list(self.stack)))
+            names = (*self.former, self.stack)  # what is under its name of now counts
+            found = await self._call(lambda store: [made for name in names for made in store.list(name)])
             self._sets = {made.address: made for made in found}
         return self._sets
 
@@ -56,19 +59,23 @@ class Shelf:
 
     async def copy(self, made: Made, address: str, source: str, task: str, made_at: str) -> bool:
         """Keep a set under another address too, of an input that is the same; whether it was there."""
-        rows = await self._call(lambda store: store.read(self.stack, made.address))
+        rows = await self._call(lambda store: store.read(made.stack, made.address))
         if rows is None:
             return False
         rows = rows.under(self.stack, address, source)
-        copied = replace(made, address=address, source=source, task=task, made_at=made_at, digest=rows.digest)
+        copied = replace(
+            made, stack=self.stack, address=address, source=source, task=task, made_at=made_at, digest=rows.digest
+        )
         await self.keep(copied, rows)
         return True
 
-    async def remove(self, address: str) -> None:
-        """Remove a set; one that is not there is fine."""
-        await self._call(lambda store: store.delete(self.stack, address))
+    async def remove(self, address: str, stack: str | None = None) -> None:
+        """Remove a set, of a former name of the stack if that is said; one that is not there is fine."""
+        owner = stack or self.stack
+        await self._call(lambda store: store.delete(owner, address))
         if self._sets is not None:
-            self._sets = {it: made for it, made in self._sets.items() if it != address}
+            gone = (owner, address)
+            self._sets = {it: made for it, made in self._sets.items() if (made.stack, it) != gone}
 
     async def rows(self, address: str) -> Rows | None:
         """All rows of a set."""
