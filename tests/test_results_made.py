@@ -16,8 +16,12 @@ from reconciler.derived import TaskDriver
 from reconciler.emulator import Emulator, Exchange
 from reconciler.emulator.core.clock import MachineClock
 from reconciler.emulator.twelvelabs import app
+from reconciler.engine import Session
 from reconciler.errors import StoreError
 from reconciler.model import Action, Report
+from reconciler.plan.guards import Consent
+from reconciler.provider import Failed, Want
+from reconciler.providers.twelvelabs.analyses import MediaAnalyses
 from reconciler.results import Made, Rows, open_store
 from reconciler.results.files import Directory
 from reconciler.state import State
@@ -319,6 +323,41 @@ def test_a_renamed_stack_keeps_its_results(bench: Bench) -> None:
     assert sorted(made.address for made in store.list("t")) == RESULTS
     assert {rows.vectors for address in RESULTS if (rows := store.read("t", address))} == before
     assert bench.survey().plan.changes == ()
+
+
+def test_more_minutes_than_the_guard_allows_wait_for_consent(bench: Bench) -> None:
+    written(bench, HEAD)
+    done(bench)
+    written(bench, HEAD + MADE + "guards: {max_derived_minutes: 1}\n")
+
+    planning = bench.survey()
+
+    estimate = planning.plan.estimate
+    assert (estimate.derived_objects, estimate.derived_objects_of_unknown_length) == (4, 0)
+    assert estimate.derived_minutes > 1
+    assert estimate.writes == 4
+    (refused,) = replace(planning, consent=Consent()).refusals
+    assert "minutes to make results of, at most 1 (guards.max_derived_minutes)" in refused
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        ({"data": '{"topic": "x"}', "finish_reason": "stop"}, ""),
+        ({"data": '{"topic": "x"', "finish_reason": "length"}, "was cut at the 512 tokens of `max_tokens`"),
+        ({"data": '{"subject": "x"}', "finish_reason": "stop"}, "it does not fit its schema"),
+    ],
+)
+def test_an_answer_that_was_cut_or_does_not_fit_is_no_result(bench: Bench, result: dict[str, Any], why: str) -> None:
+    async def judged(session: Session) -> Any:
+        driver = session.drivers["MediaAnalysis"]
+        assert isinstance(driver, MediaAnalyses)
+        return driver.made(Want("analyses/t/a", {"response": SCHEMA, "max_tokens": 512}), {"result": result})
+
+    found = bench.run(judged)
+
+    assert isinstance(found, Failed) == bool(why)
+    assert why in (found.why if isinstance(found, Failed) else "")
 
 
 class Points:
