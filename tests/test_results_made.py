@@ -301,10 +301,22 @@ def test_an_answer_that_is_lost_is_looked_for_before_anything_is_sent_again(
 def test_a_store_that_cannot_take_it_is_said_before_anything_is_paid(bench: Bench) -> None:
     (bench.directory / "results").write_text("in the way")
 
-    with pytest.raises(StoreError, match="is a file; results are kept in a directory"):
-        bench.apply()
+    said = said_of(bench.apply(), "embeddings/clips/final")
 
+    assert "is a file; results are kept in a directory" in said
     assert tasks(bench) == {}
+    written(bench, "results: results\n" + HEAD + MADE)
+    with pytest.raises(StoreError, match="is a file; results are kept in a directory"):
+        bench.survey()
+
+
+def test_a_stack_without_results_may_have_anything_called_so(bench: Bench) -> None:
+    (bench.directory / "results").write_text("of somebody's tests")
+    written(bench, HEAD)
+
+    done(bench)
+
+    in_step(bench)
 
 
 def test_a_renamed_stack_keeps_its_results(bench: Bench) -> None:

@@ -40,10 +40,23 @@ class Shelf:
     async def sets(self, *, anew: bool = False) -> Mapping[str, Made]:
         """address → its row of the manifest; no rows of any set are read. `anew` asks the store, whatever is known."""
         if self._sets is None or anew:
+            if self._nothing_can_be_there():
+                return {}
             names = (*self.former, self.stack)  # what is under its name of now counts
             found = await self._call(lambda store: [made for name in names for made in store.list(name)])
             self._sets = {made.address: made for made in found}
         return self._sets
+
+    def _nothing_can_be_there(self) -> bool:
+        """Whether what has the name of the usual directory is none: no stack that says nothing of results has to do
+        without a plan for that. Who wants to keep something there is told."""
+        try:
+            self._opened()
+        except StoreError:
+            if "to" in self._said:
+                raise
+            return True
+        return False
 
     async def keep(self, made: Made, rows: Rows) -> None:
         """Keep a set, instead of what was at its address before. StoreError, before anything is written, when the store
