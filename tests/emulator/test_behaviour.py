@@ -316,7 +316,10 @@ def test_the_engine_is_not_imported() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env).stdout
 
     names = [name.strip("' \n") for name in loaded.strip("[]\n").split(",")]
-    assert {name for name in names if not name.startswith("reconciler.emulator")} == {"reconciler"}
+    assert {name for name in names if not name.startswith("reconciler.emulator")} == {
+        "reconciler",
+        "reconciler.version",
+    }
     assert "uvicorn" not in loaded
 
 
