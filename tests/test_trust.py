@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from reconciler.model import Operation, Signature
+from reconciler.ownership import deposed_name
 from reconciler.planfile import account_of
 from reconciler.state import Open, State
 from tests.support.commandline import Said, reconciler
@@ -183,6 +184,21 @@ def test_a_replacement_that_was_cut_short_before_the_state_was_lost_comes_to_its
     (index,) = here.objects("/indexes")
     (inside,) = here.objects(f"/indexes/{index['_id']}/indexed-assets")
     assert inside["asset_id"] == asset["_id"]
+
+
+def test_what_only_its_name_says_to_be_left_of_a_replacement_is_told_and_not_touched(here: Place) -> None:
+    here.write({"a/s.yaml": HEAD + X + INDEX})
+    assert bare(here, "apply", "a").code == 0
+    (ours,) = here.objects("/indexes")
+    models = [{"model_name": "marengo3.0", "model_options": ["visual"]}]
+    id = here.api.post("/indexes", json={"index_name": "by hand", "models": models}).json()["_id"]
+    assert "delete it by hand" not in bare(here, "plan", "a").out
+    here.api.put(f"/indexes/{id}", json={"index_name": deposed_name(ours["index_name"], id)})
+
+    said = bare(here, "plan", "a")
+
+    assert f"Index {id} has the name that is given to what is replaced here" in said.out, said
+    assert "No changes." in said.out
 
 
 # -- accounts
