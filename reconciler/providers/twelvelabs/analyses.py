@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, StringConstraints
 from pydantic import Field as PydanticField
 
-from reconciler.derived import Task, TaskDriver
+from reconciler.derived import Task
 from reconciler.kind import EACH, SOURCE, Derived, FromFile, Known, Ref
-from reconciler.provider import ExistsWhen, Failed, Traits, Want
+from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.answers import checked_schema, wrong_with
-from reconciler.providers.twelvelabs.api import ENVELOPE
-from reconciler.providers.twelvelabs.embeddings import Window, when
-from reconciler.providers.twelvelabs.limits import ID_FORM
-from reconciler.providers.twelvelabs.patience import patience
-from reconciler.wire import answer_to, below, identifier, mapping, segment, text
+from reconciler.providers.twelvelabs.tasks import PlatformTasks, Window, backwards, span
+from reconciler.wire import answer_to, below, mapping, text
 
 __all__ = ["MediaAnalyses", "MediaAnalysis"]
 
@@ -52,17 +49,13 @@ class MediaAnalysis(Derived, section="analyses", asynchronous=False, label=("ana
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
         """What fields together lack or contradict."""
-        window = declared.get("window") or {}
-        first, last = window.get("from") or 0, window.get("to")
-        if isinstance(last, float | int) and isinstance(first, float | int) and last <= first:
-            return "window: ends before it begins"
-        return None if declared.get("prompt") else "needs `prompt: …` or `prompt_file: PATH`"
+        asked = None if declared.get("prompt") else "needs `prompt: …` or `prompt_file: PATH`"
+        return backwards(declared) or asked
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """How it is made, all of it written out."""
-        window, heat = fields.get("window") or {}, fields.get("temperature")
-        last = window.get("to")
+        heat = fields.get("temperature")
         return {
             "api": "analyze",
             "model": str(fields["model"]),
@@ -70,16 +63,16 @@ class MediaAnalysis(Derived, section="analyses", asynchronous=False, label=("ana
             "response": fields.get("response"),
             "temperature": None if heat is None else float(heat),
             "max_tokens": fields.get("max_tokens"),
-            "window": [float(window.get("from") or 0.0), None if last is None else float(last)],
+            "window": span(fields),
         }
 
 
-class MediaAnalyses(TaskDriver):
+class MediaAnalyses(PlatformTasks):
     """How they are made. A task carries our mark, and is told by it whatever became of the answer to its create."""
 
     kind = MediaAnalysis
-    path: ClassVar[str] = "/analyze/tasks"
-    traits = Traits(exists=ExistsWhen.FINISHED, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+    path = "/analyze/tasks"
+    id_word = "task_id"
 
     def mark(self, address: str, identity: str) -> str:
         """The same for the same result of the same stack, and nothing of it can be read."""
@@ -104,28 +97,7 @@ class MediaAnalyses(TaskDriver):
         body = {name: value for name, value in asked.items() if value is not None}
         if recipe["response"] is not None:
             body["response_format"] = {"type": "json_schema", "json_schema": recipe["response"]}
-        with patience():
-            answer = await self.http.request("POST", self.path, json=body)
-        with answer_to(f"POST {self.path}"):
-            return identifier(mapping(answer, "").get("task_id"), "task_id", ID_FORM)
-
-    async def tasks(self) -> AsyncIterator[Sequence[Task]]:
-        """Pages of the list, which leaves out what was made."""
-        page, pages = 1, 1
-        while page <= pages:
-            answer = await self.http.request("GET", self.path, query={"page": page, "page_limit": 50})
-            with answer_to(f"GET {self.path}"):
-                rows = ENVELOPE.rows_of(answer)
-                pages = page + len(ENVELOPE.counts_of(answer, 50, page).after)
-                yield [_task(mapping(row, f"data[{at}]"), f"data[{at}]") for at, row in enumerate(rows)]
-            page += 1
-
-    async def task(self, id: str) -> tuple[Task, Any]:
-        """One, with what was made."""
-        path = f"{self.path}/{segment(id)}"
-        answer = await self.http.request("GET", path)
-        with answer_to(f"GET {path}"):
-            return _task(mapping(answer, ""), ""), answer
+        return await self.send(body)
 
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:
         """One row with the text, unless it was cut or is not in the form that was asked for."""
@@ -142,14 +114,13 @@ class MediaAnalyses(TaskDriver):
         window = want.fields.get("window") or {}
         return [{"text": said, "start_sec": window.get("from"), "end_sec": window.get("to")}], None
 
-
-def _task(raw: Mapping[str, Any], where: str) -> Task:
-    error, mark = raw.get("error"), raw.get("custom_id")
-    status = RUNNING.get(text(raw.get("status"), below(where, "status")), "failed")
-    return Task(
-        id=identifier(raw.get("task_id"), below(where, "task_id"), ID_FORM),
-        status=status,
-        mark=mark if isinstance(mark, str) else "",
-        since=when(raw.get("created_at")),
-        why=text(error["message"], below(where, "error.message")) if isinstance(error, Mapping) else "",
-    )
+    def shown(self, raw: Mapping[str, Any], where: str) -> Task:
+        """A status that nobody knows is a failed one: it does not end by itself."""
+        mark = raw.get("custom_id")
+        return Task(
+            id=self.id_in(raw, where),
+            status=RUNNING.get(text(raw.get("status"), below(where, "status")), "failed"),
+            mark=mark if isinstance(mark, str) else "",
+            since=self.since(raw),
+            why=self.why(raw, where),
+        )

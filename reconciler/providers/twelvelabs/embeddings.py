@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from reconciler.derived import Task, TaskDriver
+from reconciler.derived import Task
 from reconciler.kind import EACH, SOURCE, UNORDERED, Derived, Known, Part, Ref
-from reconciler.provider import ExistsWhen, Failed, Traits, Want
-from reconciler.providers.twelvelabs.api import ENVELOPE
-from reconciler.providers.twelvelabs.files import moment
-from reconciler.providers.twelvelabs.limits import ID_FORM
-from reconciler.providers.twelvelabs.patience import patience
-from reconciler.wire import Unexpected, answer_to, below, identifier, items, mapping, number, segment, text
+from reconciler.provider import Failed, Want
+from reconciler.providers.twelvelabs.tasks import PlatformTasks, Window, backwards, span
+from reconciler.wire import Unexpected, answer_to, below, items, mapping, number, segment, text
 
-__all__ = ["Embedding", "Embeddings", "Window", "when"]
+__all__ = ["Embedding", "Embeddings"]
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {
     "video": ("audio", "transcription", "visual"),
@@ -64,12 +60,6 @@ class Segments(Part):
     """Clips where scenes change, of so many seconds at least: 2 to 5, a whole number. Of video only."""
 
 
-_SECOND = (float | None, Field(default=None, ge=0))
-Window = create_model(  # its fields are called as in YAML, where `from` is no keyword
-    "Window", __base__=Part, __module__=__name__, **{"from": _SECOND, "to": _SECOND}
-)  # type: ignore[call-overload]
-
-
 class Embedding(Derived, section="embeddings", asynchronous=False):
     """Vectors of the clips of a video or of sound: made once of each input, kept in the store under `results:`."""
 
@@ -95,7 +85,7 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
         """What fields together lack or contradict."""
         media = declared.get("media", "video")
         options = declared.get("options") or OPTIONS.get(media, ())
-        cut, window = declared.get("segments") or {}, declared.get("window") or {}
+        cut = declared.get("segments") or {}
         if media == "audio" and "visual" in options:
             return "options: sound has nothing visual; it has audio and transcription"
         if "fused" in (declared.get("type") or ()) and len(options) < 2:
@@ -106,18 +96,14 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
             return "segments: the API cuts at whole seconds"
         if media == "audio" and "at_least" in cut:
             return "segments: sound has no scenes; cut it by `every`"
-        first, last = window.get("from") or 0, window.get("to")
-        if isinstance(last, float | int) and isinstance(first, float | int) and last <= first:
-            return "window: ends before it begins"
-        return None
+        return backwards(declared)
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """How it is made, all of it written out."""
         media = fields.get("media") or "video"
-        cut, window = fields.get("segments") or {}, fields.get("window") or {}
+        cut = fields.get("segments") or {}
         way, length = ("dynamic", cut["at_least"]) if "at_least" in cut else ("fixed", cut.get("every", 6.0))
-        last = window.get("to")
         return {
             "api": "v2",
             "model": str(fields["model"]),
@@ -126,16 +112,16 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
             "scopes": sorted(fields.get("scopes") or ("asset", "clip")),
             "type": sorted(fields.get("type") or ("separate",)),
             "segments": [way, float(length)],
-            "window": [float(window.get("from") or 0.0), None if last is None else float(last)],
+            "window": span(fields),
         }
 
 
-class Embeddings(TaskDriver):
+class Embeddings(PlatformTasks):
     """How they are made. A task carries no mark, and its list names no asset: only the name of its file or its URL."""
 
     kind = Embedding
-    path: ClassVar[str] = "/embed-v2/tasks"
-    traits = Traits(exists=ExistsWhen.FINISHED, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+    path = "/embed-v2/tasks"
+    id_word = "_id"
     kept_for_s = 7 * DAY_S
     dim = 512
 
@@ -154,28 +140,7 @@ class Embeddings(TaskDriver):
         }
         media = recipe["media"]
         body = {"input_type": media, "model_name": recipe["model"], media: part}
-        with patience():
-            answer = await self.http.request("POST", self.path, json=body)
-        with answer_to(f"POST {self.path}"):
-            return identifier(mapping(answer, "").get("_id"), "_id", ID_FORM)
-
-    async def tasks(self) -> AsyncIterator[Sequence[Task]]:
-        """Pages of the list, which leaves out what was made."""
-        page, pages = 1, 1
-        while page <= pages:
-            answer = await self.http.request("GET", self.path, query={"page": page, "page_limit": 50})
-            with answer_to(f"GET {self.path}"):
-                rows = ENVELOPE.rows_of(answer)
-                pages = page + len(ENVELOPE.counts_of(answer, 50, page).after)
-                yield [_task(mapping(row, f"data[{at}]"), f"data[{at}]") for at, row in enumerate(rows)]
-            page += 1
-
-    async def task(self, id: str) -> tuple[Task, Any]:
-        """One, with what was made."""
-        path = f"{self.path}/{segment(id)}"
-        answer = await self.http.request("GET", path)
-        with answer_to(f"GET {path}"):
-            return _task(mapping(answer, ""), ""), answer
+        return await self.send(body)
 
     async def called(self, input_id: str) -> str:
         """The name of the asset's file."""
@@ -194,6 +159,18 @@ class Embeddings(TaskDriver):
             return Failed("the task is done, and has no vectors")
         return found, len(found[0]["vector"])
 
+    def shown(self, raw: Mapping[str, Any], where: str) -> Task:
+        """What it is made of stands beside the vectors, or where they will be."""
+        about = next((raw[name] for name in ("video_embedding", "audio_embedding") if name in raw), raw)
+        metadata = mapping(mapping(about, where).get("metadata") or {}, below(where, "metadata"))
+        return Task(
+            id=self.id_in(raw, where),
+            status=STATUSES.get(text(raw.get("status"), below(where, "status")), "running"),
+            input=str(metadata.get("input_filename") or metadata.get("input_url") or ""),
+            since=self.since(raw),
+            why=self.why(raw, where),
+        )
+
 
 def _segmentation(way: str, seconds: float) -> dict[str, Any]:
     word = "duration_sec" if way == "fixed" else "min_duration_sec"
@@ -203,29 +180,11 @@ def _segmentation(way: str, seconds: float) -> dict[str, Any]:
 STATUSES = {"processing": "running", "ready": "ready", "failed": "failed"}
 
 
-def _task(raw: Mapping[str, Any], where: str) -> Task:
-    about = next((raw[name] for name in ("video_embedding", "audio_embedding") if name in raw), raw)
-    metadata = mapping(mapping(about, where).get("metadata") or {}, below(where, "metadata"))
-    error = raw.get("error")
-    return Task(
-        id=identifier(raw.get("_id"), below(where, "_id"), ID_FORM),
-        status=STATUSES.get(text(raw.get("status"), below(where, "status")), "running"),
-        input=str(metadata.get("input_filename") or metadata.get("input_url") or ""),
-        since=when(raw.get("created_at")),
-        why=text(error["message"], below(where, "error.message")) if isinstance(error, Mapping) else "",
-    )
-
-
 def _vector(value: Any, where: str) -> list[float]:
     found = items(value, where)
     if not found or not all(type(it) in (int, float) for it in found):
         raise Unexpected(where, "no list of numbers")
     return found
-
-
-def when(value: Any) -> datetime | None:
-    """A point in time that may be missing, or no such."""
-    return moment(value) if isinstance(value, str) else None
 
 
 def _record(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
