@@ -10,7 +10,16 @@ from reconciler.kind import Kind
 from reconciler.model import Live, Recorded
 from reconciler.redact import Secret, without_known
 
-__all__ = ["Claims", "Renames", "addresses_of", "deposed_address", "deposed_name", "has_deposed_name", "row_from"]
+__all__ = [
+    "Claims",
+    "Renames",
+    "addresses_of",
+    "deposed_address",
+    "deposed_name",
+    "has_deposed_name",
+    "name_before",
+    "row_from",
+]
 
 
 @dataclass(slots=True)
@@ -132,11 +141,18 @@ def deposed_name(name: str, id: str) -> str:
     return Secret(name + suffix, name.template + suffix) if isinstance(name, Secret) else f"{name}{suffix}"
 
 
+def name_before(live: Live | Recorded) -> str | None:
+    """What an object was called before we renamed it, to replace it; None if we did not."""
+    # People use `~` in names too: only with the end of the object's own id is it our doing.
+    for name in live.fields.values():
+        if isinstance(name, str) and name == deposed_name(before := name.rpartition("~")[0], live.id):
+            return before
+    return None
+
+
 def has_deposed_name(live: Live | Recorded) -> bool:
     """Whether we renamed it, to replace it."""
-    # People use `~` in names too: only with the end of the object's own id is it our doing.
-    names = (value for value in live.fields.values() if isinstance(value, str) and "~" in value)
-    return any(name == deposed_name(name.rpartition("~")[0], live.id) for name in names)
+    return name_before(live) is not None
 
 
 def deposed_address(row: Recorded) -> str:

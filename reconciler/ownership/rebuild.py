@@ -10,7 +10,7 @@ from reconciler.errors import Problem, Refused
 from reconciler.kinds import Kinds
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership.account import Belonging
-from reconciler.ownership.claims import Claims, deposed_name, has_deposed_name, row_from
+from reconciler.ownership.claims import Claims, name_before, row_from
 from reconciler.redact import as_declared
 
 __all__ = ["chosen_id", "known_as", "rebuilt", "said_of"]
@@ -89,16 +89,16 @@ def _perhaps_deposed(stack: Stack, claims: Claims) -> Iterator[Problem]:
     """What has the name that a replaced object of ours gets, and nothing else that says whose it is."""
     # A run was killed in a replacement, the state was lost, and nothing that carries a stamp lives in it any more.
     # A name proves nothing: it is told, never deleted.
-    for live in (it for lives in claims.foreign.values() for it in lives if has_deposed_name(it)):
-        names = [name for name in live.fields.values() if isinstance(name, str) and "~" in name]
-        for resource in stack.resources.values():
-            declared = {deposed_name(value, live.id) for value in resource.fields.values() if isinstance(value, str)}
-            if resource.kind == live.kind and declared & set(names):
-                text = (
-                    f"{live.kind} {live.id} has the name that is given to what is replaced here, and nothing else says "
-                    "that it is this stack's: delete it by hand if it is"
-                )
-                yield Problem("", 0, 0, resource.address, text, "warning")
+    for live in (live for lives in claims.foreign.values() for live in lives):
+        if (name := name_before(live)) is None:
+            continue
+        alike = (it for it in stack.resources.values() if it.kind == live.kind and name in it.fields.values())
+        if (resource := next(alike, None)) is not None:
+            text = (
+                f"{live.kind} {live.id} has the name that is given to what is replaced here, and nothing else says "
+                "that it is this stack's: delete it by hand if it is"
+            )
+            yield Problem("", 0, 0, resource.address, text, "warning")
 
 
 def _count(number: int) -> str:
