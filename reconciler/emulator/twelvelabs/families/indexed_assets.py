@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reconciler.emulator.core.clock import rfc3339
@@ -22,7 +23,7 @@ from reconciler.emulator.twelvelabs.rates import quota
 from reconciler.emulator.twelvelabs.readiness import not_ready
 from reconciler.emulator.twelvelabs.wire import Query
 
-__all__ = ["FAMILY", "STATUSES", "add", "detail", "drop", "extras", "filters", "metadata_filters", "summary"]
+__all__ = ["FAMILY", "STATUSES", "add", "detail", "drop", "extras", "listed", "merge", "summary"]
 
 KIND = "indexed_asset"
 WALK = StatusWalk(("pending", "queued", "indexing"), newer=("pending", "validating", "queued", "indexing"))
@@ -209,11 +210,16 @@ def create(call: ApiCall) -> Reply:
 
 
 def index(call: ApiCall) -> Reply:
+    return listed(call, summary, by_status=True)
+
+
+def listed(call: ApiCall, row: Callable[[Obj], dict[str, Any]], *, by_status: bool) -> Reply:
+    """A page of an index's, as one of the two views shows them."""
     found = the_index(call)
     order = sorting(call.query, ("created_at", "updated_at"))
     call.query.page()
-    conditions = filters(call.query, by_status=True) + metadata_filters(call.query)
-    return call.page(Selection(KIND, parent=found.seq, where=conditions, **order), summary)
+    conditions = filters(call.query, by_status=by_status) + metadata_filters(call.query)
+    return call.page(Selection(KIND, parent=found.seq, where=conditions, **order), row)
 
 
 def retrieve(call: ApiCall) -> Reply:
@@ -224,7 +230,12 @@ def retrieve(call: ApiCall) -> Reply:
 
 def update(call: ApiCall) -> Reply:
     """Merges only: there is no call that replaces, or clears."""
-    indexed, fields = _indexed_asset(call), call.json()
+    return merge(call, _indexed_asset(call))
+
+
+def merge(call: ApiCall, indexed: Obj) -> Reply:
+    """Lay the sent keys of metadata over what is there."""
+    fields = call.json()
     values = metadata.checked(fields.mapping("user_metadata") or {})
     fields.done()
     merged = metadata.merged(indexed.doc["user_metadata"], values)

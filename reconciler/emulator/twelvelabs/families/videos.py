@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.emulator.core.endpoints import EndpointFamily, Reply, Route
-from reconciler.emulator.core.store import Obj, Selection
-from reconciler.emulator.twelvelabs import metadata
+from reconciler.emulator.core.store import Obj
 from reconciler.emulator.twelvelabs.call import ApiCall
-from reconciler.emulator.twelvelabs.families.entity_collections import sorting
 from reconciler.emulator.twelvelabs.families.indexed_assets import (
     detail,
     drop,
     extras,
-    filters,
-    metadata_filters,
+    listed,
+    merge,
     summary,
 )
 from reconciler.emulator.twelvelabs.families.indexes import the_index
@@ -39,11 +37,7 @@ def _detail(indexed: Obj) -> dict[str, Any]:
 
 
 def index(call: ApiCall) -> Reply:
-    found = the_index(call)
-    order = sorting(call.query, ("created_at", "updated_at"))
-    call.query.page()
-    conditions = filters(call.query, by_status=False) + metadata_filters(call.query)
-    return call.page(Selection(KIND, parent=found.seq, where=conditions, **order), _row)
+    return listed(call, _row, by_status=False)
 
 
 def retrieve(call: ApiCall) -> Reply:
@@ -53,12 +47,7 @@ def retrieve(call: ApiCall) -> Reply:
 
 def update(call: ApiCall) -> Reply:
     """PATCH, and PUT as it was called before: both lay the sent keys over what is there."""
-    video, fields = _video(call), call.json()
-    values = metadata.checked(fields.mapping("user_metadata") or {})
-    fields.done()
-    merged = metadata.merged(video.doc["user_metadata"], values)
-    call.store.update(video, doc={**video.doc, "user_metadata": merged})
-    return Reply(204)
+    return merge(call, _video(call))
 
 
 def remove(call: ApiCall) -> Reply:
