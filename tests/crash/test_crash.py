@@ -11,15 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.world import World, Zygote, world
+from tests.crash.world import World, Zygote, killed_then_finished, parts, world
 from tests.support.stacks import IN_V1, IN_V2, OF_STRANGERS, STRANGERS, V1, V2, Account
 
-PARTS = 8
-"""The points are dealt to so many tests, so that they can run side by side."""
 SAMPLE = 3
-"""So many of the parts are run each time; their points lie evenly over the run."""
-MARGIN = 8
-"""Polls and grouped commits make a run a few points longer or shorter than the last."""
+"""So many of the parts are run each time."""
 
 
 @pytest.fixture(scope="session")
@@ -39,26 +35,8 @@ def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return {"empty": empty, "v1": first}
 
 
-def killed_then_finished(
-    zygote: Zygote, start: Path, directory: Path, files: Mapping[str, str | bytes], kill: int, expected: Account
-) -> None:
-    """One point: die there, run again, look at the account, plan again."""
-    with world(zygote, directory, start) as here:
-        here.write(files)
-        died = here.apply(kill=kill)
-        point = died["points"][-1] if died["points"] else "?"
-        assert died["killed"] or died["code"] == 0, f"{kill} {point}: {died['out']}"
-        again = here.apply()
-        assert again["code"] == 0, f"after {kill} {point}: {again['out']}"
-        assert here.account() == expected + OF_STRANGERS, f"after {kill} {point}: {again['out']}"
-        plan = here.reconcile("plan", "--detailed-exitcode")
-        assert plan["code"] == 0, f"after {kill} {point}: {plan['out']}"
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=[pytest.mark.long] if part >= SAMPLE else []) for part in range(PARTS)]
-)
+@pytest.mark.parametrize("part", parts(SAMPLE))
 @pytest.mark.parametrize(
     ("start", "files", "expected"), [("empty", V1, IN_V1), ("v1", V2, IN_V2)], ids=["nothing to V1", "V1 to V2"]
 )
@@ -71,12 +49,9 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(
     expected: Account,
     part: int,
 ) -> None:
-    with world(zygote, tmp_path / "whole", starts[start]) as here:
-        here.write(files)
-        whole = here.apply()
-        assert whole["code"] == 0, whole["out"]
-        assert here.account() == expected + OF_STRANGERS
-    assert len(whole["points"]) > 60
-    most = len(whole["points"]) + MARGIN
-    for kill in range(1 + part, most + 1, PARTS):
-        killed_then_finished(zygote, starts[start], tmp_path / str(kill), files, kill, expected)
+    def as_due(here: World, said: str) -> None:
+        assert here.account() == expected + OF_STRANGERS, said
+
+    killed_then_finished(
+        lambda name: world(zygote, tmp_path / name, starts[start]), files, as_due, part=part, more_than=60
+    )

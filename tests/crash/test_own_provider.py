@@ -14,15 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.world import Place, Zygote
+from tests.crash.world import Place, Zygote, killed_then_finished, parts
 from tests.support.library import ServedLibrary, installed, served_library
 
-PARTS = 8
-"""The points are dealt to so many tests, so that they can run side by side."""
 SAMPLE = 1
-"""So many of the parts are run each time; their points lie evenly over the run."""
-MARGIN = 8
-"""Polls and grouped commits make a run a few points longer or shorter than the last."""
+"""So many of the parts are run each time."""
 
 V1 = """\
 stack: crash
@@ -125,26 +121,8 @@ def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return {"empty": empty, "v1": first}
 
 
-def killed_then_finished(
-    zygote: Zygote, start: Path, directory: Path, text: str, kill: int, due: Counter[tuple[str, str]]
-) -> None:
-    """One point: die there, run again, look at the account, plan again."""
-    with room(zygote, directory, start) as here:
-        here.write({"stack.yaml": text})
-        died = here.apply(kill=kill)
-        point = died["points"][-1] if died["points"] else "?"
-        assert died["killed"] or died["code"] == 0, f"{kill} {point}: {died['out']}"
-        again = here.apply()
-        assert again["code"] == 0, f"after {kill} {point}: {again['out']}"
-        assert here.account() == due + OF_OTHERS, f"after {kill} {point}: {again['out']}"
-        plan = here.reconcile("plan", "--detailed-exitcode")
-        assert plan["code"] == 0, f"after {kill} {point}: {plan['out']}"
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=[pytest.mark.long] if part >= SAMPLE else []) for part in range(PARTS)]
-)
+@pytest.mark.parametrize("part", parts(SAMPLE))
 @pytest.mark.parametrize(
     ("start", "text", "due"), [("empty", V1, IN_V1), ("v1", V2, IN_V2)], ids=["nothing to V1", "V1 to V2"]
 )
@@ -157,12 +135,13 @@ def test_a_run_killed_at_any_point_is_finished_by_the_next(
     due: Counter[tuple[str, str]],
     part: int,
 ) -> None:
-    with room(zygote, tmp_path / "whole", starts[start]) as here:
-        here.write({"stack.yaml": text})
-        whole = here.apply()
-        assert whole["code"] == 0, whole["out"]
-        assert here.account() == due + OF_OTHERS
-    assert len(whole["points"]) > 30
-    most = len(whole["points"]) + MARGIN
-    for kill in range(1 + part, most + 1, PARTS):
-        killed_then_finished(zygote, starts[start], tmp_path / str(kill), text, kill, due)
+    def as_due(here: Room, said: str) -> None:
+        assert here.account() == due + OF_OTHERS, said
+
+    killed_then_finished(
+        lambda name: room(zygote, tmp_path / name, starts[start]),
+        {"stack.yaml": text},
+        as_due,
+        part=part,
+        more_than=30,
+    )

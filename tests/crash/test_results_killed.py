@@ -14,13 +14,12 @@ import pytest
 
 from reconciler.emulator.core.clock import MachineClock
 from reconciler.results import open_store
-from tests.crash.world import World, Zygote, world
+from tests.crash.world import World, Zygote, killed_then_finished, parts, world
 
 pytest.importorskip("pyarrow")
 
-PARTS = 8
 SAMPLE = 1
-MARGIN = 8
+"""So many of the parts are run each time."""
 
 V1 = """\
 stack: crash
@@ -86,9 +85,7 @@ def paid(here: World) -> Counter[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=[pytest.mark.long] if part >= SAMPLE else []) for part in range(PARTS)]
-)
+@pytest.mark.parametrize("part", parts(SAMPLE))
 @pytest.mark.parametrize(
     ("start", "text", "sets", "due"),
     [("empty", V1, KEPT_OF_V1, PAID_FOR_V1), ("v1", V2, KEPT_OF_V2, PAID_FOR_V2)],
@@ -104,23 +101,20 @@ def test_a_run_killed_at_any_point_pays_for_nothing_twice(
     due: dict[str, int],
     part: int,
 ) -> None:
-    with on_time(zygote, tmp_path / "whole", starts[start]) as here:
-        here.write({"stack.yaml": text})
-        whole = here.apply()
-        assert whole["code"] == 0, whole["out"]
-        assert (kept(here), paid(here)) == (sets, due)
-    assert len(whole["points"]) > 30
-    twice = {}
-    for kill in range(1 + part, len(whole["points"]) + MARGIN + 1, PARTS):
-        with on_time(zygote, tmp_path / str(kill), starts[start]) as here:
-            here.write({"stack.yaml": text})
-            died = here.apply(kill=kill)
-            point = f"after {kill} {died['points'][-1] if died['points'] else '?'}"
-            again = here.apply()
-            assert again["code"] == 0, f"{point}: {again['out']}"
-            assert kept(here) == sets, f"{point}: {again['out']}"
-            plan = here.reconcile("plan", "--detailed-exitcode")
-            assert plan["code"] == 0, f"{point}: {plan['out']}"
-            if more := paid(here) - Counter(due):
-                twice[point] = dict(more)
+    twice: dict[str, dict[str, int]] = {}
+
+    def as_due(here: World, said: str) -> None:
+        assert kept(here) == sets, said
+        if not said:
+            assert paid(here) == due
+        elif more := paid(here) - Counter(due):
+            twice[said] = dict(more)
+
+    killed_then_finished(
+        lambda name: on_time(zygote, tmp_path / name, starts[start]),
+        {"stack.yaml": text},
+        as_due,
+        part=part,
+        more_than=30,
+    )
     assert twice == {}, json.dumps(twice)

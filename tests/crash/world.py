@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+import pytest
 
 from reconciler.emulator import ServedEmulator
 from reconciler.emulator.core.clock import SettableClock
@@ -22,6 +23,10 @@ from reconciler.emulator.twelvelabs import app
 from tests.support.files import lay_out
 
 KEY = "crash-test"
+PARTS = 8
+"""The points are dealt to so many tests, so that they can run side by side."""
+MARGIN = 8
+"""Polls and grouped commits make a run a few points longer or shorter than the last."""
 
 
 class Zygote:
@@ -137,3 +142,43 @@ def world(
             yield World(zygote, directory / "stack", served, state)
     finally:
         emulator.close()
+
+
+P = TypeVar("P", bound=Place)
+
+
+def parts(sample: int) -> list[Any]:
+    """The parts, as parameters of a test: so many of them are run each time, their points lie evenly over the run."""
+    return [pytest.param(part, marks=[pytest.mark.long] if part >= sample else []) for part in range(PARTS)]
+
+
+def killed_then_finished(
+    opens: Callable[[str], AbstractContextManager[P]],
+    files: Mapping[str, str | bytes],
+    as_due: Callable[[P, str], None],
+    *,
+    part: int,
+    more_than: int,
+) -> None:
+    """Apply whole, and then each point of a part: die there, run again, look at the account, plan again.
+
+    `opens` makes a place of a name at the starting point; `as_due` holds what is there against what is due, with what
+    to say, which is "" for the whole run. A whole run must have `more_than` so many points.
+    """
+    with opens("whole") as here:
+        here.write(files)
+        whole = here.apply()
+        assert whole["code"] == 0, whole["out"]
+        as_due(here, "")
+    assert len(whole["points"]) > more_than
+    for kill in range(1 + part, len(whole["points"]) + MARGIN + 1, PARTS):
+        with opens(str(kill)) as here:
+            here.write(files)
+            died = here.apply(kill=kill)
+            point = f"after {kill} {died['points'][-1] if died['points'] else '?'}"
+            assert died["killed"] or died["code"] == 0, f"{point}: {died['out']}"
+            again = here.apply()
+            assert again["code"] == 0, f"{point}: {again['out']}"
+            as_due(here, f"{point}: {again['out']}")
+            plan = here.reconcile("plan", "--detailed-exitcode")
+            assert plan["code"] == 0, f"{point}: {plan['out']}"
