@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from reconciler.emulator.core.media import examine, imagine, kind_of, mime_of
+from reconciler.emulator.core.media import MediaFacts, examine, imagine, kind_of, mime_of
 from reconciler.emulator.core.problems import ApiProblem
 from reconciler.emulator.twelvelabs.call import ApiCall
 from reconciler.emulator.twelvelabs.problems import invalid, missing
@@ -19,7 +19,7 @@ from reconciler.emulator.twelvelabs.readiness import not_ready
 from reconciler.emulator.twelvelabs.reading import Body
 from reconciler.emulator.twelvelabs.wire import SentFile
 
-__all__ = ["MediaSource", "from_asset", "from_base64", "from_file", "from_url", "media_source"]
+__all__ = ["MediaSource", "behind", "from_asset", "from_base64", "from_file", "from_url", "media_source"]
 
 DEFAULT_TYPES = {"video": "video/mp4", "audio": "audio/wav", "image": "image/jpeg", "document": "application/pdf"}
 
@@ -53,8 +53,9 @@ class MediaSource:
         return self
 
 
-def from_url(url: str, name: str, kind: str) -> MediaSource:
-    """Nothing is downloaded: what is behind a URL follows from the URL, and `kind` where its name does not tell."""
+def behind(url: str, name: str, kind: str) -> tuple[str, MediaFacts]:
+    """What is behind a URL, as what it is called and what it is. Nothing is downloaded: it follows from the URL, and
+    `kind` where its name does not tell."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -66,7 +67,12 @@ def from_url(url: str, name: str, kind: str) -> MediaSource:
     filename = unquote(parts.path.rsplit("/", 1)[-1]).encode("utf-8", "replace").decode() or "download"
     mime = mime_of(filename)
     content = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()
-    media = imagine(content, mime if kind_of(mime) else DEFAULT_TYPES[kind])
+    return filename, imagine(content, mime if kind_of(mime) else DEFAULT_TYPES[kind])
+
+
+def from_url(url: str, name: str, kind: str) -> MediaSource:
+    """What is `behind` a URL."""
+    filename, media = behind(url, name, kind)
     return MediaSource("url", filename, media.as_json(), url)
 
 

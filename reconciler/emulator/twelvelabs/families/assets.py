@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from reconciler.emulator.core.clock import rfc3339
 from reconciler.emulator.core.endpoints import EndpointFamily, Reply, Route
-from reconciler.emulator.core.media import MediaFacts, examine, imagine, kind_of, mime_of
+from reconciler.emulator.core.media import MediaFacts, examine, kind_of, mime_of
 from reconciler.emulator.core.problems import ApiProblem
 from reconciler.emulator.core.store import Obj, Selection
 from reconciler.emulator.core.walks import StatusWalk
@@ -17,6 +15,7 @@ from reconciler.emulator.twelvelabs import metadata
 from reconciler.emulator.twelvelabs.call import ApiCall, where
 from reconciler.emulator.twelvelabs.families import entities
 from reconciler.emulator.twelvelabs.problems import invalid, missing
+from reconciler.emulator.twelvelabs.sources import behind
 from reconciler.emulator.twelvelabs.wire import SentForm
 
 __all__ = ["FAMILY", "detail", "fate_of", "new", "summary"]
@@ -170,7 +169,8 @@ def create(call: ApiCall) -> Reply:
         if url is None:
             raise missing("url")
         # No download: the emulator must work where there is no network, and never reach into one that there is.
-        filename, media = _remote(url, filename)
+        last, media = behind(url, "url", "video")
+        filename = filename or last
     asset = new(
         call,
         media,
@@ -183,23 +183,6 @@ def create(call: ApiCall) -> Reply:
         source=url or "",
     )
     return Reply(201, summary(asset))
-
-
-def _remote(url: str, filename: str | None) -> tuple[str, MediaFacts]:
-    """Nothing is downloaded: what is behind a URL is made up from the URL."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise invalid("The url parameter must be a public http or https address.")
-    last = unquote(parts.path.rsplit("/", 1)[-1])
-    name = last.encode("utf-8", "replace").decode() or "download"
-    mime = mime_of(name)
-    return filename or name, imagine(
-        hashlib.sha256(url.encode("utf-8", "replace")).hexdigest(), mime if kind_of(mime) else "video/mp4"
-    )
 
 
 def check_size(mime: str, size: int, most: int, call: ApiCall) -> None:

@@ -14,14 +14,14 @@ from reconciler.emulator.twelvelabs.families.knowledge_items import item, shown
 from reconciler.emulator.twelvelabs.families.knowledge_stores import (
     COLLECTION,
     ITEM,
-    MOST_LETTERS,
-    MOST_PAIRS,
     ONE,
+    edited,
+    metadata_of,
     the_store,
 )
-from reconciler.emulator.twelvelabs.knowledge_rules import PREFIX_COLLECTION, user_metadata
+from reconciler.emulator.twelvelabs.knowledge_rules import PREFIX_COLLECTION
 from reconciler.emulator.twelvelabs.problems import invalid
-from reconciler.emulator.twelvelabs.reading import Body, body
+from reconciler.emulator.twelvelabs.reading import body
 
 __all__ = ["FAMILY"]
 
@@ -55,10 +55,6 @@ def _shown(call: ApiCall, found: Obj) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _metadata(fields: Body) -> dict[str, Any] | None:
-    return user_metadata(fields, pairs=MOST_PAIRS, letters=MOST_LETTERS)
-
-
 def _item_ids(call: ApiCall) -> list[str]:
     fields = call.json()
     found = list(dict.fromkeys(fields.texts("item_ids", least=1)))
@@ -74,7 +70,7 @@ def _item_ids(call: ApiCall) -> list[str]:
 def create(call: ApiCall) -> Reply:
     store, fields = the_store(call), body(call)
     name, description = fields.text("name"), fields.maybe_text("description")
-    doc = {"store_id": store.id, "description": description, "metadata": _metadata(fields) or {}}
+    doc = {"store_id": store.id, "description": description, "metadata": metadata_of(fields) or {}}
     fields.done()
     _refuse_taken(call, store, name)
     made = call.store.insert(COLLECTION, doc, parent=store.seq, name=name, make_id=PREFIX_COLLECTION)
@@ -92,15 +88,8 @@ def retrieve(call: ApiCall) -> Reply:
 
 def update(call: ApiCall) -> Reply:
     """Metadata is replaced as a whole; members have calls of their own."""
-    store, found, fields = the_store(call), _collection(call), body(call)
-    doc = dict(found.doc)
-    name = fields.text("name") if "name" in fields else found.name
-    if "description" in fields:
-        doc["description"] = fields.maybe_text("description")
-    values = _metadata(fields)
-    if values is not None:
-        doc["metadata"] = values
-    fields.done()
+    store, found = the_store(call), _collection(call)
+    name, doc = edited(found, body(call))
     _refuse_taken(call, store, name, but=found)
     changed = call.store.update(found, name=name, doc=doc, updated_at=call.store.moment())
     return Reply(200, _shown(call, changed))

@@ -12,7 +12,7 @@ from reconciler.emulator.twelvelabs.families.entity_collections import sorting
 from reconciler.emulator.twelvelabs.knowledge_rules import PREFIX_STORE, enrichment, user_metadata
 from reconciler.emulator.twelvelabs.reading import Body, body
 
-__all__ = ["COLLECTION", "FAMILY", "ITEM", "KIND", "ONE", "SESSION", "the_store"]
+__all__ = ["COLLECTION", "FAMILY", "ITEM", "KIND", "ONE", "SESSION", "edited", "metadata_of", "the_store"]
 
 KIND, ITEM, COLLECTION, SEARCH = "knowledge_store", "knowledge_item", "knowledge_collection", "knowledge_search"
 SESSION = "response_session"
@@ -35,8 +35,21 @@ def _shown(call: ApiCall, found: Obj) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _metadata(fields: Body) -> dict[str, Any] | None:
+def metadata_of(fields: Body) -> dict[str, Any] | None:
+    """What was sent under `metadata`; None if nothing was."""
     return user_metadata(fields, pairs=MOST_PAIRS, letters=MOST_LETTERS)
+
+
+def edited(found: Obj, fields: Body) -> tuple[str, dict[str, Any]]:
+    """Name and document of a store, or of a collection in one, after what was sent; metadata is replaced as a whole."""
+    doc = dict(found.doc)
+    name = fields.text("name") if "name" in fields else found.name
+    if "description" in fields:
+        doc["description"] = fields.maybe_text("description")
+    if (values := metadata_of(fields)) is not None:
+        doc["metadata"] = values
+    fields.done()
+    return name, doc
 
 
 # -- routes
@@ -46,7 +59,7 @@ def create(call: ApiCall) -> Reply:
     """Names are not unique."""
     fields = body(call)
     name, description = fields.text("name"), fields.maybe_text("description")
-    doc = {"description": description, "ingestion_config": enrichment(fields), "metadata": _metadata(fields) or {}}
+    doc = {"description": description, "ingestion_config": enrichment(fields), "metadata": metadata_of(fields) or {}}
     fields.done()
     return Reply(201, _shown(call, call.store.insert(KIND, doc, name=name, make_id=PREFIX_STORE)))
 
@@ -62,15 +75,8 @@ def retrieve(call: ApiCall) -> Reply:
 
 def update(call: ApiCall) -> Reply:
     """Metadata is replaced as a whole."""
-    found, fields = the_store(call), body(call)
-    doc = dict(found.doc)
-    name = fields.text("name") if "name" in fields else found.name
-    if "description" in fields:
-        doc["description"] = fields.maybe_text("description")
-    values = _metadata(fields)
-    if values is not None:
-        doc["metadata"] = values
-    fields.done()
+    found = the_store(call)
+    name, doc = edited(found, body(call))
     changed = call.store.update(found, name=name, doc=doc, updated_at=call.store.moment())
     return Reply(200, _shown(call, changed))
 
