@@ -42,9 +42,9 @@ from reconciler.provider import (
 from reconciler.results import Made, Rows
 from reconciler.results.shelf import Shelf
 
-__all__ = ["Task", "TaskDriver"]
+__all__ = ["Task", "TaskDriver", "way_of"]
 
-HANDLE = "task"
+HANDLE, WAY = "task", "way"
 SLACK = timedelta(minutes=2)
 """How far the platform's clock may be from ours."""
 
@@ -82,8 +82,8 @@ class TaskDriver(Driver):
         """Ids of tasks of which this run knows whose they are."""
         self._kept: dict[str, str] = {}
         """id → when it was made, of all sets that this run has seen: also of those that are replaced by now"""
-        self._doubtful: dict[str, str] = {}
-        """address → id of the input, of creates whose answer was lost in this run"""
+        self._doubtful: dict[str, tuple[str, str]] = {}
+        """address → its way and the id of the input, of creates whose answer was lost in this run"""
 
     @property
     def shelf(self) -> Shelf:
@@ -99,8 +99,8 @@ class TaskDriver(Driver):
         """Send the task; its id."""
 
     @abstractmethod
-    def tasks(self) -> AsyncIterator[Sequence[Task]]:
-        """The platform's tasks, newest first, page by page."""
+    def tasks(self, way: str = "") -> AsyncIterator[Sequence[Task]]:
+        """The platform's tasks of one way, newest first, page by page."""
 
     @abstractmethod
     async def task(self, id: str) -> tuple[Task, Any]:
@@ -114,8 +114,13 @@ class TaskDriver(Driver):
         """What a task is to be known by; "" where the platform takes no mark."""
         return ""
 
-    async def called(self, input_id: str) -> str:
-        """What a task will say that it is made of."""
+    async def called(self, input_id: str, way: str = "") -> str:
+        """What a task of this way will say that it is made of."""
+        return ""
+
+    def way(self, want: Want) -> str:
+        """Which of its ways something is made by, where there are several; ids of what one makes begin with it and a
+        colon (`way_of`). "" is the usual one."""
         return ""
 
     # Reading: the manifest
@@ -159,7 +164,8 @@ class TaskDriver(Driver):
         stamp = Stamp(self.shelf.stack, want.address, self._identity(want))
         young = (datetime.now(UTC) - SLACK).isoformat(timespec="microseconds")
         known = frozenset(id for id, made_at in self._kept.items() if made_at >= young)
-        return Signature(natural=self._inputs(want), stamp=stamp, listed=True, known=known)
+        natural = {**self._inputs(want), **({WAY: way} if (way := self.way(want)) else {})}
+        return Signature(natural=natural, stamp=stamp, listed=True, known=known)
 
     def _identity(self, want: Want) -> str:
         return str(want.fields[self.kind.identity_name])
@@ -177,7 +183,7 @@ class TaskDriver(Driver):
             try:
                 task = await self.begin(want, self.mark(want.address, self._identity(want)))
             except Unclear:
-                self._doubtful[want.address] = self._source(want)
+                self._doubtful[want.address] = self.way(want), self._source(want)
                 raise
             self._known.add(task)
             self._doubtful.pop(want.address, None)
@@ -226,8 +232,15 @@ class TaskDriver(Driver):
     async def _listed(self, wanted: set[str], lost: Sequence[Operation]) -> dict[str, Task]:
         """The tasks that are asked for, and all that are as young as the lost ones."""
         seen: dict[str, Task] = {}
+        for way in sorted({*map(way_of, wanted), *map(_way_of_lost, lost)}):
+            of_way = {id for id in wanted if way_of(id) == way}
+            seen |= await self._listed_of(way, of_way, [it for it in lost if _way_of_lost(it) == way])
+        return seen
+
+    async def _listed_of(self, way: str, wanted: set[str], lost: Sequence[Operation]) -> dict[str, Task]:
+        seen: dict[str, Task] = {}
         since = min((it.since for it in lost), default=None)
-        async for page in self.tasks() if wanted or lost else _nothing():
+        async for page in self.tasks(way):
             seen |= {task.id: task for task in page}
             oldest = min((task.since for task in page if task.since), default=None)
             young = since is not None and (oldest is None or oldest >= since - SLACK)
@@ -258,23 +271,26 @@ class TaskDriver(Driver):
         a second bill."""
         if mark := self.mark(operation.address, operation.identity or ""):
             return next((task for task in seen.values() if task.mark == mark and task.id not in self._known), None)
-        wanted = await self._name(operation)
-        others = [await self._name(it) for it in lost if it is not operation]
-        others += [await self.called(id) for it, id in self._doubtful.items() if it != operation.address]
+        wanted, way = await self._name(operation), _way_of_lost(operation)
+        others = [await self._name(it) for it in lost if it is not operation and _way_of_lost(it) == way]
+        doubtful = (it for address, it in self._doubtful.items() if address != operation.address)
+        others += [await self.called(id, way) for other, id in doubtful if other == way]
         if not wanted or wanted in others:
             return None
         since, known = operation.since - SLACK, self._known | getattr(operation.signature, "known", frozenset())
         alike = [
             task
             for task in seen.values()
-            if task.input == wanted and task.id not in known and (task.since is None or task.since >= since)
+            if task.input == wanted and way_of(task.id) == way and task.id not in known
+            if task.since is None or task.since >= since
         ]
         return alike[0] if len(alike) == 1 else None
 
     async def _name(self, operation: Operation) -> str:
         signature = operation.signature
-        inputs = signature.natural.values() if isinstance(signature, Signature) else ()
-        return await self.called(str(next(iter(inputs), "")))
+        natural = signature.natural if isinstance(signature, Signature) else {}
+        inputs = (natural.get(ref.name) for ref in self.kind.refs())
+        return await self.called(str(next(filter(None, inputs), "")), _way_of_lost(operation))
 
     async def finish(self, want: Want, operation: Operation, keep: Keep) -> Progress:
         """Fetch the result and keep it, whole or not at all."""
@@ -360,6 +376,12 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-async def _nothing() -> AsyncIterator[Sequence[Task]]:
-    for _ in ():
-        yield ()
+def way_of(id: str) -> str:
+    """By which way something was made, by its id."""
+    way, colon, _ = id.partition(":")
+    return way if colon else ""
+
+
+def _way_of_lost(operation: Operation) -> str:
+    signature = operation.signature
+    return str(signature.natural.get(WAY, "")) if isinstance(signature, Signature) else ""

@@ -1,25 +1,22 @@
-"""Embeddings of media: vectors of each clip, made by a task of the second version of the API, kept in a store."""
+"""Embeddings of media: vectors of each clip, kept in a store. How they are made is a way of its own, by a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from reconciler.derived import Task
+from reconciler.derived import Task, TaskDriver, way_of
 from reconciler.kind import EACH, SOURCE, UNORDERED, Derived, Known, Part, Ref
-from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.tasks import PlatformTasks, Window, backwards, span
-from reconciler.wire import Unexpected, answer_to, below, items, mapping, number, segment, text
+from reconciler.provider import Failed, Hands, Want
+from reconciler.providers.twelvelabs.embeddings_v2 import V2
+from reconciler.providers.twelvelabs.embeddings_way import Way
+from reconciler.providers.twelvelabs.tasks import TASKS, Window
 
 __all__ = ["Embedding", "Embeddings"]
 
-OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "video": ("audio", "transcription", "visual"),
-    "audio": ("audio", "transcription"),
-}
-"""What can be embedded of each kind of media, sorted."""
 OTHER_WORDS: Mapping[str, str] = {
     "video": "asset",
     "visual-text": "visual",
@@ -83,121 +80,68 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
         """What fields together lack or contradict."""
-        media = declared.get("media", "video")
-        options = declared.get("options") or OPTIONS.get(media, ())
-        cut = declared.get("segments") or {}
-        if media == "audio" and "visual" in options:
-            return "options: sound has nothing visual; it has audio and transcription"
-        if "fused" in (declared.get("type") or ()) and len(options) < 2:
-            return "type: there is nothing to fuse with one option; name two, or leave `fused` out"
-        if len(cut) > 1:
-            return "segments: is cut by `every` or by `at_least`; keep one"
-        if any(isinstance(it, float | int) and it != int(it) for it in cut.values()):
-            return "segments: the API cuts at whole seconds"
-        if media == "audio" and "at_least" in cut:
-            return "segments: sound has no scenes; cut it by `every`"
-        return backwards(declared)
+        return way_by(declared).lacks(declared)
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """How it is made, all of it written out."""
-        media = fields.get("media") or "video"
-        cut = fields.get("segments") or {}
-        way, length = ("dynamic", cut["at_least"]) if "at_least" in cut else ("fixed", cut.get("every", 6.0))
-        return {
-            "api": "v2",
-            "model": str(fields["model"]),
-            "media": media,
-            "options": sorted(fields.get("options") or OPTIONS[media]),
-            "scopes": sorted(fields.get("scopes") or ("asset", "clip")),
-            "type": sorted(fields.get("type") or ("separate",)),
-            "segments": [way, float(length)],
-            "window": span(fields),
-        }
+        return way_by(fields).recipe(fields)
 
 
-class Embeddings(PlatformTasks):
-    """How they are made. A task carries no mark, and its list names no asset: only the name of its file or its URL."""
+WAYS: Mapping[str, type[Way]] = {way.name: way for way in (V2,)}
+USUAL = V2.name
+"""Whose ids are kept as the platform gives them; those of others begin with the name of their way."""
+
+
+def way_by(fields: Mapping[str, Any]) -> type[Way]:
+    """The way by which it is made, by what is declared."""
+    return WAYS[USUAL]
+
+
+class Embeddings(TaskDriver):
+    """Hands each want, and each id, to its way."""
 
     kind = Embedding
-    path = "/embed-v2/tasks"
-    id_word = "_id"
+    traits = TASKS
     kept_for_s = 7 * DAY_S
     dim = 512
 
-    async def begin(self, want: Want, mark: str) -> str:
-        """All options are sent, for defaults move."""
-        recipe = self.kind.recipe(want.fields)
-        first, last = recipe["window"]
-        part = {
-            "media_source": {"asset_id": want.fields["of"]},
-            "embedding_option": recipe["options"],
-            "embedding_scope": recipe["scopes"],
-            "embedding_type": [f"{name}_embedding" for name in recipe["type"]],
-            "segmentation": _segmentation(*recipe["segments"]),
-            **({"start_sec": first} if first else {}),
-            **({} if last is None else {"end_sec": last}),
-        }
-        media = recipe["media"]
-        body = {"input_type": media, "model_name": recipe["model"], media: part}
-        return await self.send(body)
+    def __init__(self, hands: Hands) -> None:
+        super().__init__(hands)
+        self.ways = {name: way(hands.http) for name, way in WAYS.items()}
 
-    async def called(self, input_id: str) -> str:
-        """The name of the asset's file."""
-        path = f"/assets/{segment(input_id)}"
-        with answer_to(f"GET {path}"):
-            return str(mapping(await self.http.request("GET", path), "").get("filename") or "")
+    def way(self, want: Want) -> str:
+        """By its recipe."""
+        name = str(self.kind.recipe(want.fields)["api"])
+        return "" if name == USUAL else name
+
+    def _of(self, way: str) -> Way:
+        return self.ways[way or USUAL]
+
+    async def begin(self, want: Want, mark: str) -> str:
+        """No task of any way carries a mark."""
+        way = self.way(want)
+        return _ours(way, await self._of(way).begin(want, self.kind.recipe(want.fields)))
+
+    async def tasks(self, way: str = "") -> AsyncIterator[Sequence[Task]]:
+        """As the way lists them."""
+        async for page in self._of(way).tasks():
+            yield [replace(task, id=_ours(way, task.id)) for task in page]
+
+    async def task(self, id: str) -> tuple[Task, Any]:
+        """As the way shows it."""
+        way = way_of(id)
+        task, answer = await self._of(way).task(id.removeprefix(f"{way}:"))
+        return replace(task, id=id), answer
 
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:
         """A row for each vector."""
-        with answer_to(f"GET {self.path}"):
-            found = [
-                _record(mapping(it, f"data[{at}]"), f"data[{at}]")
-                for at, it in enumerate(items(answer["data"], "data"))
-            ]
-        if not found:
-            return Failed("the task is done, and has no vectors")
-        return found, len(found[0]["vector"])
+        return self._of(self.way(want)).made(want, answer)
 
-    def shown(self, raw: Mapping[str, Any], where: str) -> Task:
-        """What it is made of stands beside the vectors, or where they will be."""
-        about = next((raw[name] for name in ("video_embedding", "audio_embedding") if name in raw), raw)
-        metadata = mapping(mapping(about, where).get("metadata") or {}, below(where, "metadata"))
-        return Task(
-            id=self.id_in(raw, where),
-            status=STATUSES.get(text(raw.get("status"), below(where, "status")), "running"),
-            input=str(metadata.get("input_filename") or metadata.get("input_url") or ""),
-            since=self.since(raw),
-            why=self.why(raw, where),
-        )
+    async def called(self, input_id: str, way: str = "") -> str:
+        """As the way says."""
+        return await self._of(way).called(input_id)
 
 
-def _segmentation(way: str, seconds: float) -> dict[str, Any]:
-    word = "duration_sec" if way == "fixed" else "min_duration_sec"
-    return {"strategy": way, way: {word: int(seconds)}}
-
-
-STATUSES = {"processing": "running", "ready": "ready", "failed": "failed"}
-
-
-def _vector(value: Any, where: str) -> list[float]:
-    found = items(value, where)
-    if not found or not all(type(it) in (int, float) for it in found):
-        raise Unexpected(where, "no list of numbers")
-    return found
-
-
-def _record(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    seconds = {
-        name: None if raw.get(name) is None else number(raw[name], below(where, name))
-        for name in ("start_sec", "end_sec")
-    }
-    option, scope = raw.get("embedding_option"), raw.get("embedding_scope")
-    fused = option in (None, "fused")
-    return {
-        **seconds,
-        "option": None if option is None else text(option, below(where, "embedding_option")),
-        "scope": None if scope is None else text(scope, below(where, "embedding_scope")),
-        "type": "fused" if fused else "separate",
-        "vector": _vector(raw.get("embedding"), below(where, "embedding")),
-    }
+def _ours(way: str, id: str) -> str:
+    return f"{way}:{id}" if way else id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field, create_model
 
 from reconciler.derived import Task, TaskDriver
+from reconciler.http import Http
 from reconciler.kind import Part
 from reconciler.provider import ExistsWhen, Traits
 from reconciler.providers.twelvelabs.api import ENVELOPE
@@ -18,9 +19,11 @@ from reconciler.providers.twelvelabs.limits import ID_FORM
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.wire import answer_to, below, identifier, mapping, segment, text
 
-__all__ = ["PlatformTasks", "Window", "backwards", "span"]
+__all__ = ["TASKS", "PlatformTasks", "TaskFamily", "Window", "backwards", "span"]
 
 PAGE_SIZE = 50
+TASKS = Traits(exists=ExistsWhen.FINISHED, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+"""How drivers of tasks wait for them."""
 
 _SECOND = (float | None, Field(default=None, ge=0))
 Window = create_model(  # its fields are called as in YAML, where `from` is no keyword
@@ -44,13 +47,13 @@ def span(fields: Mapping[str, Any]) -> list[float | None]:
     return [float(window.get("from") or 0.0), None if last is None else float(last)]
 
 
-class PlatformTasks(TaskDriver):
+class TaskFamily(ABC):
     """A family of endpoints that makes results by tasks: where it is, and how it shows one."""
 
     path: ClassVar[str]
     id_word: ClassVar[str]
     """What the family calls a task's id."""
-    traits = Traits(exists=ExistsWhen.FINISHED, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+    http: Http
 
     @abstractmethod
     def shown(self, raw: Mapping[str, Any], where: str) -> Task:
@@ -63,7 +66,7 @@ class PlatformTasks(TaskDriver):
         with answer_to(f"POST {self.path}"):
             return self.id_in(mapping(answer, ""), "")
 
-    async def tasks(self) -> AsyncIterator[Sequence[Task]]:
+    async def tasks(self, way: str = "") -> AsyncIterator[Sequence[Task]]:
         """Pages of the list, which leaves out what was made."""
         page, pages = 1, 1
         while page <= pages:
@@ -93,3 +96,9 @@ class PlatformTasks(TaskDriver):
         """Why it failed, if that is said."""
         error = raw.get("error")
         return text(error["message"], below(where, "error.message")) if isinstance(error, Mapping) else ""
+
+
+class PlatformTasks(TaskFamily, TaskDriver):
+    """The driver of what one family makes."""
+
+    traits = TASKS
