@@ -1,7 +1,7 @@
 """Killed with SIGKILL at every point at which a run can die; the next run ends it: no duplicate, no orphan, no hand.
 
-All points are tried: before and after each request on the wire, before and after each durable write to the state.
-`make test` takes a sample of them, `make test-long` the rest.
+The points are before and after each request on the wire, before and after each durable write to the state. A run of
+the suite takes a sample of them, another one with each commit; `CRASH_KILLS=all` takes every one.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.world import World, Zygote, killed_then_finished, parts, world
+from tests.crash.world import World, Zygote, killed_then_finished, sampled, world
 from tests.support.stacks import IN_V1, IN_V2, OF_STRANGERS, STRANGERS, V1, V2, Account
-
-SAMPLE = 3
-"""So many of the parts are run each time."""
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +33,7 @@ def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", parts(SAMPLE))
+@pytest.mark.parametrize("part", sampled(more=1))
 @pytest.mark.parametrize(
     ("start", "files", "expected"), [("empty", V1, IN_V1), ("v1", V2, IN_V2)], ids=["nothing to V1", "V1 to V2"]
 )

@@ -16,14 +16,12 @@ import psycopg
 import pytest
 
 from tests.crash.test_crash import starts
-from tests.crash.world import World, Zygote, world
+from tests.crash.world import PARTS, World, Zygote, sampled, world
 from tests.support.postgres import postgres
 from tests.support.stacks import IN_V2, OF_STRANGERS, V2
 
 __all__ = ["postgres", "starts"]
 
-PARTS = 4
-"""The points are dealt to so many tests."""
 _numbers = itertools.count(1)
 
 
@@ -111,7 +109,7 @@ def test_a_run_whose_lock_was_taken_right_before_a_delete_deletes_nothing(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", sampled())
 def test_a_run_whose_lock_was_taken_while_it_slept_writes_nothing(
     zygote: Zygote, begun: Begun, points: list[str], tmp_path: Path, part: int
 ) -> None:

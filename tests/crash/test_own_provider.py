@@ -14,11 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.world import Place, Zygote, killed_then_finished, parts
+from tests.crash.world import Place, Zygote, killed_then_finished, sampled
 from tests.support.library import ServedLibrary, installed, served_library
-
-SAMPLE = 1
-"""So many of the parts are run each time."""
 
 V1 = """\
 stack: crash
@@ -122,7 +119,7 @@ def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", parts(SAMPLE))
+@pytest.mark.parametrize("part", sampled())
 @pytest.mark.parametrize(
     ("start", "text", "due"), [("empty", V1, IN_V1), ("v1", V2, IN_V2)], ids=["nothing to V1", "V1 to V2"]
 )

@@ -14,12 +14,9 @@ import pytest
 
 from reconciler.emulator.core.clock import MachineClock
 from reconciler.results import open_store
-from tests.crash.world import World, Zygote, killed_then_finished, parts, world
+from tests.crash.world import World, Zygote, killed_then_finished, sampled, world
 
 pytest.importorskip("pyarrow")
-
-SAMPLE = 1
-"""So many of the parts are run each time."""
 
 V1 = """\
 stack: crash
@@ -85,7 +82,7 @@ def paid(here: World) -> Counter[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", parts(SAMPLE))
+@pytest.mark.parametrize("part", sampled(more=1))
 @pytest.mark.parametrize(
     ("start", "text", "sets", "due"),
     [("empty", V1, KEPT_OF_V1, PAID_FOR_V1), ("v1", V2, KEPT_OF_V2, PAID_FOR_V2)],

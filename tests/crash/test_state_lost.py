@@ -2,7 +2,7 @@
 
 A cycle begins with V1 applied, is killed on its way to V2 as often as chance says, and is then left alone. It ends as
 V2, all of it and nothing else; or with an error that names what to do, and what there is too much of. `make test` tries
-a few, `CRASH_KILLS=200 pytest -m long -s tests/crash/test_state_lost.py` two hundred kills, and prints the figures.
+a few, `CRASH_KILLS=all pytest -m long -s tests/crash/test_state_lost.py` two hundred kills, and prints the figures.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import pytest
 
 from tests.crash.test_crash import starts
 from tests.crash.test_lock_lost import Begun, begun
-from tests.crash.world import World, Zygote, world
+from tests.crash.world import ALL, World, Zygote, world
 from tests.support.postgres import postgres
 from tests.support.stacks import IN_V2, OF_STRANGERS, V2, Account
 
 __all__ = ["begun", "postgres", "starts"]
 
 MOST_POINTS = 240
+LONG_KILLS, MANY_KILLS = 8, 200
 WHAT_TO_DO = re.compile(r"state rebuild|--allow-|--adopt|delete all but|delete it by hand|run again|duplicates")
 
 
@@ -135,7 +136,7 @@ def test_many_cycles_of_kills_and_lost_states(
 ) -> None:
     there: Begun | None = request.getfixturevalue("begun") if backend == "postgresql" else None
     start = there.directory if there else starts["v1"]
-    kills = int(os.environ.get("CRASH_KILLS", "12"))
+    kills = MANY_KILLS if ALL else LONG_KILLS
 
     figures = cycles(zygote, start, tmp_path, there, kills, f"{backend}/{os.environ.get('CRASH_SEED', '1')}")
 
