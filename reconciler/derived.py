@@ -69,7 +69,7 @@ class TaskDriver(Driver):
     """Raises StoreError for what is wrong with the store."""
 
     kind: type[Derived]
-    traits: Traits = Traits(exists=ExistsWhen.FINISHED)
+    traits: Traits = Traits(exists=ExistsWhen.FINISHED, in_turn=True)
     kept_for_s: float | None = None
     """How long the platform keeps a task; None: for good, or nobody knows."""
     dim: int | None = None

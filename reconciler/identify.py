@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from reconciler.errors import Invalid, Problem
 from reconciler.files import Files
-from reconciler.kind import Derived
 from reconciler.kinds import Kinds
 from reconciler.model import Resource, Snapshot, Stack
 
@@ -30,14 +29,14 @@ async def identified(stack: Stack, kinds: Kinds, files: Files) -> Stack:
         raise Invalid([stack.problem(address, f"{path}: {wrong[path]}", field) for address, field, path in bad])
     hashes = {path: hashed.sha256 for path, hashed in found.items()}
     resources = {address: _identified(it, kinds, hashes) for address, it in stack.resources.items()}
-    return replace(stack, resources=_with_derived(stack, resources, kinds))
+    return replace(stack, resources=_with_made_of_others(stack, resources, kinds))
 
 
-def _with_derived(stack: Stack, resources: dict[str, Resource], kinds: Kinds) -> dict[str, Resource]:
+def _with_made_of_others(stack: Stack, resources: dict[str, Resource], kinds: Kinds) -> dict[str, Resource]:
     """The same with what is made of others: after them, for it is what they are and how it is made."""
     unknown: list[Problem] = []
     for kind in kinds:
-        if not issubclass(kind, Derived):
+        if not kind.made_of_refs:
             continue
         for address, resource in resources.items():
             if resource.kind != kind.__name__:
@@ -58,7 +57,7 @@ def _identity(resource: Resource | None, kinds: Kinds) -> str | None:
 
 def _identified(resource: Resource, kinds: Kinds, hashes: Mapping[str, str]) -> Resource:
     kind = kinds[resource.kind]
-    if not kind.identity_name or issubclass(kind, Derived):
+    if not kind.identity_name or kind.made_of_refs:
         return resource
     identity = kind.identity(resource.fields, hashes.__getitem__)
     return replace(resource, fields={**resource.fields, kind.identity_name: identity}) if identity else resource

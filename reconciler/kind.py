@@ -216,6 +216,14 @@ class Kind(BaseModel):
     cascades: ClassVar[bool]
     label: ClassVar[tuple[str, str]]
     counts: ClassVar[str]
+    stored: ClassVar[bool] = False
+    """Whether its objects are kept in a store beside the account: there a new one takes the place of the old one, what
+    is written is read at once, and what is there or not says nothing about the account."""
+    made_of_refs: ClassVar[bool] = False
+    """Whether an object is what its references are, and how it is made (the fields marked SOURCE): another way makes
+    another object."""
+    paid: ClassVar[bool] = False
+    """Whether each try is paid, also one that fails: the next run makes it once more, and then only by consent."""
     identity_name: ClassVar[str]
     """The field marked IDENTITY, "" if there is none."""
     specs: ClassVar[Mapping[str, Field]]
@@ -407,6 +415,10 @@ class Derived(Kind, section=""):
     it is made, never an id or a name: a digest of both. So what was renamed, moved or sent again is made once, and a
     change of an option makes it anew. How it is made are the fields marked SOURCE.
     """
+
+    stored: ClassVar[bool] = True
+    made_of_refs: ClassVar[bool] = True
+    paid: ClassVar[bool] = True
 
     made_of: Annotated[str | None, IDENTITY, STAMPED] = None
     """What it is made of, and how."""

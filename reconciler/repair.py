@@ -34,7 +34,7 @@ async def rebuild(session: Session, id: str | None = None) -> list[Recorded]:
     stack = known_as(prior.identity, await identified(session.stack, session.kinds, session.files))
     wanted = Wanted(stack.resources, prior.recorded, stacks=(stack.name, *stack.former), everything=True)
     snapshot = as_now(stack, session.kinds, await refresh(drivers, wanted))
-    in_this_account(prior, session.account, snapshot)
+    in_this_account(prior, session.kinds, session.account, snapshot)
     stack = replace(stack, id=chosen_id(stack, snapshot, id))
     claims = claim(stack, drivers.kinds, (), snapshot)
     if claims.problems:

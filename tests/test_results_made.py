@@ -221,6 +221,16 @@ def test_the_store_is_lost_and_the_state_is_kept(bench: Bench) -> None:
     in_step(bench)
 
 
+def test_what_a_store_holds_is_no_evidence_that_the_account_is_the_one_of_the_state(bench: Bench) -> None:
+    done(bench)
+    other = Bench(bench.directory)
+
+    planning = other.survey()
+
+    assert (planning.belonging.recorded, planning.belonging.here) == (2, 0)
+    assert len(planning.snapshot.by_kind["Embedding"]) == 2
+
+
 def test_a_stack_that_declares_none_opens_no_store(bench: Bench) -> None:
     written(bench, HEAD)
 

@@ -36,12 +36,12 @@ class Ledger:
         """The operation that makes this object, and can be gone on with."""
         return next((it for it in self._by_op.values() if id is not None and it.id == id), None)
 
-    def working(self, kind: str, address: str, identity: str | None, *, derived: bool = False) -> Operation | None:
+    def working(self, kind: str, address: str, identity: str | None, *, anywhere: bool = False) -> Operation | None:
         """The operation of an earlier run on which the server works, and that is what is wanted here: there is no
-        object yet that could say so. Of what is `derived` the id is that of the task, and the address may have changed
-        since: what it is says all."""
+        object yet that could say so. Of what may be `anywhere` the id is that of the task, and the address may have
+        changed since: what it is says all."""
         mine = (it for it in self._by_op.values() if it.kind == kind)
-        alike = (it for it in mine if derived or (it.address == address and it.id is None))
+        alike = (it for it in mine if anywhere or (it.address == address and it.id is None))
         return next((it for it in alike if it.handle is not None and it.identity == identity), None)
 
     def ids(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
 from reconciler.apply.tasks import Tasks
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
-from reconciler.kind import Derived, Kind
+from reconciler.kind import Kind
 from reconciler.model import (
     Action,
     BulkCreate,
@@ -73,17 +73,16 @@ class Maker:
         begun = ledger.making(flying.id) if flying else self._working(kind, operation)
         if begun:  # the same operation, told by what it will be by now: its address, stamp and fields may be others
             operation = replace(operation, op=begun.op, id=begun.id, handle=begun.handle)
-        if begun or not issubclass(kind, Derived):
+        if begun or not self.run.drivers[kind.__name__].traits.in_turn:
             await ledger.open(operation)
         id = await self._exactly_once(operation, partial(self._sent, kind, want, operation))
         # With which fields another run has begun a task is not known: what came of it is compared when it is read.
-        unknown = begun and begun.id is None and not issubclass(kind, Derived)
+        unknown = begun and begun.id is None and not kind.made_of_refs
         sent = self._only_identity(kind, step.fields) if unknown else None
         await self._made(address, id, parent_id, operation, sent)
 
     def _working(self, kind: type[Kind], operation: Operation) -> Operation | None:
-        derived = issubclass(kind, Derived)
-        return self.run.ledger.working(kind.__name__, operation.address, operation.identity, derived=derived)
+        return self.run.ledger.working(kind.__name__, operation.address, operation.identity, anywhere=kind.made_of_refs)
 
     def _only_identity(self, kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
         spec = kind.field_with(lambda field: field.identity)
@@ -103,7 +102,7 @@ class Maker:
                 case Running():
                     with self.run.idle():
                         progress = await self.tasks.ended(kind.__name__, op)
-                case Failed(why) if issubclass(kind, Derived):
+                case Failed(why) if kind.paid:
                     if not begun or not self._may_be_retried(ledger[op], fetched=fetched):
                         raise Rejected(
                             await self._failed_again(kind, ledger[op], why, counts=not begun and not fetched)
@@ -139,7 +138,7 @@ class Maker:
         return f"{why}{often}{rest or agreed}"
 
     async def _started(self, driver: Driver, want: Want, operation: Operation, keep: Keep) -> Progress:
-        if issubclass(driver.kind, Derived):
+        if driver.traits.in_turn:
             # Its task may carry nothing that tells whose it is. So the next one is announced when this one is known:
             # of two announced tasks whose answers were lost nobody could say which is which.
             async with self._turns.setdefault(driver.kind.__name__, asyncio.Lock()):
@@ -266,24 +265,21 @@ class Maker:
         """The object exists: one transaction records it with what was `sent`, deposes the old one and concludes the
         operation."""
         change, old = self.run.changes[address], self.run.rows.get(address)
+        kind = self.run.kinds[change.kind]
         fields = change.fields if sent is None else sent
         row = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=self._failures(change))
-        stays = change.action is Action.REPLACE and change.id is not None and not self._is_derived(change.kind)
+        stays = change.action is Action.REPLACE and change.id is not None and not kind.stored
         if stays and old is None:
             old = Recorded(address, change.kind, str(change.id), {}, change.parent_id)
         at = change.previous_address or address
         writes = made(operation, row, old, at, stays=stays)
         # A list may lag behind what was made; the manifest of a store does not.
-        lags = () if self._is_derived(change.kind) else (self.run.journal.made_now(id),)
+        lags = () if kind.stored else (self.run.journal.made_now(id),)
         await self.run.journal.write(*writes, *lags)
         self.run.ledger.closed(operation.op)
         self.run.ids[address] = id
         self.run.rows[address] = row
         self.run.touched.add(id)
-
-    def _is_derived(self, kind: str) -> bool:
-        """Then nothing is left of the old one: its place in the store is that of the new one."""
-        return issubclass(self.run.kinds[kind], Derived)
 
     def _failures(self, change: Change) -> int:
         """How often the same has failed before: what is made anew for nothing but that goes on counting."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.apply.record import made
 from reconciler.errors import Invalid, Problem
-from reconciler.kind import Derived
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Signature, Stack, Touched
 from reconciler.ownership import Claims
@@ -109,9 +108,9 @@ def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, 
         if operation.handle is None:  # its answer was lost, and the task was found all the same
             result.write(Keep(operation.op, progress.handle))
         result.note(operation.address, progress.told or "the server works still on what an interrupted run has begun")
-    elif isinstance(progress, Exists) and issubclass(kinds[operation.kind], Derived):
+    elif isinstance(progress, Exists) and kinds[operation.kind].stored:
         result.note(operation.address, progress.told)  # the task is done, and what came of it is still to be fetched
-    elif isinstance(progress, Failed) and issubclass(kinds[operation.kind], Derived):
+    elif isinstance(progress, Failed) and kinds[operation.kind].paid:
         result.note(operation.address, f"the last task failed: {progress.why}")  # how often is kept with it
     elif isinstance(progress, Failed | Lost):
         result.write(Close(operation.op))
@@ -162,7 +161,7 @@ def _is_unwanted(stack: Stack, kinds: Kinds, operation: Operation) -> bool:
     """Whether a task makes a result that is declared nowhere: it has made no object that would have to go."""
     kind = kinds[operation.kind]
     alike = (it for it in stack.resources.values() if it.kind == operation.kind)
-    return issubclass(kind, Derived) and all(it.fields.get(kind.identity_name) != operation.identity for it in alike)
+    return kind.stored and all(it.fields.get(kind.identity_name) != operation.identity for it in alike)
 
 
 def _adopting(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.diff.fields import field_deltas, source_of
-from reconciler.kind import Derived, Field, Kind, Updating
+from reconciler.kind import Field, Kind, Updating
 from reconciler.model import (
     Action,
     Change,
@@ -46,7 +46,7 @@ def _gave_up(address: str, failures: int, live: Live) -> str:
 
 def gone(kind: type[Kind]) -> str:
     """What is said of what is recorded and not there."""
-    return GONE_FROM_STORE if issubclass(kind, Derived) else GONE
+    return GONE_FROM_STORE if kind.stored else GONE
 
 
 class Decider:
@@ -114,7 +114,7 @@ class Decider:
         if live.status is Status.FAILED and not (address in self.stuck and not forcing):
             return "it failed", ("status", *forcing), (Delta("status", "failed", "ready", ChangedBy.DRIFT),)
         if forcing:
-            if issubclass(self.kind, Derived):
+            if self.kind.made_of_refs:
                 return _why_made_anew(self.kind, forcing, _replaced(self.changes, deltas)), forcing, ()
             return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
         return None
@@ -194,7 +194,7 @@ class Decider:
 
     def _other_ways(self, resource: Resource, recorded: Mapping[str, Any]) -> Iterator[Delta]:
         """How a result is made otherwise than it was: what a digest does not tell."""
-        if not (issubclass(self.kind, Derived) and recorded):
+        if not (self.kind.made_of_refs and recorded):
             return
         for name, field in self.kind.specs.items():
             was, want = recorded.get(name), resource.fields.get(name)
@@ -235,7 +235,7 @@ class Decider:
         field = self.kind.specs.get(delta.path.partition(".")[0].partition("[")[0])
         if field is None:
             return False
-        return field.update is Updating.REPLACE or (field.source and issubclass(self.kind, Derived))
+        return field.update is Updating.REPLACE or (field.source and self.kind.made_of_refs)
 
     def _stamp_delta(self, address: str, live: Live) -> Iterator[Delta]:
         if not self.stack.stamps or self.stamped is None or not live.detailed:

@@ -19,7 +19,6 @@ from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.files import Files
 from reconciler.identify import as_now, identified
-from reconciler.kind import Derived
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
@@ -153,16 +152,18 @@ async def refreshed(
     snapshot = as_now(stack, drivers.kinds, snapshot)
     behind = hidden(prior.recorded, prior.unseen, snapshot)
     snapshot = presumed(stack, drivers.kinds, prior.recorded, behind, snapshot)
-    belongs = in_this_account(prior, account, snapshot)
+    belongs = in_this_account(prior, drivers.kinds, account, snapshot)
     if prior.nothing and consent and consent.adopt:
         stack = _going_on(stack, snapshot)
     return Reading(stack, snapshot, behind, belongs)
 
 
-def in_this_account(prior: Prior, account: str, snapshot: Snapshot) -> Belonging:
+def in_this_account(prior: Prior, kinds: Kinds, account: str, snapshot: Snapshot) -> Belonging:
     """What of the recorded is in the account. Raises Refused when it is another account than the state's."""
     noted = prior.identity.account if prior.identity else None
-    found = belonging(noted, account, prior.recorded, len(prior.operations), snapshot)
+    stored = {kind.__name__ for kind in kinds if kind.stored}
+    rows = [row for row in prior.recorded if row.kind not in stored]  # what a store holds is no evidence of an account
+    found = belonging(noted, account, rows, len(prior.operations), snapshot)
     if found.refusal:
         raise Refused([found.refusal])
     return found
@@ -247,7 +248,7 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
         sizes=sizes,
         durations=durations,
         chunk_requests=chunks,
-        derived={kind.__name__: ref.name for kind in drivers.kinds if issubclass(kind, Derived) for ref in kind.refs()},
+        derived={kind.__name__: ref.name for kind in drivers.kinds if kind.made_of_refs for ref in kind.refs()},
         traits={kind: driver.traits for kind, driver in drivers.items()},
         poll_s=limits.poll_s,
         rate_per_s=drivers.http.rate_per_s,

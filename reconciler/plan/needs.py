@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from reconciler.kind import Derived, Field
+from reconciler.kind import Field
 from reconciler.kinds import Kinds
 from reconciler.model import (
     Action,
@@ -133,16 +133,16 @@ class Needs:
         kind = self.kinds[change.kind]
         return change.address in self.names.leaving and can_rename(kind) and bool(self.to_drop(change))
 
-    def is_derived(self, change: Change) -> bool:
-        """Whether it is about what is made of something else, and kept in a store."""
-        return issubclass(self.kinds[change.kind], Derived)
+    def takes_its_place(self, change: Change) -> bool:
+        """Whether its new object takes the place of the old one, so that nothing of that is left to go."""
+        return self.kinds[change.kind].stored
 
     # Something is gone
 
     def gone(self, change: Change) -> StepId:
         """The step after which a change's old object is gone."""
         going = self.parent_goes(change) or change
-        if going.action is Action.REPLACE and self.is_derived(going):
+        if going.action is Action.REPLACE and self.takes_its_place(going):
             return Create.id_of(going.address)
         return Delete.id_of(going.address, going.id if going.action is Action.REPLACE else None)
 
@@ -185,7 +185,7 @@ class Needs:
                 step = self.gone(change)
             elif field.members and any(delta.path == field.name for delta in change.deltas):
                 ids, step = self.members(change, field)[1], Unlink.id_of(change.address)
-            elif self.is_derived(change) and any(delta.path == field.name for delta in change.deltas):
+            elif any(delta.path == field.name for delta in change.deltas):
                 ids, step = _refs(field, live.fields), Update.id_of(change.address)
             else:
                 continue

@@ -59,7 +59,7 @@ def replaced(change: Change, needs: Needs, make: Makes) -> Iterator[Step]:
     yield from renames
     yield from make(change, tuple(step.id for step in renames))
     # A store replaces a result when the new one is whole: there is no old one that would have to go.
-    if not needs.parent_goes(change) and not needs.is_derived(change):
+    if not needs.parent_goes(change) and not needs.takes_its_place(change):
         yield _delete(change, needs, needs.to_drop(change))
 
 

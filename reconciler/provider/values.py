@@ -87,6 +87,9 @@ class Traits:
     """Seconds more for each second of media."""
     after_unclear: AfterUnclear = AfterUnclear.LOOK
     exists: ExistsWhen = ExistsWhen.STARTED
+    in_turn: bool = False
+    """Whether one create is announced only when the answer to the one before is known: an object, or the task that
+    makes it, may carry nothing that tells it from another one whose answer was lost."""
 
     def pause_s(self, chosen: float | None) -> float:
         """The first pause between looks: as whoever runs this has chosen, or as this API likes it."""

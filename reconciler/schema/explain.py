@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.kind import Derived, Field, Kind, Updating
+from reconciler.kind import Field, Kind, Updating
 from reconciler.provider import kinds_of
 from reconciler.schema.stack import COMMON, FOUND_BY
 
@@ -13,7 +13,7 @@ __all__ = ["effect", "explain", "fields_table"]
 
 def effect(field: Field, kind: type[Kind] | None = None) -> str:
     """What a change of the field does to the object, in a few words."""
-    if kind is not None and issubclass(kind, Derived):
+    if kind is not None and kind.made_of_refs:
         return "one for each; of the same content nothing is made anew" if field.each else "makes the result anew"
     match field.update:
         case Updating.REPLACE:
@@ -67,7 +67,7 @@ def explain(kind: type[Kind], word: str | None = None) -> Iterator[str]:
 
 
 def _common(kind: type[Kind]) -> list[str]:
-    return [name for name in COMMON if not (issubclass(kind, Derived) and name in FOUND_BY)]
+    return [name for name in COMMON if not (kind.stored and name in FOUND_BY)]
 
 
 def _notes(field: Field) -> Iterator[str]:

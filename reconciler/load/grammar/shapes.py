@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconciler.kind import Derived, Field, Kind, Known
+from reconciler.kind import Field, Kind, Known
 from reconciler.load.yaml.positions import Path
 from reconciler.model import MADE_OF_WORDS
 
@@ -85,7 +85,7 @@ def _shape(kind: type[Kind]) -> Shape:
         )
         + tuple((name, "", spec.known) for name, spec in fields.items() if spec.known),
         from_files=tuple(spec for spec in fields.values() if spec.from_file),
-        each=kind.field_with(lambda spec: spec.each) if issubclass(kind, Derived) else None,
+        each=kind.field_with(lambda spec: spec.each),
         alone=bool(kind.natural_key) and (kind.unique or metadata is None),
     )
 
