@@ -270,9 +270,10 @@ class Kind(BaseModel):
         return {name: str(fields[name]) for name, field in cls.specs.items() if field.file and name in fields}
 
     @classmethod
-    def identity(cls, fields: Mapping[str, Any], of: Callable[[str], str]) -> str | None:
-        """What makes an object the same, whatever its name and address: `of` gives the hash of a file's bytes. None
-        when nothing is declared that could say it."""
+    def identity(cls, fields: Mapping[str, Any], of: Callable[[str], Any]) -> str | None:
+        """What makes an object the same, whatever its name and address: `of` gives the hash of a file's bytes, or, of
+        what is made of its references, the identity of an address, None if it has none. None when nothing is declared
+        that could say it."""
         hashes = [of(path) for path in cls.files_of(fields).values()]
         return hashes[0] if len(hashes) == 1 else None
 
