@@ -14,7 +14,7 @@ PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c const
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy: offline, against the emulator
+demo: $(VENV)/.demo            ## plan, apply, drift, repair, destroy, vectors in a file: offline, against the emulator
 	@RECONCILER=$(abspath $(BIN))/reconciler sh examples/quickstart/demo.sh
 
 test: $(VENV)/.dev             ## ruff, mypy, import-linter, schemas, docs and the whole suite
@@ -63,7 +63,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python $(PIP) -e '.[emulator]'
+	$(BIN)/python $(PIP) -e '.[emulator,parquet]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml

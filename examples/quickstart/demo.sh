@@ -1,5 +1,6 @@
 #!/bin/sh
-# Plan, apply, drift, repair, destroy: offline, against the emulator. Fails when anything is not as promised.
+# Plan, apply, drift, repair, destroy, and vectors in a file: offline, against the emulator. Fails when anything is not as
+# promised.
 # RECONCILER is the command to use; `make demo` gives the one that it has just installed.
 set -eu
 
@@ -60,7 +61,7 @@ expect 0 plan
 says '^Plan: 13 to create, 0 to update, 0 to replace, 0 to delete\.$'
 
 title "apply: uploads, waits until each asset is ready, indexes them, makes the players"
-expect 0 apply --auto-approve
+expect 0 apply --auto-approve --poll-interval 1
 
 title "plan again: nothing is left to do"
 expect 0 plan --detailed-exitcode
@@ -88,5 +89,18 @@ says '^Applied: 13 objects'
 left=$("$python" "$here/by_hand.py" "$url")
 [ "$left" = "0 assets, 0 indexes, 0 entity-collections" ] || fail "left in the account: $left"
 printf 'In the account: %s\n' "$left"
+
+title "What is made from media: another stack, with vectors of three videos and what one of them is about"
+cp -R "$here/../embeddings-to-parquet" "$work/vectors"
+cd "$work/vectors"
+expect 0 apply --auto-approve --poll-interval 1
+expect 0 results list
+says '^embeddings/clips/final '
+[ -s results/vectors/embeddings/clips/final.parquet ] || fail "no vectors in results/vectors/embeddings/clips/final.parquet"
+ls -l results/vectors/embeddings/clips
+
+title "plan again: what is made is made once, and paid for once"
+expect 0 plan --detailed-exitcode
+says '^No changes\. vectors is in sync\.$'
 
 title "All of it as promised"
