@@ -172,11 +172,12 @@ class Field:
 
 
 class WrongItems(ValueError):
-    """A validator's word on single items of a map: the loader gives each its own position."""
+    """A validator's word on single items of a map, by their keys or by the paths to them: the loader gives each its own
+    position."""
 
-    def __init__(self, by_key: Mapping[str, str]) -> None:
-        self.by_key = dict(by_key)
-        super().__init__("; ".join(f"{key}: {text}" for key, text in by_key.items()))
+    def __init__(self, by_key: Mapping[str, str] | Mapping[tuple[str | int, ...], str]) -> None:
+        self.by_path = {key if isinstance(key, tuple) else (key,): text for key, text in by_key.items()}
+        super().__init__("; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in self.by_path.items()))
 
 
 class Part(BaseModel):

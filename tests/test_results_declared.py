@@ -14,7 +14,8 @@ from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.model import names_of, parent_of, sections_of
 from reconciler.providers.twelvelabs import Embedding, MediaAnalysis
-from reconciler.providers.twelvelabs.answers import checked_schema, wrong_with
+from reconciler.providers.twelvelabs.answer_schemas import checked_schema
+from reconciler.providers.twelvelabs.answers import wrong_with
 from tests.support.files import lay_out
 
 HEAD = """\
@@ -71,7 +72,7 @@ def loaded(directory: Path, text: str, **files: str) -> dict[str, Any]:
         ("analyses: {t: {of: a, model: pegasus1.5, prompt: x, prompt_file: ask.md}}", "has both"),
         ("analyses: {t: {of: a, model: pegasus1.5, prompt: x, response: list.json}}", "holds a list, not a mapping"),
         ("analyses: {t: {of: a, model: pegasus1.5, prompt: x, response: {oneOf: []}}}", "`oneOf` is not taken by"),
-        ("analyses: {t: {of: a, model: pegasus1.5, prompt: x, response: {type: nothing}}}", "is not a JSON Schema"),
+        ("analyses: {t: {of: a, model: pegasus1.5, prompt: x, response: {type: nothing}}}", "knows no type 'nothing'"),
         ("analyses: {t: {of: a, model: pegasus1.5, prompt: x, max_tokens: 10}}", "greater than or equal to 512"),
     ],
 )

@@ -43,6 +43,7 @@ analyses:
   topics: {of: "*", model: pegasus1.5, prompt_file: ask.md, response: topics.json}
 """
 SCHEMA = {"type": "object", "properties": {"topic": {"type": "string"}}, "required": ["topic"]}
+ASKED = {"model": "pegasus1.5", "prompt": "What?"}
 EMBED, ANALYZE = "embed_v2_task", "analyze_task"
 RESULTS = [
     "analyses/topics/final",
@@ -374,7 +375,7 @@ def test_an_answer_that_was_cut_or_does_not_fit_is_no_result(bench: Bench, resul
     async def judged(session: Session) -> Any:
         driver = session.drivers["MediaAnalysis"]
         assert isinstance(driver, MediaAnalyses)
-        return driver.made(Want("analyses/t/a", {"response": SCHEMA, "max_tokens": 512}), {"result": result})
+        return driver.made(Want("analyses/t/a", {**ASKED, "response": SCHEMA, "max_tokens": 512}), {"result": result})
 
     found = bench.run(judged)
 

@@ -248,7 +248,6 @@ SEGMENTS: dict[str, Any] = {
     "model_name": "pegasus1.5",
     "analysis_mode": "time_based_metadata",
     "prompt": None,
-    "max_segment_duration": 5,
     "response_format": {
         "type": "segment_definitions",
         "segment_time_format": "hh:mm:ss",
@@ -272,6 +271,48 @@ SEGMENTS: dict[str, Any] = {
 }
 
 
+def defined(*fields: dict[str, Any]) -> dict[str, Any]:
+    """Segments of one definition, with these fields."""
+    described = [{"description": "x", **field} for field in fields]
+    return {
+        "type": "segment_definitions",
+        "segment_definitions": [{"id": "goal", "description": "A goal", "fields": described}],
+    }
+
+
+DEFINED = defined()
+
+
+def test_segments_are_as_long_as_is_asked_and_a_list_holds_what_it_may(api: Api) -> None:
+    field = {"name": "teams", "type": "array", "items": {"type": "string"}, "enum": ["red", "blue"]}
+    sent = {**SEGMENTS, "response_format": defined(field), "max_segment_duration": 5, "max_tokens": 2048}
+
+    ((segment,),) = json.loads(finished(api, f"/analyze/tasks/{task(api, **sent)}")["result"]["data"]).values()
+
+    assert (segment["start_time"], segment["end_time"]) == (0, 5)
+    assert set(segment["metadata"]["teams"]) <= {"red", "blue"}
+
+
+TIME = {"type": "timestamp", "format": "seconds"}
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"a": {"type": "object", "properties": {"at": TIME}}},
+        {"a": {"anyOf": [TIME, {"type": "null"}]}},
+        {"a": {"type": "array", "items": TIME}},
+        {"start_time": {"type": "string", "format": "date-time"}},
+        {"a": {"type": "array", "items": {"type": "object", "properties": {"end_time": {"type": "boolean"}}}}},
+    ],
+)
+def test_points_in_time_that_a_schema_cannot_have(inside: Api, properties: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": properties}
+    form = {"type": "json_schema", "json_schema": schema}
+
+    assert inside("POST", "/analyze/tasks", json={**ASKED, "response_format": form}).status_code == 400
+
+
 def test_segments(api: Api) -> None:
     path = f"/analyze/tasks/{task(api, **SEGMENTS)}"
 
@@ -282,7 +323,7 @@ def test_segments(api: Api) -> None:
     (goal,) = found["goal"]
     assert (goal["start_time"], goal["end_time"]) == ("00:00:00", "00:00:04")
     assert goal["metadata"]["team"] in ("red", "blue")
-    assert found["foul"][0]["end_time"] == "00:00:05"
+    assert found["foul"][0]["end_time"] == "00:00:06"
     assert "base64_string" not in json.dumps(done)
     (row,) = rows(api, "/analyze/tasks")
     assert len(row["request_params"]["response_format"]["segment_definitions"]) == 1
@@ -294,8 +335,17 @@ def test_segments(api: Api) -> None:
         {"model_name": "pegasus1.2"},
         {"analysis_mode": "general", "prompt": "x"},
         {"response_format": None},
-        {"min_segment_duration": 9},
-        {"max_segment_duration": 1},
+        {"response_format": DEFINED, "min_segment_duration": 9, "max_segment_duration": 8},
+        {"response_format": DEFINED, "max_segment_duration": 1},
+        {"max_segment_duration": 5},
+        {"start_time": 0, "end_time": 5},
+        {"prompt": "x"},
+        {"max_tokens": 2047},
+        {"response_format": defined({"name": "end_time", "type": "timestamp", "format": "seconds"})},
+        {"response_format": defined({"name": "at", "type": "timestamp", "format": "seconds", "enum": ["a"]})},
+        {"response_format": defined({"name": "all", "type": "array"})},
+        {"response_format": defined({"name": "all", "type": "string", "items": {"type": "string"}})},
+        {"response_format": defined({"name": "all", "type": "string", "enum": [str(at) for at in range(101)]})},
         {"custom_id": "a b"},
         {"video": {"type": "asset_id", "asset_id": NOBODY}},
         {"response_format": {"type": "segment_definitions", "segment_definitions": []}},

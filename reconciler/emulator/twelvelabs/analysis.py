@@ -10,6 +10,7 @@ from reconciler.emulator.twelvelabs.call import ApiCall
 from reconciler.emulator.twelvelabs.models import model_problem, models
 from reconciler.emulator.twelvelabs.problems import invalid, missing
 from reconciler.emulator.twelvelabs.reading import Body
+from reconciler.emulator.twelvelabs.schema_times import check_times
 from reconciler.emulator.twelvelabs.segment_formats import media_sources, read_definitions
 from reconciler.emulator.twelvelabs.sources import MediaSource, media_source
 from reconciler.emulator.twelvelabs.writer import Definition, Subject, Written, free_text, segmented, structured
@@ -19,8 +20,12 @@ __all__ = ["Analysis", "generation_id", "read", "subject_of_video"]
 SYNC_TOKENS = (1, 4096)
 """Of an answer at once, since the newest vintage: an example of the vendor's says so, its SDK does not."""
 TOKENS = {"pegasus1.2": (2, 4096), "pegasus1.5": (512, 98304), "pegasus1.6": (512, 98304)}
+SEGMENT_TOKENS = 2048
+"""Segments need as many at least."""
 USUAL_TOKENS, UNLIMITED = 4096, 98304
 SHORTEST_S, LONGEST_S, LONGEST_TASK_S = 4.0, 3600.0, 7200.0
+LONGEST_CUT_S = 4 * 3600.0
+"""Of a video of which a window is analysed, since the newest vintage; the window is no longer than a video was."""
 SHORTEST_WINDOW_S = {False: 4.0, True: 1.0}
 """Before and since the newest vintage."""
 MOST_BASE64 = 48 * 1024 * 1024
@@ -76,11 +81,15 @@ def read(call: ApiCall, fields: Body, *, task: bool) -> Analysis:
         raise model_problem(model, offered, call.options)
     mode = fields.choice("analysis_mode", ("general", "time_based_metadata"), "general") if task else "general"
     source, images = _media(call, fields, model, task=task)
-    prompt, prompt_echo = _prompt(call, fields, needed=mode == "general")
+    prompt, prompt_echo = _prompt(call, fields, taken=mode == "general")
     span, window = _window(call, fields, source)
-    lengths = _segment_lengths(fields) if task else (None, None)
+    if source is not None:
+        _check_length(call, source, span, task=task)
+    lengths = _segment_lengths(fields, mode) if task else (None, None)
     shape, shape_echo = _shape(call, fields, span, lengths, model=model, mode=mode, task=task)
-    most = _most_tokens(call, fields, model, task=task)
+    if any(definition.is_bounded for definition in shape.definitions) and {*window.values(), *lengths} != {None}:
+        raise invalid("time_ranges go neither with start_time and end_time nor with the lengths of segments.")
+    most = _most_tokens(call, fields, model, mode=mode, task=task)
     echo = {
         "analysis_mode": mode,
         **prompt_echo,
@@ -111,8 +120,6 @@ def _media(call: ApiCall, fields: Body, model: str, *, task: bool) -> tuple[Medi
             image.done()
     if source is None and not images:
         raise missing("video")
-    if source is not None:
-        _check_length(source, LONGEST_TASK_S if task else LONGEST_S)
     return source, images
 
 
@@ -148,19 +155,24 @@ def subject_of_video(call: ApiCall, video_id: str, prompt: str) -> Subject:
     return _subject(call, source, (0.0, source.duration), prompt)
 
 
-def _check_length(source: MediaSource, longest: float) -> None:
+def _check_length(call: ApiCall, source: MediaSource, span: tuple[float, float], *, task: bool) -> None:
     if source.duration < SHORTEST_S:
         raise ApiProblem(400, "video_duration_too_short", f"It must last {SHORTEST_S:g} s at least.")
+    longest = LONGEST_TASK_S if task else LONGEST_S
+    if task and call.options.since("newest") and span[1] - span[0] <= LONGEST_TASK_S:
+        longest = LONGEST_CUT_S
     if source.duration > longest:
         raise ApiProblem(400, "video_duration_too_long", f"It must last {longest:g} s at most.")
 
 
-def _prompt(call: ApiCall, fields: Body, *, needed: bool) -> tuple[str, dict[str, Any]]:
+def _prompt(call: ApiCall, fields: Body, *, taken: bool) -> tuple[str, dict[str, Any]]:
     plain, structured_prompt = fields.maybe_text("prompt"), fields.maybe_section("prompt_v2")
+    if not taken and (plain or structured_prompt):
+        raise invalid("A prompt is not supported when analysis_mode is time_based_metadata.")
     if plain and structured_prompt:
         raise invalid("prompt and prompt_v2 cannot be used together.")
     if structured_prompt is None:
-        if needed and not (plain or "").strip():
+        if taken and not (plain or "").strip():
             raise missing("prompt")
         return plain or "", {"prompt": plain, "prompt_v2": None}
     text = structured_prompt.text("input_text")
@@ -182,9 +194,11 @@ def _window(
     return (first, last), {"start_time": start, "end_time": end}
 
 
-def _segment_lengths(fields: Body) -> tuple[float | None, float | None]:
+def _segment_lengths(fields: Body, mode: str) -> tuple[float | None, float | None]:
     shortest = fields.number("min_segment_duration", least=2)
     longest = fields.number("max_segment_duration", least=2)
+    if mode == "general" and (shortest, longest) != (None, None):
+        raise invalid("The lengths of segments go with the analysis_mode time_based_metadata.")
     if shortest is not None and longest is not None and shortest > longest:
         raise invalid("min_segment_duration must not be above max_segment_duration.")
     return shortest, longest
@@ -211,6 +225,7 @@ def _shape(
         found = AnswerForm(part.anything("json_schema"))
         if found.schema is None:
             raise missing("response_format.json_schema")
+        check_times(found.schema)
     elif model == "pegasus1.2":
         raise invalid(f"The model {model} does not extract segments.")
     else:
@@ -227,10 +242,12 @@ def _without_bytes(sent: Any) -> Any:
     return [_without_bytes(value) for value in sent] if isinstance(sent, list) else sent
 
 
-def _most_tokens(call: ApiCall, fields: Body, model: str, *, task: bool) -> int | None:
+def _most_tokens(call: ApiCall, fields: Body, model: str, *, mode: str, task: bool) -> int | None:
     if task and call.options.since("newest") and fields.anything("max_tokens") == "unlimited":
         return UNLIMITED
     least, most = TOKENS[model] if task or not call.options.since("newest") else SYNC_TOKENS
+    if mode == "time_based_metadata":
+        least = SEGMENT_TOKENS
     return fields.whole("max_tokens", least=least, most=most)
 
 

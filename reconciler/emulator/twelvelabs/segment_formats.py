@@ -15,6 +15,9 @@ __all__ = ["media_sources", "read_definitions"]
 
 FORMATS = ("seconds", "hh:mm:ss", "hh:mm:ss.fff")
 FIELD_TYPES = ("string", "boolean", "number", "integer", "array", "timestamp")
+OF_A_SEGMENT = ("start_time", "end_time", "metadata")
+"""Names that each segment has anyway."""
+MOST_WORDS = 100
 MOST_DEFINITIONS, MOST_FIELDS, MOST_SOURCES, SHORTEST_RANGE_S = 20, 100, 4, 2.0
 MOST_BASE64 = 48 * 1024 * 1024
 
@@ -48,29 +51,36 @@ def media_sources(call: ApiCall, part: Body) -> list[dict[str, Any]]:
 def _definition(call: ApiCall, part: Body, span: tuple[float, float]) -> Definition:
     name = part.text("id")
     part.text("description")
+    named = ((field.text("name"), field) for field in part.sections("fields", most=MOST_FIELDS))
     fields = {
-        field.text("name"): _field_schema(field) for field in part.sections("fields", most=MOST_FIELDS)
+        name: _field_schema(field, name) for name, field in named
     }  # a name that comes twice is described by the last
     media_sources(call, part)
     ranges = _ranges(part, span)
     part.done()
-    return Definition(name, fields, ranges or (span,))
+    return Definition(name, fields, ranges or (span,), is_bounded=bool(ranges))
 
 
-def _field_schema(field: Body) -> dict[str, Any]:
+def _field_schema(field: Body, name: str) -> dict[str, Any]:
     kind = field.one_of("type", FIELD_TYPES)
     field.text("description")
     form, values, items = field.maybe_text("format"), field.texts("enum", required=False), field.maybe_section("items")
-    if (kind == "timestamp") != (form is not None) or (form is not None and form not in FORMATS):
+    is_time = kind == "timestamp"
+    if is_time != (form is not None) or (form is not None and form not in FORMATS):
         raise invalid(f"{field.where}.format goes with the type timestamp, and is one of {', '.join(FORMATS)}.")
-    schema: dict[str, Any] = {"type": kind}
-    if form:
-        schema["format"] = form
-    if values:
-        schema = {"enum": values}
+    if is_time and (values or items or name in OF_A_SEGMENT):
+        raise invalid(f"{field.where}: a timestamp has no enum, no items, and none of the names {OF_A_SEGMENT}.")
+    if len(values) > MOST_WORDS:
+        raise invalid(f"{field.where}.enum may have {MOST_WORDS} values at most.")
+    if (kind == "array") != (items is not None):
+        raise invalid(f"{field.where}.items goes with the type array.")
+    schema: dict[str, Any] = {"type": kind, **({"format": form} if form else {})}
     if items:
-        schema["items"] = {"type": items.one_of("type", FIELD_TYPES[:4])}
+        inner = {"type": items.one_of("type", FIELD_TYPES[:4])}
+        schema["items"] = {"enum": values} if values else inner
         items.done()
+    elif values:
+        schema = {"enum": values}
     field.done()
     return schema
 

@@ -46,6 +46,8 @@ class Definition:
     id: str
     fields: dict[str, Any]
     ranges: tuple[tuple[float, float], ...]
+    is_bounded: bool = False
+    """Whether the ranges were asked for, and are not all there is."""
 
 
 @dataclass(frozen=True, slots=True)

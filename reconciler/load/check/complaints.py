@@ -79,8 +79,8 @@ def _explained(
             f'{_within(path[:-1])}unknown field "{path[-1]}"{did_you_mean(str(path[-1]), _words(path, shape))}',
         )
     elif isinstance(wrong := context.get("error"), WrongItems):
-        for key, text in wrong.by_key.items():
-            yield (*path, key), False, f"{dotted((*path, key))}: {with_templates(text, _at(path, declared))}"
+        for below, text in wrong.by_path.items():
+            yield (*path, *below), False, f"{dotted((*path, *below))}: {with_templates(text, _at(path, declared))}"
     else:
         value = _at(path, declared)
         yield path, False, f"{_within(path)}{_what(items, value, shape, path)}"

@@ -42,8 +42,10 @@ class Checker:
         self._ignored: dict[str, tuple[str, ...]] = {}
         """kind → what of it is ignored in the whole stack"""
         self._allowed: set[str] = set()
-        self._texts: dict[str, Any] = {}
-        """path → what stands there, read once"""
+        self._texts: dict[str, tuple[TextFile, Any] | None] = {}
+        """path → what stands there, read once; None for what cannot be read"""
+        self._read_from: dict[tuple[str, str], TextFile] = {}
+        """(address, field) → the file that it was read from"""
         self._unread: set[str] = set()
         """Addresses of which a file could not be read: what they lack is what should stand there."""
         self.sources: list[TextFile] = []
@@ -104,7 +106,9 @@ class Checker:
         return Resource(entry.address, shape.kind.__name__, fields, **options)
 
     def _say(self, entry: Declaration, path: Path, summary: str, *, on_key: bool = False) -> None:
-        self._problems.add(entry.place(path, on_key=on_key), summary, address=entry.blamed(path))
+        source = self._read_from.get((entry.address, str(path[0]))) if path else None
+        place = entry.place(path, on_key=on_key) if source is None else Place(source, path[1:])
+        self._problems.add(place, summary, address=entry.blamed(path))
 
     def _split(self, entry: Declaration) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fields, and the options that every resource takes; unknown words stay with the fields."""
@@ -234,12 +238,13 @@ class Checker:
             return
         if said not in self._texts:
             self._texts[said] = self._text(entry, word, said, is_json=is_json)
-        if self._texts[said] is None:
+        if (read := self._texts[said]) is None:
             self._unread.add(entry.address)
         else:
-            fields[spec.name] = self._texts[said]
+            self._read_from[entry.address, spec.name], fields[spec.name] = read
 
-    def _text(self, entry: Declaration, word: str, path: str, *, is_json: bool) -> Any:
+    def _text(self, entry: Declaration, word: str, path: str, *, is_json: bool) -> tuple[TextFile, Any] | None:
+        """The file and what stands in it; None and a problem if that cannot be had."""
         try:
             source = self._root.read(path)
         except Outside as error:
@@ -247,12 +252,13 @@ class Checker:
             return None
         self.sources.append(source)
         if not is_json:
-            return text_in(source, self._problems)
+            text = text_in(source, self._problems)
+            return None if text is None else (source, text)
         read, value = json_in(source, self._problems)
         if read and not isinstance(value, dict):
             self._say(entry, (word,), f'{word}: "{cut(path)}" holds {a(value)}, not a mapping')
             return None
-        return value
+        return (source, value) if read else None
 
     def _file(self, entry: Declaration, name: str, value: Any) -> Any:
         if not isinstance(value, str):
