@@ -21,7 +21,8 @@ from typing import Any
 
 from reconciler.errors import NotFound, StoreError, Unclear
 from reconciler.kind import Derived, Field
-from reconciler.model import Live, Operation, Signature, Stamp
+from reconciler.model import Live, Operation, Recorded, Signature, Stamp
+from reconciler.model.operation import EVER
 from reconciler.provider import (
     Cursor,
     Done,
@@ -82,6 +83,10 @@ class TaskDriver(Driver):
         """Ids of tasks of which this run knows whose they are."""
         self._kept: dict[str, str] = {}
         """id → when it was made, of all sets that this run has seen: also of those that are replaced by now"""
+        self._had: dict[str, list[str]] = {}
+        """identity → ids of what was made of it, is gone or changed, and can be fetched again"""
+        self._unsound: set[str] = set()
+        """Ids of sets that others have changed"""
         self._doubtful: dict[str, tuple[str, str]] = {}
         """address → its way and the id of the input, of creates whose answer was lost in this run"""
 
@@ -149,7 +154,13 @@ class TaskDriver(Driver):
 
     def _live(self, made: Made) -> Live:
         inputs = {ref.name: made.source for ref in self.kind.refs()}
-        facts = {"rows": made.rows, "dim": made.dim, "made_at": made.made_at, "model": made.model}
+        facts = {
+            "rows": made.rows,
+            "dim": made.dim,
+            "digest": made.digest,
+            "made_at": made.made_at,
+            "model": made.model,
+        }
         stamp = Stamp(made.stack, made.address, made.identity)
         return Live(self.kind.__name__, made.task, inputs, stamp=stamp, facts=facts)
 
@@ -178,6 +189,10 @@ class TaskDriver(Driver):
         async with self._beginning:
             if copied := await self._copied(want):
                 return Done(copied)
+            if had := self._still_had(want):
+                fetching = Exists(had, {HANDLE: had}, f"fetched again from task {_plain(had)}")
+                await keep(fetching)
+                return fetching
             if wrong := await self.shelf.wrong({str(want.fields.get("model", "")): self.dim}):
                 raise StoreError(*wrong)
             try:
@@ -195,11 +210,43 @@ class TaskDriver(Driver):
         """The id of a copy of what was made under this identity elsewhere; None if nothing was."""
         identity = self._identity(want)
         for made in (await self._mine()).values():
-            if made.identity == identity and made.address != want.address:
-                task = f"{made.task.partition('.')[0]}.{secrets.token_hex(4)}"
+            if made.identity == identity and made.address != want.address and made.task not in self._unsound:
+                task = _another(made.task)
                 if await self.shelf.copy(made, want.address, self._source(want), task, _now()):
                     return task
         return None
+
+    def _still_had(self, want: Want) -> str | None:
+        """The id under which the result of a task that lives is kept once more; None when none is known."""
+        if not (ids := self._had.get(self._identity(want))):
+            return None
+        id = ids[0]
+        # What is declared anew and is the same needs no other task either, only an id of its own.
+        ids[:] = ids[1:] or [_another(id)]
+        return id
+
+    async def again(self, rows: Sequence[Recorded]) -> Mapping[str, Progress]:
+        """A task that lives gives its result once more, whatever became of what was kept of it."""
+        self._unsound |= {row.id for row in rows}
+        seen = await self._listed({_plain(row.id) for row in rows if not self._is_too_old(row)}, ())
+        found: dict[str, Progress] = {}
+        for row in rows:
+            when, task = str(row.facts.get("made_at", "")), _plain(row.id)
+            stands = Lost("") if self._is_too_old(row) else await self._stands(task, seen.get(task), when)
+            if isinstance(stands, Exists):
+                self._had.setdefault(str(row.fields.get(self.kind.identity_name)), []).append(row.id)
+                found[row.id] = Exists(row.id, stands.handle, f"fetched again from task {task}, free")
+            else:
+                found[row.id] = Lost(self._expired(task, when))
+        return found
+
+    def _is_too_old(self, row: Recorded) -> bool:
+        """Whether nobody has to be asked: it was made longer ago than the platform keeps a task, and a day more."""
+        made_at, kept_s = row.facts.get("made_at"), self.kept_for_s
+        if kept_s is None or not isinstance(made_at, str):
+            return False
+        oldest = datetime.now(UTC) - timedelta(seconds=kept_s, days=1)
+        return made_at < oldest.isoformat(timespec="microseconds")
 
     def _source(self, want: Want) -> str:
         return next((str(id) for id in self._inputs(want).values() if id), "")
@@ -214,14 +261,15 @@ class TaskDriver(Driver):
     async def _looked(self, operations: Sequence[Operation]) -> dict[str, Progress]:
         sets = await self.shelf.sets()
         kept = {made.task: made for made in sets.values()}
+        made_by = {op.op: op.since.date().isoformat() for op in operations if op.since > EVER}
         by_task = {it.op: str(it.handle[HANDLE]) for it in operations if it.handle and HANDLE in it.handle}
-        self._known |= {*by_task.values(), *kept}
+        self._known |= {*by_task.values(), *kept, *map(_plain, kept)}
         found: dict[str, Progress] = {op: Done(task) for op, task in by_task.items() if task in kept}
         asked = {op: task for op, task in by_task.items() if op not in found}
         lost = [it for it in operations if it.op not in by_task]
-        seen = await self._listed(set(asked.values()), lost)
+        seen = await self._listed(set(map(_plain, asked.values())), lost)
         for op, task in asked.items():
-            found[op] = await self._stands(task, seen.get(task))
+            found[op] = await self._stands(task, seen.get(_plain(task)), made_by.get(op, ""))
         for operation in lost:  # nothing is being begun meanwhile
             if (told := await self._told(operation, lost, seen)) is not None:
                 self._known.add(told.id)
@@ -248,22 +296,25 @@ class TaskDriver(Driver):
                 break
         return seen
 
-    async def _stands(self, id: str, task: Task | None) -> Progress:
+    async def _stands(self, id: str, task: Task | None, when: str) -> Progress:
         if task is None or (task.status == "failed" and not task.why):
             try:
-                task, _ = await self.task(id)
+                task, _ = await self.task(_plain(id))
             except NotFound:
-                return Lost(self._expired(id))
+                return Lost(self._expired(_plain(id), when))
         if task.status == "failed":
             return Failed(task.why or f"task {id} failed, and the platform does not say why")
         if task.status == "ready":
-            return Exists(id, {HANDLE: id}, f"task {id} is done; its result is fetched and kept")
-        return Running({HANDLE: id}, f"the platform works on it (task {id})")
+            return Exists(id, {HANDLE: id}, f"task {_plain(id)} is done; its result is fetched and kept")
+        return Running({HANDLE: id}, f"the platform works on it (task {_plain(id)})")
 
-    def _expired(self, id: str) -> str:
+    def _expired(self, task: str, when: str) -> str:
+        """`when` it was made, as far as that is known: RFC 3339, or its beginning."""
         kept_s = self.kept_for_s
-        days = f", which keeps them for {kept_s / 86400:.0f} days" if kept_s else ""
-        return f"task {id} is not known to the platform any more{days}: it is made anew"
+        if kept_s is None:
+            return f"the platform does not know task {task} any more, so it is made again"
+        made = f"made {when[:10]}, " if when else ""
+        return f"expired on the platform ({made}kept {kept_s / 86400:.0f} days), so it is made again"
 
     async def _told(self, operation: Operation, lost: Sequence[Operation], seen: Mapping[str, Task]) -> Task | None:
         """The task of a create whose answer was lost: by our mark, else the only one that nobody knows and that names
@@ -296,11 +347,11 @@ class TaskDriver(Driver):
         """Fetch the result and keep it, whole or not at all."""
         id = str((operation.handle or {}).get(HANDLE, operation.id))
         try:
-            task, answer = await self.task(id)
+            task, answer = await self.task(_plain(id))
         except NotFound:
-            return Lost(self._expired(id))
+            return Lost(self._expired(_plain(id), ""))
         if task.status != "ready":
-            return await self._stands(id, task)
+            return await self._stands(id, task, "")
         found = self.made(want, answer)
         if isinstance(found, Failed):
             return found
@@ -370,6 +421,16 @@ class TaskDriver(Driver):
     async def unstamp(self, live: Live) -> None:
         """They are nobody's but the stack's."""
         raise TypeError(f"{self.kind.__name__} is not let go of")
+
+
+def _plain(id: str) -> str:
+    """The task by which something was made: a copy has its id, and something behind it."""
+    return id.partition(".")[0]
+
+
+def _another(id: str) -> str:
+    """An id for one more set of the same task."""
+    return f"{_plain(id)}.{secrets.token_hex(4)}"
 
 
 def _now() -> str:

@@ -225,6 +225,10 @@ class Kind(BaseModel):
     another object."""
     paid: ClassVar[bool] = False
     """Whether each try is paid, also one that fails: the next run makes it once more, and then only by consent."""
+    noted: ClassVar[tuple[str, ...]] = ()
+    """Facts (`Live.facts`) that are recorded with an object when it is made."""
+    proofs: ClassVar[tuple[str, ...]] = ()
+    """Those of them that change only when somebody changes what is in it: no field says that."""
     identity_name: ClassVar[str]
     """The field marked IDENTITY, "" if there is none."""
     specs: ClassVar[Mapping[str, Field]]
@@ -282,6 +286,11 @@ class Kind(BaseModel):
     def identities_before(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """How earlier versions wrote the identity of what is declared so: in states and stamps it still stands."""
         return ()
+
+    @classmethod
+    def to_note(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """What of the facts of an object is recorded with it."""
+        return {name: facts[name] for name in cls.noted if facts.get(name) is not None}
 
     @classmethod
     def field_with(cls, test: Callable[[Field], bool]) -> Field | None:
@@ -421,6 +430,8 @@ class Derived(Kind, section=""):
     stored: ClassVar[bool] = True
     made_of_refs: ClassVar[bool] = True
     paid: ClassVar[bool] = True
+    noted: ClassVar[tuple[str, ...]] = ("rows", "digest", "made_at")
+    proofs: ClassVar[tuple[str, ...]] = ("rows", "digest")
 
     made_of: Annotated[str | None, IDENTITY, STAMPED] = None
     """What it is made of, and how."""

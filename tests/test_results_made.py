@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +215,136 @@ def test_the_state_is_lost_and_the_store_is_kept(bench: Bench) -> None:
 
 def test_the_store_is_lost_and_the_state_is_kept(bench: Bench) -> None:
     done(bench)
+    before = kept(bench)
     shutil.rmtree(bench.directory / "results")
 
-    assert [change.reason for change in bench.survey().plan.changes] == ["it is gone from the store"] * 4
+    plan = bench.survey().plan
+    changes, estimated = plan.changes, plan.estimate
     done(bench)
 
-    assert sorted(kept(bench)) == RESULTS
+    assert [(it.reason, it.facts["fetched"]) for it in changes] == [
+        (f"it is gone from the store; fetched again from task {before[address].task}, free", True)
+        for address in RESULTS
+    ]
+    assert estimated.derived_objects == 0
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    after = kept(bench)
+    assert {address: (made.task, made.digest) for address, made in after.items()} == {
+        address: (made.task, made.digest) for address, made in before.items()
+    }
     in_step(bench)
+
+
+def test_a_lost_copy_is_fetched_again_beside_what_it_was_copied_from(bench: Bench) -> None:
+    done(bench)
+    again = "  again: {of: final, model: marengo3.0, options: [audio, visual]}\nanalyses:"
+    written(bench, (HEAD + MADE).replace("analyses:", again))
+    done(bench)
+    shutil.rmtree(bench.directory / "results")
+    third = again.replace("  again:", "  third: {of: final, model: marengo3.0, options: [visual, audio]}\n  again:")
+    written(bench, (HEAD + MADE).replace("analyses:", third))
+
+    done(bench)
+
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    sets = kept(bench)
+    assert len({made.task for made in sets.values()}) == len(sets) == 6
+    in_step(bench)
+
+
+def test_what_the_platform_does_not_keep_any_more_is_made_again_and_said(bench: Bench) -> None:
+    done(bench)
+    shutil.rmtree(bench.directory / "results")
+    bench.emulator.clock.advance(8 * 86400)
+
+    reasons = {change.address: change.reason for change in bench.survey().plan.changes}
+    done(bench)
+
+    today = datetime.now(UTC).date().isoformat()
+    expired = f"expired on the platform (made {today}, kept 7 days), so it is made again"
+    assert reasons["embeddings/clips/final"] == f"it is gone from the store; {expired}"
+    assert reasons["analyses/topics/final"].endswith(", free")
+    assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
+    in_step(bench)
+
+
+def test_options_that_changed_with_the_store_lost_are_made(bench: Bench) -> None:
+    done(bench)
+    shutil.rmtree(bench.directory / "results")
+    written(bench, (HEAD + MADE).replace("every: 6", "every: 5"))
+
+    done(bench)
+
+    assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
+    in_step(bench)
+
+
+ADDRESS = "embeddings/clips/final"
+CAREFUL = replace(AGREED, replace=frozenset())
+
+
+def changed_by_hand(bench: Bench) -> None:
+    """One row less, and a manifest that is as whole as the one before."""
+    store = open_store("results", root=bench.directory)
+    made = kept(bench)[ADDRESS]
+    rows = store.read("s", ADDRESS)
+    assert rows is not None
+    left = [{**it, "vector": rows.floats(at)} for at, it in enumerate(rows.records())][1:]
+    fewer = Rows.of(left, rows.dim)
+    store.replace(replace(made, digest=fewer.digest, rows=len(fewer)), fewer)
+
+
+def test_what_others_changed_in_the_store_is_told_and_left_until_it_is_agreed_to_mend_it(bench: Bench) -> None:
+    done(bench)
+    before = kept(bench)
+    changed_by_hand(bench)
+
+    planning = bench.run(lambda session: session.plan(), CAREFUL)
+    report = bench.apply(CAREFUL)
+
+    assert planning.plan.changes == ()
+    assert f"agree, with --allow-replace {ADDRESS}" in planning.plan.stuck[ADDRESS]
+    assert planning.plan.stuck[ADDRESS].endswith(f"fetched again from task {before[ADDRESS].task}, free")
+    assert [(it.address, it.reason) for it in planning.difference.drift] == [(ADDRESS, "changed in the store")]
+    assert [outcome.address for outcome in report.outcomes] == [ADDRESS]
+    assert kept(bench) != before  # nobody touched it
+    (change,) = bench.survey().plan.changes
+    assert (change.action, change.replace_paths) == (Action.REPLACE, ("rows", "digest"))
+    done(bench)
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert kept(bench)[ADDRESS].digest == before[ADDRESS].digest
+    in_step(bench)
+
+
+def test_what_others_changed_is_still_theirs_after_a_move(bench: Bench) -> None:
+    done(bench)
+    changed_by_hand(bench)
+    written(bench, (HEAD + MADE).replace("final", "finale"))
+
+    bench.apply(CAREFUL)
+
+    planning = bench.run(lambda session: session.plan(), CAREFUL)
+    assert list(planning.plan.stuck) == ["embeddings/clips/finale"]
+
+
+def test_what_a_state_of_an_older_version_does_not_know_is_noted_and_proves_nothing(bench: Bench) -> None:
+    done(bench)
+    file = bench.directory / ".reconciler" / bench.state_name
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("ALTER TABLE reconciler_resources DROP COLUMN facts")
+        db.execute("UPDATE reconciler_schema SET version = 5")
+        db.commit()
+    changed_by_hand(bench)
+
+    in_step(bench)
+    done(bench)
+
+    state = State.open(f"sqlite:///{file}", "s")
+    noted = {row.address: row.facts for row in state.recorded()}
+    state.close()
+    sets = kept(bench)
+    assert {address: noted[address]["digest"] for address in RESULTS} == {it: sets[it].digest for it in RESULTS}
+    assert noted["assets/final"] == {}
 
 
 def test_what_a_store_holds_is_no_evidence_that_the_account_is_the_one_of_the_state(bench: Bench) -> None:
@@ -259,11 +384,35 @@ def test_what_failed_twice_is_paid_a_third_time_only_by_consent(bench: Bench) ->
     assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
     assert "--retry-failed" in said_of(bench.apply(), address)
     assert tasks(bench) == {EMBED: 4, ANALYZE: 2}
+    plan = bench.survey().plan
+    assert (sorted(plan.stuck), plan.changes) == (RESULTS[2:], ())
+    assert plan.stuck[address].startswith("failed 2 times: ")
+    assert plan.stuck[address].endswith("with --retry-failed, or change how it is made")
     bench.emulator.faults.clear()
+    agreed = bench.run(lambda session: session.plan(), replace(AGREED, retry_failed=True)).plan
+    assert [change.reason.rpartition("; ")[2] for change in agreed.changes] == ["made once more"] * 2
     done(bench, replace(AGREED, retry_failed=True))
 
     assert tasks(bench) == {EMBED: 6, ANALYZE: 2}
     assert sorted(kept(bench)) == RESULTS
+    in_step(bench)
+
+
+def test_what_was_made_and_cannot_be_used_is_not_asked_for_again(bench: Bench) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MediaAnalyses, "made", lambda *_: Failed("the answer was cut"))
+        assert "the answer was cut; it is paid once more only when" in said_of(bench.apply(), "analyses/topics/final")
+        bench.emulator.journal.clear()
+
+        assert "failed: the answer was cut" in said_of(bench.apply(), "analyses/topics/final")
+
+    asked = [exchange["path"] for exchange in bench.emulator.journal.as_json()["log"]]
+    assert [path for path in asked if "/analyze/tasks/" in path] == []
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 2}
+    assert bench.survey().plan.estimate.derived_objects == 0
+    written(bench, (HEAD + MADE).replace("topics: {", "topics: {max_tokens: 1024, "))
+    done(bench)
+    assert tasks(bench) == {EMBED: 2, ANALYZE: 4}
     in_step(bench)
 
 
@@ -286,8 +435,8 @@ def test_a_task_that_the_platform_does_not_keep_any_more_is_made_anew(bench: Ben
             bench.apply()
     bench.emulator.clock.advance(8 * 86400)
 
-    notes = [it.summary for it in bench.survey().plan.diagnostics]
-    assert any("not known to the platform any more, which keeps them for 7 days" in note for note in notes)
+    reasons = {change.address: change.reason for change in bench.survey().plan.changes}
+    assert "expired on the platform (made " in reasons["embeddings/clips/final"]
     done(bench)
 
     assert sorted(kept(bench)) == RESULTS

@@ -816,7 +816,8 @@ def as_version_2(url: str) -> None:
         for table in re.findall(r"CREATE TABLE reconciler_(?:intents|uploads) \(.*?\n\);", dump, re.DOTALL):
             connection.exec_driver_sql(table)
         connection.exec_driver_sql("ALTER TABLE reconciler_locks DROP COLUMN token")
-        connection.exec_driver_sql("ALTER TABLE reconciler_resources DROP COLUMN failures")
+        for name in ("failures", "facts"):
+            connection.exec_driver_sql(f"ALTER TABLE reconciler_resources DROP COLUMN {name}")
         connection.exec_driver_sql("UPDATE reconciler_schema SET version = 2")
     store.close()
 

@@ -197,7 +197,7 @@ def test_migrated_once_it_is_of_the_newest_schema(older: str) -> None:
     for _ in range(2):
         state = State.open(older, "upload")
         version = state._store.connection.exec_driver_sql("SELECT version FROM reconciler_schema").scalar()
-        assert version == CURRENT == 5
+        assert version == CURRENT == 6
         state.close()
 
 
@@ -215,6 +215,7 @@ def as_version_4(file: Path, *, create_known: bool) -> None:
     with closing(sqlite3.connect(file)) as db:
         for name in ("operations", "handles"):
             db.execute(f"DROP TABLE reconciler_{name}")
+        db.execute("ALTER TABLE reconciler_resources DROP COLUMN facts")
         for table in tables:
             db.execute(table)
         if create_known:

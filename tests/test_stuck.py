@@ -53,7 +53,7 @@ def test_it_is_made_twice_and_then_told_with_what_to_do(bench: Bench) -> None:
     assert all(f"agree with --allow-replace {o.address}" in o.message for o in third.outcomes)
     plan = bench.run(lambda session: session.plan(), CAREFUL).plan
     assert plan.changes == ()
-    assert plan_text(plan).splitlines()[-1] == "No changes, but 2 objects of s failed and will not be made again."
+    assert plan_text(plan).splitlines()[-1] == "No changes, but 2 objects of s will not be made again unasked."
     assert [note.severity for note in plan.diagnostics] == ["warning", "warning"]
 
 

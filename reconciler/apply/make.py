@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
+from reconciler.apply.attempts import AGREE, FAILURES, TRIED_TWICE, UNFIT, failures_of
 from reconciler.apply.find import Finder, Present
 from reconciler.apply.record import made
 from reconciler.apply.remove import Remover
@@ -38,17 +39,6 @@ __all__ = ["Maker", "leaving"]
 
 LOOKS_AFTER_A_REFUSAL = 2
 """How often what a clear refusal may be about is looked for."""
-
-
-FAILURES = "failures"
-"""In the handle of what a task makes: how often tasks of it have failed."""
-TRIED_TWICE = 2
-
-
-def failures_of(operation: Operation) -> int:
-    """How often a task of it has failed."""
-    found = (operation.handle or {}).get(FAILURES, 0)
-    return found if isinstance(found, int) else 0
 
 
 class Maker:
@@ -104,9 +94,7 @@ class Maker:
                         progress = await self.tasks.ended(kind.__name__, op)
                 case Failed(why) if kind.paid:
                     if not begun or not self._may_be_retried(ledger[op], fetched=fetched):
-                        raise Rejected(
-                            await self._failed_again(kind, ledger[op], why, counts=not begun and not fetched)
-                        )
+                        raise Rejected(await self._failed_again(ledger[op], why, begun=begun, fetched=fetched))
                     failures = failures_of(ledger[op])
                     await ledger.begin_anew(op)
                     progress, begun = await self._started(driver, want, operation, keep), False
@@ -127,15 +115,14 @@ class Maker:
         What was made and cannot be used would be as useless again."""
         return self.run.retry_failed or (not fetched and failures_of(operation) < TRIED_TWICE)
 
-    async def _failed_again(self, kind: type[Kind], operation: Operation, why: str, *, counts: bool) -> str:
-        """What to say of it; that it failed in this run is kept with what it began."""
-        failures = failures_of(operation) + counts
-        if counts:
-            await self.run.ledger.keep(operation.op, Running({FAILURES: failures}))
+    async def _failed_again(self, operation: Operation, why: str, *, begun: bool, fetched: bool) -> str:
+        """What to say of it; that it failed, or that what came of it cannot be used, is kept with what it began."""
+        failures = failures_of(operation) + (not begun and not fetched)
+        known: dict[str, Any] = {UNFIT: why} if fetched else {FAILURES: failures}
+        await self.run.ledger.keep(operation.op, Running(known))
         often = f" ({failures} times as it is declared)" if failures > 1 else ""
-        rest = "; the next run makes it once more" if failures == 1 else ""
-        agreed = "; it is paid once more only when you agree, with --retry-failed, or change how it is made"
-        return f"{why}{often}{rest or agreed}"
+        rest = "the next run makes it once more" if failures == 1 and not fetched else AGREE
+        return f"{why}{often}; {rest}"
 
     async def _started(self, driver: Driver, want: Want, operation: Operation, keep: Keep) -> Progress:
         if driver.traits.in_turn:
@@ -158,7 +145,7 @@ class Maker:
     async def _give_up(self, kind: type[Kind], operation: Operation) -> None:
         """Nobody can go on with it: what is there of it goes, announced like any delete, and it begins anew."""
         closed: list[Write] = []
-        if operation.id is not None:
+        if operation.id is not None and not kind.stored:  # what is in a store stays until the new one is whole
             closed = await self.remover.send_delete(kind, operation.address, operation.id, operation.parent_id)
         await self.run.ledger.begin_anew(operation.op, *closed)
 
@@ -267,7 +254,8 @@ class Maker:
         change, old = self.run.changes[address], self.run.rows.get(address)
         kind = self.run.kinds[change.kind]
         fields = change.fields if sent is None else sent
-        row = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=self._failures(change))
+        failures, facts = self._failures(change), await self.run.noted(kind, id, parent_id)
+        row = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=failures, facts=facts)
         stays = change.action is Action.REPLACE and change.id is not None and not kind.stored
         if stays and old is None:
             old = Recorded(address, change.kind, str(change.id), {}, change.parent_id)

@@ -81,10 +81,10 @@ def recover(
 
 
 def _changed(result: Recovered, operation: Operation, touched: Touched) -> None:
-    """As if these fields had never been applied."""
+    """As if these fields had never been applied, and nothing been noted of what it was then."""
     if touched.fields and (row := result.current.get(operation.address)):
         left = {name: value for name, value in row.fields.items() if name not in touched.fields}
-        result.write(Put(replace(row, fields=left)))
+        result.write(Put(replace(row, fields=left, facts={})))
     result.write(Close(operation.op))
 
 
@@ -111,7 +111,7 @@ def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, 
     elif isinstance(progress, Exists) and kinds[operation.kind].stored:
         result.note(operation.address, progress.told)  # the task is done, and what came of it is still to be fetched
     elif isinstance(progress, Failed) and kinds[operation.kind].paid:
-        result.note(operation.address, f"the last task failed: {progress.why}")  # how often is kept with it
+        return  # how often is kept with it, and its change says it
     elif isinstance(progress, Failed | Lost):
         result.write(Close(operation.op))
         result.note(operation.address, f"what an interrupted run has begun came to nothing ({progress.why})")
@@ -174,7 +174,8 @@ def _adopting(
     spec = kinds[operation.kind].field_with(lambda field: field.identity)
     fields = {spec.name: identity} if spec and identity else {}
     failures = old.failures if old else 0
-    row = Recorded(operation.address, operation.kind, live.id, fields, live.parent_id, failures=failures)
+    facts = kinds[operation.kind].to_note(live.facts)
+    row = Recorded(operation.address, operation.kind, live.id, fields, live.parent_id, failures=failures, facts=facts)
     return [Put(replace(row, deposed=True)), Close(operation.op)] if deposed else made(operation, row, old)
 
 

@@ -149,6 +149,13 @@ class Run:
         self.ids = {address: live.id for address, live in self.claims.live.items()}
         self.rows = dict(self.claims.rows)
 
+    async def noted(self, kind: type[Kind], id: str, parent_id: str | None) -> dict[str, Any]:
+        """What of an object that was just made or changed is recorded with it beside its fields."""
+        if not kind.noted:
+            return {}
+        live = await self.drivers[kind.__name__].read(id, parent_id)
+        return kind.to_note(live.facts) if live else {}
+
     def stamp(self, address: str) -> Stamp | None:
         """The marks for what is at an address."""
         if not self.stack.stamps:

@@ -5,15 +5,15 @@ Every write is announced in the journal before it is sent; see `make` for what m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from reconciler.apply.make import Maker, leaving
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Run
 from reconciler.apply.wait import Waiting
-from reconciler.diff import applied
+from reconciler.diff import applied, changed_by_others
 from reconciler.errors import BecameFailed
 from reconciler.kind import Kind
 from reconciler.model import (
@@ -154,10 +154,20 @@ class Writer:
         writes: list[Write] = []
         if row and (change.previous_address or row.id != id):
             writes += leaving(change, row)
-        failures = row.failures if row and row.id == id else 0
-        made = Recorded(address, change.kind, id, fields, change.parent_id, change.protect, failures=failures)
+        before = row if row and row.id == id else None
+        failures, facts = before.failures if before else 0, before.facts if before else {}
+        if live is None or not changed_by_others(kind, live, before):  # else what we made is what was noted of it
+            facts = {**await self.run.noted(kind, id, change.parent_id), **_of_old(facts)}
+        made = Recorded(
+            address, change.kind, id, fields, change.parent_id, change.protect, failures=failures, facts=facts
+        )
         await self.run.journal.write(*writes, Put(made), *([Close(op)] if op else []))
         self.run.rows[address] = made
+
+
+def _of_old(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a change in place does not change: when it was made."""
+    return {name: facts[name] for name in ("made_at",) if name in facts}
 
 
 def without(row: Recorded, names: Sequence[str]) -> Recorded:

@@ -3,8 +3,9 @@
 Only declared fields are compared. Kinds come in the order in which they refer to each other, so that whoever refers to
 a replaced object knows it: a reference to it is a difference even though its address is the same.
 
-`fields` compares values and says who changed them; `decide` makes a change of what differs at an address; `orphans`
-adds what is no longer declared; `drift` compares with what was recorded; `recorded` says what is to be recorded.
+`fields` compares values and says who changed them; `proofs` tells what no field says; `decide` makes a change of what
+differs at an address; `orphans` adds what is no longer declared; `drift` compares with what was recorded; `recorded`
+says what is to be recorded.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import field as default
 
-from reconciler.diff.decide import REMADE, Decider
+from reconciler.diff.decide import REMADE, Attempts, Decider
 from reconciler.diff.drift import against_recorded, flipped
 from reconciler.diff.orphans import orphans
+from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Recorded, Stack
 from reconciler.ownership import Claims
 
-__all__ = ["Difference", "applied", "diff", "drift_from"]
+__all__ = ["Attempts", "Difference", "applied", "changed_by_others", "diff", "drift_from"]
 
 
 @dataclass(slots=True)
@@ -35,11 +37,12 @@ class Difference:
     """Rows that are to be written though nothing changes: live is as desired, and recorded is behind."""
 
 
-def diff(stack: Stack, kinds: Kinds, claims: Claims) -> Difference:
-    """What would make live as desired, and how live differs from what was last applied."""
+def diff(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts | None = None) -> Difference:
+    """What would make live as desired, and how live differs from what was last applied. `attempts` are those of
+    earlier runs to make what is declared and not there."""
     result = Difference()
     for kind in kinds:
-        one = Decider(stack, kind, claims, result.changes)
+        one = Decider(stack, kind, claims, result.changes, attempts or {})
         for address, resource in stack.resources.items():
             if resource.kind == kind.__name__ and (change := one.change(address, resource)):
                 result.changes[address] = change

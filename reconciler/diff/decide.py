@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.diff.fields import field_deltas, source_of
+from reconciler.diff.proofs import CHANGED, CHANGED_IN_STORE, changed_by_others
 from reconciler.kind import Field, Kind, Updating
 from reconciler.model import (
     Action,
+    Attempt,
     Change,
     ChangedBy,
     Delta,
@@ -26,9 +28,12 @@ from reconciler.model import (
 from reconciler.ownership import Claims, addresses_of, deposed_name, identity_of, is_of, whose
 from reconciler.values import same, steady
 
-__all__ = ["REMADE", "Decider", "gone"]
+__all__ = ["REMADE", "Attempts", "Decider", "gone"]
 
-NEW_ID = " (new)"
+Attempts = Mapping[tuple[str, str], Attempt]
+"""(kind, identity) → what came of the last attempt to make it"""
+
+NEW, NEW_ID = "new", " (new)"
 GONE = "it is gone from the account"
 GONE_FROM_STORE = "it is gone from the store"
 REMADE = (Action.CREATE, Action.REPLACE)
@@ -44,6 +49,15 @@ def _gave_up(address: str, failures: int, live: Live) -> str:
     )
 
 
+def _changed_there(address: str, others: Sequence[Delta], attempt: Attempt | None) -> str:
+    what = ", ".join(f"{delta.path} {delta.before} → {delta.after}" for delta in others)
+    how = attempt.told if attempt else "it would be made again, and paid again"
+    return (
+        f"{CHANGED_IN_STORE} ({what}). It is left as it is until you agree, with --allow-replace {address} or "
+        f"`replace: allow`: {how}"
+    )
+
+
 def gone(kind: type[Kind]) -> str:
     """What is said of what is recorded and not there."""
     return GONE_FROM_STORE if kind.stored else GONE
@@ -52,29 +66,47 @@ def gone(kind: type[Kind]) -> str:
 class Decider:
     """One kind against the changes known so far."""
 
-    def __init__(self, stack: Stack, kind: type[Kind], claims: Claims, changes: Mapping[str, Change]) -> None:
-        self.stack, self.kind, self.claims, self.changes = stack, kind, claims, changes
+    def __init__(
+        self, stack: Stack, kind: type[Kind], claims: Claims, changes: Mapping[str, Change], attempts: Attempts
+    ) -> None:
+        self.stack, self.kind, self.claims, self.changes, self.attempts = stack, kind, claims, changes, attempts
         self.stuck: dict[str, str] = {}
         self.stamped = kind.field_with(lambda field: field.stamped)
         self._unique_name = kind.natural_key[0] if kind.unique and kind.natural_key else ""
 
     def change(self, address: str, resource: Resource) -> Change | None:
-        """The change of one address; None when there is nothing to do."""
+        """The change of one address; None when there is nothing to do, or when it is given up."""
+        change, attempt = self._difference(address, resource), self._attempt(resource)
+        if change is None or attempt is None or change.action not in REMADE:
+            return change
+        if attempt.given_up:
+            self.stuck[address] = attempt.told
+            return None
+        reason = attempt.told if change.reason == NEW else f"{change.reason}; {attempt.told}"
+        return replace(change, reason=reason, facts={**change.facts, "fetched": True} if attempt.free else change.facts)
+
+    def _attempt(self, resource: Resource) -> Attempt | None:
+        return self.attempts.get((resource.kind, str(resource.fields.get(self.kind.identity_name))))
+
+    def _difference(self, address: str, resource: Resource) -> Change | None:
         live, row = self.claims.live.get(address), self.claims.rows.get(address)
         # Before anything is compared: what is external is never changed, whatever differs.
         if resource.external:
             return self._let_go(address, resource, live, row)
         if live is None:
-            reason = gone(self.kind) if row else "new"
+            reason = gone(self.kind) if row else NEW
             return self._make(address, resource, Action.CREATE, reason, tuple(self._initial(resource)))
         deltas = tuple(self._deltas(address, resource, live, row))
         if row and self._is_given_up(resource, live, row):
             self.stuck[address] = _gave_up(address, row.failures, live)
-        if forced := self._forced(address, live, deltas):
+        others = changed_by_others(self.kind, live, row)
+        if others and not resource.replace:
+            self.stuck[address] = _changed_there(address, others, self._attempt(resource))
+        if forced := self._forced(address, live, deltas) or self._mended(resource, others):
             reason, paths, more = forced
             deltas = tuple(delta for delta in deltas if not self._was_renamed_to_go(delta, live))
             if address in self.claims.adopted and paths == ("parent",):  # goes with its parent, and is not ours
-                return self._make(address, resource, Action.CREATE, "new", tuple(self._initial(resource)))
+                return self._make(address, resource, Action.CREATE, NEW, tuple(self._initial(resource)))
             return self._make(address, resource, Action.REPLACE, reason, (*deltas, *more), paths, live)
         return self._in_place(address, resource, live, (*deltas, *self._protect_delta(resource, row)))
 
@@ -118,6 +150,15 @@ class Decider:
                 return _why_made_anew(self.kind, forcing, _replaced(self.changes, deltas)), forcing, ()
             return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
         return None
+
+    def _mended(
+        self, resource: Resource, others: Sequence[Delta]
+    ) -> tuple[str, tuple[str, ...], tuple[Delta, ...]] | None:
+        """Why what others have changed is made again, if that is agreed to."""
+        if not (others and resource.replace):
+            return None
+        back = tuple(Delta(it.path, it.after, it.before, ChangedBy.DRIFT) for it in others)
+        return CHANGED_IN_STORE if self.kind.stored else CHANGED, tuple(it.path for it in back), back
 
     def _in_place(self, address: str, resource: Resource, live: Live, deltas: tuple[Delta, ...]) -> Change | None:
         if address in self.claims.adopted:

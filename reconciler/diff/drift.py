@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.diff.decide import gone
 from reconciler.diff.fields import field_deltas, unshown
+from reconciler.diff.proofs import CHANGED, CHANGED_IN_STORE, changed_by_others
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, ChangedBy, Delta, Live, Recorded, Resource, Stack, ignores
@@ -25,12 +26,15 @@ def against_recorded(kinds: Kinds, stack: Stack, claims: Claims, changes: Mappin
             yield Change(address, row.kind, Action.DELETE, gone(kinds[row.kind]), id=row.id)
         elif row.id != live.id:
             yield Change(address, row.kind, Action.REPLACE, f"it is another object now ({live.id})", id=row.id)
+        elif others := changed_by_others(kinds[row.kind], live, row):
+            why = CHANGED_IN_STORE if kinds[row.kind].stored else CHANGED
+            yield Change(address, row.kind, Action.UPDATE, why, others, id=row.id)
         elif resource and address not in changes and row.fields == resource.fields:
             continue  # as desired, and that is what was applied
         elif not (resource and resource.external):
             deltas = tuple(_drifted(kinds[row.kind], claims, row, live, resource))
             if deltas:
-                yield Change(address, row.kind, Action.UPDATE, "changed outside git", deltas, id=row.id)
+                yield Change(address, row.kind, Action.UPDATE, CHANGED, deltas, id=row.id)
     for row in sorted(claims.gone, key=lambda row: row.address):
         if not row.deposed:
             owner = claims.taken_away.get(row.address)

@@ -25,7 +25,12 @@ def refreshed(
         old = claims.rows.get(address)
         # Counted on only for the same object: a new one begins at nought.
         failures = old.failures if old and old.id == live.id and live.status is Status.FAILED else 0
-        row = Recorded(address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures)
+        same = old is not None and old.id == live.id
+        # What others have changed since is not what we made: what was noted of that stays.
+        facts = old.facts if same and old and old.facts else kinds[resource.kind].to_note(live.facts)
+        row = Recorded(
+            address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures, facts=facts
+        )
         if old != row:
             yield address, row
 

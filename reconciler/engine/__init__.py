@@ -25,6 +25,7 @@ from reconciler.engine.stages import (
     owned,
     refreshed,
     renamed,
+    tried,
     unstamped,
     wanted,
 )
@@ -109,7 +110,8 @@ class Session:
         # ownership
         snapshot, claims = await owned(drivers, stack, begun)
         # diff, steps
-        difference = diff(stack, kinds, claims)
+        known_attempts = await tried(drivers, prior, begun, retry=self.consent.retry_failed)
+        difference = diff(stack, kinds, claims, known_attempts)
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
         # preflight
         notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind), *self.said]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.diff import Difference, drift_from
@@ -13,6 +13,7 @@ from reconciler.ownership import Belonging, Claims
 from reconciler.plan import guards
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import EVERYTHING, Targeting
+from reconciler.provider import Progress
 from reconciler.state import Identity, Write
 
 __all__ = ["Aim", "Drift", "InFlight", "Planning", "Prior", "Reading"]
@@ -58,6 +59,8 @@ class InFlight:
     """Creates of an interrupted run of which nothing is to be seen yet."""
     hidden: frozenset[str]
     notes: Sequence[Problem]
+    progress: Mapping[str, Progress]
+    """op → what became of it"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from reconciler.apply import Limits
+from reconciler.apply.attempts import attempts
 from reconciler.apply.recover import recover
+from reconciler.diff import Attempts
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.files import Files
@@ -30,6 +32,7 @@ from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers
 from reconciler.redact import Secret, unmask
 from reconciler.refresh import Wanted, read_whole, refresh
+from reconciler.refresh.again import had_again
 from reconciler.refresh.operations import look_at
 from reconciler.state import State
 from reconciler.tariff import Tariff
@@ -44,6 +47,7 @@ __all__ = [
     "owned",
     "refreshed",
     "renamed",
+    "tried",
     "unstamped",
     "wanted",
 ]
@@ -201,7 +205,14 @@ async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
         unresolved=tuple(recovered.unresolved),
         hidden=looked.hidden,
         notes=recovered.notes,
+        progress=looked.progress,
     )
+
+
+async def tried(drivers: Drivers, prior: Prior, begun: InFlight, *, retry: bool) -> Attempts:
+    """What came of earlier attempts to make what is declared; who made it is asked only of what is gone or changed."""
+    had = await had_again(drivers, begun.recorded, begun.snapshot)
+    return attempts(drivers.kinds, begun.recorded, had, prior.operations, begun.progress, retry=retry)
 
 
 # ownership

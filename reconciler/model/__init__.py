@@ -25,7 +25,7 @@ from reconciler.model.events import (
     StepStarted,
     StillWaiting,
 )
-from reconciler.model.live import Flight, Live, Recorded, Snapshot, Stamp, Status
+from reconciler.model.live import Attempt, Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
 from reconciler.model.plan import Basis, Cost, Estimate, Plan
 from reconciler.model.steps import (
@@ -49,6 +49,7 @@ __all__ = [
     "MADE_OF_WORDS",
     "STEPS",
     "Action",
+    "Attempt",
     "Basis",
     "BulkCreate",
     "BytesSent",

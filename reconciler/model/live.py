@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Flight", "Live", "Recorded", "Snapshot", "Stamp", "Status"]
+__all__ = ["Attempt", "Flight", "Live", "Recorded", "Snapshot", "Stamp", "Status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +98,17 @@ class Recorded:
     deposed: bool = False
     failures: int = 0
     """How often in a row what is here was made and ended as failed."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What was known of it then and nobody declares (`Kind.noted`); nothing, in states of older versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What an earlier attempt to make what is declared came to, and so what making it means now."""
+
+    told: str
+    """For people: why it is made, or is not."""
+    free: bool = False
+    """Whether the server has it still, so that it is fetched and not paid again."""
+    given_up: bool = False
+    """Whether it is made again only when somebody agrees."""

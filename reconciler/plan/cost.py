@@ -139,7 +139,8 @@ class _Weighing:
     def _derived(self) -> Iterator[tuple[Change, str]]:
         """What is to be made of media, and the field that names the media."""
         for change in self.plan.changes:
-            if change.action in MADE and (media := self.means.derived.get(change.kind)):
+            paid = change.action in MADE and not change.facts.get("fetched")
+            if paid and (media := self.means.derived.get(change.kind)):
                 yield change, media
 
     def _is_local(self, step: Step) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Operation, Resource, Signature
+from reconciler.model import Live, Operation, Recorded, Resource, Signature
 from reconciler.provider.values import Access, Cursor, Finding, Hands, Keep, Lost, Page, Patch, Progress, Traits, Want
 from reconciler.tariff import Tariff
 
@@ -95,6 +95,11 @@ class Driver(Protocol):
         """What became of these, by `op`, with as few requests as the API allows. For objects that exist only when a
         task of the server has FINISHED, also those without a handle, whose answer was lost: Running if the task can be
         told by the signature. What is not to be seen is left out."""
+        return {}
+
+    async def again(self, rows: Sequence[Recorded]) -> Mapping[str, Progress]:
+        """id → what can still be had of objects that were made, and are gone or changed: Exists if the API has it yet,
+        so that the next create of the same needs no other; Lost if it has not. Asked for kinds that are stored."""
         return {}
 
     def is_partial(self, live: Live) -> bool:

@@ -79,7 +79,7 @@ def _nothing(plan: Plan) -> str:
         return f"No changes in the chosen part of {plain(plan.stack)}; {plan.left_out} outside of it."
     if plan.stuck:
         number = len(plan.stuck)
-        return f"No changes, but {number} {_objects(number)} of {plain(plan.stack)} failed and will not be made again."
+        return f"No changes, but {number} {_objects(number)} of {plain(plan.stack)} will not be made again unasked."
     return f"No changes. {plain(plan.stack)} is in sync."
 
 

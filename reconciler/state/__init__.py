@@ -178,7 +178,7 @@ class State:
         """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
         c = resources.c
         flags = (sa.type_coerce(c.protect, sa.Integer), sa.type_coerce(c.deposed, sa.Integer))  # raw, to be checked
-        query = sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, *flags, c.failures)
+        query = sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, *flags, c.failures, c.facts)
         query = query.order_by(c.address, c.id)
         return self._made_of(recorded_from, query, resources, legible)
 

@@ -45,6 +45,11 @@ def _failures(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE reconciler_resources ADD COLUMN failures BIGINT NOT NULL DEFAULT 0")
 
 
+def _facts(connection: sa.Connection) -> None:
+    """6: with an object stands what was known of it when it was made. Of older ones that is not known."""
+    connection.exec_driver_sql("ALTER TABLE reconciler_resources ADD COLUMN facts TEXT NOT NULL DEFAULT '{}'")
+
+
 def _table(name: str, columns: str) -> Any:
     return sa.table(f"reconciler_{name}", *map(sa.column, columns.split()))
 
@@ -114,7 +119,7 @@ def _handle(upload: Any) -> Iterator[tuple[str, str]]:
 
 
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations)
+MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

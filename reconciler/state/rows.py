@@ -38,7 +38,7 @@ class Damaged(ValueError):
 
 def recorded_from(row: Any) -> Recorded:
     """What was last applied at an address."""
-    address, kind, id, fields, parent_id, protect, deposed, failures = row
+    address, kind, id, fields, parent_id, protect, deposed, failures, facts = row
     return Recorded(
         _address(address),
         _text("kind", kind),
@@ -48,6 +48,7 @@ def recorded_from(row: Any) -> Recorded:
         _flag("protect", protect),
         _flag("deposed", deposed),
         _whole("failures", failures),
+        _object("facts", facts),
     )
 
 

@@ -47,6 +47,7 @@ resources = sa.Table(
     _column("parent_id", null=True),
     *_columns("protect deposed", sa.Boolean),
     sa.Column("failures", _Big, nullable=False, server_default="0"),
+    sa.Column("facts", _Text, nullable=False, server_default="{}"),
 )
 sa.Index(
     "reconciler_resources_current",

@@ -219,6 +219,7 @@ def _put(connection: sa.Connection, stack: str, group: list[Put]) -> None:
                 "protect": row.protect,
                 "deposed": row.deposed,
                 "failures": row.failures,
+                "facts": _dumps(row.facts),
             }
             for row in rows
         ],

@@ -25,6 +25,7 @@ from reconciler.errors import Invalid
 from reconciler.kind import Derived
 from reconciler.load import load
 from reconciler.model import (
+    Attempt,
     Cost,
     Live,
     Plan,
@@ -48,6 +49,7 @@ from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.text import drift_text, plan_text
 
 CASES = Path(__file__).parents[1] / "cases" / "plan"
+OF_A_ROW = ("id", "protect", "facts")
 SPECIAL = ("status", "stamp", "id", "parent", "detailed", "facts", "kind")
 
 
@@ -60,19 +62,21 @@ class World:
     recorded: Sequence[Recorded]
     consent: Consent = field(default_factory=Consent)
     targeting: Targeting = field(default_factory=Targeting)
+    attempts: Mapping[tuple[str, str], Attempt] = field(default_factory=dict)
 
     def claims(self) -> Claims:
         return claim(self.stack, KINDS, self.recorded, self.snapshot)
 
     def difference(self) -> Difference:
-        return diff(self.stack, KINDS, self.claims())
+        return diff(self.stack, KINDS, self.claims(), self.attempts)
 
     def plan(self) -> Plan:
         """As the engine makes it: problems are raised."""
         claims = self.claims()
         if claims.problems:
             raise Invalid(list(_problems(claims)))
-        return make_plan(self.stack, KINDS, claims, diff(self.stack, KINDS, claims), self.snapshot, self.targeting)
+        difference = diff(self.stack, KINDS, claims, self.attempts)
+        return make_plan(self.stack, KINDS, claims, difference, self.snapshot, self.targeting)
 
     def refusals(self, plan: Plan) -> list[str]:
         claims = self.claims()
@@ -108,10 +112,15 @@ def world(case: Mapping[str, Any]) -> World:
     found = [*_live(case.get("live") or {}, lives), *map(_foreign, case.get("foreign", ()))]
     recorded = _recorded(case.get("recorded") or {}, rows)
     consent = dict(case.get("consent") or {})
+    attempts = {
+        (it.kind, it.fields[KINDS[it.kind].identity_name]): Attempt(**said)
+        for address, said in (case.get("attempts") or {}).items()
+        for it in [now.resources[address]]
+    }
     for name in ("replace", "foreign"):
         consent[name] = frozenset(consent.get(name, ()))
     targeting = Targeting(tuple(case.get("target", ())), tuple(case.get("exclude", ())))
-    return World(now, snapshot_of(found, case.get("unlisted", ())), recorded, Consent(**consent), targeting)
+    return World(now, snapshot_of(found, case.get("unlisted", ())), recorded, Consent(**consent), targeting, attempts)
 
 
 def stack_of(declared: Mapping[str, Any], *, name: str = "s", changed: Sequence[str] = ()) -> Stack:
@@ -222,10 +231,9 @@ def _recorded(changes: Any, rows: Mapping[str, Recorded]) -> list[Recorded]:
             kept[address] = Recorded(plain, kind.__name__, id, {}, change.get("parent"), deposed=True)
         else:
             row = kept[address]
-            fields = {**row.fields, **{name: value for name, value in change.items() if name not in ("id", "protect")}}
-            kept[address] = replace(
-                row, id=change.get("id", row.id), protect=change.get("protect", row.protect), fields=fields
-            )
+            fields = {**row.fields, **{name: value for name, value in change.items() if name not in OF_A_ROW}}
+            others = {name: change[name] for name in OF_A_ROW if name in change}
+            kept[address] = replace(row, **others, fields=fields)
     return list(kept.values())
 
 
