@@ -19,6 +19,7 @@ from reconciler.kind import Field, Part
 __all__ = [
     "ANY_ID",
     "MOST_NUMBER",
+    "ApiPath",
     "Unexpected",
     "answer_to",
     "below",
@@ -141,6 +142,34 @@ def moment_text(value: Any, where: str) -> str:
 def segment(id: str) -> str:
     """An id as part of a path: it is one step of it, whatever stands in it."""
     return quote(id, safe="")
+
+
+class ApiPath(str):
+    """A path that knows which of its steps are ids: `ApiPath("/assets") / id + "/user-metadata"`."""
+
+    __slots__ = ("template",)
+    template: str
+    """The same with `*` in place of each id: what is limited together has one."""
+
+    def __new__(cls, text: str, template: str | None = None) -> ApiPath:
+        """A path without ids, or one again."""
+        path = super().__new__(cls, text)
+        path.template = getattr(text, "template", str(text)) if template is None else template
+        return path
+
+    @classmethod
+    def filled(cls, template: str, **ids: str) -> ApiPath:
+        """With ids where the template has their names in braces."""
+        text = template
+        for name, id in ids.items():
+            text, template = text.replace(f"{{{name}}}", segment(id)), template.replace(f"{{{name}}}", "*")
+        return cls(text, template)
+
+    def __truediv__(self, id: str) -> ApiPath:
+        return ApiPath(f"{self}/{segment(id)}", f"{self.template}/*")
+
+    def __add__(self, more: str) -> ApiPath:
+        return ApiPath(super().__add__(more), self.template + ApiPath(more).template)
 
 
 # Fields

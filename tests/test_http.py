@@ -28,6 +28,7 @@ from reconciler.errors import (
 from reconciler.http import Http
 from reconciler.providers.twelvelabs.limits import CODES
 from reconciler.redact import Secret
+from reconciler.wire import ApiPath
 from tests.support.running import NoTime
 
 KEY = "tlk_very_secret_key"
@@ -193,7 +194,9 @@ def test_a_family_of_endpoints_that_the_key_lacks_is_named_and_nothing_is_gone()
         async with Http("https://a.example/v1.3", headers={}, transport=transport, clock=NoTime()) as client:
             client.codes = CODES
             with pytest.raises(FamilyForbidden) as raised:
-                await client.request("DELETE", "/indexes/6a0f/indexed-assets/6b1e")
+                await client.request(
+                    "DELETE", ApiPath("/indexes") / "6a0f" + "/indexed-assets" + (ApiPath("") / "6b1e")
+                )
             return raised.value
 
     error = asyncio.run(go())
@@ -561,15 +564,11 @@ def test_what_a_spent_limit_would_refuse_is_not_sent_and_all_else_is() -> None:
     async def go() -> list[Any]:
         transport = httpx.MockTransport(handle)
         async with Http("https://a.example", headers={}, transport=transport, clock=clock) as client:
-            calls = [
-                ("POST", "/indexes/6a/x"),
-                ("POST", "/indexes/7b/x"),
-                ("GET", "/indexes/6a/x"),
-                ("POST", "/assets"),
-            ]
+            one, other = (ApiPath.filled("/indexes/{index}/x", index=id) for id in ("6a", "7b"))
+            calls = [("POST", one), ("POST", other), ("GET", one), ("POST", "/assets")]
             first = [(await asyncio.gather(client.request(*call), return_exceptions=True))[0] for call in calls]
             await clock.sleep(11382)
-            return [*first, await client.request("POST", "/indexes/7b/x")]
+            return [*first, await client.request("POST", other)]
 
     first, second, *others = asyncio.run(go())
     assert (type(first), str(second)) == (RateLimited, str(first))
@@ -626,7 +625,7 @@ def together(*answers: httpx.Response, count: int, clock: NoTime, connections: i
             connections=connections,
             chance=random.Random(1),
         ) as client:
-            await asyncio.gather(*(client.request("GET", f"/things/{number}") for number in range(count)))
+            await asyncio.gather(*(client.request("GET", ApiPath("/things") / str(number)) for number in range(count)))
             return client
 
     return asyncio.run(go()), arrived
@@ -661,9 +660,9 @@ def test_when_the_api_says_that_none_is_left_only_such_requests_wait() -> None:
     async def go() -> None:
         transport = httpx.MockTransport(handle)
         async with Http("https://api.example.com", headers={}, transport=transport, clock=clock) as client:
-            await client.request("POST", "/indexes/6a/indexed-assets")
-            await client.request("GET", "/indexes/6a/indexed-assets")
-            await client.request("POST", "/indexes/7b/indexed-assets")
+            await client.request("POST", ApiPath("/indexes") / "6a" + "/indexed-assets")
+            await client.request("GET", ApiPath("/indexes") / "6a" + "/indexed-assets")
+            await client.request("POST", ApiPath("/indexes") / "7b" + "/indexed-assets")
 
     asyncio.run(go())
     assert [moment for _, moment in arrived] == [0.0, 0.0, 45.0]

@@ -71,6 +71,8 @@ class Walk:
         """Exit codes of what failed"""
         self.stopping = False
         self.fatal: ReconcilerError | None = None
+        self.later = False
+        """Whether something was told to come back later than anybody waits"""
         for address, why in run.plan.stuck.items():
             run.bad[address] = why
             self.results[address] = Outcome(address, Action.REPLACE, "failed", why)
@@ -131,7 +133,7 @@ class Walk:
 
     def _failure_code(self) -> int:
         """What the failures mean, if they all mean the same. Who is told to come back later has begun, at least."""
-        if isinstance(self.fatal, RateLimited):
+        if self.later:
             return APPLIED_IN_PART
         return self.codes.pop() if len(self.codes) == 1 else 1
 
@@ -211,9 +213,11 @@ class Walk:
         self.codes.add(error.exit_code)
         for address in step.addresses:
             self._mark(address, "failed", str(error))
-        if isinstance(error, Unauthorised | StateError) or (isinstance(error, RateLimited) and error.resumes):
+        if isinstance(error, Unauthorised | StateError):
             self.fatal = error
             self.stop()
+        # What is limited otherwise goes on: nothing more is sent of what was told to come back later.
+        self.later |= isinstance(error, RateLimited) and error.resumes is not None
 
     def _lose(self, step: Step, why: str) -> None:
         self.lost[step.id] = why

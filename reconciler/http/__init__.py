@@ -22,10 +22,11 @@ import httpx
 from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
 from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in
 from reconciler.http.body import Answer, TooMuch, taken_in
-from reconciler.http.call import Call, parts_of
+from reconciler.http.call import Call, bucket_of, parts_of
 from reconciler.http.environment import ByEnvironment, proxy_secrets
-from reconciler.http.pace import Clock, Pace
+from reconciler.http.pace import BucketOf, Clock, Pace
 from reconciler.version import __version__
+from reconciler.wire import ApiPath
 
 __all__ = ["Clock", "Http", "SystemClock"]
 
@@ -81,6 +82,9 @@ class Http:
 
     codes = ErrorCodes()
     """The API's words for what decides something, as its provider says them."""
+
+    bucket_of: BucketOf | None = None
+    """What the API limits together, as its provider says it; None: requests of one method on one path."""
 
     on_wait: Callable[[float, str], None] | None = None
     """Called with seconds and reason when requests will wait so long because the server asks for it."""
@@ -201,7 +205,7 @@ class Http:
         changes nothing whatever its method is (APIs list by POST): it is repeatable, no write, and nobody is asked
         before it is sent.
         """
-        url = urlsplit(path)
+        url, template = urlsplit(path), urlsplit(ApiPath(path).template).path
         call = Call(
             method=method,
             path=path,
@@ -209,6 +213,8 @@ class Http:
             again=reads or (method in IDEMPOTENT if repeatable is None else repeatable),
             json_due=expect_json,
             what=f"{method} {url.path}",
+            template=template,
+            bucket=bucket_of(method, path, template, json if form is None else form, self.bucket_of),
             host=url.netloc.rpartition("@")[2] or self._host,
             reads=reads,
         )
@@ -233,23 +239,27 @@ class Http:
     async def _once(self, call: Call) -> Any:
         """One try. A failure is a value here: an error raised inside the handler of httpx's would hold on to that one,
         and so to the request with the key."""
-        if (spent := self._pace.spent(call.what)) is not None:
+        if (spent := self._pace.spent(call.bucket)) is not None:
             return _Failed(spent())
-        async with self._slots:
-            turn = await self._pace.turn(call.what)
-            if self._transport is not None and (before := self._before(call)):
-                await before()  # a transport of another make does not connect, and tells nothing
-            self._count(call, 1)
-            answer = await self._sent(call)
+        answer, turn = None, 0
+        while answer is None:
+            turn = await self._pace.turn(call.bucket)  # without a slot: who waits keeps no other bucket waiting
+            async with self._slots:
+                if not self._pace.leaves(call.bucket, turn):
+                    continue
+                if self._transport is not None and (before := self._before(call)):
+                    await before()  # a transport of another make does not connect, and tells nothing
+                self._count(call, 1)
+                answer = await self._sent(call)
         if isinstance(answer, ReconcilerError):
             self._count(call, -1)
             raise answer
         if isinstance(answer, _Failed):
             return answer
         if (left := left_s(answer)) is not None and left <= LONGEST_RETRY_AFTER_S:
-            self._pace.hold(call.what, left)
+            self._pace.hold(call.bucket, left)
         if answer.is_success:
-            self._pace.faster()
+            self._pace.faster(call.bucket)
             return self._taken(call, answer) if call.json_due else answer
         return self._refused(call, answer, turn)
 
@@ -310,13 +320,13 @@ class Http:
 
     def _refused(self, call: Call, answer: Answer, turn: int) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
-        error = refused(call.what, call.host, answer, veil, self._hints, self.codes, again=call.again)
+        error = refused(call, answer, veil, self._hints, self.codes)
         asked_s = error.retry_after_s or 0.0
         too_long = asked_s > LONGEST_RETRY_AFTER_S and error.status in WORTH_REPEATING
         if too_long:
             error = self._much_later(call, error, answer, asked_s)
         elif isinstance(error, RateLimited):
-            self._pace.slower(turn, asked_s)
+            self._pace.slower(call.bucket, turn, asked_s)
         return _Failed(error, again=call.again and error.status in WORTH_REPEATING and not too_long, wait_s=asked_s)
 
     def _much_later(self, call: Call, error: ApiError, answer: Answer, asked_s: float) -> ApiError:
@@ -326,7 +336,7 @@ class Http:
         if not isinstance(error, RateLimited):
             return type(error)(text, status=error.status, code=error.code)
         spent = partial(RateLimited, text, status=error.status, code=error.code, resumes=when)
-        self._pace.spend(call.what, asked_s, spent)
+        self._pace.spend(call.bucket, asked_s, spent)
         return spent()
 
     def _count(self, call: Call, by: int) -> None:

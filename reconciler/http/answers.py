@@ -32,7 +32,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.http.body import Answer, parsed
-from reconciler.http.pace import family
+from reconciler.http.call import Call
 from reconciler.redact import Redactor, Secret
 
 __all__ = ["Veil", "broken_off", "decoded", "left_s", "moment_in", "refused", "retry_after_s", "secrets_in"]
@@ -137,21 +137,18 @@ def _is_an_error(body: Mapping[str, Any]) -> bool:
     return bool(any(map(body.get, ERROR_WORDS)) or (body.get("code") and body.get("message")))
 
 
-def refused(
-    what: str, host: str, answer: Answer, veil: Veil, hints: Mapping[int, str], codes: ErrorCodes, *, again: bool
-) -> ApiError:
-    """The error that a status means, with what the API says about it. `hints`: what to do about a status;
-    `again`: the request may be repeated."""
+def refused(call: Call, answer: Answer, veil: Veil, hints: Mapping[int, str], codes: ErrorCodes) -> ApiError:
+    """The error that a status means, with what the API says about it. `hints`: what to do about a status."""
     status = answer.status
     raw_code, said, from_api = _said(answer)
     code = veil(raw_code, CODE_CHARACTERS)
-    said = WRONG_ADDRESS.format(host=host) if answer.is_html else veil(said)
+    said = WRONG_ADDRESS.format(host=call.host) if answer.is_html else veil(said)
     words = ": ".join(word for word in (code, said) if word)
-    text = f"{what}: {status}{' ' + words if words else ''}"
+    text = f"{call.what}: {status}{' ' + words if words else ''}"
     if 300 <= status < 400:
         text += f"; {_redirect(answer, veil)} is not followed: give the API's own address"
-    kind = _kind(status, raw_code, codes, from_api=from_api, again=again)
-    if todo := _todo(what, kind, raw_code in codes.unreadable) or hints.get(status, ""):
+    kind = _kind(status, raw_code, codes, from_api=from_api, again=call.again)
+    if todo := _todo(call.template, kind, raw_code in codes.unreadable) or hints.get(status, ""):
         text += f"; {todo}"
     return kind(text, status=status, code=code, retry_after_s=retry_after_s(answer))
 
@@ -172,10 +169,9 @@ def _kind(status: int, code: str, codes: ErrorCodes, *, from_api: bool, again: b
     return {409: Conflict, 429: RateLimited}.get(status, Rejected)
 
 
-def _todo(what: str, kind: type[ApiError], unreadable: bool) -> str:
+def _todo(path: str, kind: type[ApiError], unreadable: bool) -> str:
     """What an error means that does not say it itself, and what to do."""
     if kind is FamilyForbidden:
-        path = family(what).partition(" ")[2]
         return f"this key may not use {path}, which says nothing of what is there: use a key that may"
     if kind is Unreachable:
         return "the proxy wants other credentials: check the variable that names it"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-__all__ = ["READS", "Call", "parts_of"]
+from reconciler.http.pace import BucketOf
+
+__all__ = ["READS", "Call", "bucket_of", "parts_of"]
 
 READS = frozenset({"GET", "HEAD"})
 
@@ -22,6 +25,10 @@ class Call:
     json_due: bool
     what: str
     """Method and path, as it is shown."""
+    template: str
+    """The path, with `*` in place of each id that is known for one."""
+    bucket: str
+    """What it shares a limit with."""
     host: str
     reads: bool = False
     """Whether it changes nothing, whatever its method says."""
@@ -35,6 +42,15 @@ class Call:
     def writes(self) -> bool:
         """Whether it may change something."""
         return not (self.reads or self.method in READS)
+
+
+def bucket_of(method: str, path: str, template: str, sent: Any, by: BucketOf | None) -> str:
+    """What shares a limit with a request, as the provider says, or else by method and path. Of another host all does:
+    the paths there are names of files."""
+    if host := urlsplit(path).netloc:
+        return f"{method} {host.rpartition('@')[2]}"
+    named = by(method, template, sent if isinstance(sent, Mapping) else {}) if by else ""
+    return named or f"{method} {template}"
 
 
 def parts_of(

@@ -1,18 +1,27 @@
-"""How fast requests may leave: as the API lets us know by refusing some, or by saying how many are left."""
+"""How fast requests may leave: as the API lets us know by refusing some, or by saying how many are left.
+
+What an API limits together is a bucket. A provider names them; of one that says nothing each method on each path is
+one, whatever ids stand in it. What is learnt in one bucket slows no other.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Protocol
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias
 
 from reconciler.errors import ApiError
 
-__all__ = ["Clock", "Pace", "family"]
+__all__ = ["BucketOf", "Clock", "Pace"]
 
 SLOWEST_PER_S, ASSUMED_PER_S, FASTER_BY_PER_S = 0.2, 10.0, 0.1
+MEASURED = 32
+"""So many requests tell how fast they left."""
 TOLD_FROM_S = 5.0
 """A shorter wait is told to nobody."""
+BucketOf: TypeAlias = Callable[[str, str, Mapping[str, Any]], str]
+"""Method, path with `*` for each id, and what is sent (JSON or a form; {} for anything else) → the bucket; "" for the
+one of this method and path."""
 
 
 class Clock(Protocol):
@@ -26,58 +35,59 @@ class Clock(Protocol):
 
 
 class Pace:
-    """A limit on requests per second that learns from 429: none at first, halved by each, growing with successes.
+    """A limit on requests per second, for each bucket, that learns from 429: none at first, halved by each, growing
+    with successes.
 
     Requests under way together meet the same limit together: however many of them are refused, it is halved once.
     """
 
     def __init__(self, clock: Clock, tell: Callable[[float, str], None] = lambda seconds, why: None) -> None:
         self._clock, self._tell = clock, tell
-        self._rate: float | None = None
-        self._next = self._until = 0.0
-        self._seen: list[float] = []
-        self._held: dict[str, float] = {}
-        self._spent: dict[str, tuple[float, Callable[[], ApiError]]] = {}
+        self._buckets: dict[str, _Bucket] = {}
         self._told_until = float("-inf")
-        self._refusals = 0
 
     @property
     def rate_per_s(self) -> float | None:
-        """Requests per second as of now; None when no 429 has come."""
-        return self._rate
+        """Requests per second as of now, of the bucket that takes fewest; None when no 429 has come."""
+        return min((it.rate for it in self._buckets.values() if it.rate is not None), default=None)
 
-    async def turn(self, what: str) -> int:
-        """Wait until one more request may be sent; `what` is its method and path. Gives what `slower` asks for."""
-        now, family_of = self._clock.now(), family(what)
-        mine = max(now, self._next, self._until)
-        self._next = mine + (1 / self._rate if self._rate else 0.0)
-        self._seen = [*self._seen[-31:], now]
-        while (wait_s := max(mine, until := self._closed_until(family_of)) - self._clock.now()) > 0:
-            self.tell(until - self._clock.now(), "rate limited")
+    async def turn(self, bucket: str) -> int:
+        """Wait until one more request may be sent. Gives what `leaves` and `slower` ask for."""
+        one = self._of(bucket)
+        mine = max(self._clock.now(), one.next, one.until)
+        one.next = mine + (1 / one.rate if one.rate else 0.0)
+        while (wait_s := max(mine, one.until) - self._clock.now()) > 0:
+            self.tell(one.until - self._clock.now(), "rate limited")
             await self._clock.sleep(wait_s)  # and look again: a refusal may have come meanwhile
-        return self._refusals
+        return one.refusals
 
-    def _closed_until(self, family_of: str) -> float:
-        return max(self._until, self._held.get(family_of, 0.0))
+    def leaves(self, bucket: str, turn: int) -> bool:
+        """Whether a request whose turn it was still may be sent now; it is counted as sent then."""
+        one, now = self._of(bucket), self._clock.now()
+        if one.refusals != turn or one.until > now:
+            return False
+        one.seen.append(now)
+        return True
 
-    def slower(self, turn: int, retry_after_s: float | None) -> None:
+    def slower(self, bucket: str, turn: int, retry_after_s: float | None) -> None:
         """A 429 came for a request whose turn was `turn`; nothing leaves before `retry_after_s` are over."""
-        self._until = max(self._until, self._clock.now() + (retry_after_s or 0.0))
+        one = self._of(bucket)
+        one.until = max(one.until, self._clock.now() + (retry_after_s or 0.0))
         self.tell(retry_after_s or 0.0, "rate limited")
-        if turn != self._refusals:
+        if turn != one.refusals:
             return
-        self._refusals += 1
-        span = self._seen[-1] - self._seen[0] if len(self._seen) > 1 else 0.0
-        measured = (len(self._seen) - 1) / span if span > 0 else ASSUMED_PER_S
-        self._rate = max(SLOWEST_PER_S, min(self._rate or measured, measured) / 2)
+        one.refusals += 1
+        span = one.seen[-1] - one.seen[0] if len(one.seen) > 1 else 0.0
+        measured = (len(one.seen) - 1) / span if span > 0 else ASSUMED_PER_S
+        one.rate = max(SLOWEST_PER_S, min(one.rate or measured, measured) / 2)
 
-    def spend(self, what: str, seconds: float, error: Callable[[], ApiError]) -> None:
+    def spend(self, bucket: str, seconds: float, error: Callable[[], ApiError]) -> None:
         """So much of a limit is used up that nobody waits for it: such requests get this error, and are not sent."""
-        self._spent[family(what)] = (self._clock.now() + seconds, error)
+        self._of(bucket).spent = self._clock.now() + seconds, error
 
-    def spent(self, what: str) -> Callable[[], ApiError] | None:
+    def spent(self, bucket: str) -> Callable[[], ApiError] | None:
         """What makes the error of such a request, if it need not be sent."""
-        until, error = self._spent.get(family(what), (0.0, None))
+        until, error = self._of(bucket).spent
         return error if self._clock.now() < until else None
 
     def tell(self, seconds: float, why: str) -> None:
@@ -87,16 +97,28 @@ class Pace:
             self._told_until = until
             self._tell(seconds, why)
 
-    def faster(self) -> None:
+    def faster(self, bucket: str) -> None:
         """A success came."""
-        if self._rate is not None:
-            self._rate += FASTER_BY_PER_S
+        if (one := self._of(bucket)).rate is not None:
+            one.rate += FASTER_BY_PER_S
 
-    def hold(self, what: str, seconds: float) -> None:
+    def hold(self, bucket: str, seconds: float) -> None:
         """The API says that no more such requests are allowed for so long."""
-        self._held[family(what)] = self._clock.now() + seconds
+        one = self._of(bucket)
+        one.until = max(one.until, self._clock.now() + seconds)
+
+    def _of(self, bucket: str) -> _Bucket:
+        return self._buckets.setdefault(bucket, _Bucket())
 
 
-def family(what: str) -> str:
-    """What is limited, or allowed, together: a method on a path, whatever ids stand in it."""
-    return re.sub(r"/[^/]*\d[^/]*", "/*", what)
+class _Bucket:
+    """What is known of one limit."""
+
+    __slots__ = ("next", "rate", "refusals", "seen", "spent", "until")
+
+    def __init__(self) -> None:
+        self.rate: float | None = None
+        self.next = self.until = 0.0
+        self.refusals = 0
+        self.seen: deque[float] = deque(maxlen=MEASURED)
+        self.spent: tuple[float, Callable[[], ApiError] | None] = (0.0, None)

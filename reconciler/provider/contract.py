@@ -197,7 +197,7 @@ class Drivers(Mapping[str, Driver]):
 
     def __init__(self, provider: Provider, hands: Hands) -> None:
         self.provider, self.hands = provider, hands
-        hands.http.codes = provider.access.codes
+        hands.http.codes, hands.http.bucket_of = provider.access.codes, provider.access.bucket
         given = provider.drivers(hands)
         for kind in provider.kinds:
             name = kind.__name__

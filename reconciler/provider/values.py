@@ -51,6 +51,9 @@ class Access:
     url_variables: tuple[str, ...] = ()
     codes: ErrorCodes = field(default_factory=ErrorCodes)
     """What of its error codes decides something."""
+    bucket: Callable[[str, str, Mapping[str, Any]], str] | None = None
+    """What it limits together, by method, path with `*` for each id, and what is sent: see `http.pace.BucketOf`. None:
+    requests of one method on one path."""
 
 
 class AfterUnclear(StrEnum):

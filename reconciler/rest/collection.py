@@ -22,7 +22,7 @@ from reconciler.model import Live, Stamp, Status
 from reconciler.provider import AfterUnclear, Cursor, Done, Driver, Hands, Keep, Page, Patch, Progress, Traits, Want
 from reconciler.rest.envelope import Counts, Envelope
 from reconciler.rest.marks import Marks
-from reconciler.wire import ANY_ID, Unexpected, answer_to, below, fields_of, identifier, mapping, segment, text, to_wire
+from reconciler.wire import ANY_ID, ApiPath, Unexpected, answer_to, below, fields_of, identifier, mapping, text, to_wire
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -89,7 +89,7 @@ class Collection(Driver):
 
     async def users(self, field: Field, id: str, cursor: Cursor | None = None) -> Page:
         """The list at the path of `cuts`, which is as any other."""
-        return await self.page_at(self.cuts[field.name].replace("{id}", segment(id)), None, cursor, {})
+        return await self.page_at(ApiPath.filled(self.cuts[field.name], id=id), None, cursor, {})
 
     async def page_at(self, path: str, parent_id: str | None, cursor: Cursor | None, query: Mapping[str, Any]) -> Page:
         """A page of the list at a path."""
@@ -221,7 +221,8 @@ class Collection(Driver):
     async def send_change(self, id: str, parent_id: str | None, wire: Mapping[str, Any]) -> None:
         """Send new values, as they are on the wire."""
         method, _, path = self.change.partition(" ")
-        await self.http.request(method, path.replace("{path}", self.object_path(id, parent_id)), json=wire)
+        before, _, after = path.partition("{path}")
+        await self.http.request(method, ApiPath(before) + self.object_path(id, parent_id) + after, json=wire)
 
     async def link(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
         """A POST to the path of `members`."""
@@ -267,11 +268,11 @@ class Collection(Driver):
 
     def collection(self, parent_id: str | None) -> str:
         """The path of the collection."""
-        return self.path.replace("{parent}", segment(parent_id or ""))
+        return ApiPath.filled(self.path, parent=parent_id or "")
 
     def object_path(self, id: str, parent_id: str | None) -> str:
         """The path of one object."""
-        return f"{self.collection(parent_id)}/{segment(id)}"
+        return ApiPath(self.collection(parent_id)) / id
 
 
 def id_in(http: Http, raw: Any, word: str, form: re.Pattern[str], where: str = "") -> str:

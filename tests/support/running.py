@@ -87,6 +87,8 @@ class Bench:
     """Where the state is, if not in a file beside the stack."""
     account: str = ""
     """Which account it is, as the state knows it."""
+    clock: Callable[[], Clock] = NoTime
+    """By what a run waits."""
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         lay_out(self.directory, files)
@@ -97,7 +99,7 @@ class Bench:
         beside = f"sqlite:///{self.directory}/.reconciler/{self.state_name}"
         state = State.open(self.state_url or beside, stack.name)
         chosen = provider(stack.provider)
-        clock = NoTime()
+        clock = self.clock()
         inner = None if self.endpoint else transport(self.emulator)
         if inner and self.through:
             inner = self.through(inner)

@@ -21,6 +21,7 @@ from reconciler.providers.twelvelabs.indexed_assets import IndexedAsset, Indexed
 from reconciler.providers.twelvelabs.indexes import Index, Indexes, Model
 from reconciler.providers.twelvelabs.limits import CODES, SIZES, Sizes
 from reconciler.providers.twelvelabs.media import inspect, lengths
+from reconciler.providers.twelvelabs.pace import bucket
 from reconciler.providers.twelvelabs.tariff import TARIFF
 
 __all__ = [
@@ -50,6 +51,7 @@ class TwelveLabs(Provider):
         key_variables=("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY"),
         url_variables=("TWELVELABS_BASE_URL",),
         codes=CODES,
+        bucket=bucket,
     )
     tariff = TARIFF
     sizes: ClassVar[Mapping[str, Sizes]] = SIZES

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from reconciler.derived import Task
 from reconciler.http import Http
 from reconciler.provider import Failed, Want
-from reconciler.wire import answer_to, mapping, segment
+from reconciler.wire import ApiPath, answer_to, mapping
 
 __all__ = ["Way"]
 
@@ -52,6 +52,6 @@ class Way(ABC):
 
     async def called(self, input_id: str) -> str:
         """What a task will say that it is made of: the name of the asset's file."""
-        path = f"/assets/{segment(input_id)}"
+        path = ApiPath("/assets") / input_id
         with answer_to(f"GET {path}"):
             return str(mapping(await self.http.request("GET", path), "").get("filename") or "")

@@ -21,7 +21,7 @@ from reconciler.provider import Done, Exists, Keep, Lost, Progress, Want
 from reconciler.providers.twelvelabs.api import ENVELOPE
 from reconciler.providers.twelvelabs.limits import ID_FORM, SIZES, Sizes
 from reconciler.rest import id_in
-from reconciler.wire import ANY_ID, Unexpected, answer_to, identifier, items, mapping, moment_text, segment, text, whole
+from reconciler.wire import ANY_ID, ApiPath, Unexpected, answer_to, identifier, items, mapping, moment_text, text, whole
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -134,7 +134,7 @@ class AssetFiles:
             return Lost(f"{file}: the API gave the upload up ({lost})")
         if urls is None:
             # Metadata may have been changed since an earlier run began it; what is create-only has not.
-            path = f"/assets/{segment(upload.object_id)}/user-metadata"
+            path = ApiPath("/assets") / upload.object_id + "/user-metadata"
             await self.http.request("PUT", path, json={"user_metadata": body.get("user_metadata", {})})
         return Done(upload.object_id)
 
@@ -153,7 +153,7 @@ class AssetFiles:
 
     async def urls(self, upload_id: str, first: int, count: int) -> Mapping[int, str]:
         """Asked for again as often as need be: each is good for one try."""
-        path = f"{PATH}/{segment(upload_id)}/presigned-urls"
+        path = ApiPath(PATH) / upload_id + "/presigned-urls"
         answer = await self.http.request("POST", path, json={"start": first, "count": count}, repeatable=True)
         with answer_to(f"POST {path}"):
             return _urls(answer)
@@ -179,14 +179,14 @@ class AssetFiles:
             {"chunk_index": it.index, "proof": it.proof, "proof_type": "etag", "chunk_size": it.size_bytes}
             for it in chunks
         ]
-        path = f"{PATH}/{segment(upload_id)}"
+        path = ApiPath(PATH) / upload_id
         answer = await self.http.request("POST", path, json={"completed_chunks": told}, repeatable=True)
         with answer_to(f"POST {path}"):
             return whole(mapping(answer, "").get("total_completed"), "total_completed")
 
     async def status(self, upload_id: str) -> str:
         """`active`, `completed`, `failed`, `expired`, or `gone` when the API knows nothing of it."""
-        path = f"{PATH}/{segment(upload_id)}"
+        path = ApiPath(PATH) / upload_id
         try:
             answer = await self.http.request("GET", path, query={"page_limit": 1})
         except NotFound:

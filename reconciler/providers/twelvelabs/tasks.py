@@ -17,7 +17,7 @@ from reconciler.providers.twelvelabs.api import ENVELOPE
 from reconciler.providers.twelvelabs.files import moment
 from reconciler.providers.twelvelabs.limits import ID_FORM
 from reconciler.providers.twelvelabs.patience import patience
-from reconciler.wire import answer_to, below, identifier, mapping, segment, text
+from reconciler.wire import ApiPath, answer_to, below, identifier, mapping, text
 
 __all__ = ["TASKS", "PlatformTasks", "TaskFamily", "Window", "backwards", "span"]
 
@@ -79,7 +79,7 @@ class TaskFamily(ABC):
 
     async def task(self, id: str) -> tuple[Task, Any]:
         """One, with what was made."""
-        path = f"{self.path}/{segment(id)}"
+        path = ApiPath(self.path) / id
         answer = await self.http.request("GET", path)
         with answer_to(f"GET {path}"):
             return self.shown(mapping(answer, ""), ""), answer
