@@ -28,6 +28,7 @@ from reconciler.results import Made, Rows, open_store
 from reconciler.results.files import Directory
 from reconciler.state import State
 from tests.support.running import AGREED, Bench, Killed, done
+from tests.support.turns import in_turn
 
 pytest.importorskip("pyarrow")
 
@@ -568,8 +569,8 @@ class Points:
 @pytest.mark.slow
 @pytest.mark.parametrize("changed", [False, True], ids=["first made", "made anew and moved"])
 def test_wherever_a_run_ends_the_next_one_makes_nothing_twice(tmp_path: Path, changed: bool) -> None:
-    kill, reached, twice, where = 1, True, Counter[str](), list[int]()
-    while reached:
+    twice, where = Counter[str](), list[int]()
+    for kill in in_turn(4):
         directory = tmp_path / str(kill)
         directory.mkdir()
         bench = written(Bench(directory, on_time()))
@@ -593,6 +594,7 @@ def test_wherever_a_run_ends_the_next_one_makes_nothing_twice(tmp_path: Path, ch
             twice += more
             where.append(kill)
         bench.emulator.close()
-        kill += 1
+        if not reached:
+            break
     assert kill > 30
     assert (twice, where) == ({}, [])

@@ -12,6 +12,7 @@ from reconciler.emulator import Exchange
 from reconciler.state import State
 from tests.support.files import sha, write
 from tests.support.running import Killed
+from tests.support.turns import in_turn
 from tests.test_upload_engine import FILM, ONE, Studio, done, in_step
 
 
@@ -53,8 +54,7 @@ def begin(directory: Path, *, replacing: bool) -> Studio:
 @pytest.mark.slow
 @pytest.mark.parametrize("replacing", [False, True], ids=["new file", "changed file"])
 def test_wherever_an_upload_ends_the_next_run_leaves_one_asset(tmp_path: Path, replacing: bool) -> None:
-    kill, reached = 1, True
-    while reached:
+    for kill in in_turn(4):
         directory = tmp_path / str(kill)
         directory.mkdir()
         studio = begin(directory, replacing=replacing)
@@ -70,5 +70,6 @@ def test_wherever_an_upload_ends_the_next_run_leaves_one_asset(tmp_path: Path, r
         assert studio.shas() == {sha(FILM): 1}, f"killed at {kill}"
         in_step(studio)
         studio.emulator.close()
-        kill += 1
+        if not reached:
+            break
     assert kill > 40

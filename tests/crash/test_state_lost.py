@@ -20,9 +20,10 @@ import pytest
 
 from tests.crash.test_crash import starts
 from tests.crash.test_lock_lost import Begun, begun
-from tests.crash.world import ALL, World, Zygote, world
+from tests.crash.world import World, Zygote, world
 from tests.support.postgres import postgres
 from tests.support.stacks import IN_V2, OF_STRANGERS, V2, Account
+from tests.support.turns import ALL
 
 __all__ = ["begun", "postgres", "starts"]
 

@@ -10,8 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import cache
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +21,11 @@ from reconciler.emulator import ServedEmulator
 from reconciler.emulator.core.clock import SettableClock
 from reconciler.emulator.twelvelabs import app
 from tests.support.files import lay_out
+from tests.support.turns import ALL, turn
 
 KEY = "crash-test"
 PARTS = 16
 """The points are dealt to so many tests: the points of one lie evenly over the run."""
-ALL = os.environ.get("CRASH_KILLS") == "all"
-"""Whether every point is tried; else a sample, another one with each commit."""
 MARGIN = 8
 """Polls and grouped commits make a run a few points longer or shorter than the last."""
 
@@ -150,22 +148,11 @@ def world(
 P = TypeVar("P", bound=Place)
 
 
-@cache
-def turn() -> int:
-    """Which of the parts it is the turn of. Told by the commit: every worker says the same, a run can be had again,
-    and the commits of some days come by all of them. Where there is no git, the first."""
-    with suppress(OSError):
-        asked = ["git", "rev-parse", "HEAD"]
-        told = subprocess.run(asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout
-        return int(told or "0", 16) % PARTS
-    return 0
-
-
 def sampled(*, often: int = 1, more: int = 0) -> list[Any]:
     """Parts, as parameters of a test: `often` of them for `make test` and `more` for `make test-long`, as far from each
     other as can be. With CRASH_KILLS=all every one; what is not in the sample is long."""
     count = often + more
-    chosen = [(turn() + place * PARTS // count) % PARTS for place in range(count)]
+    chosen = [(turn(PARTS) + place * PARTS // count) % PARTS for place in range(count)]
     rest = [part for part in range(PARTS) if ALL and part not in chosen]
     long = {*chosen[often:], *rest}
     return [pytest.param(part, marks=[pytest.mark.long] if part in long else []) for part in sorted({*chosen, *rest})]
