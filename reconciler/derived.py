@@ -41,11 +41,11 @@ from reconciler.provider import (
     Want,
 )
 from reconciler.results import Made, Rows
-from reconciler.results.shelf import Shelf
+from reconciler.results.shelf import DEFAULT, Shelf
 
 __all__ = ["Task", "TaskDriver", "way_of"]
 
-HANDLE, WAY = "task", "way"
+HANDLE, WAY, INTO = "task", "way", "into"
 SLACK = timedelta(minutes=2)
 """How far the platform's clock may be from ours."""
 
@@ -134,26 +134,32 @@ class TaskDriver(Driver):
         """All sets of this kind, by the manifest; as this run knows it, when only the newest are asked for."""
         sets = await self.shelf.sets(anew=not newest)
         self._kept |= {made.task: made.made_at for made in sets.values()}
-        lives = tuple(map(self._live, (await self._mine()).values()))
-        return Page(lives, total=len(lives))
+        of_others = {made.task: made for made in await self.shelf.others() if self._is_mine(made)}
+        lives = [await self._live(made) for made in {**of_others, **await self._mine()}.values()]
+        return Page(tuple(lives), total=len(lives))
 
     async def read(self, id: str, parent_id: str | None) -> Live | None:
         """One set, by the manifest."""
         made = await self._set(id)
-        return None if made is None else self._live(made)
+        return None if made is None else await self._live(made)
 
     async def _mine(self) -> dict[str, Made]:
         """id → set, of this kind. Of one that a killed run was moving there are two: the older one is meant, and it is
         moved once more."""
         found: dict[str, Made] = {}
         for made in (await self.shelf.sets()).values():
-            if made.address.partition("/")[0] == self.kind.section:
+            if self._is_mine(made):
                 other = found.get(made.task)
                 found[made.task] = made if other is None or made.made_at < other.made_at else other
         return found
 
-    def _live(self, made: Made) -> Live:
+    def _is_mine(self, made: Made) -> bool:
+        return made.address.partition("/")[0] == self.kind.section
+
+    async def _live(self, made: Made) -> Live:
         inputs = {ref.name: made.source for ref in self.kind.refs()}
+        if len(self.shelf.stores) > 1:
+            inputs[INTO] = await self.shelf.into(made)
         facts = {
             "rows": made.rows,
             "dim": made.dim,
@@ -161,18 +167,20 @@ class TaskDriver(Driver):
             "made_at": made.made_at,
             "model": made.model,
         }
-        stamp = Stamp(made.stack, made.address, made.identity)
+        stamp = Stamp(made.stack, made.address, made.identity, made.stack_id or None)
         return Live(self.kind.__name__, made.task, inputs, stamp=stamp, facts=facts)
 
     async def _set(self, id: str) -> Made | None:
-        return (await self._mine()).get(id)
+        if (made := (await self._mine()).get(id)) is not None:
+            return made
+        return next((made for made in await self.shelf.others() if made.task == id and self._is_mine(made)), None)
 
     # Making
 
     def signature(self, want: Want) -> Signature:
         """Its stamp as the manifest will have it, and the input by which its task may be told; those that are young
         enough to be meant, and are known, are not."""
-        stamp = Stamp(self.shelf.stack, want.address, self._identity(want))
+        stamp = Stamp(self.shelf.stack, want.address, self._identity(want), self.shelf.id or None)
         young = (datetime.now(UTC) - SLACK).isoformat(timespec="microseconds")
         known = frozenset(id for id, made_at in self._kept.items() if made_at >= young)
         natural = {**self._inputs(want), **({WAY: way} if (way := self.way(want)) else {})}
@@ -193,7 +201,8 @@ class TaskDriver(Driver):
                 fetching = Exists(had, {HANDLE: had}, f"fetched again from task {_plain(had)}")
                 await keep(fetching)
                 return fetching
-            if wrong := await self.shelf.wrong({str(want.fields.get("model", "")): self.dim}):
+            model = str(want.fields.get("model", ""))
+            if wrong := await self.shelf.wrong({model: self.dim}, want.address, _into(want.fields)):
                 raise StoreError(*wrong)
             try:
                 task = await self.begin(want, self.mark(want.address, self._identity(want)))
@@ -212,7 +221,7 @@ class TaskDriver(Driver):
         for made in (await self._mine()).values():
             if made.identity == identity and made.address != want.address and made.task not in self._unsound:
                 task = _another(made.task)
-                if await self.shelf.copy(made, want.address, self._source(want), task, _now()):
+                if await self.shelf.copy(made, want.address, self._source(want), task, _now(), _into(want.fields)):
                     return task
         return None
 
@@ -371,34 +380,40 @@ class TaskDriver(Driver):
             made_at=_now(),
             task=id,
         )
-        await self.shelf.keep(row, rows)
+        await self.shelf.keep(row, rows, _into(want.fields))
         return Done(id)
 
     # Writing: the store alone
 
     async def update(self, patch: Patch) -> None:
-        """Of the same content: another address, or another id of the same input. Nothing is made."""
+        """Of the same content: another address, another id of the same input, another store. Nothing is made."""
         made = await self._set(patch.id)
         if made is None:
             raise NotFound(f"no result {patch.id} is kept")
         address = patch.stamp.key if patch.stamp else made.address
         source = next((str(patch.fields[it.name]) for it in self.kind.refs() if it.name in patch.fields), made.source)
-        if (self.shelf.stack, address, source) != (made.stack, made.address, made.source):
-            await self.shelf.copy(made, address, source, made.task, _now())
-        if made.stack != self.shelf.stack:
-            await self.shelf.remove(made.address, made.stack)
-        await self._remove(made.task, but=address)
+        here = (await self.shelf.place(made)).get("store", DEFAULT)
+        into = str(patch.fields.get(INTO) or here)
+        wanted, there = (self.shelf.stack, address, source, into), (made.stack, made.address, made.source, here)
+        if wanted == there and self.shelf.is_ours(made):
+            await self.shelf.settle(made)
+        else:
+            await self.shelf.copy(made, address, source, made.task, _now(), into, agreed=True)
+        await self._remove(made.task, but=(self.shelf.stack, address))
 
     async def delete(self, id: str, parent_id: str | None) -> None:
         """Out of the store; what another has taken the place of is gone already."""
         if await self._set(id) is not None:
             await self._remove(id)
 
-    async def _remove(self, task: str, *, but: str = "") -> None:
-        """All that is kept of a task, but for what is at one address: a killed run may have left two."""
-        for made in [*(await self.shelf.sets()).values()]:
-            if made.task == task and made.address != but:
-                await self.shelf.remove(made.address, made.stack)
+    async def _remove(self, task: str, *, but: tuple[str, str] = ("", "")) -> None:
+        """All that is kept of a task, but for what is at one address: a killed run may have left two. What a set has
+        taken the place of and is left in another store goes with it."""
+        places = await self.shelf.places()
+        gone = {(it.stack, it.address, made.stack_id) for it, made in places.items() if made.task == task}
+        for place, made in places.items():
+            if (place.stack, place.address, made.stack_id) in gone and place[1:] != but:
+                await self.shelf.remove(place)
 
     # What results have none of
 
@@ -431,6 +446,11 @@ def _plain(id: str) -> str:
 def _another(id: str) -> str:
     """An id for one more set of the same task."""
     return f"{_plain(id)}.{secrets.token_hex(4)}"
+
+
+def _into(fields: Mapping[str, Any]) -> str:
+    """The name of the store in which something is to be kept."""
+    return str(fields.get(INTO) or DEFAULT)
 
 
 def _now() -> str:

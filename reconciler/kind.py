@@ -435,6 +435,8 @@ class Derived(Kind, section=""):
 
     made_of: Annotated[str | None, IDENTITY, STAMPED] = None
     """What it is made of, and how."""
+    into: str | None = None
+    """Which of several stores under `results:` it is kept in; `default`, when left out. It moves when this changes."""
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:

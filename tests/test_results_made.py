@@ -545,9 +545,9 @@ class Points:
     def around(self, patch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
         real = getattr(owner, name)
 
-        def watched(*arguments: Any) -> Any:
+        def watched(*arguments: Any, **named: Any) -> Any:
             self.here()
-            result = real(*arguments)
+            result = real(*arguments, **named)
             self.here()
             return result
 

@@ -97,7 +97,7 @@ class Session:
         prior = known(self.state, kinds, self.resolve)
         stack = known_as(prior.identity, stack)
         if drivers.hands.results:
-            drivers.hands.results.former = stack.former
+            drivers.hands.results.known_as(stack.id, stack.former)
         if prior.nothing and self.alone:
             renamed(stack, self.state.neighbours(self.place))
         # identify, refresh
@@ -105,6 +105,8 @@ class Session:
         agreed = self.consent if self.whole else None
         read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed)
         stack = read.stack
+        if drivers.hands.results:  # whoever adopts goes on under the id that all of it carries
+            drivers.hands.results.known_as(stack.id, stack.former)
         # operations in flight
         begun = await in_flight(drivers, read, prior)
         # ownership

@@ -106,6 +106,8 @@ async def _pauses_told(session: Session, on_event: Tell) -> AsyncIterator[None]:
 def _run(session: Session, planning: Planning, id: str, known: Identity, on_event: Tell) -> Run:
     """What all parts of this apply share. What is sent from here on is told of."""
     journal = Journal(session.state)
+    if session.drivers.hands.results:
+        session.drivers.hands.results.known_as(known.id, planning.stack.former)
     ledger = Ledger(journal, session.state.operations())
     session.sending.begin(lambda address, done, total: on_event(BytesSent(address, done, total)))
     return Run(

@@ -57,8 +57,9 @@ class Stack:
     """(from, to) addresses."""
     removed: tuple[str, ...] = ()
     """Addresses to stop managing and keep."""
-    results: Mapping[str, Any] = field(default_factory=dict)
-    """Where what is made from media is kept: `to`, `table`, `columns`; empty for the usual directory."""
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Where what is made from media is kept: name of a store → `to`, `table`, `columns`; empty for the usual
+    directory."""
     varies: bool = False
     """Whether its name depends on variables: another name is another stack then, and no rename."""
     id: str | None = None

@@ -103,12 +103,14 @@ def in_process(stack: Stack, options: ProjectOptions) -> tuple[str, httpx.AsyncB
 def shelf(stack: Stack, options: ProjectOptions) -> Shelf:
     """Where results are kept. What an emulator made up is kept beside its account: it must never be taken for what a
     model has made."""
-    from reconciler.results.shelf import Shelf
+    from reconciler.results.shelf import DEFAULT, Shelf
 
     if options.emulator is False:
         return Shelf(stack.name, stack.root, stack.results)
     beside = _emulator_file(stack.root, options)
-    return Shelf(stack.name, beside.parent, {**stack.results, "to": f"{beside.stem}.results"})
+    said = stack.results or {DEFAULT: {}}
+    places = {name: f"{beside.stem}.results" + ("" if name == DEFAULT else f"-{name}") for name in said}
+    return Shelf(stack.name, beside.parent, {name: {**one, "to": places[name]} for name, one in said.items()})
 
 
 def state_url(root: Path, options: ProjectOptions) -> str:

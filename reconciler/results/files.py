@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from reconciler.errors import Problem, StoreError
 from reconciler.results import parquet, texts
-from reconciler.results.contract import FORMAT, Opening, Store
+from reconciler.results.contract import FORMAT, Opening, Store, refuse_another
 from reconciler.results.folder import Folder, below, written_name
 from reconciler.results.naming import Naming
 from reconciler.results.remembered import Remembered
@@ -29,6 +29,8 @@ DAMAGES = (KeyError, TypeError, ValueError, AttributeError, NotImplementedError,
 
 class Directory(Store):
     """A directory of results."""
+
+    mixes = False
 
     def __init__(self, opening: Opening) -> None:
         self.shown = opening.shown
@@ -58,26 +60,30 @@ class Directory(Store):
                         found.append(made)
         return found
 
-    def replace(self, made: Made, rows: Rows) -> Made:
+    def replace(self, made: Made, rows: Rows, *, taken_from: str = "") -> Made:
         """One file, which takes the place of the one before it."""
         words = _words(made.stack, made.address, rows.dim)
+        other = _words(made.stack, made.address, 1 if rows.dim is None else None)
         self._refuse_foreign(words)
+        before = [self._ours(place, self._manifest(place)) for place in (words, other)]
+        for there in filter(None, before):
+            refuse_another(self.shown, made.stack, made.address, there.stack_id, made.stack_id, taken_from)
         kept = {"format": FORMAT, "columns": dict(self._naming.given), **asdict(made)}
         with self._said("write"), self._folder.replacing(words) as file:
             if rows.dim is None:
                 texts.write(file, rows, self._naming, kept)
             else:
                 parquet.write(file, rows, self._naming, kept)
-        other = _words(made.stack, made.address, 1 if rows.dim is None else None)
-        if self._ours(other, self._manifest(other)):
+        if before[1] is not None:
             self._folder.remove(other)
         return made
 
-    def delete(self, stack: str, address: str) -> None:
+    def delete(self, stack: str, address: str, stack_id: str = "") -> None:
         """Remove the file."""
         for dim in (1, None):
             words = _words(stack, address, dim)
-            if self._ours(words, self._manifest(words)):
+            if there := self._ours(words, self._manifest(words)):
+                refuse_another(self.shown, stack, address, there.stack_id, stack_id)
                 with self._said("write"):
                     self._folder.remove(words)
 
@@ -96,6 +102,10 @@ class Directory(Store):
                     place = self._folder.path.joinpath(*words)
                     raise StoreError(f"{place} is damaged: delete it, and it is made again ({error!r:.100})") from error
         return None
+
+    def place(self, made: Made) -> Mapping[str, str]:
+        """The file."""
+        return {"path": str(self._folder.path.joinpath(*_words(made.stack, made.address, made.dim)))}
 
     def foreign(self) -> int:
         """Files that look like results and are none."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from reconciler.errors import Problem, StoreError, how_to_install
 from reconciler.results import parquet
-from reconciler.results.contract import FORMAT, Opening, Store
+from reconciler.results.contract import FORMAT, Opening, Store, refuse_another
 from reconciler.results.folder import below
 from reconciler.results.naming import slug
 from reconciler.results.rows import VECTOR, Made, Rows
@@ -30,8 +30,10 @@ KEPT_DAYS: Final = 7
 """Older versions of a table are removed; a reader of one has that long."""
 CACHE_BYTES: Final = 1 << 25
 _OURS = b"reconciler"
-_SET: Final = ("set_digest", "set_rows", "set_source", "set_made_at", "set_task", "set_model")
+_SET: Final = ("set_digest", "set_rows", "set_source", "set_made_at", "set_task", "set_model", "set_stack_id")
 """Columns beside those of rows: what the manifest says of the set that a row is of."""
+_SINCE: Final = "set_stack_id"
+"""The one that tables of older versions lack; they get it when something is kept."""
 _READS: Final = 20
 """How often a set is read again that moves to another table under the reader's hands."""
 _REMOTE = re.compile(r"[a-z0-9+]+://")
@@ -59,6 +61,8 @@ class Lance(Store):
                     for model, dim in dims.items():
                         if (name := self._name(model, dim)) not in there:
                             self._connect().create_table(name, schema=self._schema(dim), exist_ok=True)
+                        elif _SINCE not in there[name].names:
+                            self._open(name).add_columns(self._schema(dim).field(_SINCE))
                 self._sweep()
         except StoreError as error:
             wrong = [str(error)]
@@ -68,8 +72,9 @@ class Lance(Store):
         """One row a set, of the columns that say it; no vector is read."""
         return [made for made, _ in self._sets(stack).values()]
 
-    def replace(self, made: Made, rows: Rows) -> Made:
+    def replace(self, made: Made, rows: Rows, *, taken_from: str = "") -> Made:
         """One merge. Where the set was in the table of another model, that goes after it."""
+        self._refuse_another(made.stack, made.address, made.stack_id, taken_from)
         name = self._name(made.model, made.dim)
         with self._said():
             merge = self._open(name).merge_insert([self._naming["stack"], self._naming["key"]])
@@ -80,8 +85,9 @@ class Lance(Store):
         self._remove(made.stack, made.address, but=name)
         return made
 
-    def delete(self, stack: str, address: str) -> None:
+    def delete(self, stack: str, address: str, stack_id: str = "") -> None:
         """One commit a table that has it."""
+        self._refuse_another(stack, address, stack_id)
         self._remove(stack, address)
 
     def read(self, stack: str, address: str) -> Rows | None:
@@ -96,6 +102,10 @@ class Lance(Store):
                 rows = table.filter(_not_empty_set(table, self._naming["key"], address))
                 return parquet.rows_of(rows, made.dim, self._naming)
         raise StoreError(f"{self.shown}: {address} is replaced all the time; run again later")
+
+    def place(self, made: Made) -> Mapping[str, str]:
+        """The directory, or the bucket, and the table of the rows."""
+        return {"url": self.shown, "table": self._name(made.model, made.dim)}
 
     def foreign(self) -> int:
         """Rows in our tables that no run of ours wrote."""
@@ -160,9 +170,12 @@ class Lance(Store):
             if isinstance(mark, Mapping) and mark.get("format") != FORMAT:
                 return f"{self.shown}: the table {name} was made by a newer version: install that one"
             return f"{self.shown}: {name} is there already and not ours; give another `table:`, nothing was touched"
-        if not schema.equals(self._schema(dim)):
+        wanted = self._schema(dim)
+        if _SINCE not in schema.names:
+            wanted = wanted.remove(wanted.get_field_index(_SINCE))
+        if not schema.equals(wanted):
             return (
-                f"{self.shown}: the table {name} has another shape ({_differs(self._schema(dim), schema)}); "
+                f"{self.shown}: the table {name} has another shape ({_differs(wanted, schema)}); "
                 "give another `table:`, or the `columns:` that it was made with"
             )
         return ""
@@ -191,7 +204,7 @@ class Lance(Store):
             empty = {"key": f"{made.address}#", "stack": made.stack, "address": made.address, "identity": made.identity}
             record = {self._naming[column]: value for column, value in empty.items()}
             table = arrow.Table.from_pylist([record], schema=parquet.schema(made.dim, self._naming))
-        said = (made.digest, made.rows, made.source, made.made_at, made.task, made.model)
+        said = (made.digest, made.rows, made.source, made.made_at, made.task, made.model, made.stack_id)
         for column, value in zip(_SET, said, strict=True):
             table = table.append_column(schema.field(column), arrow.repeat(value, table.num_rows))
         return table.cast(schema)
@@ -207,8 +220,9 @@ class Lance(Store):
             wanted = self._where(stack, address)
             with self._said():
                 search = self._open(name).search().where(f"{wanted} AND set_digest IS NOT NULL")
-                rows = search.select([*names.values(), *_SET]).limit(None).to_arrow()
-            for made in _distinct(rows, names, dim):
+                said = [column for column in _SET if column in schema.names]
+                rows = search.select([*names.values(), *said]).limit(None).to_arrow()
+            for made in _distinct(rows, names, said, dim):
                 before = found.get((made.stack, made.address))
                 if before is None or (made.made_at, name) > (before[0].made_at, before[1]):
                     found[made.stack, made.address] = made, name
@@ -221,6 +235,10 @@ class Lance(Store):
     def _where(self, stack: str, address: str | None = None) -> str:
         parts = {"stack": stack} | ({} if address is None else {"address": address})
         return " AND ".join(f"{self._naming[column]} = {_literal(value)}" for column, value in parts.items())
+
+    def _refuse_another(self, stack: str, address: str, *ids: str) -> None:
+        if found := self._sets(stack, address).get((stack, address)):
+            refuse_another(self.shown, stack, address, found[0].stack_id, *ids)
 
     def _remove(self, stack: str, address: str, *, but: str = "") -> None:
         with self._said():
@@ -270,14 +288,14 @@ def _not_empty_set(table: Any, key: str, address: str) -> Any:
     return compute.not_equal(table.column(key), f"{address}#")
 
 
-def _distinct(rows: Any, names: Mapping[str, str], dim: int | None) -> Iterator[Made]:
+def _distinct(rows: Any, names: Mapping[str, str], said: Sequence[str], dim: int | None) -> Iterator[Made]:
     """The manifest, out of rows: how many of them there are is counted, or a row that is gone would not be missed."""
-    counted = rows.group_by([*names.values(), *_SET]).aggregate([([], "count_all")]).to_pylist()
+    counted = rows.group_by([*names.values(), *said]).aggregate([([], "count_all")]).to_pylist()
     given = {field.name for field in fields(Made)}
     for row in counted:
         empty = row["set_rows"] == 0
         values = {ours: row[theirs] for ours, theirs in names.items()}
-        values |= {name.removeprefix("set_"): row[name] for name in _SET}
+        values |= {name.removeprefix("set_"): row.get(name) or "" for name in _SET}
         values |= {"rows": 0 if empty else row["count_all"], "dim": dim}
         yield Made(**{name: values[name] for name in given})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from reconciler.results.contract import FORMAT
 from reconciler.results.naming import Naming, slug
@@ -27,7 +27,12 @@ _MANIFEST = {
     "made_at": "text NOT NULL",
     "task": "text NOT NULL",
     "in_table": "text NOT NULL",
+    "stack_id": "text NOT NULL DEFAULT ''",
 }
+_SINCE: Final = "stack_id"
+"""The column of the manifest that tables of older versions lack; they get it when something is kept."""
+_ID: Final = "coalesce(to_jsonb(m) ->> 'stack_id', '')"
+"""The id of a row `m` of the manifest, whether it has that column or not."""
 _RELATIONS = (
     "SELECT c.relname, c.relkind::text, obj_description(c.oid, 'pg_class') FROM pg_class c "
     "WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) "
@@ -62,7 +67,8 @@ class Tables:
         return PLAIN if dim is None else COLUMNS
 
     def sql(self, text: str, count: int = 0, /, **names: str | Sequence[str]) -> Any:
-        """A statement, with names quoted; `{manifest}` and `{plain}` are known, `{values}` is `count` places."""
+        """A statement, with names quoted; `{manifest}` and `{plain}` are known, `{id}` is the stack's id in a row `m`
+        of the manifest, `{values}` is `count` places."""
         from psycopg.sql import SQL, Identifier
 
         known: dict[str, str | Sequence[str]] = {"manifest": self._manifest, "plain": self._plain, **names}
@@ -70,7 +76,7 @@ class Tables:
             name: Identifier(value) if isinstance(value, str) else SQL(", ").join(map(Identifier, value))
             for name, value in known.items()
         }
-        return SQL(text).format(**quoted, values=SQL(", ").join([SQL("%s")] * count))
+        return SQL(text).format(**quoted, id=SQL(_ID), values=SQL(", ").join([SQL("%s")] * count))
 
     def there(self, connection: Any) -> bool:
         """Whether anything was ever kept here; of somebody else's manifest nothing is read."""
@@ -102,6 +108,8 @@ class Tables:
                 found.append(_foreign(name, mark))
                 continue
             there = self._columns_there(connection, name)
+            if name == self._manifest and _SINCE not in there:
+                there = {**there, _SINCE: wanted[_SINCE]}
             if there != wanted:
                 found.append(_another_shape(name, wanted, there))
         if self._plain in relations and relations[self._plain] != ("v", self._mark_of_this):
@@ -128,6 +136,8 @@ class Tables:
                 index = self.sql("CREATE INDEX ON {table} ({columns})", table=name, columns=[stack, address])
                 connection.execute(index)
             self._mark(connection, "TABLE", name)
+        if self._manifest in relations and _SINCE not in self._columns_there(connection, self._manifest):
+            connection.execute(self.sql(f"ALTER TABLE {{manifest}} ADD COLUMN {_SINCE} {_MANIFEST[_SINCE]}"))
         self.point_view(connection)
 
     def point_view(self, connection: Any) -> None:
@@ -167,7 +177,7 @@ class Tables:
 
     def _wanted(self, dims: Mapping[str, int | None]) -> Iterable[tuple[str, dict[str, str]]]:
         """Table → its columns, with their types as the server writes them."""
-        yield self._manifest, {column: type.removesuffix(" NOT NULL") for column, type in _MANIFEST.items()}
+        yield self._manifest, {column: type.partition(" ")[0] for column, type in _MANIFEST.items()}
         for name, dim in {self.name(model, dim): dim for model, dim in dims.items()}.items():
             yield name, {self.naming[column]: _type(column, dim) for column in self.columns(dim)}
 

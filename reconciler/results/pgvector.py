@@ -15,7 +15,7 @@ from dataclasses import asdict, fields
 from typing import Any, Final
 
 from reconciler.errors import Problem, StoreError, how_to_install
-from reconciler.results.contract import Opening, Store
+from reconciler.results.contract import Opening, Store, refuse_another
 from reconciler.results.pgtables import Tables
 from reconciler.results.rows import PLAIN, SECONDS, Made, Rows
 
@@ -56,15 +56,16 @@ class Postgres(Store):
         with self._transaction(reading=True) as connection:
             if not self._tables.there(connection):
                 return []
-            query = self._tables.sql("SELECT {made} FROM {manifest} WHERE stack = %s ORDER BY address", made=_MADE)
+            text = "SELECT {made}, {id} FROM {manifest} m WHERE stack = %s ORDER BY address"
+            query = self._tables.sql(text, made=_MADE[:-1])
             return [Made(**dict(zip(_MADE, row, strict=True))) for row in connection.execute(query, [stack])]
 
-    def replace(self, made: Made, rows: Rows) -> Made:
+    def replace(self, made: Made, rows: Rows, *, taken_from: str = "") -> Made:
         """Delete, COPY, and the manifest's row: one transaction, which other writers of this set wait for."""
         with self._transaction() as connection:
             tables = self._tables
             self._hold(connection, made.stack, made.address)
-            self._remove(connection, made.stack, made.address)
+            self._remove(connection, made.stack, made.address, made.stack_id, taken_from)
             table = tables.name(made.model, made.dim)
             names = [tables.naming[column] for column in tables.columns(made.dim)]
             copying = tables.sql("COPY {table} ({names}) FROM STDIN (FORMAT BINARY)", table=table, names=names)
@@ -79,12 +80,12 @@ class Postgres(Store):
             tables.point_view(connection)
         return made
 
-    def delete(self, stack: str, address: str) -> None:
+    def delete(self, stack: str, address: str, stack_id: str = "") -> None:
         """The rows and the manifest's row, in one transaction."""
         with self._transaction() as connection:
             if self._tables.there(connection):
                 self._hold(connection, stack, address)
-                self._remove(connection, stack, address)
+                self._remove(connection, stack, address, stack_id)
                 self._tables.point_view(connection)
 
     def read(self, stack: str, address: str) -> Rows | None:
@@ -108,6 +109,10 @@ class Postgres(Store):
                 found = cursor.execute(select, [stack, address]).fetchall()
         return _rows(found, dim)
 
+    def place(self, made: Made) -> Mapping[str, str]:
+        """The database, and the table of the rows."""
+        return {"url": self.shown, "table": self._tables.name(made.model, made.dim)}
+
     def foreign(self) -> int:
         """Rows in our tables of which the manifest knows nothing."""
         with self._transaction(reading=True) as connection:
@@ -123,8 +128,11 @@ class Postgres(Store):
     def _hold(self, connection: Any, stack: str, address: str) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"reconciler {stack}/{address}"])
 
-    def _remove(self, connection: Any, stack: str, address: str) -> None:
+    def _remove(self, connection: Any, stack: str, address: str, *ids: str) -> None:
         tables = self._tables
+        query = tables.sql("SELECT {id} FROM {manifest} m WHERE stack = %s AND address = %s")
+        if there := connection.execute(query, [stack, address]).fetchone():
+            refuse_another(self.shown, stack, address, there[0], *ids)
         query = tables.sql("DELETE FROM {manifest} WHERE stack = %s AND address = %s")
         connection.execute(query, [stack, address])
         named = {column: tables.naming[column] for column in ("stack", "address")}

@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from reconciler.errors import Problem, StoreError
-from reconciler.results.contract import FORMAT, Opening, Store
+from reconciler.results.contract import FORMAT, Opening, Store, refuse_another
 from reconciler.results.folder import below
 from reconciler.results.naming import slug
 from reconciler.results.qpoints import ANOTHER, ByClient, ByEngine, Points
@@ -63,11 +63,12 @@ class Qdrant(Store):
             found = [payload for payload, _ in self._points.find(self._manifest, {"stack": stack})]
         return [made for kept in found if kept.get(_SET) and (made := Made.from_json(kept))]
 
-    def replace(self, made: Made, rows: Rows) -> Made:
+    def replace(self, made: Made, rows: Rows, *, taken_from: str = "") -> Made:
         """New points, the flip, and then the old ones go."""
         name, digest = self._name(made.model, made.dim), rows.digest
         with self._said():
             before = dict(self._points.get(self._manifest, _id(made.stack, made.address)) or {})
+            refuse_another(self.shown, made.stack, made.address, before.get("stack_id"), made.stack_id, taken_from)
             self._keep(made.stack, made.address, before | {_PENDING: True})
             self._points.put(name, self._as_points(rows, digest))
             back = self._rows(name, made.stack, made.address, digest, made.dim)
@@ -84,10 +85,11 @@ class Qdrant(Store):
                 self._point_alias(name)
         return kept
 
-    def delete(self, stack: str, address: str) -> None:
+    def delete(self, stack: str, address: str, stack_id: str = "") -> None:
         """The manifest first: who reads it sees nothing of a set that is half gone."""
         with self._said():
-            if self._known() and self._points.get(self._manifest, _id(stack, address)) is not None:
+            if self._known() and (there := self._points.get(self._manifest, _id(stack, address))) is not None:
+                refuse_another(self.shown, stack, address, there.get("stack_id"), stack_id)
                 self._keep(stack, address, {_PENDING: True})
                 self._forget(stack, address)
 
@@ -106,6 +108,10 @@ class Qdrant(Store):
                     return rows
                 kept = now
         raise StoreError(f"{self.shown}: {address} is replaced all the time; run again later")
+
+    def place(self, made: Made) -> Mapping[str, str]:
+        """The server, or the directory, and the collection of the points."""
+        return {"url": self.shown, "collection": self._name(made.model, made.dim)}
 
     def foreign(self) -> int:
         """Points in our collections that carry no digest of ours, or of a set that is none."""

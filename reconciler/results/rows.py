@@ -64,6 +64,8 @@ class Made:
     """RFC 3339; for people."""
     task: str = ""
     """What the platform called the task; for people."""
+    stack_id: str = ""
+    """The stack's random id, which tells it from another one of its name; "" in what was kept before there was one."""
 
     @classmethod
     def from_json(cls, kept: Any) -> Made | None:

@@ -14,7 +14,9 @@ __all__ = ["effect", "explain", "fields_table"]
 def effect(field: Field, kind: type[Kind] | None = None) -> str:
     """What a change of the field does to the object, in a few words."""
     if kind is not None and kind.made_of_refs:
-        return "one for each; of the same content nothing is made anew" if field.each else "makes the result anew"
+        if field.each:
+            return "one for each; of the same content nothing is made anew"
+        return "makes the result anew" if field.source else "in place; nothing is made anew"
     match field.update:
         case Updating.REPLACE:
             return "replaces the object"

@@ -92,12 +92,17 @@ def _frame(provider: str) -> dict[str, Any]:
 
 def _results() -> dict[str, Any]:
     text = {"type": "string"}
-    mapping = {
+    words = {"to": text, "table": text, "columns": {"type": "object", "additionalProperties": text}}
+    mapping = {"type": "object", "properties": words, "additionalProperties": False}
+    several = {
         "type": "object",
-        "properties": {"to": text, "table": text, "columns": {"type": "object", "additionalProperties": text}},
-        "additionalProperties": False,
+        "properties": {"default": {"anyOf": [text, mapping]}},
+        "propertyNames": {"pattern": KEY, "not": {"enum": [*words]}},
+        "additionalProperties": {"anyOf": [text, mapping]},
+        "required": ["default"],
     }
-    return {"anyOf": [text, mapping], "description": "Where what is made from media is kept: a directory, or a URL."}
+    doc = "Where what is made from media is kept: a directory, a URL, or several by name, for `into:`."
+    return {"anyOf": [text, mapping, several], "description": doc}
 
 
 def _guards() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from reconciler.kind import Field, Known
 from reconciler.load.check.complaints import complaints, dotted
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in, text_in
+from reconciler.load.grammar.settings import DEFAULT_STORE
 from reconciler.load.grammar.shapes import FOUND_BY, OPTIONS, Shape
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root, TextFile
@@ -23,6 +24,9 @@ from reconciler.redact import Secret, holds_secret
 __all__ = ["Checker"]
 
 _OPTIONS: Final = frozenset(OPTIONS)
+INTO: Final = "into"
+"""The field of a result that names its store."""
+MORE_THAN_ONE: Final = 2
 _NONE: Final[Mapping[str, Any]] = {}
 
 
@@ -42,6 +46,8 @@ class Checker:
         self._ignored: dict[str, tuple[str, ...]] = {}
         """kind → what of it is ignored in the whole stack"""
         self._allowed: set[str] = set()
+        self._stores: Collection[str] = ()
+        """Names of the stores that results can be kept in; none, if there is only the one."""
         self._texts: dict[str, tuple[TextFile, Any] | None] = {}
         """path → what stands there, read once; None for what cannot be read"""
         self._read_from: dict[tuple[str, str], TextFile] = {}
@@ -73,6 +79,10 @@ class Checker:
             else:
                 self._allowed.add(name)
 
+    def stores(self, results: Mapping[str, Any]) -> None:
+        """Where results can be kept."""
+        self._stores = results or (DEFAULT_STORE,)
+
     def resources(self) -> dict[str, Resource]:
         """All of them, also when some are wrong."""
         return {address: self._resource(entry) for address, entry in self._entries.items()}
@@ -87,6 +97,7 @@ class Checker:
         # Before it is validated: what the kind says of names holds for a key too.
         if shape.from_key is not None and shape.from_key.name not in fields:
             fields[shape.from_key.name] = entry.key
+        self._choose_store(entry, fields)
         self._fill_from_files(entry, fields)
         self._validate(entry, fields, known=known)
         if shape.refs:
@@ -139,6 +150,20 @@ class Checker:
                 self._say(entry, (name,), f"{name}: is empty; give a value, or leave it out", on_key=True)
                 self._problems.mute(entry.place((name,)))
                 del fields[name]
+
+    def _choose_store(self, entry: Declaration, fields: dict[str, Any]) -> None:
+        """Say into which store a result goes, also when that is not said; of one there is nothing to say."""
+        if entry.shape.each is None:
+            return
+        name = fields.setdefault(INTO, DEFAULT_STORE)
+        if isinstance(name, Secret) or not isinstance(name, str):
+            return  # which is complained of as of any other field
+        if name not in self._stores:
+            hint = self._problems.hint(name, self._stores)
+            known = hint or f"; there {'are' if len(self._stores) > 1 else 'is'} {', '.join(self._stores)}"
+            self._say(entry, (INTO,), f'{INTO}: no store under `results:` is called "{cut(name)}"{known}')
+        if len(self._stores) < MORE_THAN_ONE:
+            del fields[INTO]
 
     def _validate(self, entry: Declaration, fields: Mapping[str, Any], *, known: bool) -> None:
         try:

@@ -23,7 +23,7 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "provider": (str, "a name"),
     "guards": (dict, "a mapping"),
     "prices": (dict, "a mapping"),
-    "results": ((str, dict), "a directory, the URL of a store, or `{to: …, table: …, columns: {…}}`"),
+    "results": ((str, dict), "a directory, the URL of a store, `{to: …, table: …, columns: {…}}`, or several by name"),
     "stamps": (bool, "true or false"),
     "metadata_schema": ((dict, str), "a JSON Schema, or the path of one"),
     "moved": (list, "a list of {from: ADDRESS, to: ADDRESS}"),
@@ -35,6 +35,8 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
 }
 RESULTS: Final = "results"
 """Where results are kept: what is secret in the URL of a database comes from the environment."""
+DEFAULT_STORE: Final = "default"
+"""The store of several that takes what does not say `into`."""
 LISTS: Final = frozenset({"moved", "removed", "variables", "include"})
 """These may stand in several files."""
 PATTERN: Final = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._*?\[\]!-]*")
@@ -115,20 +117,51 @@ class StackSettings:
         place, value = self._single.get(key, (None, None))
         return (place, value) if place is not None and value is not None else None
 
-    def results(self) -> Mapping[str, Any]:
-        """Where results are kept: `to`, and how tables and columns are called there."""
+    def results(self) -> Mapping[str, Mapping[str, Any]]:
+        """Where results are kept: name of a store → `to`, and how tables and columns are called there."""
         place, said = self._single.get(RESULTS, (None, None))
-        if place is None or said is None:
+        if place is None or not said:
             return {}
+        if isinstance(said, str) or DEFAULT_STORE not in said:
+            return {DEFAULT_STORE: self._store(place, RESULTS, said)}
+        found: dict[str, Mapping[str, Any]] = {}
+        for name, one in said.items():
+            at = Place(place.source, (*place.path, name))
+            if not NAME.fullmatch(name) or name in _OF_RESULTS:
+                text = f'results: "{cut(name)}" cannot be the name of a store beside others'
+                self._problems.add(Place(at.source, at.path, on_key=True), text)
+            elif not isinstance(one, str | dict) or not one:
+                expected = "a directory, the URL of a store, or `{to: …}`"
+                self._problems.add(at, f"results.{name}: expected {expected}, got {a(one)}")
+            else:
+                found[name] = self._store(at, f"results.{name}", one)
+        self._told_apart(place, found)
+        return found
+
+    def _store(self, place: Place, called: str, said: Any) -> Mapping[str, Any]:
         if isinstance(said, str):
             return {"to": said}
         for name, (due, words) in _OF_RESULTS.items():
             if name in said and not isinstance(said[name], due):
-                self._problems.add(Place(place.source, (*place.path, name)), f"results.{name}: expected {words}")
+                self._problems.add(Place(place.source, (*place.path, name)), f"{called}.{name}: expected {words}")
         for name in said.keys() - _OF_RESULTS.keys():
             at = Place(place.source, (*place.path, name), on_key=True)
-            self._problems.add(at, f'results: unknown word "{cut(name)}"{self._problems.hint(name, _OF_RESULTS)}')
+            hint = self._problems.hint(name, _OF_RESULTS)
+            if called == RESULTS and not hint and isinstance(said[name], str | dict):
+                hint = f"; of several stores one is called `{DEFAULT_STORE}`"
+            self._problems.add(at, f'{called}: unknown word "{cut(name)}"{hint}')
         return dict(said)
+
+    def _told_apart(self, place: Place, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Say which names are of one and the same store: what is moved out of one would be gone from the other."""
+        seen: dict[tuple[str, str], str] = {}
+        for name, said in found.items():
+            to, table = str(said.get("to", RESULTS)), str(said.get("table", RESULTS)).lower()
+            where = to.removeprefix("./").rstrip("/")
+            first = seen.setdefault((where, table if ":" in where else ""), name)
+            if first != name:
+                at = Place(place.source, (*place.path, name), on_key=True)
+                self._problems.add(at, f"results: `{name}` is the same place as `{first}`; keep one of the two")
 
     def place(self, key: str, path: Path) -> Place | None:
         """Where what is at a path in the value of such a key stands; in a list, where the item stands that it names."""
