@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-__all__ = ["Measure", "Metered", "Quota", "Rate", "Tariff"]
+__all__ = ["Measure", "Metered", "Price", "Quota", "Rate", "Takes", "Tariff", "Use"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Quota:
     measure: Measure
     most: float
     per_parent: bool = False
+    also: tuple[str, ...] = ()
+    """Kinds of results whose media counts too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,62 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What is paid for one of something: all models, or by model. Neither: nobody has published it."""
+
+    amount: float | None = None
+    by_model: Mapping[str, float] = field(default_factory=dict)
+    as_of: str | None = None
+    source: str = ""
+
+    def of(self, model: str) -> float | None:
+        """With a model; None when it is not known."""
+        return self.by_model.get(model, self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Some of what a result takes that has a price."""
+
+    price: str
+    """Its word, in `Tariff.prices` and under `prices:` of a stack."""
+    amount: float | None = None
+    """How much of it; None: the minutes of its media that a model sees."""
+    at_most: bool = False
+    """Whether that is a bound, and not what it will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What the making of one result takes."""
+
+    uses: tuple[Use, ...] = ()
+    model: str = ""
+    read: bool = False
+    """Whether it is only read, for it is there already: nothing is paid."""
+    media: str | None = None
+    """The address of what has a length; None where nothing has."""
+    window_s: tuple[float, float | None] = (0.0, None)
+    """From which second to which a model sees it; None: its end."""
+    least_s: float = 0.0
+    most_s: float = float("inf")
+    """How much of it a model may be shown."""
+    whole_most_s: float = float("inf")
+    """How long it may be, however little of it is shown."""
+    note: str = ""
+    """Why it may cost more than can be said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tariff:
     """All of it. A stack names its account's plan with `guards: {plan: NAME}`, and other prices with `prices:`."""
 
     metered: Metered | None = None
+    currency: str = "USD"
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """What results take, by a word that stands under `prices:` too."""
+    results: Mapping[str, Callable[[Mapping[str, Any]], Takes]] = field(default_factory=dict)
+    """kind of results → what one of these fields takes"""
     quotas: Mapping[str, tuple[Quota, ...]] = field(default_factory=dict)
     """By plan."""
     rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)

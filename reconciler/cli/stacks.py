@@ -130,11 +130,11 @@ def validate(path: Path, **options: Any) -> int:
     reconciler validate
     reconciler validate my-archive --var season=2025
     """
-    from reconciler.plan import cost, guards
+    from reconciler.plan import guards, prices
     from reconciler.provider import provider
 
     stack = load_stack(path, options)
-    if problems := [*guards.problems(stack), *cost.problems(stack, provider(stack.provider).tariff)]:
+    if problems := [*guards.problems(stack), *prices.problems(stack, provider(stack.provider).tariff)]:
         raise Invalid(problems)
     counts: dict[str, int] = {}
     for resource in stack.resources.values():

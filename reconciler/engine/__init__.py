@@ -29,7 +29,7 @@ from reconciler.engine.stages import (
     unstamped,
     wanted,
 )
-from reconciler.errors import Problem
+from reconciler.errors import Invalid, Problem
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
 from reconciler.model import Basis, Event, Plan, Report, Snapshot, Stack
@@ -129,6 +129,8 @@ class Session:
         estimate, warnings = estimated(
             plan, stack, claims, snapshot, tariff, means(drivers, plan, self.limits, seconds)
         )
+        if inspect and (errors := [it for it in warnings if it.severity == "error"]):
+            raise Invalid(errors)
         touched = fingerprints(plan, snapshot, kinds)
         plan = replace(plan, diagnostics=(*notes, *warnings), fingerprints=touched, estimate=estimate)
         return Planning(  # its guards are asked by `Planning.refusals`

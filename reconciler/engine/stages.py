@@ -27,8 +27,8 @@ from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
 from reconciler.plan import guards
 from reconciler.plan.cost import Means
-from reconciler.plan.cost import problems as wrong_prices
 from reconciler.plan.guards import Consent
+from reconciler.plan.prices import problems as wrong_prices
 from reconciler.provider import Drivers
 from reconciler.redact import Secret, unmask
 from reconciler.refresh import Wanted, read_whole, refresh
@@ -259,7 +259,7 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
         sizes=sizes,
         durations=durations,
         chunk_requests=chunks,
-        derived={kind.__name__: ref.name for kind in drivers.kinds if kind.made_of_refs for ref in kind.refs()},
+        results={kind.__name__: kind.section for kind in drivers.kinds if kind.stored},
         traits={kind: driver.traits for kind, driver in drivers.items()},
         poll_s=limits.poll_s,
         rate_per_s=drivers.http.rate_per_s,

@@ -27,7 +27,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.live import Attempt, Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
-from reconciler.model.plan import Basis, Cost, Estimate, Plan
+from reconciler.model.plan import Basis, Charge, Cost, Estimate, Plan
 from reconciler.model.steps import (
     STEPS,
     BulkCreate,
@@ -55,6 +55,7 @@ __all__ = [
     "BytesSent",
     "Change",
     "ChangedBy",
+    "Charge",
     "Cost",
     "Create",
     "Delete",

@@ -12,10 +12,30 @@ from reconciler.errors import Problem
 from reconciler.model.change import Action, Change
 from reconciler.model.steps import Step
 
-__all__ = ["Basis", "Cost", "Estimate", "Plan"]
+__all__ = ["Basis", "Charge", "Cost", "Estimate", "Plan"]
 
 Count = Annotated[int, Ge(0), Le(10**18)]
 Amount = Annotated[float, Ge(0), Le(1e18)]
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one sort of work costs, as far as it is known."""
+
+    what: str
+    """`indexing`, or the section of results: `analyses`."""
+    objects: Count = 0
+    amount: Amount = 0.0
+    at_most: Amount = 0.0
+    """So much more at most, for what has only a bound: what a model writes."""
+    objects_without_price: Count = 0
+    """Of unknown length, or by a price that is not known: they are not, or not wholly, in the amount."""
+    unknown: tuple[str, ...] = ()
+    """Words of `prices:` that nobody has given a number for."""
+    as_of: str | None = None
+    source: str = ""
+    note: str = ""
+    """Why it may be more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +50,10 @@ class Cost:
     """Who says so."""
     objects_without_price: Count
     """Of unknown length, or of a model whose price is not known: they are not in the amount."""
+    at_most: Amount = 0.0
+    """So much more at most, for what has only a bound: what a model writes."""
+    charges: tuple[Charge, ...] = ()
+    """For what, of which it is the sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +80,10 @@ class Estimate:
     derived_minutes: Amount = 0.0
     """Of media of known length that a model is to see for them, each time that it does."""
     derived_objects_of_unknown_length: Count = 0
+    derived_free: Count = 0
+    """Results that are had without being made: copied, fetched once more, read from an index."""
+    derived_updates: Count = 0
+    derived_removals: Count = 0
     cost: Cost | None = None
     seconds_at_rate_limit: Amount | None = None
     """How long it takes at least, at the rate that the API allows now; null when it has said nothing."""

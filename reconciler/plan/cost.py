@@ -7,16 +7,15 @@ counted and said, never guessed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.model import (
     Action,
     Change,
+    Charge,
     Cost,
     Create,
     Estimate,
@@ -29,16 +28,14 @@ from reconciler.model import (
     parent_of,
 )
 from reconciler.ownership import Claims
+from reconciler.plan.charges import MADE, Work, charge, works
+from reconciler.plan.prices import INDEX_MINUTE, Prices
 from reconciler.provider import Traits
-from reconciler.tariff import Measure, Metered, Quota, Rate, Tariff
+from reconciler.tariff import Measure, Quota, Rate, Takes, Tariff
 
-__all__ = ["Means", "estimated", "problems"]
+__all__ = ["Means", "estimated"]
 
-MADE = (Action.CREATE, Action.REPLACE)
 DAY_S = 86400.0
-CURRENCY, INDEX_MINUTE = "currency", "index_minute"
-CODE = re.compile("[A-Z]{3}")
-BY_THE_STACK = "`prices:` of the stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,8 @@ class Means:
     """Expected besides the writes, for files that are sent in chunks."""
     durations: Mapping[str, float] = field(default_factory=dict)
     """address → seconds, of files that were looked into"""
-    derived: Mapping[str, str] = field(default_factory=dict)
-    """kind of what is made of media, and kept in a store → the field that names the media"""
+    results: Mapping[str, str] = field(default_factory=dict)
+    """kind of what is made of something else and kept in a store → its section"""
     traits: Mapping[str, Traits] = field(default_factory=dict)
     """kind → how the API behaves towards its objects"""
     poll_s: float | None = None
@@ -64,12 +61,14 @@ class Means:
 def estimated(
     plan: Plan, stack: Stack, claims: Claims, snapshot: Snapshot, tariff: Tariff, means: Means
 ) -> tuple[Estimate, list[Problem]]:
-    """The estimate, and a warning for each quota that would not do.
+    """The estimate, a warning for each quota that would not do, and an error for each result whose media is longer or
+    shorter than its model takes.
 
-    What `prices:` and `guards: {plan: …}` say has passed `problems`.
+    What `prices:` and `guards: {plan: …}` say has passed `prices.problems`.
     """
     one = _Weighing(plan, stack, claims, snapshot, tariff, means)
-    return one.all(), [Problem("", 0, 0, "", text, "warning") for text in one.shortfalls()]
+    wrong = [stack.problem(address, text, *path) for address, path, text in one.misfits()]
+    return one.all(), [*wrong, *(Problem("", 0, 0, "", text, "warning") for text in one.shortfalls())]
 
 
 class _Weighing:
@@ -79,16 +78,21 @@ class _Weighing:
         self.plan, self.stack, self.claims, self.snapshot = plan, stack, claims, snapshot
         self.tariff, self.means = tariff, means
         self.changes = {change.address: change for change in plan.changes}
-        self.prices = _prices(stack.prices, tariff.metered)
+        self.prices = Prices(stack.prices, tariff)
         self.billed = [change for change in plan.changes if self._is_billed(change)]
         self.seconds = {change.address: self._seconds(change) for change in self.billed}
+        made = [change for change in plan.changes if change.kind in means.results and change.action in MADE]
+        takes = {change.address: self._takes(change) for change in made}
+        named = ((address, it.media) for address, it in takes.items() if it.media is not None)
+        self.works = works(made, takes, {address: self._length(media) for address, media in named}, snapshot)
+        self.paid = [it for it in self.works if not it.free]
+        self.made = {it.change.address for it in self.paid}
+        self.seconds |= {it.change.address: it.seen_s for it in self.paid if it.takes.media is not None}
 
     def all(self) -> Estimate:
         writes = sum(step.writes for step in self.plan.steps if not self._is_local(step))
-        made = [self._length_of(change, media) for change, media in self._derived()]
-        lengths = [seconds for seconds in made if seconds is not None]
         polls = self._polls()
-        known = [seconds for seconds in self.seconds.values() if seconds is not None]
+        known = [seconds for it in self.billed if (seconds := self.seconds[it.address]) is not None]
         return Estimate(
             writes=writes,
             polls=polls,
@@ -99,10 +103,13 @@ class _Weighing:
             index_minutes=round(sum(known) / 60, 2),
             index_objects=len(self.billed),
             index_objects_of_unknown_length=len(self.billed) - len(known),
-            derived_objects=len(made),
-            derived_minutes=round(sum(lengths) / 60, 2),
-            derived_objects_of_unknown_length=len(made) - len(lengths),
-            cost=self._cost() if self.billed else None,
+            derived_objects=len(self.paid),
+            derived_minutes=round(sum(it.seen_s or 0.0 for it in self.paid) / 60, 2),
+            derived_objects_of_unknown_length=sum(it.unknown_length for it in self.paid),
+            derived_free=len(self.works) - len(self.paid),
+            derived_updates=self._results(Action.UPDATE, Action.MOVE),
+            derived_removals=self._results(Action.DELETE),
+            cost=self._cost(),
             seconds_at_rate_limit=self._limited_s(writes + polls + self.means.chunk_requests),
         )
 
@@ -119,7 +126,8 @@ class _Weighing:
     def _rated(self) -> Iterator[tuple[Rate, float]]:
         """What is limited by the account's plan, and how much of it there will be."""
         for rate in self.tariff.rates.get(str(self.stack.guards.get("plan")), ()):
-            made = [change for change in self.plan.changes if change.kind in rate.kinds and change.action in MADE]
+            made = [it for it in self.plan.changes if it.kind in rate.kinds and it.action in MADE]
+            made = [it for it in made if it.kind not in self.means.results or it.address in self.seconds]
             if rate.measure is Measure.MINUTES:
                 yield rate, sum((self.seconds.get(change.address) or 0.0) / 60 for change in made)
             else:
@@ -134,21 +142,31 @@ class _Weighing:
     def _seconds(self, change: Change) -> float | None:
         """How long the media of one object is; None when nobody knows yet."""
         assert self.tariff.metered is not None
-        return self._length_of(change, self.tariff.metered.media)
+        return self._length(str(change.fields.get(self.tariff.metered.media)))
 
-    def _derived(self) -> Iterator[tuple[Change, str]]:
-        """What is to be made of media, and the field that names the media."""
-        for change in self.plan.changes:
-            paid = change.action in MADE and not change.facts.get("fetched")
-            if paid and (media := self.means.derived.get(change.kind)):
-                yield change, media
+    def _takes(self, change: Change) -> Takes:
+        """What a result takes, as far as the provider says."""
+        says = self.tariff.results.get(change.kind)
+        return says(change.fields) if says else Takes()
+
+    def _results(self, *actions: Action) -> int:
+        return sum(change.kind in self.means.results and change.action in actions for change in self.plan.changes)
+
+    def misfits(self) -> Iterator[tuple[str, tuple[str, ...], str]]:
+        """(address, field, why) of each result whose media is known to be longer or shorter than its model takes."""
+        for work in self.paid:
+            if (text := _misfit(work)) and work.change.address in self.stack.resources:
+                fields = work.change.fields
+                yield work.change.address, ("window",) if fields.get("window") else (), text
 
     def _is_local(self, step: Step) -> bool:
-        """Whether it is between us and the store: only making a result asks the platform for something."""
-        return step.kind in self.means.derived and not isinstance(step, Create)
+        """Whether it is between us and the store: only making a result changes something on the platform."""
+        if step.kind not in self.means.results:
+            return False
+        return not (isinstance(step, Create) and step.address in self.made)
 
-    def _length_of(self, change: Change, field: str) -> float | None:
-        media = str(change.fields.get(field))
+    def _length(self, media: str) -> float | None:
+        """Of the media at an address, as far as it is known."""
         if (seconds := self.means.durations.get(media)) is not None:
             return seconds
         remade = self.changes.get(media)
@@ -156,29 +174,58 @@ class _Weighing:
             return None
         return _duration(self.claims.live.get(media))
 
-    def _cost(self) -> Cost:
-        assert self.prices is not None
-        amount, unpriced = 0.0, 0
+    def _charges(self) -> Iterator[Charge]:
+        if self.billed:
+            yield self._indexing()
+        for kind, section in self.means.results.items():
+            if group := [it for it in self.works if it.change.kind == kind and not it.free]:
+                yield charge(section, group, self.prices)
+
+    def _cost(self) -> Cost | None:
+        """The sum of what is paid; None when nothing is."""
+        charges = tuple(replace(it, amount=round(it.amount, 2), at_most=round(it.at_most, 2)) for it in self._charges())
+        if not charges:
+            return None
+        return Cost(
+            amount=round(sum(it.amount for it in charges), 2),
+            currency=self.prices.currency,
+            as_of=min(filter(None, (it.as_of for it in charges)), default=None),
+            source="; ".join(dict.fromkeys(it.source for it in charges if it.source)),
+            objects_without_price=sum(it.objects_without_price for it in charges),
+            at_most=round(sum(it.at_most for it in charges), 2),
+            charges=charges,
+        )
+
+    def _indexing(self) -> Charge:
+        """Minutes, once for each model of the index."""
+        price = self.prices.of(INDEX_MINUTE)
+        amount, unpriced, unknown = 0.0, 0, set[str]()
         for change in self.billed:
-            seconds = self.seconds[change.address]
-            price = self._per_minute(change)
-            if seconds is None or price is None:
+            found = [price.of(model) for model in self._models(change)]
+            known, seconds = [it for it in found if it is not None], self.seconds[change.address]
+            priced = bool(known) and len(known) == len(found)
+            unknown |= set() if priced else {INDEX_MINUTE}
+            if seconds is None or not priced:
                 unpriced += 1
             else:
-                amount += seconds / 60 * price
-        return Cost(round(amount, 2), self.prices.currency, self.prices.as_of, self.prices.source, unpriced)
+                amount += seconds / 60 * sum(known)
+        return Charge(
+            what="indexing",
+            objects=len(self.billed),
+            amount=amount,
+            objects_without_price=unpriced,
+            unknown=tuple(unknown),
+            as_of=price.as_of,
+            source=price.source,
+        )
 
-    def _per_minute(self, change: Change) -> float | None:
-        """The price of a minute with all models of the object's parent; None when that of one is not known."""
-        assert self.prices is not None
+    def _models(self, change: Change) -> list[str]:
+        """Those of the object's parent."""
         assert self.tariff.metered is not None
         parent = parent_of(change.address) or ""
         live, resource = self.claims.live.get(parent), self.stack.resources.get(parent)
         fields = {**(live.fields if live else {}), **(resource.fields if resource else {})}
-        names = [model["name"] for model in fields.get(self.tariff.metered.models) or ()]
-        found = [self.prices.per_minute.get(name, self.prices.other) for name in names]
-        known = [price for price in found if price is not None]
-        return sum(known) if known and len(known) == len(found) else None
+        return [model["name"] for model in fields.get(self.tariff.metered.models) or ()]
 
     # Polls
 
@@ -238,6 +285,8 @@ class _Weighing:
             groups[self._group(quota, parent_of(change.address))] += self._weight(
                 quota, self.seconds.get(change.address)
             )
+        if shared := sum(it.seen_s or 0.0 for it in self.paid if it.change.kind in quota.also):
+            groups[""] = groups.get("", 0.0) + shared / 60
         yield from groups.items()
 
     def _counted(self, quota: Quota) -> Iterator[Live]:
@@ -266,7 +315,8 @@ def _shortfall(quota: Quota, where: str, count: float, plan: str) -> str:
             "the API may refuse the others until those are ready, and the next apply goes on"
         )
     unit = "minutes of media" if quota.measure is Measure.MINUTES else "objects"
-    return f"at least {count:.4g} {quota.kind} {unit}{place} after this, the {plan} plan allows {quota.most:g}"
+    kinds = " and ".join((quota.kind, *quota.also))
+    return f"at least {count:.4g} {kinds} {unit}{place} after this, the {plan} plan allows {quota.most:g}"
 
 
 def _beyond(rate: Rate, much: float, plan: str) -> str:
@@ -277,67 +327,25 @@ def _beyond(rate: Rate, much: float, plan: str) -> str:
     )
 
 
+def _misfit(work: Work) -> str:
+    """Why a model does not take it; "" when it does, or when its length is not known."""
+    takes, seen_s, whole_s = work.takes, work.seen_s, work.whole_s
+    if whole_s is not None and whole_s > takes.whole_most_s:
+        return f"{takes.media} lasts {_span(whole_s)}, and may last {_span(takes.whole_most_s)} at most ({takes.model})"
+    if seen_s is not None and seen_s > takes.most_s:
+        much = f"{_span(seen_s)} of {takes.media} would be seen"
+        most = f"{_span(takes.most_s)} at most ({takes.model})"
+        return f"{much}, {most}; say which part with `window: {{from: …, to: …}}`"
+    if seen_s is not None and seen_s < takes.least_s:
+        much = f"{_span(seen_s)} of {takes.media} would be seen"
+        return f"{much}, and {_span(takes.least_s)} must be at least ({takes.model})"
+    return ""
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds < 600 else f"{seconds / 3600:.2f} h".replace(".00 h", " h")
+
+
 def _duration(live: Live | None) -> float | None:
     seconds = live.facts.get("duration") if live else None
     return float(seconds) if isinstance(seconds, int | float) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prices:
-    per_minute: Mapping[str, float]
-    other: float | None
-    """Of models that are not listed."""
-    currency: str
-    as_of: str | None
-    source: str
-
-
-def _prices(given: Mapping[str, Any], metered: Metered | None) -> _Prices | None:
-    """The provider's table with the stack's `prices:` laid over it."""
-    if metered is None:
-        return None
-    minute = given.get(INDEX_MINUTE)
-    if minute is None:
-        currency = given.get(CURRENCY, metered.currency)
-        return _Prices(metered.per_minute, None, currency, metered.as_of, metered.source)
-    own = {} if isinstance(minute, int | float) else dict(minute)
-    other = float(minute) if isinstance(minute, int | float) else None
-    table = own if other is not None else {**metered.per_minute, **own}
-    return _Prices(table, other, given.get(CURRENCY, metered.currency), None, BY_THE_STACK)
-
-
-def problems(stack: Stack, tariff: Tariff) -> list[Problem]:
-    """What is wrong with `prices:`, and with the plan that `guards:` names, each at its place."""
-    found = [
-        Problem(*stack.where("prices", *path), ".".join(("prices", *path)), text)
-        for path, text in _wrong_prices(stack.prices)
-    ]
-    name = stack.guards.get("plan")
-    if name is not None and name not in tariff.quotas:
-        known = ", ".join(tariff.quotas) or "none"
-        found.append(
-            Problem(*stack.where("guards", "plan"), "guards.plan", f"there is no plan {name!r}; known: {known}")
-        )
-    return found
-
-
-def _wrong_prices(given: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    for key, value in given.items():
-        if key == CURRENCY:
-            # It stands in comments and logs: three letters hold no markup.
-            if not (isinstance(value, str) and CODE.fullmatch(value)):
-                yield (key,), "expected the three letters of a currency, such as USD"
-        elif key != INDEX_MINUTE:
-            yield (key,), f"there is no such price; known: {INDEX_MINUTE}, {CURRENCY}"
-        elif isinstance(value, Mapping):
-            yield from (
-                ((key, model), "expected a number that is not negative")
-                for model, price in value.items()
-                if not _is_price(price)
-            )
-        elif not _is_price(value):
-            yield (key,), "expected the price of a minute, or one for each model"
-
-
-def _is_price(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")

@@ -298,7 +298,7 @@ def _too_much(plan: Plan, limits: Mapping[str, Any], consent: Consent) -> Iterat
         ("index_minutes", estimate.index_minutes, "minutes to index"),
         ("derived_minutes", estimate.derived_minutes, "minutes to make results of"),
         ("upload_bytes", estimate.upload_bytes, "bytes to upload"),
-        ("cost", estimate.cost.amount if estimate.cost else 0, "to pay"),
+        ("cost", estimate.cost.amount + estimate.cost.at_most if estimate.cost else 0, "to pay"),
     ):
         if value > (most := limits[f"max_{name}"]):
             yield f"{_number(value)} {unit}, at most {_number(most)} (guards.max_{name}); agree with --allow-cost"

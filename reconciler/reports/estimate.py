@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.model import Cost, Estimate
+from reconciler.model import Charge, Cost, Estimate
 
 __all__ = ["cost_lines", "effort_lines", "size"]
 
+INDEXING = "indexing"
+"""The charge that is told with the minutes to index."""
+
 
 def cost_lines(estimate: Estimate) -> list[str]:
-    """What is worth saying unasked: bytes to send, minutes to index, money. [] when it costs nothing."""
+    """What is worth saying unasked: bytes, minutes, results, money. [] when it costs nothing."""
     return [*_uploads(estimate), *_minutes(estimate), *_derived(estimate)]
 
 
@@ -53,25 +56,47 @@ def _minutes(estimate: Estimate) -> Iterator[str]:
 
 
 def _derived(estimate: Estimate) -> Iterator[str]:
-    objects, unknown = estimate.derived_objects, estimate.derived_objects_of_unknown_length
-    if not objects:
-        return
-    if objects == unknown:
-        yield f"{_count(objects, 'result')} to make of media of unknown length: what that costs is not known."
-        return
-    but = f", and {unknown} of unknown length" if unknown else ""
-    minutes = f"{estimate.derived_minutes:g} minutes of media{but}"
-    yield f"{_count(objects, 'result')} to make, of {minutes}; the price is not known."
+    """One line of what happens to results, and of what that costs."""
+    parts = [f"{_to_make(estimate)}"] if estimate.derived_objects else []
+    counts = ((estimate.derived_free, "fetch"), (estimate.derived_updates, "update"))
+    parts += [f"{count} to {word}" for count, word in (*counts, (estimate.derived_removals, "remove")) if count]
+    if parts:
+        charges = estimate.cost.charges if estimate.cost else ()
+        told = [_charge(it, estimate.cost) for it in charges if estimate.cost and it.what != INDEXING]
+        yield f"Derived: {'; '.join((', '.join(parts), *told))}."
+
+
+def _to_make(estimate: Estimate) -> str:
+    unknown = estimate.derived_objects_of_unknown_length
+    media = [f"{estimate.derived_minutes:g} min of media"] if estimate.derived_minutes else []
+    media += [f"{unknown} of unknown length"] if unknown else []
+    return f"{estimate.derived_objects} to make" + (f" ({', '.join(media)})" if media else "")
+
+
+def _charge(charge: Charge, cost: Cost) -> str:
+    known, lacking = charge.amount or charge.at_most, charge.objects_without_price
+    words = ", ".join(f"{word}: …" for word in charge.unknown)
+    say = f"; `prices: {{{words}}}` says it" if words else ""
+    if not known:
+        return f"{charge.what}: the price is not known{say}"
+    sign = "≥" if lacking or charge.note else "≈"
+    most = f" + at most {charge.at_most:.2f} {cost.currency} of output" if charge.at_most else ""
+    when = f"of {charge.as_of}, {charge.source}" if charge.as_of else charge.source
+    note = f"; {charge.note}" if charge.note else ""
+    return f"{charge.what} {sign} {charge.amount:.2f} {cost.currency}{most} (prices: {when}{say}{note})"
 
 
 def _money(cost: Cost | None) -> str:
     if cost is None:
         return ""
-    if not cost.amount and cost.objects_without_price:
+    whole = Charge(INDEXING, 0, cost.amount, 0.0, cost.objects_without_price, (), cost.as_of, cost.source)
+    # A plan that an earlier version saved says only what all costs, which is indexing.
+    charge = next((it for it in cost.charges if it.what == INDEXING), whole)
+    if not charge.amount and charge.objects_without_price:
         return "; the price is not known"
-    least = "at least" if cost.objects_without_price else "about"
-    when = f"of {cost.as_of}, {cost.source}" if cost.as_of else cost.source
-    return f": {least} {cost.amount:.2f} {cost.currency} (prices: {when})"
+    least = "at least" if charge.objects_without_price else "about"
+    when = f"of {charge.as_of}, {charge.source}" if charge.as_of else charge.source
+    return f": {least} {charge.amount:.2f} {cost.currency} (prices: {when})"
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reconciler.errors import ErrorCodes
 
-__all__ = ["CODES", "FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "Frames", "Length", "Sizes"]
+__all__ = ["CODES", "FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "WAYS", "Frames", "Length", "Sizes"]
 
 MB, GB = 10**6, 10**9
 
@@ -64,6 +64,8 @@ class Length:
 
     least_s: float
     most_s: float
+    whole_most_s: float = 4 * 3600.0
+    """How long the media may be of which so much is seen."""
 
 
 LENGTHS: Mapping[str, Length] = {
@@ -71,6 +73,14 @@ LENGTHS: Mapping[str, Length] = {
     "pegasus": Length(4.0, 2 * 3600.0),
 }
 """By what a model's name begins with."""
+
+WAYS: Mapping[str, Length] = {
+    "v2": Length(4.0, 4 * 3600.0),
+    "v1": Length(4.0, 2 * 3600.0),
+    "analyze": Length(4.0, 2 * 3600.0),
+}
+"""By how results are made: tasks of embeddings of either version of the API, and of analyses. Of four hours an analysis
+may be shown two by its window (SDK 1.3.6)."""
 
 IMAGE_CODECS = frozenset({"mjpeg", "png"})
 """What an entity can be shown by: JPEG and PNG."""

@@ -6,7 +6,7 @@ table of its own, and a test holds the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from reconciler.tariff import Measure, Rate
@@ -57,4 +57,15 @@ def rates_of(plan: str) -> tuple[Rate, ...]:
         Rate(("Asset", "IndexedAsset"), Measure.OBJECTS, family.requests_a_minute, MINUTE_S),
         Rate(("Asset", "IndexedAsset"), Measure.OBJECTS, family.requests_a_day, DAY_S),
         *(Rate(("IndexedAsset",), Measure.MINUTES, most, window_s) for most, window_s in minutes if most),
+        *_of_results("MediaAnalysis", RATES[plan]["analyze"]),
+        *_of_results("Embedding", RATES[plan]["embed-media"]),
     )
+
+
+def _of_results(kind: str, family: Family) -> Iterator[Rate]:
+    """What tasks that make results of media can come up against."""
+    yield Rate((kind,), Measure.OBJECTS, family.requests_a_minute, MINUTE_S)
+    yield Rate((kind,), Measure.OBJECTS, family.requests_a_day, DAY_S)
+    for most, window_s in ((family.media_minutes_an_hour, HOUR_S), (family.media_minutes_a_day, DAY_S)):
+        if most:
+            yield Rate((kind,), Measure.MINUTES, most, window_s)
