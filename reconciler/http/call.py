@@ -65,9 +65,11 @@ def parts_of(
     parts: dict[str, Any] = {"params": query, "json": json, "content": content, "headers": headers}
     if form is not None and files is None:
         parts["files"] = [(name, (None, _form_text(item))) for name, value in form.items() for item in _items(value)]
-    elif form is not None:
+    elif form is not None and files is not None:
         parts["data"] = {name: [_form_text(item) for item in _items(value)] for name, value in form.items()}
-        parts["files"] = files
+        parts["files"] = [
+            (name, file) for name, value in files.items() for file in (value if isinstance(value, list) else [value])
+        ]
     return {name: value for name, value in parts.items() if value is not None}
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from reconciler.provider.contract import Driver, Drivers, Provider
 from reconciler.provider.registry import kinds_of, made_of, names, provider
+from reconciler.provider.searching import Clip, Found, Image, Question, Search
 from reconciler.provider.values import (
     Access,
     AfterUnclear,
@@ -38,6 +39,7 @@ from reconciler.provider.values import (
 __all__ = [
     "Access",
     "AfterUnclear",
+    "Clip",
     "Cursor",
     "Done",
     "Driver",
@@ -46,14 +48,18 @@ __all__ = [
     "ExistsWhen",
     "Failed",
     "Finding",
+    "Found",
     "Hands",
+    "Image",
     "Keep",
     "Lost",
     "Page",
     "Patch",
     "Progress",
     "Provider",
+    "Question",
     "Running",
+    "Search",
     "Traits",
     "Want",
     "kinds_of",

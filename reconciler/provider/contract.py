@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Resource, Signature
+from reconciler.provider.searching import Search
 from reconciler.provider.values import Access, Cursor, Finding, Hands, Keep, Lost, Page, Patch, Progress, Traits, Want
 from reconciler.tariff import Tariff
 
@@ -165,6 +166,10 @@ class Provider(Protocol):
     @abstractmethod
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
         """A driver for each kind, by the kind's name: of one account, for one run."""
+
+    def search(self, hands: Hands) -> Search | None:
+        """How the account is searched; None where the API cannot be, or nobody has said how."""
+        return None
 
     def emulator(self, db: Path | None = None) -> Any:
         """A fake of the API as an ASGI application, kept in the file `db` or in memory: what `--emulator` talks to.

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from reconciler.kinds import Kinds
 from reconciler.model import Resource
-from reconciler.provider import Access, Driver, Finding, Hands, Provider
+from reconciler.provider import Access, Driver, Finding, Hands, Provider, Search
 from reconciler.providers.twelvelabs.analyses import MediaAnalyses, MediaAnalysis
 from reconciler.providers.twelvelabs.assets import Asset, Assets
 from reconciler.providers.twelvelabs.embeddings import Embedding, Embeddings
@@ -22,6 +22,7 @@ from reconciler.providers.twelvelabs.indexes import Index, Indexes, Model
 from reconciler.providers.twelvelabs.limits import CODES, SIZES, Sizes
 from reconciler.providers.twelvelabs.media import inspect, lengths
 from reconciler.providers.twelvelabs.pace import bucket
+from reconciler.providers.twelvelabs.search import IndexSearch
 from reconciler.providers.twelvelabs.tariff import TARIFF
 
 __all__ = [
@@ -61,6 +62,10 @@ class TwelveLabs(Provider):
         others = (Indexes, IndexedAssets, EntityCollections, Entities, Embeddings, MediaAnalyses)
         made = (Assets(hands, self.sizes), *(driver(hands) for driver in others))
         return {driver.kind.__name__: driver for driver in made}
+
+    def search(self, hands: Hands) -> Search:
+        """Of an index."""
+        return IndexSearch(hands)
 
     def emulator(self, db: Path | None = None) -> Any:
         """The one that comes along; it follows the newest vintage of the API."""

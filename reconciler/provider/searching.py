@@ -1,0 +1,92 @@
+"""How an API is searched: a question, and pages of what was found. Pure values, and the protocol of who asks.
+
+Who derives from `Search` says which kind a hit is of; what holds those is what is searched. All clips come in the order
+of the API, best first: what one API calls a score and another leaves out is nobody's business here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from reconciler.kind import Kind
+
+__all__ = ["Clip", "Found", "Image", "Question", "Search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture of a question: at a URL, or its bytes with the name of their file."""
+
+    url: str = ""
+    name: str = ""
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of what `container_id` holds. Mentions in the text have the API's ids by now."""
+
+    container_id: str
+    text: str = ""
+    images: tuple[Image, ...] = ()
+    options: tuple[str, ...] = ()
+    """What of the media is searched (pictures, sound, speech); all that can be, when empty."""
+    every_option: bool = False
+    """Whether a clip must fit by each of the options, not by one of them."""
+    spoken: tuple[str, ...] = ()
+    """How speech is compared: `lexical`, `semantic`; both, when empty."""
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    grouped: bool = False
+    """Whether clips come grouped by what they are of."""
+    with_metadata: bool = False
+    page_size: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Some seconds of one object."""
+
+    id: str
+    """The object's, of the kind that is found."""
+    start: float
+    end: float
+    rank: int | None = None
+    text: str = ""
+    """What is said in it, if the API tells."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what was found. Grouped, each row has all clips of one object; else one."""
+
+    rows: tuple[tuple[Clip, ...], ...]
+    total: int | None = None
+    """How many rows there are in all, if the API says."""
+    next: str = ""
+    """The token of the next page, which is not billed again; "" for the last."""
+
+
+class Search(Protocol):
+    """Asks one API. Errors are those of `Http`."""
+
+    kind: ClassVar[type[Kind]]
+    """What a hit is of: its parent is what is searched."""
+    mentions: ClassVar[type[Kind] | None] = None
+    """What a text can name as `<@ID>`."""
+    options: ClassVar[tuple[str, ...]]
+    """What of the media can be searched."""
+    most_images: ClassVar[int] = 0
+    """In one question."""
+    most_in_page: ClassVar[int]
+
+    @abstractmethod
+    async def ask(self, question: Question) -> Found:
+        """The first page."""
+
+    @abstractmethod
+    async def more(self, token: str, question: Question) -> Found:
+        """The page of a token, for the question that it was given for."""

@@ -1,0 +1,120 @@
+"""How an index is searched through the provider, against the emulator over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from reconciler.errors import Rejected
+from reconciler.http import Http, SystemClock
+from reconciler.kinds import Kinds
+from reconciler.provider import Hands, Image, Question, Search, provider
+from reconciler.providers.twelvelabs.search import IndexSearch
+from tests.support.served import KEY, Place, place
+
+T = TypeVar("T")
+URL = "https://media.example.com"
+STACK = f"""\
+stack: films
+provider: twelvelabs
+assets:
+  dunks: {{url: "{URL}/lebron_dunks.mp4"}}
+  talk: {{url: "{URL}/talk.mp4"}}
+indexes:
+  catalog:
+    models: [{{name: marengo3.0}}]
+    assets:
+      dunks: {{metadata: {{season: 2024}}}}
+      talk: {{metadata: {{season: 2023}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with place(tmp_path_factory.mktemp("films")) as made:
+        made.write({"stack.yaml": STACK})
+        assert made.apply().code == 0
+        yield made
+
+
+def asked(films: Place, what: Callable[[Search, Question], Awaitable[T]]) -> T:
+    async def run() -> T:
+        chosen = provider("twelvelabs")
+        index = films.objects("/indexes")[0]["_id"]
+        clock = SystemClock()
+        async with Http(films.served.url, headers=chosen.access.headers(KEY), clock=clock) as http:
+            search = chosen.search(Hands(http, None, clock, Path()))  # type: ignore[arg-type]  # sends no file
+            assert search is not None
+            return await what(search, Question(index, options=("visual",)))
+
+    return asyncio.run(run())
+
+
+def by_name(films: Place) -> dict[str, str]:
+    """id → file name, of what is in the index."""
+    index = films.objects("/indexes")[0]["_id"]
+    return {row["_id"]: row["system_metadata"]["filename"] for row in films.objects(f"/indexes/{index}/indexed-assets")}
+
+
+def test_words_find_clips_with_times_and_pages_go_on_by_their_token(films: Place) -> None:
+    async def what(search: Search, question: Question) -> tuple[list[str], int | None, int]:
+        question = replace(question, text="LeBron dunks", page_size=2)
+        found = await search.ask(question)
+        clips, pages = [row[0] for row in found.rows], 1
+        while found.next:
+            found = await search.more(found.next, question)
+            clips += [row[0] for row in found.rows]
+            pages += 1
+        assert all(clip.end > clip.start for clip in clips)
+        return [clip.id for clip in clips], found.total, pages
+
+    ids, total, pages = asked(films, what)
+    assert by_name(films)[ids[0]] == "lebron_dunks.mp4"
+    assert len(ids) == total
+    assert pages == -(-len(ids) // 2) > 1
+    sent = [it for it in films.writes() if it == "POST /search"]
+    assert len(sent) == 1, "pages are read, and a search is billed once"
+
+
+def test_a_filter_metadata_and_groups(films: Place) -> None:
+    async def what(search: Search, question: Question) -> list[tuple[str, object, int]]:
+        found = await search.ask(
+            replace(question, text="anything", filter={"season": 2023}, with_metadata=True, grouped=True)
+        )
+        return [(row[0].id, row[0].metadata.get("season"), len(row)) for row in found.rows]
+
+    rows = asked(films, what)
+    assert [(by_name(films)[id], season) for id, season, _ in rows] == [("talk.mp4", 2023)]
+    assert rows[0][2] >= 1
+
+
+def test_pictures_by_url_and_by_their_bytes(films: Place) -> None:
+    png = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000800000008008020000004c5cf69c") + b"lebron"
+
+    async def what(search: Search, question: Question) -> list[int]:
+        by_url = await search.ask(replace(question, images=(Image(url=f"{URL}/lebron.png"),)))
+        by_bytes = await search.ask(
+            replace(question, images=(Image(name="a.png", data=png), Image(name="b.png", data=png)), text="dunks")
+        )
+        return [len(by_url.rows), len(by_bytes.rows)]
+
+    assert all(count > 0 for count in asked(films, what))
+
+
+def test_what_the_api_refuses_is_said(films: Place) -> None:
+    async def what(search: Search, question: Question) -> None:
+        await search.ask(replace(question, text="dunks", filter={"season": {"around": 2024}}))
+
+    with pytest.raises(Rejected, match="season must be"):
+        asked(films, what)
+
+
+def test_what_a_provider_says_of_its_search_fits_its_kinds() -> None:
+    kinds = Kinds([*provider("twelvelabs").kinds])
+    assert IndexSearch.kind in kinds and IndexSearch.mentions in kinds
+    assert IndexSearch.kind.parent is not None
