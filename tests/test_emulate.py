@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import httpx
@@ -14,8 +15,6 @@ import pytest
 
 from reconciler.cli import emulate as emulate_command
 from reconciler.emulator import VENDORS
-from reconciler.emulator.twelvelabs import Options
-from reconciler.emulator.twelvelabs.rates import PLANS
 from tests.support.commandline import CHECKOUT, reconciler
 
 
@@ -65,6 +64,7 @@ def test_all_that_can_be_said_arrives(tmp_path: Path) -> None:
         (["--vintage", "2025"], "'2025' is not one of"),
         (["--provider", "nobody"], "there is no provider 'nobody'; there are twelvelabs"),
         (["--plan", "gold"], "'gold' is not one of"),
+        (["--provider", "mixpeek", "--plan", "developer-1"], "'developer-1' is not one of free, pro"),
         (["--transcripts", "/nowhere/at/all"], "does not exist"),
     ],
 )
@@ -79,8 +79,10 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, arguments: list[str],
 def test_what_can_be_chosen_is_what_there_is() -> None:
     """The choices are written down in the command too, so that its help loads no server."""
     assert emulate_command.VENDORS == VENDORS
-    assert emulate_command.VINTAGES == Options.VINTAGES
-    assert tuple(PLANS) == emulate_command.PLANS
+    of = {vendor: import_module(f"reconciler.emulator.{vendor}") for vendor in VENDORS}
+    assert {vendor: it.Options.VINTAGES for vendor, it in of.items()} == emulate_command.VINTAGES
+    plans = {vendor: tuple(import_module(f"{it.__name__}.rates").PLANS) for vendor, it in of.items()}
+    assert plans == emulate_command.PLANS
 
 
 def installed(tmp_path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = ["emulate"]
 
-VENDORS = ("twelvelabs",)
-VINTAGES = ("2024-11", "2026-07", "newest")
-PLANS = ("free", "developer-1", "developer-2", "developer-3")
+VENDORS = ("twelvelabs", "mixpeek")
+VINTAGES = {"twelvelabs": ("2024-11", "2026-07", "newest"), "mixpeek": ("2024-10", "2024-11")}
+PLANS = {"twelvelabs": ("free", "developer-1", "developer-2", "developer-3"), "mixpeek": ("free", "pro")}
 """Written down here too, so that `--help` loads no server; a test holds them equal to the emulator's."""
 EVERY = frozenset({"provider", "host", "port", "db", "names"})
 """What can be said of the emulator of any provider; the rest is of those that come along."""
+
+
+def _by_vendor(words: Mapping[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{vendor} {', '.join(some)}" for vendor, some in words.items())
 
 
 @click.command()
@@ -30,8 +35,8 @@ EVERY = frozenset({"provider", "host", "port", "db", "names"})
 @click.option("--port", type=click.IntRange(0, 65535), default=8099, show_default=True, help="0 takes a free one.")
 @click.option("--db", type=click.Path(dir_okay=False, path_type=Path), help="Keep the account in this SQLite file.")
 @click.option("--speed", type=click.Choice(["instant", "real"]), default="instant", show_default=True)
-@click.option("--vintage", type=click.Choice(VINTAGES), default=VINTAGES[-1], show_default=True)
-@click.option("--plan", type=click.Choice(PLANS), help="Rate limits and quotas of this plan [none].")
+@click.option("--vintage", metavar="NAME", help=f"The API as it was: {_by_vendor(VINTAGES)} [the last].")
+@click.option("--plan", metavar="NAME", help=f"Rate limits and quotas of this plan: {_by_vendor(PLANS)} [none].")
 @click.option(
     "--key",
     "keys",
@@ -73,6 +78,11 @@ def _ours(vendor: str, db: Path | None, *, keys: tuple[str, ...], deny: tuple[st
     """One that comes along, with all that can be said of it."""
     from reconciler.emulator import factory
 
+    for option, words in (("vintage", VINTAGES[vendor]), ("plan", PLANS[vendor])):
+        if given[option] is None:
+            del given[option]
+        elif given[option] not in words:
+            raise ReconcilerError(f"--{option}: {given[option]!r} is not one of {', '.join(words)}")
     denied = {"*": list(deny)} if deny else {}
     try:
         emulator: Emulator = factory(vendor)(db, keys=dict(map(_account_of, keys)), denied=denied, **given)

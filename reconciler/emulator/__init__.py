@@ -33,7 +33,7 @@ __all__ = [
     "transport",
 ]
 
-VENDORS = ("twelvelabs",)
+VENDORS = ("twelvelabs", "mixpeek")
 """The packages beside `core`."""
 
 

@@ -225,7 +225,7 @@ class Emulator:
         with call.store.transaction():
             reply = route.handle(call)
             call.finished()
-        if lag is None or route.method != "GET":
+        if lag is None or not (route.reads or route.method == "GET"):
             return reply
         snapshots = self._lagging[lag.id, account]
         stale = snapshots[0]

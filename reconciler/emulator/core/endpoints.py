@@ -77,6 +77,8 @@ class Route:
     """The rate-limit bucket, where the vendor marks the endpoint as limited."""
     limited: str = ""
     """The envelope of its 429."""
+    reads: bool = False
+    """Whether it changes nothing, although it is a POST: some vendors list so."""
 
 
 @dataclass(frozen=True, slots=True)
