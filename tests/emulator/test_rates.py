@@ -138,8 +138,8 @@ def test_later_tiers_have_more_of_everything() -> None:
 
 
 def test_the_command_has_every_plan_and_every_vintage() -> None:
-    assert get_args(PlanName) == emulate.PLANS
-    assert get_args(Vintage) == emulate.VINTAGES
+    assert get_args(PlanName) == emulate.PLANS["twelvelabs"]
+    assert get_args(Vintage) == emulate.VINTAGES["twelvelabs"]
 
 
 def test_every_loop_that_waits_is_over_after_three_reads() -> None:
