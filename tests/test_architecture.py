@@ -86,13 +86,20 @@ KINDS_WORDS = re.compile(
 OUR_WORDS = {
     # The provider of who names none.
     "cli/account.py": {"twelvelabs"},
-    "cli/emulate.py": {"twelvelabs"},
+    "cli/emulate.py": {"twelvelabs", "mixpeek"},
     "cli/stacks.py": {"twelvelabs"},
     "load/grammar/settings.py": {"for instance `provider: twelvelabs`"},
-    "provider/registry.py": {"twelvelabs", "reconciler.providers.twelvelabs:TwelveLabs"},
+    "provider/registry.py": {
+        "twelvelabs",
+        "reconciler.providers.twelvelabs:TwelveLabs",
+        "mixpeek",
+        "reconciler.providers.mixpeek:Mixpeek",
+    },
     # What a stamp is made of, as the journal writes it down; a column of results.
     "model/operation.py": {"content"},
     "results/rows.py": {"content"},
+    # Where a store is.
+    **{f"results/{name}.py": {"url"} for name in ("contract", "lance", "pgvector", "qdrant")},
     # Words of other languages: a command's argument, JSON of reports and tables, httpx's arguments, a form's header.
     "cli/runs.py": {"file"},
     "http/call.py": {"content"},

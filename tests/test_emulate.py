@@ -80,7 +80,7 @@ def test_what_can_be_chosen_is_what_there_is() -> None:
     """The choices are written down in the command too, so that its help loads no server."""
     assert emulate_command.VENDORS == VENDORS
     of = {vendor: import_module(f"reconciler.emulator.{vendor}") for vendor in VENDORS}
-    assert {vendor: it.Options.VINTAGES for vendor, it in of.items()} == emulate_command.VINTAGES
+    assert {vendor: it.VENDOR.options.VINTAGES for vendor, it in of.items()} == emulate_command.VINTAGES
     plans = {vendor: tuple(import_module(f"{it.__name__}.rates").PLANS) for vendor, it in of.items()}
     assert plans == emulate_command.PLANS
 

@@ -61,7 +61,7 @@ def change(stack: Path, old: str, new: str) -> None:
 
 
 def test_it_is_known_by_its_name(stack: Path) -> None:
-    assert registry.names() == ("twelvelabs", "library")
+    assert registry.names() == ("twelvelabs", "mixpeek", "library")
     assert "Book.isbn" in reconciler("explain", "book.isbn", "--provider", "library").out
     assert reconciler("validate", stack).out.startswith("reading-room is valid: ")
     assert "titel" in reconciler("validate", write(stack, "title: Typee", "titel: Typee")).err

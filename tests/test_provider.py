@@ -86,7 +86,7 @@ def test_it_is_found_by_its_entry_point_and_made_once(monkeypatch: pytest.Monkey
     monkeypatch.setattr(registry, "entry_points", lambda group, name="library": [point] if name == "library" else [])
     registry.provider.cache_clear()
 
-    assert registry.names() == ("twelvelabs", "library")
+    assert registry.names() == ("twelvelabs", "mixpeek", "library")
     assert registry.provider("library") is registry.provider("library")
     with pytest.raises(KeyError):
         registry.provider("nobody")

@@ -17,6 +17,7 @@ __all__ = ["kinds_of", "made_of", "names", "provider"]
 
 BUILT_IN = {
     "twelvelabs": "reconciler.providers.twelvelabs:TwelveLabs",
+    "mixpeek": "reconciler.providers.mixpeek:Mixpeek",
 }
 """name → where its class is; imported when used."""
 GROUP = "reconciler.providers"

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from reconciler.http import Http
-from reconciler.model import Live, Signature, Stamp, Status
-from reconciler.provider import Done, Driver, Drivers, Progress, Want
+from reconciler.model import Live, Operation, Signature, Stamp, Status
+from reconciler.provider import Done, Driver, Drivers, Progress, Running, Want
 from tests.conformance.subjects import Ids, Subject
 from tests.support.running import NoTime, drivers_of
 
@@ -88,10 +88,20 @@ class Account:
     async def start(self, kind: str, want: Want, *, ready: bool = True) -> str:
         """Make it; its id when it is ready."""
         progress = await self[kind].start(want, kept)
+        for _ in range(LOOKS):
+            if not isinstance(progress, Running):
+                break
+            progress = await self._looked(kind, want, progress)
         assert isinstance(progress, Done), progress
         if ready and self.drivers.kinds[kind].asynchronous:
             await self.ready(kind, progress.id, want.parent_id)
         return progress.id
+
+    async def _looked(self, kind: str, want: Want, running: Running) -> Progress:
+        """What a look says of what a task of the server makes: as an operation of which the handle was kept."""
+        sought = signed(self[kind], want)
+        operation = Operation("op", "run", want.address, kind, "create", sought, handle=running.handle)
+        return (await self[kind].look([operation]))["op"]
 
     async def make(self, kind: str, n: int = 0, *, stamped: bool = True) -> tuple[Want, str]:
         """What was wanted, and the id of what was made."""

@@ -11,8 +11,10 @@ from library_emulator import app as library
 from library_provider import Library
 
 from reconciler.emulator import transport
+from reconciler.emulator.mixpeek import app as mixpeek
 from reconciler.emulator.twelvelabs import app as twelvelabs
 from reconciler.provider import Provider
+from reconciler.providers.mixpeek import Mixpeek
 from reconciler.providers.twelvelabs import TwelveLabs
 
 __all__ = ["SUBJECTS", "Subject"]
@@ -37,6 +39,10 @@ class Subject:
     """kind → fields of which a change is sent, and what to; of a merged map the keys that change."""
     refused_twice: frozenset[str]
     """Kinds of which the API is known to refuse a second object with the same natural key."""
+    unsent: frozenset[str] = frozenset()
+    """Kinds that are made without a request, and whose objects have nothing that could be changed."""
+    reads: Callable[[httpx.Request], bool] = lambda request: request.method == "GET"
+    """Which requests change nothing, whatever their method is."""
 
 
 def of_twelvelabs() -> Subject:
@@ -93,4 +99,25 @@ def of_library() -> Subject:
     )
 
 
-SUBJECTS: Mapping[str, Subject] = {it.provider.name: it for it in (of_twelvelabs(), of_library())}
+def of_mixpeek() -> Subject:
+    """A collection is there as soon as somebody says its name; an asset comes out of a task."""
+    return Subject(
+        provider=Mixpeek(),
+        account=lambda: transport(mixpeek()),
+        fields={
+            "MediaCollection": lambda n, ids: {"name": f"collection-{n}"},
+            "MediaAsset": lambda n, ids: {
+                "url": f"https://example.com/{n}.mp4",
+                "video": [{"every": 60}],
+                "metadata": {"n": n, "deep": {"a": [1, None, "b"]}},
+            },
+        },
+        used={},
+        changes={"MediaCollection": {}, "MediaAsset": {"metadata": {"n": None, "more": "yes"}}},
+        refused_twice=frozenset(),
+        unsent=frozenset({"MediaCollection"}),
+        reads=lambda request: request.method == "GET" or request.url.path == "/assets",
+    )
+
+
+SUBJECTS: Mapping[str, Subject] = {it.provider.name: it for it in (of_twelvelabs(), of_mixpeek(), of_library())}

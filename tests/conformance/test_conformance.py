@@ -44,6 +44,10 @@ def those(test: Callable[[Any], Any]) -> pytest.MarkDecorator:
 
 
 every = pytest.mark.parametrize("case", CASES)
+sent = pytest.mark.parametrize(
+    "case", [case for case, (name, kind) in zip(CASES, NAMED, strict=True) if kind not in SUBJECTS[name].unsent]
+)
+"""Those that a request makes."""
 stamped = those(lambda kind: kind.field_with(lambda field: field.stamped))
 
 
@@ -104,7 +108,7 @@ def test_a_list_shows_what_a_read_shows_but_for_what_it_leaves_out(case: Case) -
     on(SUBJECTS[name], go)
 
 
-@every
+@sent
 def test_several_pages_are_one_list(case: Case) -> None:
     name, kind = case
 
@@ -169,7 +173,7 @@ def test_what_is_not_there_is_none(case: Case) -> None:
 # Making
 
 
-@every
+@sent
 def test_a_create_whose_answer_is_lost_is_unclear_and_what_it_made_is_known_by_its_signature(case: Case) -> None:
     name, kind = case
 
@@ -177,7 +181,8 @@ def test_a_create_whose_answer_is_lost_is_unclear_and_what_it_made_is_known_by_i
         await account.make(kind, 7)
         want = await account.want(kind)
         sought, before = signed(account[kind], want), set(await listing(account[kind], want.parent_id))
-        account.line.lost = lambda request: request.method == "POST"
+        # Where lists are asked for by POST too, only those that make something are lost.
+        account.line.lost = lambda request: request.method == "POST" and not SUBJECTS[name].reads(request)
         account.line.sent.clear()
         with pytest.raises(Unclear):
             await account[kind].start(want, kept)
@@ -193,7 +198,7 @@ def test_a_create_whose_answer_is_lost_is_unclear_and_what_it_made_is_known_by_i
     on(SUBJECTS[name], go)
 
 
-@every
+@sent
 @pytest.mark.parametrize("answer", [{}, [], "x", {"unrelated": 1}], ids=str)
 def test_a_create_that_is_answered_by_nonsense_is_unclear(case: Case, answer: Any) -> None:
     name, kind = case
@@ -261,7 +266,7 @@ def test_what_is_made_to_its_end_is_no_operation_any_more(case: Case) -> None:
 # Changing
 
 
-@every
+@sent
 def test_a_change_changes_what_it_says_and_nothing_else(case: Case) -> None:
     name, kind = case
 
@@ -402,15 +407,16 @@ def test_a_refusal_is_the_error_that_it_means(case: Case, status: int, error: ty
     async def go(account: Account) -> None:
         want = await account.want(kind)
         account.line.instead = lambda request: httpx.Response(status, json={"message": "no"})
-        with pytest.raises(error):
-            await account[kind].start(want, kept)
+        if kind not in SUBJECTS[name].unsent:
+            with pytest.raises(error):
+                await account[kind].start(want, kept)
         with pytest.raises(error):
             await account[kind].page(want.parent_id)
 
     on(SUBJECTS[name], go)
 
 
-@every
+@sent
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_server_that_breaks_leaves_a_write_unclear_and_is_asked_again_for_a_read(case: Case, status: int) -> None:
     name, kind = case
@@ -437,8 +443,9 @@ def test_a_page_or_an_object_of_nonsense_is_an_error_and_never_an_empty_list(cas
     async def go(account: Account) -> None:
         want, id = await account.make(kind)
         account.line.instead = lambda request: httpx.Response(200, json=answer)
-        with pytest.raises(ApiError):
-            await account[kind].read(id, want.parent_id)
+        if kind not in SUBJECTS[name].unsent:
+            with pytest.raises(ApiError):
+                await account[kind].read(id, want.parent_id)
         with pytest.raises(ApiError):
             await account[kind].page(want.parent_id)
 

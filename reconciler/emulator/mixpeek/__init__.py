@@ -4,7 +4,7 @@ What a request is, and how it is answered, is `call`; what a body must hold is `
 `finding`. Where no source says how the vendor behaves, docs/emulator.md says what was chosen.
 """
 
-from reconciler.emulator.mixpeek.options import Options
+from reconciler.emulator.mixpeek.options import MixpeekOptions
 from reconciler.emulator.mixpeek.vendor import VENDOR, app
 
-__all__ = ["VENDOR", "Options", "app"]
+__all__ = ["VENDOR", "MixpeekOptions", "app"]

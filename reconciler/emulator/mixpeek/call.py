@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 from reconciler.emulator.core.endpoints import Arrival
 from reconciler.emulator.core.jsontext import parsed
 from reconciler.emulator.core.store import AccountStore, Obj
-from reconciler.emulator.mixpeek.options import Options
+from reconciler.emulator.mixpeek.options import MixpeekOptions
 from reconciler.emulator.mixpeek.problems import Unprocessable, lost
 
 __all__ = ["MixpeekCall", "naive", "new_id", "zoned"]
@@ -26,7 +26,7 @@ MOST_IN_PAGE, USUAL_PAGE = 100, 10
 class MixpeekCall(Arrival):
     """One request, read."""
 
-    options: Options
+    options: MixpeekOptions
 
     def sent(self, model: type[Sent]) -> Sent:
         """The body, held against what it may be."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, get_args
 
 from reconciler.emulator.core.options import CoreOptions
 
-__all__ = ["VINTAGES", "Options", "PlanName", "Vintage"]
+__all__ = ["VINTAGES", "MixpeekOptions", "PlanName", "Vintage"]
 
 Vintage = Literal["2024-10", "2024-11"]
 VINTAGES: tuple[Vintage, ...] = get_args(Vintage)
@@ -16,7 +16,7 @@ PlanName = Literal["free", "pro"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options(CoreOptions):
+class MixpeekOptions(CoreOptions):
     """Most of what is here is what no source says: a client has to live with either."""
 
     VINTAGES: ClassVar[tuple[str, ...]] = VINTAGES

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Mapping
 
 from reconciler.emulator.core.problems import ApiProblem
-from reconciler.emulator.mixpeek.options import Options, PlanName
+from reconciler.emulator.mixpeek.options import MixpeekOptions, PlanName
 
-__all__ = ["BUCKETS", "PLANS", "Limiter"]
+__all__ = ["BUCKETS", "PLANS", "MinuteLimiter"]
 
 BUCKETS: Mapping[str, str] = {
     "*": "every request",
@@ -25,14 +25,14 @@ PLANS: Mapping[PlanName, Mapping[str, int]] = {
 WINDOW_S = 60.0
 
 
-class Limiter:
+class MinuteLimiter:
     """Counts by account and bucket, in minutes that begin with the first request in them (chosen)."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._windows: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def take(self, account: str, bucket: str | None, options: Options, envelope: str) -> dict[str, str]:
+    def take(self, account: str, bucket: str | None, options: MixpeekOptions, envelope: str) -> dict[str, str]:
         """No header says what is left. Raises the 429 when nothing is."""
         planned = PLANS[options.plan] if options.plan else {}
         for name in ("*", bucket or ""):
@@ -41,7 +41,7 @@ class Limiter:
                 self._count((account, name), most, options)
         return {}
 
-    def _count(self, key: tuple[str, str], most: int, options: Options) -> None:
+    def _count(self, key: tuple[str, str], most: int, options: MixpeekOptions) -> None:
         start, used = self._windows.get(key, (-math.inf, 0))
         if self._now() >= start + WINDOW_S:
             start, used = self._now(), 0
@@ -52,7 +52,7 @@ class Limiter:
             raise ApiProblem(429, "TooManyRequests", message, headers=headers)
         self._windows[key] = (start, used + 1)
 
-    def spend(self, account: str, family: str, unit: str, amount: float, options: Options) -> None:
+    def spend(self, account: str, family: str, unit: str, amount: float, options: MixpeekOptions) -> None:
         """Nothing is counted but requests."""
 
     def clear(self) -> None:

@@ -13,9 +13,9 @@ from reconciler.emulator.core.problems import ApiProblem
 from reconciler.emulator.core.vendor import Unserved, Vendor
 from reconciler.emulator.mixpeek.call import MixpeekCall
 from reconciler.emulator.mixpeek.families import FAMILIES
-from reconciler.emulator.mixpeek.options import Options
+from reconciler.emulator.mixpeek.options import MixpeekOptions
 from reconciler.emulator.mixpeek.problems import enveloped
-from reconciler.emulator.mixpeek.rates import Limiter
+from reconciler.emulator.mixpeek.rates import MinuteLimiter
 
 __all__ = ["VENDOR", "app"]
 
@@ -23,7 +23,7 @@ __all__ = ["VENDOR", "app"]
 def app(db: Path | None = None, *, families: Sequence[EndpointFamily] = FAMILIES, **settings: Any) -> Emulator:
     """The emulator of this vendor. Its account is in memory, or in the file `db`.
 
-    `settings` are what every emulator takes (`key`, `keys`, `speed`, `seed`, `clock`), and the fields of `Options`.
+    `settings` are what every emulator takes (`key`, `keys`, `speed`, `seed`, `clock`), and fields of `MixpeekOptions`.
     """
     return Emulator(replace(VENDOR, families=tuple(families)), db, **settings)
 
@@ -45,9 +45,9 @@ VENDOR = Vendor(
     name="mixpeek",
     api=Api("", "authorization", key_scheme="Bearer"),
     families=FAMILIES,
-    options=Options(),
+    options=MixpeekOptions(),
     arrival=MixpeekCall,
     unserved=unserved,
     envelope=enveloped,
-    limiter=Limiter,
+    limiter=MinuteLimiter,
 )

@@ -14,7 +14,6 @@ from typing import Final
 
 from reconciler.load.wording import cut, is_text
 from reconciler.provider import names, provider
-from reconciler.providers import KEYS_TO_COME
 
 __all__ = ["ALLOW", "FREE", "Environment", "FromEnvironment", "Unreadable", "globs_in"]
 
@@ -73,8 +72,7 @@ def _is_closed(name: str) -> bool:
 
 def _keys_of_providers() -> Iterable[str]:
     """Variables that hold a key, of all providers that are installed."""
-    keys = {key.upper() for name in names() for key in provider(name).access.key_variables}
-    return keys.union(KEYS_TO_COME)
+    return {key.upper() for name in names() for key in provider(name).access.key_variables}
 
 
 def globs_in(*texts: str) -> tuple[str, ...]:

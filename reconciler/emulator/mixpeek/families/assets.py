@@ -24,10 +24,10 @@ SERVERS = ("asset", "preview_url")
 
 def seen(call: MixpeekCall, asset: Obj) -> Obj:
     """The asset as a read shows it: one that has just become DONE has its features from then on."""
-    return _settled(call, call.look(asset))
+    return _with_findings(call, call.look(asset))
 
 
-def _settled(call: MixpeekCall, asset: Obj) -> Obj:
+def _with_findings(call: MixpeekCall, asset: Obj) -> Obj:
     if asset.status == "FAILED" and "error" not in asset.doc:
         return call.store.update(asset, doc={**asset.doc, "error": FAILED})
     if asset.status != "DONE" or asset.doc["found"]:

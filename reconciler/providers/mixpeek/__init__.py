@@ -1,0 +1,43 @@
+"""Mixpeek, the API of November 2024: assets come out of indexing tasks, and collections are names that assets have.
+
+Sources: the vendor's guide on storing embeddings, its documentation of that month and its Python client of 7 November
+2024. The API has no versions; four weeks later most of these paths were called otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.kinds import Kinds
+from reconciler.provider import Access, Driver, Hands, Provider
+from reconciler.providers.mixpeek.assets import MediaAsset, MediaAssets
+from reconciler.providers.mixpeek.collections import MediaCollection, MediaCollections
+
+__all__ = ["KINDS", "MediaAsset", "MediaCollection", "Mixpeek"]
+
+KINDS = Kinds([MediaCollection, MediaAsset])
+
+
+class Mixpeek(Provider):
+    """The provider."""
+
+    name = "mixpeek"
+    kinds = KINDS
+    access = Access(
+        base_url="https://api.mixpeek.com",
+        headers=lambda key: {"Authorization": f"Bearer {key}"},
+        key_variables=("MIXPEEK_API_KEY",),
+        url_variables=("MIXPEEK_BASE_URL",),
+    )
+
+    def drivers(self, hands: Hands) -> Mapping[str, Driver]:
+        """One a kind."""
+        return {driver.kind.__name__: driver for driver in (MediaCollections(hands), MediaAssets(hands))}
+
+    def emulator(self, db: Path | None = None) -> Any:
+        """The one that comes along."""
+        from reconciler.emulator.mixpeek import app  # an extra: who does without it need not have it
+
+        return app(db)
