@@ -24,6 +24,7 @@ from reconciler.model import Action, Report
 from reconciler.plan.guards import Consent
 from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.analyses import MediaAnalyses
+from reconciler.providers.twelvelabs.embeddings import Embeddings
 from reconciler.results import Made, Rows, open_store
 from reconciler.results.files import Directory
 from reconciler.state import State
@@ -469,6 +470,108 @@ def test_a_store_that_cannot_take_it_is_said_before_anything_is_paid(bench: Benc
     written(bench, "results: results\n" + HEAD + MADE)
     with pytest.raises(StoreError, match="is a file; results are kept in a directory"):
         bench.survey()
+
+
+def test_a_file_of_somebody_else_under_the_name_of_a_set_is_said_before_anything_is_paid(bench: Bench) -> None:
+    place = bench.directory / "results" / "s" / "embeddings" / "clips"
+    place.mkdir(parents=True)
+    (place / "final.parquet").write_bytes(b"of somebody else")
+
+    said = said_of(bench.apply(), ADDRESS)
+
+    assert "final.parquet is in the way and not ours" in said
+    assert tasks(bench) == {EMBED: 1, ANALYZE: 2}
+    assert (place / "final.parquet").read_bytes() == b"of somebody else"
+
+
+@pytest.mark.parametrize("every", [6, 5], ids=["moved", "made anew"])
+def test_a_renamed_stack_leaves_nothing_under_its_former_name_wherever_it_was_killed(bench: Bench, every: int) -> None:
+    done(bench)
+    written(bench, (HEAD + MADE).replace("stack: s", "stack: t").replace("every: 6", f"every: {every}"))
+    state = State.open(f"sqlite:///{bench.directory}/.reconciler/state.db", "s")
+    state.rename("t")
+    state.close()
+    with pytest.MonkeyPatch.context() as patch:
+
+        def killed(*_: Any) -> None:
+            raise Killed
+
+        patch.setattr(Directory, "delete", killed)
+        with suppress(Killed):
+            bench.apply()
+    store = open_store("results", root=bench.directory)
+    assert sorted(made.address for made in store.list("s")) == RESULTS
+    assert any(store.list("t"))
+
+    done(bench)
+
+    assert kept(bench) == {}
+    assert sorted(made.address for made in store.list("t")) == RESULTS
+    assert tasks(bench) == {EMBED: 2 if every == 6 else 4, ANALYZE: 2}
+
+
+ONE = HEAD + "embeddings:\n  clips: {of: final, model: marengo3.0, options: [visual], segments: {every: 6}}\n"
+OTHERS: dict[str, Any] = {
+    "options": {"embedding_option": ["audio"]},
+    "scopes": {"embedding_scope": ["clip"]},
+    "segments": {"segmentation": {"strategy": "fixed", "fixed": {"duration_sec": 5}}},
+    "window": {"start_sec": 4},
+    "input": {"media_source": {"url": "https://example.com/longer/match.mp4"}},
+}
+
+
+def lost(bench: Bench, other: dict[str, Any]) -> None:
+    """A run that is killed when its task is begun, and somebody else's task of the same file name beside it."""
+    written(bench, ONE)
+
+    async def begun(*arguments: Any) -> str:
+        await real(*arguments)
+        raise Killed
+
+    real = Embeddings.begin
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Embeddings, "begin", begun)
+        with suppress(Killed):
+            bench.apply()
+
+    async def beside(session: Session) -> None:
+        assets = (await session.plan()).snapshot.by_kind["Asset"].values()
+        asset = next(it.id for it in assets if it.stamp and it.stamp.key == "assets/final")
+        asked = {"embedding_option": ["visual"], "embedding_scope": ["asset", "clip"]}
+        usual = {"media_source": {"asset_id": asset}, **asked}
+        body = {"input_type": "video", "model_name": "marengo3.0", "video": {**usual, **other}}
+        await session.drivers.http.request("POST", "/embed-v2/tasks", json=body)
+
+    bench.run(beside)
+    assert tasks(bench) == {EMBED: 2}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_lost_task_is_told_from_another_of_the_same_name_by_what_it_says(tmp_path: Path, what: str) -> None:
+    bench = Bench(tmp_path, on_time())
+    lost(bench, OTHERS[what])
+
+    done(bench)
+
+    assert tasks(bench) == {EMBED: 2}
+    in_step(bench)
+
+
+def test_of_two_tasks_that_may_be_meant_none_is_taken_and_the_second_bill_is_said(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, on_time())
+    lost(bench, {})
+
+    async def recovered(session: Session) -> list[str]:
+        with session.state.lock("test"):
+            planning = await session.plan_for_good()
+            await session.apply(planning, command="test")
+        return [it.summary for it in planning.plan.diagnostics if it.severity == "warning"]
+
+    (said,) = bench.run(recovered)
+
+    assert said.startswith("may be billed twice: task ")
+    assert tasks(bench) == {EMBED: 3}
+    in_step(bench)
 
 
 def test_a_stack_without_results_may_have_anything_called_so(bench: Bench) -> None:

@@ -249,7 +249,7 @@ class Walk:
                 why = str(self.fatal) if self.fatal else "interrupted"
                 yield self._told(Outcome(address, change.action, "skipped", why))
             else:
-                yield Outcome(address, change.action, "done", wrote=True)
+                yield Outcome(address, change.action, "done", self.run.said.get(address, ""), wrote=True)
         changed = {change.address for change in self.run.plan.changes}
         yield from (self._told(outcome) for address, outcome in self.results.items() if address not in changed)
 

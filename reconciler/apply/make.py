@@ -201,6 +201,8 @@ class Maker:
                 raise last
             if not self._goes_on(last, tries, since_s):
                 raise last
+            if doubt := self.run.drivers[operation.kind].doubt(operation.address):
+                self.run.said[operation.address] = doubt
 
     async def _nothing_made(self, operation: Operation) -> None:
         """Unless it is begun: then something of it is there, and the next run goes on with it."""

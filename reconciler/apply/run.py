@@ -136,6 +136,8 @@ class Run:
     ids: dict[str, str] = field(init=False)
     """address → the id of its object now"""
     rows: dict[str, Recorded] = field(init=False)
+    said: dict[str, str] = field(default_factory=dict)
+    """address → what is to be known of it though it is done"""
     bad: dict[str, str] = field(default_factory=dict)
     """address → why nothing more can be done with it in this run"""
     idle: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.apply import Finder, Journal, Ledger, Run, Walk, readdressed
 from reconciler.apply.recover import found_late
 from reconciler.engine.planning import Planning
-from reconciler.errors import ApiError, Refused, StateError
+from reconciler.errors import ApiError, Problem, Refused, StateError
 from reconciler.model import BytesSent, Event, Paused, Report
 from reconciler.state import Drop, Identity, Put, Seen, Write
 
@@ -33,6 +33,9 @@ async def recover(session: Session, planning: Planning) -> None:
     rows = {row.address: row for row in planning.claims.rows.values()}
     writes: list[Write] = list(planning.recovered)
     for operation, it in zip(planning.unresolved, found, strict=True):
+        doubt = session.drivers[operation.kind].doubt(operation.address) if it is None else ""
+        if doubt:
+            session.said = (*session.said, Problem("", 0, 0, operation.address, doubt, "warning"))
         writes += found_late(session.kinds, operation, it, rows.get(operation.address))
     if writes:
         await state.aside(partial(state.identify, id=planning.stack.id))
@@ -145,6 +148,8 @@ async def _housekeeping(session: Session, planning: Planning) -> None:
         if old and old.id != row.id:
             writes.append(Drop(address, old.id))
         writes.append(Put(row))
+    if session.drivers.hands.results:
+        await session.drivers.hands.results.tidy()
     moves = readdressed(planning.plan, planning.claims, session.kinds, planning.difference.refreshed)
     unseen = state.unseen() - planning.unshown
     seen = [Seen(id) for id in sorted(unseen & planning.snapshot.ids)] if unseen else []

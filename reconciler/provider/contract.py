@@ -103,6 +103,11 @@ class Driver(Protocol):
         so that the next create of the same needs no other; Lost if it has not. Asked for kinds that are stored."""
         return {}
 
+    def doubt(self, address: str) -> str:
+        """Why a create whose answer was lost, and of which the last look told nothing, may be there all the same; ""
+        where the look proves that it is not."""
+        return ""
+
     def is_partial(self, live: Live) -> bool:
         """Whether this is, or may be, something that whoever was making it has not finished."""
         return False

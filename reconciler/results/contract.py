@@ -55,6 +55,10 @@ class Store(Protocol):
         changed. `make=False` only looks.
         """
 
+    def in_the_way(self, stack: str, address: str) -> Sequence[Problem]:
+        """What of somebody else's is where a set would have to be; nothing where sets are rows beside others'."""
+        return []
+
     @abstractmethod
     def list(self, stack: str) -> Iterable[Made]:
         """All sets of a stack of this name, whatever its id, by the manifest alone. A store that is not there yet has

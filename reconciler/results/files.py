@@ -49,6 +49,15 @@ class Directory(Store):
             return [Problem("", 0, 0, "", str(error))]
         return []
 
+    def in_the_way(self, stack: str, address: str) -> Sequence[Problem]:
+        """A file under the set's own name that is none of ours."""
+        try:
+            for dim in (1, None):
+                self._refuse_foreign(_words(stack, address, dim))
+        except StoreError as error:
+            return [Problem("", 0, 0, address, str(error))]
+        return []
+
     def list(self, stack: str) -> Sequence[Made]:
         """By the footers, of files that are not as they were when they were last seen."""
         found = []

@@ -162,6 +162,19 @@ class Shelf:
         place = Place(into, made.stack, made.address)
         self._kept = {**(self._kept or {}), place: kept}  # others are kept meanwhile: nothing is awaited here
         await self.settle(kept)
+        await self.tidy(made.address)
+
+    async def tidy(self, *addresses: str) -> None:
+        """Remove what is left under former names of the stack at these addresses, or at all that have a set under the
+        name of now: that one is whole. A run that replaced one, or was killed when it had copied it, leaves one."""
+        if not self.former:
+            return
+        sets, places = await self.sets(), await self.places()
+        for address in addresses or sets:
+            if sets[address].stack == self.stack:
+                left = (Place(store, name, address) for store in self.stores for name in self.former)
+                for place in [it for it in left if it in places and self.is_ours(places[it])]:
+                    await self.remove(place)
 
     async def copy(
         self,
@@ -211,7 +224,10 @@ class Shelf:
     async def wrong(self, dims: Mapping[str, int | None], address: str = "", into: str = DEFAULT) -> list[str]:
         """What is in the way of keeping sets of these models and dimensions, at an address; nothing is made or
         changed."""
-        problems = await self._call(into, lambda store: store.prepare(dims, make=False))
+        problems = [
+            *await self._call(into, lambda store: store.prepare(dims, make=False)),
+            *await self._call(into, lambda store: store.in_the_way(self.stack, address) if address else ()),
+        ]
         return [problem.summary for problem in problems] or [*self._in_the_way(await self.others(), address, into)]
 
     def _in_the_way(self, others: Iterable[Made], address: str, into: str) -> Iterable[str]:

@@ -138,6 +138,14 @@ class Embeddings(TaskDriver):
         """A row for each vector."""
         return self._of(self.way(want)).made(want, answer)
 
+    def says(self, want: Want) -> Mapping[str, Any]:
+        """As the way says."""
+        return self._of(self.way(want)).says(self.kind.recipe(want.fields))
+
+    async def length(self, input_id: str, way: str = "") -> float | None:
+        """As the way says."""
+        return await self._of(way).length(input_id)
+
     async def called(self, input_id: str, way: str = "") -> str:
         """As the way says."""
         return await self._of(way).called(input_id)

@@ -63,6 +63,16 @@ class V2(TaskFamily, Way):
             "window": span(fields),
         }
 
+    def says(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """What a list or a detail may say against it."""
+        (first, last), (way, seconds) = recipe["window"], recipe["segments"]
+        return {
+            **{name: recipe[name] for name in ("media", "model", "options", "scopes")},
+            **({"every": seconds} if way == "fixed" else {}),
+            "from": first or None,  # it says so only of a part
+            "to": last,
+        }
+
     async def begin(self, want: Want, recipe: Mapping[str, Any]) -> str:
         """All options are sent, for defaults move."""
         first, last = recipe["window"]
@@ -100,7 +110,25 @@ class V2(TaskFamily, Way):
             input=str(metadata.get("input_filename") or metadata.get("input_url") or ""),
             since=self.since(raw),
             why=self.why(raw, where),
+            says=_said(raw, metadata),
         )
+
+
+def _said(raw: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """How it is made, as far as it says so: the list and the detail of a task have other names for the same."""
+    media = next((it for it in ("video", "audio") if f"{it}_embedding" in raw), metadata.get("input_type"))
+    about = {
+        "media": media,
+        "model": raw.get("model_name"),
+        "options": metadata.get("embedding_options", metadata.get("audio_embedding_options")),
+        "scopes": metadata.get("embedding_scopes", metadata.get(f"{media}_embedding_scopes")),
+        "every": metadata.get("clip_length", metadata.get("video_clip_length")),
+        "from": metadata.get("start_offset_sec"),
+        "to": metadata.get("end_offset_sec"),
+        "duration": metadata.get("duration"),
+    }
+    said = {name: value for name, value in about.items() if value is not None}
+    return {name: sorted(map(str, it)) if isinstance(it, list) else it for name, it in said.items()}
 
 
 def _segmentation(way: str, seconds: float) -> dict[str, Any]:

@@ -50,6 +50,17 @@ class Way(ABC):
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:
         """The rows of a task that is ready, and how long their vectors are; or why they cannot be used."""
 
+    def says(self, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a task of it will say of how it is made (`Task.says`)."""
+        return {}
+
+    async def length(self, input_id: str) -> float | None:
+        """How many seconds of media an asset has, if it says so."""
+        path = ApiPath("/assets") / input_id
+        with answer_to(f"GET {path}"):
+            found = mapping(await self.http.request("GET", path), "").get("duration")
+        return float(found) if isinstance(found, int | float) else None
+
     async def called(self, input_id: str) -> str:
         """What a task will say that it is made of: the name of the asset's file."""
         path = ApiPath("/assets") / input_id

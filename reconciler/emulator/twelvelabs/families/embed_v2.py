@@ -59,7 +59,7 @@ def _row(task: Obj) -> dict[str, Any]:
         names = {"clip_length": "video_clip_length", "embedding_scopes": "video_embedding_scope"}
     else:
         names = {"embedding_options": "audio_embedding_options", "embedding_scopes": "audio_embedding_scopes"}
-    kept_names = ("input_url", "input_filename", "duration", "start_offset_sec", "end_offset_sec")
+    kept_names = ("input_url", "input_filename", "duration")
     known = {**{name: name for name in kept_names}, **names}
     return {
         "_id": task.id,

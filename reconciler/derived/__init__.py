@@ -15,10 +15,10 @@ import asyncio
 import secrets
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from reconciler.derived.adoption import SAYS, SLACK, WAY, Adoption, Task, way_of, way_of_lost
 from reconciler.errors import NotFound, StoreError, Unclear
 from reconciler.kind import Derived, Field
 from reconciler.model import Live, Operation, Recorded, Signature, Stamp
@@ -45,25 +45,7 @@ from reconciler.results.shelf import DEFAULT, Shelf
 
 __all__ = ["Task", "TaskDriver", "way_of"]
 
-HANDLE, WAY, INTO = "task", "way", "into"
-SLACK = timedelta(minutes=2)
-"""How far the platform's clock may be from ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task as a list of the platform shows it."""
-
-    id: str
-    status: str
-    """`running`, `ready` or `failed`."""
-    mark: str = ""
-    """What we gave it to be known by, where the platform takes that."""
-    input: str = ""
-    """What it says that it is made of."""
-    since: datetime | None = None
-    why: str = ""
-    """Why it failed, if the list says so."""
+HANDLE, INTO = "task", "into"
 
 
 class TaskDriver(Driver):
@@ -87,8 +69,7 @@ class TaskDriver(Driver):
         """identity → ids of what was made of it, is gone or changed, and can be fetched again"""
         self._unsound: set[str] = set()
         """Ids of sets that others have changed"""
-        self._doubtful: dict[str, tuple[str, str]] = {}
-        """address → its way and the id of the input, of creates whose answer was lost in this run"""
+        self._lost = Adoption(self)
 
     @property
     def shelf(self) -> Shelf:
@@ -122,6 +103,18 @@ class TaskDriver(Driver):
     async def called(self, input_id: str, way: str = "") -> str:
         """What a task of this way will say that it is made of."""
         return ""
+
+    async def length(self, input_id: str, way: str = "") -> float | None:
+        """How many seconds of media an input has, if that is known."""
+        return None
+
+    def says(self, want: Want) -> Mapping[str, Any]:
+        """What a task of it will say of how it is made (`Task.says`)."""
+        return {}
+
+    def doubt(self, address: str) -> str:
+        """Why what was lost there may be billed twice, if it is made again."""
+        return self._lost.doubts.get(address, "")
 
     def way(self, want: Want) -> str:
         """Which of its ways something is made by, where there are several; ids of what one makes begin with it and a
@@ -183,7 +176,8 @@ class TaskDriver(Driver):
         stamp = Stamp(self.shelf.stack, want.address, self._identity(want), self.shelf.id or None)
         young = (datetime.now(UTC) - SLACK).isoformat(timespec="microseconds")
         known = frozenset(id for id, made_at in self._kept.items() if made_at >= young)
-        natural = {**self._inputs(want), **({WAY: way} if (way := self.way(want)) else {})}
+        told = {WAY: self.way(want), SAYS: dict(self.says(want))}
+        natural = {**self._inputs(want), **{name: value for name, value in told.items() if value}}
         return Signature(natural=natural, stamp=stamp, listed=True, known=known)
 
     def _identity(self, want: Want) -> str:
@@ -207,10 +201,10 @@ class TaskDriver(Driver):
             try:
                 task = await self.begin(want, self.mark(want.address, self._identity(want)))
             except Unclear:
-                self._doubtful[want.address] = self.way(want), self._source(want)
+                self._lost.doubtful[want.address] = self.way(want), self._source(want)
                 raise
             self._known.add(task)
-            self._doubtful.pop(want.address, None)
+            self._lost.doubtful.pop(want.address, None)
             progress = Running({HANDLE: task}, f"task {task}")
             await keep(progress)  # before the next one: of two whose answers were lost nobody could say which is whose
             return progress
@@ -280,18 +274,18 @@ class TaskDriver(Driver):
         for op, task in asked.items():
             found[op] = await self._stands(task, seen.get(_plain(task)), made_by.get(op, ""))
         for operation in lost:  # nothing is being begun meanwhile
-            if (told := await self._told(operation, lost, seen)) is not None:
+            if (told := await self._lost.task_of(operation, lost, seen, self._known)) is not None:
                 self._known.add(told.id)
-                self._doubtful.pop(operation.address, None)
+                self._lost.doubtful.pop(operation.address, None)
                 found[operation.op] = Running({HANDLE: told.id}, f"task {told.id}, whose answer was lost, goes on")
         return found
 
     async def _listed(self, wanted: set[str], lost: Sequence[Operation]) -> dict[str, Task]:
         """The tasks that are asked for, and all that are as young as the lost ones."""
         seen: dict[str, Task] = {}
-        for way in sorted({*map(way_of, wanted), *map(_way_of_lost, lost)}):
+        for way in sorted({*map(way_of, wanted), *map(way_of_lost, lost)}):
             of_way = {id for id in wanted if way_of(id) == way}
-            seen |= await self._listed_of(way, of_way, [it for it in lost if _way_of_lost(it) == way])
+            seen |= await self._listed_of(way, of_way, [it for it in lost if way_of_lost(it) == way])
         return seen
 
     async def _listed_of(self, way: str, wanted: set[str], lost: Sequence[Operation]) -> dict[str, Task]:
@@ -324,33 +318,6 @@ class TaskDriver(Driver):
             return f"the platform does not know task {task} any more, so it is made again"
         made = f"made {when[:10]}, " if when else ""
         return f"expired on the platform ({made}kept {kept_s / 86400:.0f} days), so it is made again"
-
-    async def _told(self, operation: Operation, lost: Sequence[Operation], seen: Mapping[str, Task]) -> Task | None:
-        """The task of a create whose answer was lost: by our mark, else the only one that nobody knows and that names
-        the input. Of two that may be meant neither is taken: rows of another input would be worse than
-        a second bill."""
-        if mark := self.mark(operation.address, operation.identity or ""):
-            return next((task for task in seen.values() if task.mark == mark and task.id not in self._known), None)
-        wanted, way = await self._name(operation), _way_of_lost(operation)
-        others = [await self._name(it) for it in lost if it is not operation and _way_of_lost(it) == way]
-        doubtful = (it for address, it in self._doubtful.items() if address != operation.address)
-        others += [await self.called(id, way) for other, id in doubtful if other == way]
-        if not wanted or wanted in others:
-            return None
-        since, known = operation.since - SLACK, self._known | getattr(operation.signature, "known", frozenset())
-        alike = [
-            task
-            for task in seen.values()
-            if task.input == wanted and way_of(task.id) == way and task.id not in known
-            if task.since is None or task.since >= since
-        ]
-        return alike[0] if len(alike) == 1 else None
-
-    async def _name(self, operation: Operation) -> str:
-        signature = operation.signature
-        natural = signature.natural if isinstance(signature, Signature) else {}
-        inputs = (natural.get(ref.name) for ref in self.kind.refs())
-        return await self.called(str(next(filter(None, inputs), "")), _way_of_lost(operation))
 
     async def finish(self, want: Want, operation: Operation, keep: Keep) -> Progress:
         """Fetch the result and keep it, whole or not at all."""
@@ -455,14 +422,3 @@ def _into(fields: Mapping[str, Any]) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def way_of(id: str) -> str:
-    """By which way something was made, by its id."""
-    way, colon, _ = id.partition(":")
-    return way if colon else ""
-
-
-def _way_of_lost(operation: Operation) -> str:
-    signature = operation.signature
-    return str(signature.natural.get(WAY, "")) if isinstance(signature, Signature) else ""
