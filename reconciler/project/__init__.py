@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.plan.guards import Consent
     from reconciler.planfile import Saved
     from reconciler.project.applying import Applying, Begun, Start, Tell
+    from reconciler.project.fetching import Fetched
     from reconciler.provider import Drivers
     from reconciler.state import State
 
@@ -301,6 +302,14 @@ class Project:
 
         drivers, root = self._opened(), self.stack.root
         return await export(drivers, self.options, root, Path(out), name=name, target=target)
+
+    async def fetch_results(self, addresses: Sequence[str] = ()) -> list[Fetched]:
+        """Fetch results again from where they were made, and keep them: names or globs of addresses, or all. Nothing
+        is made, and nothing is paid; each says what became of it."""
+        from reconciler.project.fetching import fetched_again
+
+        with self._held("reconciler.fetch_results"):
+            return await fetched_again(self._session(), await self.plan(), addresses)
 
     # Repairing the state; nothing in the account is changed
 

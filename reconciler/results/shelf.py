@@ -109,8 +109,8 @@ class Shelf:
 
     def _at(self, places: Mapping[Place, Made], made: Made) -> list[Place]:
         """Where the stack that a set is of has something at its address."""
-        alike = (made.stack, made.address)
-        return [it for it, one in places.items() if it[1:] == alike and self.is_ours(one) == self.is_ours(made)]
+        known = (Place(name, made.stack, made.address) for name in self.stores)
+        return [it for it in known if it in places and self.is_ours(places[it]) == self.is_ours(made)]
 
     async def place(self, made: Made) -> Mapping[str, str]:
         """The store that a set is in, and where it is there, for programs that read it."""

@@ -30,6 +30,7 @@ import reconciler.load
 import reconciler.providers.twelvelabs
 import reconciler.reports.progress
 import reconciler.reports.text
+import reconciler.results.shelf
 import reconciler.state
 
 
@@ -59,7 +60,7 @@ def lower_limits() -> None:
 
 
 def instrument(points: Points) -> None:
-    """Put a point before and after each request, and before and after each durable write."""
+    """Put a point before and after each request, and before and after each durable write: to the state, to a store."""
     send = httpx.AsyncHTTPTransport.handle_async_request
     commit, start = reconciler.state.State.commit, reconciler.state.State.start_run
 
@@ -83,6 +84,20 @@ def instrument(points: Points) -> None:
         points.here("after run")
         return run
 
+    shelf = reconciler.results.shelf.Shelf
+    keep, remove = shelf.keep, shelf.remove
+
+    async def keeping(self: reconciler.results.shelf.Shelf, made: Any, *given: Any, **named: Any) -> None:
+        points.here(f"before keeping {made.address}")
+        await keep(self, made, *given, **named)
+        points.here(f"after keeping {made.address}")
+
+    async def removing(self: reconciler.results.shelf.Shelf, place: Any) -> None:
+        points.here(f"before removing {place.address}")
+        await remove(self, place)
+        points.here(f"after removing {place.address}")
+
+    shelf.keep, shelf.remove = keeping, removing  # type: ignore[method-assign]
     httpx.AsyncHTTPTransport.handle_async_request = handle  # type: ignore[method-assign]
     reconciler.state.State.commit = committing  # type: ignore[method-assign]
     reconciler.state.State.start_run = starting  # type: ignore[method-assign]
