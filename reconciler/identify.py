@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.errors import Invalid, Problem
 from reconciler.files import Files
+from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Resource, Snapshot, Stack
 
@@ -41,9 +42,9 @@ def _with_made_of_others(stack: Stack, resources: dict[str, Resource], kinds: Ki
         for address, resource in resources.items():
             if resource.kind != kind.__name__:
                 continue
-            made_of = kind.identity(resource.fields, lambda it: _identity(resources.get(it), kinds))
+            made_of = kind.identity(resource.fields, lambda it: _identity(resources, it, kinds))
             if made_of is None:
-                inputs = " and ".join(str(resource.fields.get(ref.name)) for ref in kind.refs())
+                inputs = " or ".join(_inputs(kind, resource))
                 unknown.append(stack.problem(address, f"{inputs} {UNKNOWN}"))
             resources[address] = replace(resource, fields={**resource.fields, kind.identity_name: made_of})
     if unknown:
@@ -51,8 +52,21 @@ def _with_made_of_others(stack: Stack, resources: dict[str, Resource], kinds: Ki
     return resources
 
 
-def _identity(resource: Resource | None, kinds: Kinds) -> str | None:
-    return None if resource is None else resource.fields.get(kinds[resource.kind].identity_name)
+def _inputs(kind: type[Kind], resource: Resource) -> Iterator[str]:
+    for ref in kind.refs():
+        named = resource.fields.get(ref.name) or ()
+        yield from [named] if isinstance(named, str) else named
+
+
+def _identity(resources: Mapping[str, Resource], address: str, kinds: Kinds) -> str | None:
+    """What is at an address; of what stands for something else, such as an asset in an index, what that is."""
+    if (resource := resources.get(address)) is None:
+        return None
+    kind = kinds[resource.kind]
+    if kind.identity_name:
+        return resource.fields.get(kind.identity_name)
+    stands_for = kind.field_with(lambda field: field.from_key and field.ref is not None)
+    return _identity(resources, str(resource.fields.get(stands_for.name)), kinds) if stands_for else None
 
 
 def _identified(resource: Resource, kinds: Kinds, hashes: Mapping[str, str]) -> Resource:

@@ -33,6 +33,7 @@ __all__ = [
     "FILE",
     "FROM_KEY",
     "IDENTITY",
+    "INPUT",
     "MERGE",
     "SOURCE",
     "STAMPED",
@@ -45,6 +46,7 @@ __all__ = [
     "Known",
     "Mark",
     "Members",
+    "Named",
     "Part",
     "Read",
     "Ref",
@@ -68,11 +70,12 @@ class Mark(Enum):
     FILE = "the path of a file below the stack's directory: it is hashed, looked into and sent"
     TITLE = "the name that people see in the account: of one object, never of a group"
     EACH = "YAML names several in it, or globs of them: of each of them one is made"
+    INPUT = "stands by a name in place of what EACH names: `of: {goal: {text: a goal is scored}}`"
 
 
 CREATE_ONLY, UNORDERED, MERGE, DETAIL = Mark.CREATE_ONLY, Mark.UNORDERED, Mark.MERGE, Mark.DETAIL
 FROM_KEY, SOURCE, IDENTITY, STAMPED = Mark.FROM_KEY, Mark.SOURCE, Mark.IDENTITY, Mark.STAMPED
-FILE, TITLE, EACH = Mark.FILE, Mark.TITLE, Mark.EACH
+FILE, TITLE, EACH, INPUT = Mark.FILE, Mark.TITLE, Mark.EACH, Mark.INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,14 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The items of the list have names: YAML holds a mapping, and the names are kept, in its order, in the field
+    `names`, which is not declared by itself."""
+
+    names: str
+
+
+@dataclass(frozen=True, slots=True)
 class FromFile:
     """What the field says may stand in a file of the stack: YAML names it by `word`, and it is read with the stack. A
     field that holds no text itself may have the path in its own place."""
@@ -151,6 +162,8 @@ class Field:
     file: bool = False
     title: bool = False
     each: bool = False
+    input: bool = False
+    named: Named | None = None
     ref: str | None = None
     cut: bool = False
     members: Members | None = None
@@ -293,6 +306,23 @@ class Kind(BaseModel):
         return {name: facts[name] for name in cls.noted if facts.get(name) is not None}
 
     @classmethod
+    def spreading(cls) -> tuple[Field, ...]:
+        """The fields of which YAML names several in the first of them: one object is made of each."""
+        return tuple(field for field in cls.specs.values() if field.each)
+
+    @classmethod
+    def found_out(cls) -> frozenset[str]:
+        """Fields that no YAML holds: they follow from what it names."""
+        names = {field.named.names for field in cls.specs.values() if field.named}
+        return frozenset({*names, *(field.name for field in cls.spreading()[1:])})
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any], look: Callable[[str], Mapping[str, Any] | None]) -> Mapping[str, Any]:
+        """What is not declared and follows from the inputs; `look` gives what is declared at an address. ValueError
+        says what of both does not go together."""
+        return {}
+
+    @classmethod
     def field_with(cls, test: Callable[[Field], bool]) -> Field | None:
         """The one field that fits, or None."""
         return next((field for field in cls.specs.values() if test(field)), None)
@@ -331,8 +361,11 @@ def _fields_of(model: type[BaseModel]) -> dict[str, Field]:
     return {name: _field_of(model, name, info) for name, info in model.model_fields.items()}
 
 
+MARKS = (Mark, Wire, Ref, Members, Named, Read, Known, FromFile)
+
+
 def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
-    marks = [mark for mark in info.metadata if isinstance(mark, (Mark, Wire, Ref, Members, Read, Known, FromFile))]
+    marks = [mark for mark in info.metadata if isinstance(mark, MARKS)]
     plain = {mark for mark in marks if isinstance(mark, Mark)}
     wire = next((mark.name for mark in marks if isinstance(mark, Wire)), name)
     members = next((mark for mark in marks if isinstance(mark, Members)), None)
@@ -358,6 +391,8 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         file=Mark.FILE in plain,
         title=Mark.TITLE in plain,
         each=Mark.EACH in plain,
+        input=Mark.INPUT in plain,
+        named=next((mark for mark in marks if isinstance(mark, Named)), None),
         ref=next((mark.kind for mark in marks if isinstance(mark, Ref)), None),
         cut=next((mark.cut for mark in marks if isinstance(mark, Ref)), False),
         members=members,
@@ -446,9 +481,13 @@ class Derived(Kind, section=""):
     @classmethod
     def identity(cls, fields: Mapping[str, Any], of: Callable[[str], str | None]) -> str | None:
         """What it is, by what its inputs are; `of` says that of an address. None when that of one is not known."""
-        inputs = {ref.name: of(fields[ref.name]) for ref in cls.refs() if ref.name in fields}
-        if None in inputs.values():
-            return None
+        inputs: dict[str, Any] = {}
+        for ref in (ref for ref in cls.refs() if ref.name in fields):
+            named = [*map(of, fields[ref.name])] if ref.many else [of(fields[ref.name])]
+            if None in named:
+                return None
+            # By whichever field a single one is named, it is that input.
+            inputs |= {ref.name: named} if ref.many else {cls.spreading()[0].name: named[0]}
         whole = {"format": RECIPE_FORMAT, "kind": cls.section, "inputs": inputs, "recipe": cls.recipe(fields)}
         text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:IDENTITY_DIGITS]

@@ -55,7 +55,8 @@ class Maker:
         """Make one, or go on with what an earlier run has begun for it."""
         address = step.address
         parent_id = self.run.parent_id(address)
-        want = Want(address, self.run.resolved(kind, step.fields), parent_id, self.run.stamp(address))
+        lives_in = parent_id or self.run.parent_of_input(kind, step.fields)
+        want = Want(address, self.run.resolved(kind, step.fields), lives_in, self.run.stamp(address))
         operation = self._operation(kind, want)
         if rivals := await self._rivals(kind, parent_id, {address: operation}):
             raise StalePlan([*rivals.values()])

@@ -180,6 +180,11 @@ class Run:
                 result[ref.name] = [self.ids.get(a, a) for a in value] if ref.many else self.ids.get(value, value)
         return result
 
+    def parent_of_input(self, kind: type[Kind], fields: Mapping[str, Any]) -> str | None:
+        """The id of what the input of a result lives in, if that is a child of something."""
+        inputs = (fields[field.name] for field in kind.refs() if field.each and field.name in fields)
+        return next((self.parent_id(address) for address in inputs), None)
+
     def parent_id(self, address: str) -> str | None:
         """The id of what an address lives in."""
         parent = parent_of(address)

@@ -46,6 +46,8 @@ from reconciler.results.shelf import DEFAULT, Shelf
 __all__ = ["Task", "TaskDriver", "way_of"]
 
 HANDLE, INTO = "task", "into"
+SEPARATOR = ","
+"""Between the ids of the inputs of what is made of several."""
 
 
 class TaskDriver(Driver):
@@ -121,6 +123,22 @@ class TaskDriver(Driver):
         colon (`way_of`). "" is the usual one."""
         return ""
 
+    def at_once(self, id: str) -> bool:
+        """Whether this is no task of the platform: what has this id is made, or read, when it is fetched."""
+        return False
+
+    def not_kept(self, id: str) -> str:
+        """How what is no task of the platform comes again when it is gone from the store."""
+        return "it is made again"
+
+    async def fetched(self, want: Want, id: str) -> tuple[Task, Any]:
+        """What was made, of a task that may be done. NotFound when it is not kept any more."""
+        return await self.task(id)
+
+    def dim_of(self, want: Want) -> int | None:
+        """How long the vectors of this one will be, if that is known before."""
+        return self.dim
+
     # Reading: the manifest
 
     async def page(self, parent_id: str | None, cursor: Cursor | None = None, *, newest: bool = False) -> Page:
@@ -150,7 +168,8 @@ class TaskDriver(Driver):
         return made.address.partition("/")[0] == self.kind.section
 
     async def _live(self, made: Made) -> Live:
-        inputs = {ref.name: made.source for ref in self.kind.refs()}
+        ids = made.source.split(SEPARATOR)
+        inputs: dict[str, Any] = {ref.name: ids if ref.many else made.source for ref in self.kind.refs()}
         if len(self.shelf.stores) > 1:
             inputs[INTO] = await self.shelf.into(made)
         facts = {
@@ -184,7 +203,7 @@ class TaskDriver(Driver):
         return str(want.fields[self.kind.identity_name])
 
     def _inputs(self, want: Want) -> dict[str, Any]:
-        return {ref.name: want.fields.get(ref.name) for ref in self.kind.refs()}
+        return {ref.name: want.fields[ref.name] for ref in self.kind.refs() if ref.name in want.fields}
 
     async def start(self, want: Want, keep: Keep) -> Progress:
         """A copy, if the same was made elsewhere in the stack; else a task, begun when no other is being begun."""
@@ -196,7 +215,7 @@ class TaskDriver(Driver):
                 await keep(fetching)
                 return fetching
             model = str(want.fields.get("model", ""))
-            if wrong := await self.shelf.wrong({model: self.dim}, want.address, _into(want.fields)):
+            if wrong := await self.shelf.wrong({model: self.dim_of(want)}, want.address, _into(want.fields)):
                 raise StoreError(*wrong)
             try:
                 task = await self.begin(want, self.mark(want.address, self._identity(want)))
@@ -205,7 +224,9 @@ class TaskDriver(Driver):
                 raise
             self._known.add(task)
             self._lost.doubtful.pop(want.address, None)
-            progress = Running({HANDLE: task}, f"task {task}")
+            progress: Progress = Running({HANDLE: task}, f"task {task}")
+            if self.at_once(task):
+                progress = Exists(task, {HANDLE: task})
             await keep(progress)  # before the next one: of two whose answers were lost nobody could say which is whose
             return progress
 
@@ -231,10 +252,14 @@ class TaskDriver(Driver):
     async def again(self, rows: Sequence[Recorded]) -> Mapping[str, Progress]:
         """A task that lives gives its result once more, whatever became of what was kept of it."""
         self._unsound |= {row.id for row in rows}
-        seen = await self._listed({_plain(row.id) for row in rows if not self._is_too_old(row)}, ())
+        tasks = {_plain(row.id) for row in rows if not self._is_too_old(row)}
+        seen = await self._listed({task for task in tasks if not self.at_once(task)}, ())
         found: dict[str, Progress] = {}
         for row in rows:
             when, task = str(row.facts.get("made_at", "")), _plain(row.id)
+            if self.at_once(task):
+                found[row.id] = Lost(self.not_kept(task))
+                continue
             stands = Lost("") if self._is_too_old(row) else await self._stands(task, seen.get(task), when)
             if isinstance(stands, Exists):
                 self._had.setdefault(str(row.fields.get(self.kind.identity_name)), []).append(row.id)
@@ -252,7 +277,7 @@ class TaskDriver(Driver):
         return made_at < oldest.isoformat(timespec="microseconds")
 
     def _source(self, want: Want) -> str:
-        return next((str(id) for id in self._inputs(want).values() if id), "")
+        return _ids(self.kind, want.fields)
 
     async def look(self, operations: Sequence[Operation]) -> dict[str, Progress]:
         """One list for all; what it does not show is asked for by itself."""
@@ -308,7 +333,7 @@ class TaskDriver(Driver):
         if task.status == "failed":
             return Failed(task.why or f"task {id} failed, and the platform does not say why")
         if task.status == "ready":
-            return Exists(id, {HANDLE: id}, f"task {_plain(id)} is done; its result is fetched and kept")
+            return Exists(id, {HANDLE: id}, task.why or f"task {_plain(id)} is done; its result is fetched and kept")
         return Running({HANDLE: id}, f"the platform works on it (task {_plain(id)})")
 
     def _expired(self, task: str, when: str) -> str:
@@ -323,7 +348,7 @@ class TaskDriver(Driver):
         """Fetch the result and keep it, whole or not at all."""
         id = str((operation.handle or {}).get(HANDLE, operation.id))
         try:
-            task, answer = await self.task(_plain(id))
+            task, answer = await self.fetched(want, _plain(id))
         except NotFound:
             return Lost(self._expired(_plain(id), ""))
         if task.status != "ready":
@@ -358,7 +383,7 @@ class TaskDriver(Driver):
         if made is None:
             raise NotFound(f"no result {patch.id} is kept")
         address = patch.stamp.key if patch.stamp else made.address
-        source = next((str(patch.fields[it.name]) for it in self.kind.refs() if it.name in patch.fields), made.source)
+        source = _ids(self.kind, patch.fields) or made.source
         here = (await self.shelf.place(made)).get("store", DEFAULT)
         into = str(patch.fields.get(INTO) or here)
         wanted, there = (self.shelf.stack, address, source, into), (made.stack, made.address, made.source, here)
@@ -422,3 +447,8 @@ def _into(fields: Mapping[str, Any]) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _ids(kind: type[Derived], fields: Mapping[str, Any]) -> str:
+    found = (fields[ref.name] for ref in kind.refs() if ref.name in fields)
+    return SEPARATOR.join(str(id) for it in found for id in (it if isinstance(it, list | tuple) else [it]))

@@ -42,7 +42,7 @@ class Task:
     """What it says that it is made of."""
     since: datetime | None = None
     why: str = ""
-    """Why it failed, if the list says so."""
+    """Why it failed, if the list says so; of one that is ready, what people should know before it is fetched."""
     says: Mapping[str, Any] = field(default_factory=dict)
     """What else it says of how it is made, by the names of `TaskDriver.says`; `duration` is that of its input."""
 

@@ -330,7 +330,7 @@ def _why_replaced(changes: Mapping[str, Change], forcing: Sequence[Delta]) -> st
 def _why_made_anew(kind: type[Kind], forcing: Sequence[str], replaced: Sequence[str]) -> str:
     """Why a result is made anew: what of how it is made changed, or what it is made of."""
     ways = list(dict.fromkeys(re.split(r"[.\[]", path)[0] for path in forcing))
-    if ways == [kind.identity_name] and replaced:
+    if replaced and {*ways} <= {kind.identity_name, *(field.name for field in kind.refs())}:
         return f"{', '.join(replaced)} is replaced"
     if ways == [kind.identity_name]:
         return "what it is made of, or how, is not what it was"

@@ -36,6 +36,7 @@ from reconciler.load.grammar.declarations import Declarations, MadeFrom
 from reconciler.load.grammar.documents import Documents
 from reconciler.load.grammar.environment import Environment
 from reconciler.load.grammar.generate import Generator
+from reconciler.load.grammar.inputs import Inputs
 from reconciler.load.grammar.settings import StackSettings
 from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
 from reconciler.load.grammar.variables import expand
@@ -178,7 +179,7 @@ class _Load:
             for section, value in top.items():
                 if section in self._shapes:
                     entries.add_section(value, self._shapes[section], f"{section}/", source)
-        entries.spread()
+        entries.spread(lambda entries: Inputs(entries, self._problems))
         return entries
 
 

@@ -168,8 +168,8 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
         elif field.from_file:
             fields[name] = {"anyOf": [fields[name], {"type": "string"}], "description": field.doc}
     common: Mapping[str, Any] = COMMON
-    if each := kind.field_with(lambda field: field.each):
-        fields[each.name] = _names(each.doc)
+    if kind.spreading():
+        fields = _of_inputs(kind, fields)
         common = {name: said for name, said in COMMON.items() if name not in FOUND_BY}
     below = {child.section: _section(child, kinds) for child in kinds if child.parent is kind}
     extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}
@@ -177,6 +177,25 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     if kind.field_with(lambda field: field.file):
         extra |= {"files": _globs(kind), "metadata_from": _table("metadata of each file, or `sidecar`")}
     return {"type": "object", "properties": {**fields, **common, **extra, **below}, "additionalProperties": False}
+
+
+def _of_inputs(kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry of results holds: what is made of others by name, and what stands there by a name of its own."""
+    each = kind.spreading()[0]
+    own = {field.name: field for field in kind.specs.values() if field.input}
+    unsaid = {*own, *kind.found_out()}
+    left = {name: schema for name, schema in fields.items() if name not in unsaid}
+    if not own:
+        return {**left, each.name: _names(each.doc)}
+    shown = {
+        name: {"type": "object", "additionalProperties": {"type": "string"}, "description": field.doc}
+        if field.named
+        else fields[name]
+        for name, field in own.items()
+    }
+    one = {"type": "object", "properties": shown, "additionalProperties": False, "minProperties": 1}
+    named = {"type": "object", "propertyNames": {"pattern": KEY}, "additionalProperties": one}
+    return {**left, each.name: {"anyOf": [*_names("")["anyOf"], named], "description": each.doc}}
 
 
 class _Generator(GenerateJsonSchema):

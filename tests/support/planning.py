@@ -135,6 +135,8 @@ def stack_of(declared: Mapping[str, Any], *, name: str = "s", changed: Sequence[
         stack = load(Path(directory), environ={})
     resources = {address: _identified(resource, changed) for address, resource in stack.resources.items()}
     contents = {address: resource.fields.get("content") for address, resource in resources.items()}
+    # What stands for an asset is what that is.
+    contents |= {it.address: contents.get(it.fields["asset"]) for it in resources.values() if "asset" in it.fields}
     for address, resource in resources.items():
         if issubclass(kind := KINDS[resource.kind], Derived):
             made_of = kind.identity(resource.fields, contents.get)

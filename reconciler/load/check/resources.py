@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -85,7 +86,26 @@ class Checker:
 
     def resources(self) -> dict[str, Resource]:
         """All of them, also when some are wrong."""
-        return {address: self._resource(entry) for address, entry in self._entries.items()}
+        found = {address: self._resource(entry) for address, entry in self._entries.items()}
+        for address, entry in self._entries.items():
+            if entry.shape.each is not None:
+                found[address] = self._told(entry, found[address], found)
+        return found
+
+    def _told(self, entry: Declaration, resource: Resource, all: Mapping[str, Resource]) -> Resource:
+        """A result with what follows from its inputs, and whether that is enough to make it."""
+        if self._is_garbled(entry):
+            return resource
+        kind = entry.shape.kind
+        try:
+            told = kind.told(resource.fields, lambda address: all[address].fields if address in all else None)
+        except ValueError as error:
+            self._say(entry, (), str(error))
+            return resource
+        fields = {**resource.fields, **told}
+        if lack := kind.lacks(fields):
+            self._say(entry, (), lack)
+        return replace(resource, fields=fields)
 
     def _resource(self, entry: Declaration) -> Resource:
         shape = entry.shape
@@ -341,7 +361,7 @@ class Checker:
             if missing or not kind.natural_key:
                 what = " or ".join(["`id: …`", *(["`" + "` and `".join(missing) + ": …`"] if missing else [])])
                 self._say(entry, ("external",), f"external: to be found it needs {what}")
-        elif not self._is_garbled(entry) and (lack := kind.lacks(fields)):
+        elif entry.shape.each is None and not self._is_garbled(entry) and (lack := kind.lacks(fields)):
             self._say(entry, (), lack)
 
     def _is_garbled(self, entry: Declaration) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from reconciler.load.grammar.shapes import Shape
@@ -12,13 +11,11 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
-from reconciler.redact import holds_secret
 
 __all__ = ["NAME", "Declaration", "Declarations", "Expand", "MadeFrom"]
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a stack, and a resource in its section, can be called."""
-_GLOB: Final = re.compile(r"[*?\[]")
 
 
 class MadeFrom:
@@ -27,7 +24,7 @@ class MadeFrom:
     `base` is the entry or the row, `side` a file or a row that gave the keys `given` of its metadata.
     """
 
-    __slots__ = ("base", "given", "metadata", "shared", "side")
+    __slots__ = ("base", "given", "metadata", "own", "shared", "side")
 
     def __init__(
         self,
@@ -36,6 +33,7 @@ class MadeFrom:
         side: Place | None = None,
         metadata: str = "",
         given: Collection[str] = (),
+        own: Mapping[str, Path] | None = None,
     ) -> None:
         self.base = base
         self.shared = shared
@@ -43,6 +41,8 @@ class MadeFrom:
         self.side = side
         self.metadata = metadata
         self.given = frozenset(given)
+        self.own = own or {}
+        """field → where below the base it stands, of those that are the resource's own"""
 
     def is_beside(self, path: Path) -> bool:
         """Whether the side says what is at the path."""
@@ -51,6 +51,8 @@ class MadeFrom:
     def place(self, path: Path, *, on_key: bool) -> Place:
         """Where a path below the resource is written."""
         base = self.base
+        if path and path[0] in self.own:
+            return Place(base.source, (*base.path, *self.own[str(path[0])], *path[1:]), on_key=on_key)
         if self.side is not None and self.is_beside(path):
             base, path = self.side, path[1:]
         if base.line:
@@ -86,6 +88,8 @@ class Declaration:
     def blamed(self, path: Path = ()) -> str:
         """The address to name for what is wrong at a path: what many share is complained of once."""
         if self.origin is None or self.origin.shared is None or self.origin.is_beside(path):
+            return self.address
+        if path and path[0] in self.origin.own:
             return self.address
         return self.origin.shared
 
@@ -159,18 +163,17 @@ class Declarations(dict[str, Declaration]):
             else:
                 self[one.address] = one
 
-    def spread(self) -> None:
-        """Give each entry whose key refers to a group a namesake for all that the group stands for.
+    def spread(self, inputs: Callable[[Declarations], Expand]) -> None:
+        """Give each entry whose key refers to a group a namesake for all that the group stands for, and make of each
+        result one for each of its inputs.
 
         `indexes/catalog/assets/clips` becomes `indexes/catalog/assets/clips.final.mp4` and so on.
         """
         if self.groups:
             self._spread(self._members)
-        inputs: dict[int, dict[str, None]] = {}
-        for entry in self.values():
-            inputs.setdefault(id(entry.shape), {})[entry.address] = None
         if any(entry.shape.each is not None for entry in self.values()):
-            self._spread(lambda entry: self._each(entry, inputs))
+            of_each = inputs(self)
+            self._spread(lambda entry: of_each(entry) if entry.shape.each is not None else (entry,))
 
     def _spread(self, members: Expand) -> None:
         entries = list(self.values())
@@ -182,57 +185,6 @@ class Declarations(dict[str, Declaration]):
                     self._problems.add(one.place(), f"is declared twice; first at {first}", address=one.address)
                 else:
                     self[one.address] = one
-
-    def _each(self, entry: Declaration, known: Mapping[int, Collection[str]]) -> Iterable[Declaration]:
-        """One entry for each input that `of:` names: `embeddings/clips` becomes `embeddings/clips/final` and so on."""
-        spec, target = entry.shape.each, entry.shape.target
-        if spec is None or target is None or spec.name not in entry.raw:
-            return (entry,)
-        said = entry.raw[spec.name]
-        listed, found = isinstance(said, list), dict[str, None]()
-        if said == []:
-            self._problems.add(entry.place((spec.name,)), f"{spec.name}: names nothing", address=entry.address)
-        for index, name in enumerate(said if listed else [said]):
-            path: Path = (spec.name, index) if listed else (spec.name,)
-            found |= dict.fromkeys(self._inputs(entry, path, name, target, known.get(id(target), ())))
-        raw = {key: value for key, value in entry.raw.items() if key != spec.name}
-        origin = MadeFrom(entry.place(), entry.address)
-        made = [
-            Declaration(
-                f"{entry.address}/{address.rpartition('/')[2]}",
-                entry.shape,
-                {spec.name: address, **raw},
-                entry.source,
-                origin,
-            )
-            for address in found
-        ]
-        self.groups[entry.address] = [one.address for one in made]
-        return made
-
-    def _inputs(
-        self, entry: Declaration, path: Path, name: Any, target: Shape, known: Collection[str]
-    ) -> Sequence[str]:
-        """The addresses that a name, a group's name or a glob under `of:` stands for; none and a problem otherwise."""
-        word = target.kind.section
-        if not isinstance(name, str) or holds_secret(name):
-            what = (
-                "a reference cannot come from the environment"
-                if holds_secret(name)
-                else f"expected names, got {a(name)}"
-            )
-            self._problems.add(entry.place(path), f"{path[0]}: {what}", address=entry.address)
-            return ()
-        address = name if "/" in name else f"{target.prefix}{name}"
-        if address in self.groups and address.startswith(target.prefix):
-            return self.groups[address]
-        if found := [address] if address in known else [it for it in known if fnmatchcase(it, address)]:
-            return found
-        what = f"finds nothing under `{word}:`" if _GLOB.search(name) else f"there is no {cut(address)}"
-        hint = self._problems.hint(name, (it.removeprefix("" if "/" in name else target.prefix) for it in known))
-        what = f'"{cut(name)}" {what}' if _GLOB.search(name) else f"{what}{hint or f'; declare it under `{word}:`'}"
-        self._problems.add(entry.place(path), f"{path[0]}: {what}", address=entry.address)
-        return ()
 
     def _members(self, entry: Declaration) -> Iterable[Declaration]:
         spec = entry.shape.from_key

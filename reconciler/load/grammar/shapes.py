@@ -41,6 +41,13 @@ class Shape:
     """Whether two entries with the same natural key would be mistaken for one another."""
     each: Field | None = None
     """The field that names several in YAML, of each of which one is made."""
+    own: Mapping[str, Field] = field(default_factory=dict)
+    """Fields that stand by a name in its place: a text, an image."""
+    unsaid: frozenset[str] = frozenset()
+    """Fields that an entry does not hold itself: those, and what is found out of what it names."""
+    inside: tuple[Shape, Field | None] | None = None
+    """What lives in something else and can be named with it (`indexes/catalog`), and the field for it; without one it
+    is what that stands for that is meant."""
     from_files: tuple[Field, ...] = ()
     """Fields of which what they say may stand in a file."""
     target: Shape | None = None
@@ -55,7 +62,7 @@ class Shape:
 
     def words(self) -> tuple[str, ...]:
         """All that an entry may hold."""
-        return (*self.fields, *self.options, *self.others)
+        return (*(name for name in self.fields if name not in self.unsaid), *self.options, *self.others)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -66,6 +73,8 @@ class Shape:
 def _shape(kind: type[Kind]) -> Shape:
     fields = {name: spec for name, spec in kind.specs.items() if not spec.identity}
     metadata = kind.field_with(lambda spec: spec.stamped and not spec.identity)
+    spreading = kind.spreading()
+    own = {name: spec for name, spec in fields.items() if spec.input}
     return Shape(
         kind=kind,
         prefix=f"{kind.section}/",
@@ -85,7 +94,9 @@ def _shape(kind: type[Kind]) -> Shape:
         )
         + tuple((name, "", spec.known) for name, spec in fields.items() if spec.known),
         from_files=tuple(spec for spec in fields.values() if spec.from_file),
-        each=kind.field_with(lambda spec: spec.each),
+        each=spreading[0] if spreading else None,
+        own=own,
+        unsaid=frozenset({*own, *kind.found_out()}),
         alone=bool(kind.natural_key) and (kind.unique or metadata is None),
     )
 
@@ -107,11 +118,21 @@ def _connect(shape: Shape, by_name: Mapping[str, Shape]) -> None:
     shape.makers = frozenset(of_files | {f"{section}_from" for section in shape.children})
     if shape.each is not None:
         shape.target = by_name[str(shape.each.ref)]
+        shape.inside = _inside(shape, by_name)
     contract = ("metadata_schema",) if shape.children else ()
     in_files = (it.from_file.word for it in shape.from_files if it.from_file and it.from_file.word != it.name)
     shape.others = (*in_files, *shape.children, *sorted(shape.makers), *contract)
     if shape.from_key is not None and shape.from_key.ref is not None:
         shape.ref_prefix = by_name[shape.from_key.ref].prefix
+
+
+def _inside(shape: Shape, by_name: Mapping[str, Shape]) -> tuple[Shape, Field | None] | None:
+    """What stands for an input within something else, as an asset does in an index."""
+    for other in by_name.values():
+        if other.kind.parent is not None and other.from_key and shape.each and other.from_key.ref == shape.each.ref:
+            named = (spec for spec in shape.fields.values() if spec.each and spec.ref == other.kind.__name__)
+            return other, next(named, None)
+    return None
 
 
 def address_of(path: Path, shapes: Mapping[str, Shape]) -> str:

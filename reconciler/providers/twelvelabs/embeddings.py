@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from reconciler.derived import Task, TaskDriver, way_of
-from reconciler.kind import EACH, SOURCE, UNORDERED, Derived, Known, Part, Ref
+from reconciler.kind import CREATE_ONLY, EACH, INPUT, SOURCE, UNORDERED, Derived, Known, Named, Part, Ref
 from reconciler.provider import Failed, Hands, Want
+from reconciler.providers.twelvelabs.embeddings_index import OfIndex
+from reconciler.providers.twelvelabs.embeddings_sync import AtOneGo
 from reconciler.providers.twelvelabs.embeddings_v2 import V2
-from reconciler.providers.twelvelabs.embeddings_way import Way
+from reconciler.providers.twelvelabs.embeddings_way import NEWER_MODEL, AtOnce, Look, Way
 from reconciler.providers.twelvelabs.tasks import TASKS, Window
 
 __all__ = ["Embedding", "Embeddings"]
@@ -27,6 +29,7 @@ OTHER_WORDS: Mapping[str, str] = {
 }
 """Words of the first version of the API, of its indexes and of its wire, and what is meant here."""
 DAY_S = 86400.0
+MODELS = frozenset({"marengo3.0", NEWER_MODEL})
 
 
 def _our_words(value: Any) -> Any:
@@ -60,12 +63,24 @@ class Segments(Part):
 class Embedding(Derived, section="embeddings", asynchronous=False):
     """Vectors of the clips of a video or of sound: made once of each input, kept in the store under `results:`."""
 
-    of: Annotated[str, Ref("Asset"), EACH]
-    """Assets, by name or glob: of each one set is made."""
-    model: Annotated[str, SOURCE, Known(frozenset({"marengo3.0"}), "November 2026")]
-    """Which model makes them; vectors of two models cannot be compared."""
-    media: Annotated[Literal["video", "audio"], SOURCE] = "video"
-    """What the inputs are."""
+    of: Annotated[str | None, Ref("Asset"), EACH] = None
+    """Assets, by name or glob; `indexes/NAME` for vectors that it has already; `{NAME: {text: …}}`. Of each one set."""
+    indexed: Annotated[str | None, Ref("IndexedAsset"), EACH, CREATE_ONLY] = None
+    """What in an index it is read from."""
+    text: Annotated[str | None, INPUT, SOURCE, StringConstraints(min_length=1)] = None
+    """Words, alone or beside images, of which they speak as `<@name>`."""
+    image: Annotated[str | None, Ref("Asset"), INPUT] = None
+    """An image, alone or with a text."""
+    images: Annotated[list[str] | None, Ref("Asset"), INPUT, Named("image_names")] = None
+    """Up to 10 images, by names of their own: one vector of all."""
+    image_names: Annotated[list[str] | None, SOURCE] = None
+    """What the images are called in the text."""
+    model: Annotated[str | None, SOURCE, Known(MODELS, "November 2026")] = None
+    """Which model makes them; vectors of two models cannot be compared. Of an index it is the index's."""
+    dimension: Annotated[int | None, SOURCE, Field(ge=1, le=4096)] = None
+    """How long vectors of marengo3.5 are; 512, when left out."""
+    media: Annotated[Literal["video", "audio", "image"] | None, SOURCE] = None
+    """What the inputs are; told by the names of their files, and else video, when left out."""
     options: Annotated[list[Literal["visual", "audio", "transcription"]] | None, SOURCE, UNORDERED, ONCE, OURS] = None
     """What of it: pictures, sound, speech; all that the media has, when left out."""
     scopes: Annotated[list[Literal["clip", "asset"]] | None, SOURCE, UNORDERED, ONCE, OURS] = None
@@ -80,7 +95,16 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
         """What fields together lack or contradict."""
+        if "model" not in declared and "indexed" not in declared:
+            return "needs `model`"
+        if "dimension" in declared and declared.get("model") != NEWER_MODEL:
+            return f"dimension: vectors of {declared.get('model')} are as long as they are; only {NEWER_MODEL} takes it"
         return way_by(declared).lacks(declared)
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
+        """What its input says of it."""
+        return way_by(fields).told(fields, look)
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -88,14 +112,18 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
         return way_by(fields).recipe(fields)
 
 
-WAYS: Mapping[str, type[Way]] = {way.name: way for way in (V2,)}
+WAYS: Mapping[str, type[Way]] = {way.name: way for way in (V2, OfIndex, AtOneGo)}
 USUAL = V2.name
 """Whose ids are kept as the platform gives them; those of others begin with the name of their way."""
 
 
 def way_by(fields: Mapping[str, Any]) -> type[Way]:
     """The way by which it is made, by what is declared."""
-    return WAYS[USUAL]
+    if "indexed" in fields:
+        return OfIndex
+    if fields.get("media") == "image" or not fields.keys().isdisjoint(("text", "image", "images")):
+        return AtOneGo
+    return V2
 
 
 class Embeddings(TaskDriver):
@@ -104,7 +132,7 @@ class Embeddings(TaskDriver):
     kind = Embedding
     traits = TASKS
     kept_for_s = 7 * DAY_S
-    dim = 512
+    dim: int = 512
 
     def __init__(self, hands: Hands) -> None:
         super().__init__(hands)
@@ -145,6 +173,26 @@ class Embeddings(TaskDriver):
     async def length(self, input_id: str, way: str = "") -> float | None:
         """As the way says."""
         return await self._of(way).length(input_id)
+
+    def at_once(self, id: str) -> bool:
+        """Of ways that have no tasks."""
+        return isinstance(self._of(way_of(id)), AtOnce)
+
+    def not_kept(self, id: str) -> str:
+        """As its way says."""
+        way = self._of(way_of(id))
+        return way.again if isinstance(way, AtOnce) else super().not_kept(id)
+
+    async def fetched(self, want: Want, id: str) -> tuple[Task, Any]:
+        """As the way of the want does it."""
+        way = way_of(id)
+        task, answer = await self._of(way).fetched(want, self.kind.recipe(want.fields), id.removeprefix(f"{way}:"))
+        return replace(task, id=id), answer
+
+    def dim_of(self, want: Want) -> int | None:
+        """Known of the models of now."""
+        model = want.fields.get("model")
+        return int(want.fields.get("dimension") or self.dim) if model in MODELS else None
 
     async def called(self, input_id: str, way: str = "") -> str:
         """As the way says."""

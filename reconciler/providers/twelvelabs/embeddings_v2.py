@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from reconciler.derived import Task
+from reconciler.files import media_type
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import Way
+from reconciler.providers.twelvelabs.embeddings_way import Look, Way, vector_in
 from reconciler.providers.twelvelabs.tasks import TaskFamily, backwards, span
-from reconciler.wire import Unexpected, answer_to, below, items, mapping, number, text
+from reconciler.wire import answer_to, below, items, mapping, number, text
 
 __all__ = ["V2"]
 
@@ -27,6 +29,22 @@ class V2(TaskFamily, Way):
     name = "v2"
     path = "/embed-v2/tasks"
     id_word = "_id"
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
+        """What the input is, if that is not declared and its name says it; and of the options those that it has."""
+        media = media_of(look(str(fields.get("of"))) or {})
+        if "media" in fields or media in ("", "video"):
+            return {}
+        options = fields.get("options")
+        if options is None:
+            return {"media": media}
+        has = [it for it in options if it in (("visual",) if media == "image" else OPTIONS[media])]
+        if not has:
+            what = "an image" if media == "image" else "sound"
+            what = f"{fields['of']} is {what} by its name, and has none of them"
+            raise ValueError(f"options: {what}; take it out, or say what it is by `media:`")
+        return {"media": media, "options": has}
 
     @classmethod
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
@@ -61,6 +79,7 @@ class V2(TaskFamily, Way):
             "type": sorted(fields.get("type") or ("separate",)),
             "segments": [way, float(length)],
             "window": span(fields),
+            **cls.newer(fields),
         }
 
     def says(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +105,8 @@ class V2(TaskFamily, Way):
             **({} if last is None else {"end_sec": last}),
         }
         media = recipe["media"]
-        body = {"input_type": media, "model_name": recipe["model"], media: part}
+        more = {"embedding_dimension": recipe["dimension"]} if "dimension" in recipe else {}
+        body = {"input_type": media, "model_name": recipe["model"], **more, media: part}
         return await self.send(body)
 
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:
@@ -131,16 +151,17 @@ def _said(raw: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]
     return {name: sorted(map(str, it)) if isinstance(it, list) else it for name, it in said.items()}
 
 
+def media_of(declared: Mapping[str, Any]) -> str:
+    """What an asset is by the name of its file or in its URL: `video`, `audio`, `image`; "" when that says nothing."""
+    url = declared.get("url")
+    name = declared.get("file") or (urlsplit(url).path if type(url) is str else "")
+    found = media_type(str(name)).partition("/")[0]
+    return found if found in ("video", "audio", "image") else ""
+
+
 def _segmentation(way: str, seconds: float) -> dict[str, Any]:
     word = "duration_sec" if way == "fixed" else "min_duration_sec"
     return {"strategy": way, way: {word: int(seconds)}}
-
-
-def _vector(value: Any, where: str) -> list[float]:
-    found = items(value, where)
-    if not found or not all(type(it) in (int, float) for it in found):
-        raise Unexpected(where, "no list of numbers")
-    return found
 
 
 def _record(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -155,5 +176,5 @@ def _record(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         "option": None if option is None else text(option, below(where, "embedding_option")),
         "scope": None if scope is None else text(scope, below(where, "embedding_scope")),
         "type": "fused" if fused else "separate",
-        "vector": _vector(raw.get("embedding"), below(where, "embedding")),
+        "vector": vector_in(raw.get("embedding"), below(where, "embedding")),
     }

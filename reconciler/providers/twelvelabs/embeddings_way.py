@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from reconciler.derived import Task
 from reconciler.http import Http
 from reconciler.provider import Failed, Want
-from reconciler.wire import ApiPath, answer_to, mapping
+from reconciler.wire import ApiPath, Unexpected, answer_to, items, mapping
 
-__all__ = ["Way"]
+__all__ = ["NEWER_MODEL", "AtOnce", "Look", "Way", "vector_in"]
+
+NEWER_MODEL = "marengo3.5"
+"""Its vectors are as long as one likes."""
+DIMENSION = 512
+Look = Callable[[str], Mapping[str, Any] | None]
+"""What is declared at an address; None when nothing is."""
 
 
 class Way(ABC):
@@ -23,6 +30,16 @@ class Way(ABC):
 
     def __init__(self, http: Http) -> None:
         self.http = http
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
+        """What follows from the input, as in `Derived.told`."""
+        return {}
+
+    @staticmethod
+    def newer(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a recipe has more for the newer model."""
+        return {"dimension": int(fields.get("dimension") or DIMENSION)} if fields["model"] == NEWER_MODEL else {}
 
     @classmethod
     @abstractmethod
@@ -46,6 +63,10 @@ class Way(ABC):
     async def task(self, id: str) -> tuple[Task, Any]:
         """One task, and all that the platform says of it. NotFound when it is not kept any more."""
 
+    async def fetched(self, want: Want, recipe: Mapping[str, Any], id: str) -> tuple[Task, Any]:
+        """What was made of a want."""
+        return await self.task(id)
+
     @abstractmethod
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:
         """The rows of a task that is ready, and how long their vectors are; or why they cannot be used."""
@@ -66,3 +87,42 @@ class Way(ABC):
         path = ApiPath("/assets") / input_id
         with answer_to(f"GET {path}"):
             return str(mapping(await self.http.request("GET", path), "").get("filename") or "")
+
+
+class AtOnce(Way):
+    """No task of the platform: what is fetched is made, or read, by that very request. So what is announced of it is an
+    id of our own."""
+
+    lost: ClassVar[str]
+    """What is to be said when it is fetched after a run that was interrupted."""
+    again: ClassVar[str]
+    """How it comes again when it is gone from the store."""
+
+    async def begin(self, want: Want, recipe: Mapping[str, Any]) -> str:
+        """Nothing is sent."""
+        return secrets.token_hex(12)
+
+    async def tasks(self) -> AsyncIterator[Sequence[Task]]:
+        """There are none."""
+        for _ in ():
+            yield ()
+
+    async def task(self, id: str) -> tuple[Task, Any]:
+        """It is ready to be fetched."""
+        return Task(id, "ready", why=self.lost), None
+
+    async def called(self, input_id: str) -> str:
+        """Nothing names its input."""
+        return ""
+
+    async def length(self, input_id: str) -> float | None:
+        """Nothing has to be told by it."""
+        return None
+
+
+def vector_in(value: Any, where: str) -> list[float]:
+    """The numbers of a vector."""
+    found = items(value, where)
+    if not found or not all(type(it) in (int, float) for it in found):
+        raise Unexpected(where, "no list of numbers")
+    return found
