@@ -183,6 +183,7 @@ def run_of(*todo: Step) -> Any:
         plan=plan,
         changes=changes,
         bad={},
+        said={},
         kinds=dict.fromkeys(("Asset", "Index"), kind),
         limits=Limits(),
         drivers=provider,
@@ -265,6 +266,9 @@ def test_each_set_is_announced_before_it_is_sent_and_the_last_is_closed_with_the
     async def sent(_: Any, call: Any) -> None:
         await call
 
+    async def noted(*_: Any) -> dict[str, Any]:
+        return {}
+
     change = Change("novels/n", "Novel", Action.UPDATE, "", id="id-n")
     resource = Resource("novels/n", "Novel", {"name": "n", "writers": [], "readers": []})
     run = SimpleNamespace(
@@ -274,6 +278,7 @@ def test_each_set_is_announced_before_it_is_sent_and_the_last_is_closed_with_the
         resolved=lambda _, fields: fields,
         operation=lambda *_: SimpleNamespace(op="1"),
         sent=sent,
+        noted=noted,
         touched=set(),
         changes={"novels/n": change},
         kinds=Kinds([Author, Novel]),
