@@ -33,6 +33,8 @@ class EmbeddingPlan:
     fused: bool = False
     dimensions: int = DIMENSIONS
     uncertain: bool = False
+    shortest_s: float = 0.0
+    """Clips that are shorter are left out: what is left over at the end, in the first version."""
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept with a task."""
@@ -57,7 +59,8 @@ class EmbeddingPlan:
 
     def _clips(self) -> Iterator[tuple[float, float]]:
         if not self.dynamic:
-            yield from segments(self.start, self.end, self.length)
+            clips = segments(self.start, self.end, self.length)
+            yield from ((start, end) for start, end in clips if end - start >= self.shortest_s)
             return
         # Scenes of our own making: each a little longer than the shortest allowed, by a hash of where it begins.
         start = self.start

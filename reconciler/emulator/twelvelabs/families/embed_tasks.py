@@ -23,6 +23,7 @@ KIND = "embed_task"
 STATUSES = ("processing", "ready", "failed")
 ASKED = ("visual", "audio", "transcription", "visual-text")
 SHORTEST_S, LONGEST_S = 4.0, 2 * 3600.0
+SHORTEST_CLIP_S, LONGEST_CLIP_S = 2.0, 10.0
 
 # -- state
 
@@ -56,17 +57,31 @@ def chosen(call: ApiCall, kind: str) -> Selection:
 
 def _plan(form: SentForm, source: MediaSource, model: Models) -> EmbeddingPlan:
     start, end = form_number(form, "video_start_offset_sec"), form_number(form, "video_end_offset_sec")
-    length = form_number(form, "video_clip_length", least=2, most=10) or 6.0
+    length = form_number(form, "video_clip_length") or 6.0
+    if not SHORTEST_CLIP_S <= length <= LONGEST_CLIP_S:
+        what = "`video_clip_length` should be within 2-10 seconds long"
+        raise invalid(f"The `video_clip_length` parameter is invalid. {what}")
     scopes = tuple(dict.fromkeys(form.texts("video_embedding_scope"))) or ("clip",)
-    if not set(scopes) <= {"clip", "video"}:
+    if not {"clip"} <= set(scopes) <= {"clip", "video"}:
         raise invalid("The video_embedding_scope parameter must be clip, or clip and video.")
     if (start is None) != (end is None):
         raise invalid("video_start_offset_sec and video_end_offset_sec go together.")
     first, last = start or 0.0, source.duration if end is None else end
+    if last <= first:
+        what = "`video_end_offset_sec` should be greater than `video_start_offset_sec`"
+        raise invalid(f"The `video_end_offset_sec` parameter is invalid. {what}")
     if last > source.duration or (start is not None and last - first < length):
         raise invalid(f"The offsets must be within the video's {source.duration:g} s, and a clip length apart.")
-    options, dimensions = model.embedding_options, model.dimensions
-    return EmbeddingPlan(source.media["sha256"], first, last, options, scopes, length, dimensions=dimensions)
+    return EmbeddingPlan(
+        content=source.media["sha256"],
+        start=first,
+        end=last,
+        options=model.embedding_options,
+        scopes=scopes,
+        length=length,
+        dimensions=model.dimensions,
+        shortest_s=SHORTEST_CLIP_S,
+    )
 
 
 def _metadata(task: Obj) -> dict[str, Any]:
