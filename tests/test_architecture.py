@@ -107,7 +107,7 @@ OUR_WORDS = {
     "reports/json.py": {"file"},
     "reports/estimate.py": {"file"},
     "schema/stack.py": {"file"},
-    "files/body.py": {'\r\nContent-Disposition: form-data; name="file"; filename="'},
+    "files/body.py": {'"; filename="'},
 }
 """file → what reads like a kind's word and is none."""
 

@@ -221,7 +221,7 @@ def test_the_end_of_a_file_that_changed_is_never_sent(media: Path, how: str) -> 
 def test_a_form_has_its_length_and_quotes_names(media: Path) -> None:
     seen = asyncio.run(Files(media).still("a", None))
     content = Slice(Files(media), "a", seen, bandwidth=Bandwidth(None, Manual()))
-    form = Form({"method": "direct", "enable_hls": False, "ümlaut": "é"}, 'a"b\r\n.mp4', content)
+    form = Form({"method": "direct", "enable_hls": False, "ümlaut": "é"}, 'a"b\r\n.mp4', content, field="file")
 
     sent = asyncio.run(body(form))
 

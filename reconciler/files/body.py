@@ -86,16 +86,18 @@ class Slice:
 
 
 class Form:
-    """A multipart form with one file, streamed. `headers` go with it: its length is known beforehand."""
+    """A multipart form with one file, streamed, as the last of its fields. `headers` go with it: its length
+    is known beforehand. A list is a field that comes several times."""
 
-    def __init__(self, fields: Mapping[str, Any], name: str, content: Slice) -> None:
+    def __init__(self, fields: Mapping[str, Any], name: str, content: Slice, *, field: str) -> None:
         boundary = secrets.token_hex(16)
         parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{_text(value)}\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{_text(item)}\r\n'
             for key, value in fields.items()
+            for item in (value if isinstance(value, list) else [value])
         ]
         parts.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(name)}"\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{_quoted(name)}"\r\n'
             f"Content-Type: {media_type(name)}\r\n\r\n"
         )
         self._before, self._content = "".join(parts).encode(), content

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.errors import FamilyForbidden
 from reconciler.kind import Kind
 from reconciler.model import Live, Snapshot
 from reconciler.provider import Drivers
 from reconciler.refresh.lists import children, listing, newest, together
 from reconciler.refresh.users import Uses, uses
-from reconciler.refresh.wanted import Wanted, ids_to_read, kinds_to_list, not_listed, parents_to_list
+from reconciler.refresh.wanted import Wanted, ids_to_read, kinds_in_hand, kinds_to_list, not_listed, parents_to_list
 
 __all__ = ["Uses", "Wanted", "newest", "read_whole", "refresh", "uses"]
 
@@ -24,7 +25,7 @@ async def refresh(drivers: Drivers, wanted: Wanted) -> Snapshot:
     kinds = kinds_to_list(drivers.kinds, wanted)
     roots = [kind for kind in kinds if kind.parent is None]
     found: dict[str, dict[str, Live]] = {}
-    lists = await together(listing(drivers[kind.__name__], None) for kind in roots)
+    lists = await together(_listed(drivers, kind, wanted) for kind in roots)
     for kind, objects in zip(roots, lists, strict=True):
         found[kind.__name__] = objects
     parents: dict[str, frozenset[str]] = {}
@@ -40,6 +41,17 @@ async def refresh(drivers: Drivers, wanted: Wanted) -> Snapshot:
     await _read_details(drivers, kinds, wanted, found)
     await _confirm_missing(drivers, wanted, found, parents)
     return Snapshot(by_kind=found, parents=parents, requests=drivers.http.sent)
+
+
+async def _listed(drivers: Drivers, kind: type[Kind], wanted: Wanted) -> dict[str, Live]:
+    """All objects of a kind. Where nothing is recorded, kinds that nobody declares are listed too, for what of ours may
+    be left: an account that has no such family has nothing left there."""
+    try:
+        return await listing(drivers[kind.__name__], None)
+    except FamilyForbidden:
+        if wanted.everything or kind.__name__ in kinds_in_hand(wanted):
+            raise
+        return {}
 
 
 async def read_whole(drivers: Drivers, snapshot: Snapshot, lives: Sequence[Live]) -> Snapshot:

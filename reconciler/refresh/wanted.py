@@ -13,7 +13,7 @@ from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Resource, parent_of
 
-__all__ = ["Wanted", "ids_to_read", "kinds_to_list", "not_listed", "parents_to_list"]
+__all__ = ["Wanted", "ids_to_read", "kinds_in_hand", "kinds_to_list", "not_listed", "parents_to_list"]
 
 Found = Mapping[str, Mapping[str, Live]]
 """kind → id → object, as far as it was read."""
@@ -36,12 +36,17 @@ class Wanted:
     """Read every stamp of ours: the stack was renamed, and they say its old name."""
 
 
+def kinds_in_hand(wanted: Wanted) -> set[str]:
+    """Names of kinds of which something is declared, recorded or under way."""
+    names = {resource.kind for resource in wanted.resources.values()} | {row.kind for row in wanted.recorded}
+    return names | {it.kind for it in wanted.operations}
+
+
 def kinds_to_list(kinds: Kinds, wanted: Wanted) -> list[type[Kind]]:
     """Kinds that are declared, recorded or referred to, with their parents; all of them when nothing is recorded."""
     if wanted.everything or wanted.stateless:
         return list(kinds)
-    names = {resource.kind for resource in wanted.resources.values()} | {row.kind for row in wanted.recorded}
-    names |= {it.kind for it in wanted.operations}
+    names = kinds_in_hand(wanted)
     for kind in kinds:
         if kind.__name__ in names and kind.parent:
             names.add(kind.parent.__name__)

@@ -13,6 +13,7 @@ from reconciler.kind import CREATE_ONLY, EACH, INPUT, SOURCE, UNORDERED, Derived
 from reconciler.provider import Failed, Hands, Want
 from reconciler.providers.twelvelabs.embeddings_index import OfIndex
 from reconciler.providers.twelvelabs.embeddings_sync import AtOneGo
+from reconciler.providers.twelvelabs.embeddings_v1 import DIMENSIONS, OLD_MODEL, V1
 from reconciler.providers.twelvelabs.embeddings_v2 import V2
 from reconciler.providers.twelvelabs.embeddings_way import NEWER_MODEL, AtOnce, Look, Way
 from reconciler.providers.twelvelabs.tasks import TASKS, Window
@@ -20,16 +21,16 @@ from reconciler.providers.twelvelabs.tasks import TASKS, Window
 __all__ = ["Embedding", "Embeddings"]
 
 OTHER_WORDS: Mapping[str, str] = {
-    "video": "asset",
-    "visual-text": "visual",
     "visual_text": "visual",
     "conversation": "transcription",
     "separate_embedding": "separate",
     "fused_embedding": "fused",
 }
-"""Words of the first version of the API, of its indexes and of its wire, and what is meant here."""
+"""Words of the wire and of indexes, and what is meant here."""
+OF_V1: Mapping[str, Mapping[str, str]] = {"scopes": {"video": "asset"}, "options": {"visual-text": "visual"}}
+"""Field → words that it takes of the first version only, and what they are elsewhere."""
 DAY_S = 86400.0
-MODELS = frozenset({"marengo3.0", NEWER_MODEL})
+MODELS = frozenset({"marengo3.0", NEWER_MODEL, OLD_MODEL})
 
 
 def _our_words(value: Any) -> Any:
@@ -48,6 +49,7 @@ def _each_once(value: list[str]) -> list[str]:
     return value
 
 
+OptionWord = Literal["visual", "audio", "transcription", "visual-text"]
 OURS, ONCE = BeforeValidator(_our_words), AfterValidator(_each_once)
 
 
@@ -55,7 +57,7 @@ class Segments(Part):
     """How media is cut into clips."""
 
     every: Annotated[float | None, Field(ge=2, le=10)] = None
-    """Clips of so many seconds: 2 to 10, a whole number."""
+    """Clips of so many seconds: 2 to 10, a whole number but for `api: v1`."""
     at_least: Annotated[float | None, Field(ge=2, le=5)] = None
     """Clips where scenes change, of so many seconds at least: 2 to 5, a whole number. Of video only."""
 
@@ -75,16 +77,22 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     """Up to 10 images, by names of their own: one vector of all."""
     image_names: Annotated[list[str] | None, SOURCE] = None
     """What the images are called in the text."""
+    url: Annotated[str | None, INPUT, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
+    """Address of a video that is no asset: with `api: v1` only."""
+    file: Annotated[str | None, INPUT, SOURCE] = None
+    """Where the bytes of an asset are that is a file, for `api: v1`: found out of the asset, never declared."""
+    api: Annotated[Literal["v1", "v2"] | None, SOURCE] = None
+    """Which version of the API makes them; v2, when left out. The first has words of its own."""
     model: Annotated[str | None, SOURCE, Known(MODELS, "November 2026")] = None
     """Which model makes them; vectors of two models cannot be compared. Of an index it is the index's."""
     dimension: Annotated[int | None, SOURCE, Field(ge=1, le=4096)] = None
     """How long vectors of marengo3.5 are; 512, when left out."""
     media: Annotated[Literal["video", "audio", "image"] | None, SOURCE] = None
     """What the inputs are; told by the names of their files, and else video, when left out."""
-    options: Annotated[list[Literal["visual", "audio", "transcription"]] | None, SOURCE, UNORDERED, ONCE, OURS] = None
+    options: Annotated[list[OptionWord] | None, SOURCE, UNORDERED, ONCE, OURS] = None
     """What of it: pictures, sound, speech; all that the media has, when left out."""
-    scopes: Annotated[list[Literal["clip", "asset"]] | None, SOURCE, UNORDERED, ONCE, OURS] = None
-    """A vector for each clip, one for all of it; both, when left out."""
+    scopes: Annotated[list[Literal["clip", "asset", "video"]] | None, SOURCE, UNORDERED, ONCE, OURS] = None
+    """A vector for each clip, one for all of it; both, when left out. Of `api: v1`: `[clip]`, or `[clip, video]`."""
     type: Annotated[list[Literal["separate", "fused"]] | None, SOURCE, UNORDERED, ONCE, OURS] = None
     """A vector for each option, or one that fuses them all; separate, when left out."""
     segments: Annotated[Segments | None, SOURCE] = None
@@ -99,7 +107,8 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
             return "needs `model`"
         if "dimension" in declared and declared.get("model") != NEWER_MODEL:
             return f"dimension: vectors of {declared.get('model')} are as long as they are; only {NEWER_MODEL} takes it"
-        return way_by(declared).lacks(declared)
+        way = way_by(declared)
+        return _of_another(way, declared) or way.lacks(declared)
 
     @classmethod
     def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
@@ -112,18 +121,37 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
         return way_by(fields).recipe(fields)
 
 
-WAYS: Mapping[str, type[Way]] = {way.name: way for way in (V2, OfIndex, AtOneGo)}
+WAYS: Mapping[str, type[Way]] = {way.name: way for way in (V2, V1, OfIndex, AtOneGo)}
 USUAL = V2.name
 """Whose ids are kept as the platform gives them; those of others begin with the name of their way."""
 
 
 def way_by(fields: Mapping[str, Any]) -> type[Way]:
     """The way by which it is made, by what is declared."""
+    if fields.get("api") == V1.name:
+        return V1
     if "indexed" in fields:
         return OfIndex
     if fields.get("media") == "image" or not fields.keys().isdisjoint(("text", "image", "images")):
         return AtOneGo
     return V2
+
+
+def _of_another(way: type[Way], declared: Mapping[str, Any]) -> str | None:
+    """What only the first version takes, where another is meant."""
+    if way is V1:
+        return None
+    for field, words in OF_V1.items():
+        for word in declared.get(field) or ():
+            if word in words:
+                return f"{field}: `{word}` is the word of `api: v1`; here it is `{words[word]}`"
+    if declared.get("model") == OLD_MODEL:
+        return f"model: {OLD_MODEL} is a model of `api: v1`"
+    if word := next((it for it in ("url", "file") if it in declared), None):
+        return f"{word}: is taken with `api: v1` only; declare it under `assets:`, and name that"
+    if "api" in declared and way is not V2:
+        return "api: only media are made by a version that can be chosen; take it out"
+    return None
 
 
 class Embeddings(TaskDriver):
@@ -136,7 +164,7 @@ class Embeddings(TaskDriver):
 
     def __init__(self, hands: Hands) -> None:
         super().__init__(hands)
-        self.ways = {name: way(hands.http) for name, way in WAYS.items()}
+        self.ways = {name: way(hands, self.kind) for name, way in WAYS.items()}
 
     def way(self, want: Want) -> str:
         """By its recipe."""
@@ -168,7 +196,9 @@ class Embeddings(TaskDriver):
 
     def says(self, want: Want) -> Mapping[str, Any]:
         """As the way says."""
-        return self._of(self.way(want)).says(self.kind.recipe(want.fields))
+        way = self._of(self.way(want))
+        sent = way.named(want.fields)
+        return {**way.says(self.kind.recipe(want.fields)), **({"sent": sent} if sent else {})}
 
     async def length(self, input_id: str, way: str = "") -> float | None:
         """As the way says."""
@@ -192,7 +222,7 @@ class Embeddings(TaskDriver):
     def dim_of(self, want: Want) -> int | None:
         """Known of the models of now."""
         model = want.fields.get("model")
-        return int(want.fields.get("dimension") or self.dim) if model in MODELS else None
+        return int(want.fields.get("dimension") or DIMENSIONS.get(str(model), self.dim)) if model in MODELS else None
 
     async def called(self, input_id: str, way: str = "") -> str:
         """As the way says."""

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from reconciler.derived import Task
-from reconciler.http import Http
-from reconciler.provider import Failed, Want
+from reconciler.kind import Derived
+from reconciler.provider import Failed, Hands, Want
 from reconciler.wire import ApiPath, Unexpected, answer_to, items, mapping
 
 __all__ = ["NEWER_MODEL", "AtOnce", "Look", "Way", "vector_in"]
@@ -28,8 +28,8 @@ class Way(ABC):
     name: ClassVar[str]
     """`api` of its recipes."""
 
-    def __init__(self, http: Http) -> None:
-        self.http = http
+    def __init__(self, hands: Hands, kind: type[Derived]) -> None:
+        self.hands, self.http, self.kind = hands, hands.http, kind
 
     @classmethod
     def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
@@ -74,6 +74,10 @@ class Way(ABC):
     def says(self, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a task of it will say of how it is made (`Task.says`)."""
         return {}
+
+    def named(self, fields: Mapping[str, Any]) -> str:
+        """By what a task of these fields can be told besides, where they say it."""
+        return ""
 
     async def length(self, input_id: str) -> float | None:
         """How many seconds of media an asset has, if it says so."""

@@ -71,7 +71,7 @@ class AssetFiles:
         if "user_metadata" in fields:
             fields["user_metadata"] = json.dumps(fields["user_metadata"])
         content = Slice(self.sending.files, file, seen, bandwidth=self.sending.bandwidth, on_bytes=tell)
-        form = Form(fields, name, content)
+        form = Form(fields, name, content, field="file")
         async with self.sending.slots:
             answer = await self.http.request("POST", "/assets", content=form, headers=form.headers)
             with answer_to("POST /assets", Unclear):
