@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -118,3 +120,50 @@ def test_what_a_provider_says_of_its_search_fits_its_kinds() -> None:
     kinds = Kinds([*provider("twelvelabs").kinds])
     assert IndexSearch.kind in kinds and IndexSearch.mentions in kinds
     assert IndexSearch.kind.parent is not None
+
+
+class TestCommand:
+    def test_a_line_a_clip_with_the_names_of_the_stack(self, films: Place) -> None:
+        said = films.run("search", "indexes/catalog", "LeBron dunks", "--limit", "2", "--metadata")
+        assert said.code == 0, said.err
+        lines = said.out.splitlines()
+        assert re.match(r"  1  dunks  \d+:\d\d-\d+:\d\d", lines[0]), said.out
+        assert lines[1] == '     {"season": 2024}'
+
+    def test_json_has_addresses_and_ids(self, films: Place) -> None:
+        said = films.run("search", "indexes/catalog", "anything", "--filter", "season=2023", "--format", "json")
+        rows = json.loads(said.out)
+        assert {row[0]["address"] for row in rows} == {"indexes/catalog/assets/talk"}
+        assert {row[0]["id"] for row in rows} == {id for id, name in by_name(films).items() if name == "talk.mp4"}
+
+    @pytest.mark.parametrize(
+        ("args", "told"),
+        [
+            (["indexes/catalogue", "x"], "indexes/catalogue is nothing to search here; there are: indexes/catalog"),
+            (["assets/talk", "x"], "assets/talk is nothing to search here; there are: indexes/catalog"),
+            (["indexes/catalog"], "a search needs a text or an image"),
+            (["indexes/catalog", "x", "--option", "smell"], "smell cannot be searched"),
+            (
+                ["indexes/catalog", "<@players/lebron>"],
+                "the stack declares no entity_collections/players/entities/lebron",
+            ),
+            (["indexes/catalog", "--image", "kit.png"], "kit.png is neither a URL nor an asset of the stack"),
+            (["indexes/catalog", "x", "--filter", "season"], "write it as KEY=VALUE, or as JSON"),
+            (["indexes/catalog", "x", "--filter", "{season"], "is not JSON"),
+        ],
+    )
+    def test_what_is_wrong_is_said_before_anything_is_sent(self, films: Place, args: list[str], told: str) -> None:
+        before = len(films.writes())
+        said = films.run("search", *args)
+        assert said.code in (1, 2)
+        assert told in " ".join(said.err.split())
+        assert len(films.writes()) == before
+
+    def test_without_a_state_what_is_whose_is_found_out(self, films: Place) -> None:
+        state = films.directory / ".reconciler"
+        state.rename(films.directory / "away")
+        try:
+            said = films.run("search", "indexes/catalog", "LeBron dunks", "--limit", "1")
+        finally:
+            (films.directory / "away").rename(state)
+        assert "dunks" in said.out, said.err

@@ -29,6 +29,7 @@ COMMANDS = {
     "import": ("account", "Take over one object that is in the account."),
     "export": ("account", "Write the account as a new stack, and change nothing."),
     "state": ("states", "Look into the state, and mend it."),
+    "search": ("search", "Search an index, as applications do."),
     "results": ("results", "Look at what was made from media."),
     "graph": ("graphs", "Draw what a stack declares, and what refers to what."),
     "explain": ("stacks", "Say what can be declared, and what a change of it does."),

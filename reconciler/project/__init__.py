@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reconciler.project.applying import Applying, Begun, Start, Tell
     from reconciler.project.fetching import Fetched
     from reconciler.provider import Drivers
+    from reconciler.searching import Searching
     from reconciler.state import State
 
 __all__ = ["Project", "ProjectOptions", "open"]
@@ -260,6 +261,20 @@ class Project:
         from reconciler.engine.planning import Drift
 
         return Drift.of(await self._session().plan(everything=unmanaged, inspect=False), unmanaged=unmanaged)
+
+    async def searching(self) -> Searching:
+        """To search what the stack has made. ReconcilerError where the provider cannot be searched."""
+        from reconciler.errors import ReconcilerError
+        from reconciler.searching import Searching
+
+        drivers = self._opened()
+        provider = drivers.provider
+        if (search := provider.search(drivers.hands)) is None:
+            raise ReconcilerError(f"{provider.name} cannot be searched from here")
+        ids = {row.address: row.id for row in self.state.recorded() if not row.deposed}
+        if not ids:  # nothing is recorded here: whose what is, is found out as for a plan
+            ids = {address: live.id for address, live in (await self.plan()).claims.live.items()}
+        return Searching(self.stack, provider.kinds, search, ids)
 
     def save(self, planning: Planning, file: str | Path) -> None:
         """Write a plan file, for whoever is to apply it with this account's key: `reconciler.open_saved`, or the

@@ -83,6 +83,10 @@ class Search(Protocol):
     """In one question."""
     most_in_page: ClassVar[int]
 
+    def searchable(self, container: Mapping[str, Any]) -> tuple[str, ...]:
+        """Which of the options can be searched in what is declared so: what is asked for when nothing is said."""
+        return self.options
+
     @abstractmethod
     async def ask(self, question: Question) -> Found:
         """The first page."""

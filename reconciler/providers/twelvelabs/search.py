@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from reconciler.provider import Clip, Found, Hands, Question, Search
 from reconciler.providers.twelvelabs.entities import Entity
 from reconciler.providers.twelvelabs.indexed_assets import IndexedAsset
+from reconciler.rest import Marks
 from reconciler.wire import answer_to, below, items, mapping, number, segment, text, whole
 
 if TYPE_CHECKING:
     from reconciler.http import Http
 
 __all__ = ["IndexSearch"]
+
+OF_SOUND = "audio"
 
 
 class IndexSearch(Search):
@@ -31,6 +34,12 @@ class IndexSearch(Search):
 
     def __init__(self, hands: Hands) -> None:
         self.http: Http = hands.http
+
+    def searchable(self, container: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the model that searches was made for; spoken words come with sound."""
+        models = [it for it in container.get("models", ()) if str(it["name"]).startswith("marengo")]
+        made_for = {option for model in models for option in model.get("options", ("visual", "audio"))}
+        return tuple(it for it in self.options if (OF_SOUND if it == "transcription" else it) in made_for)
 
     async def ask(self, question: Question) -> Found:
         """Everything that was said is sent; what was not is left to the API."""
@@ -98,5 +107,5 @@ def _clip(raw: Mapping[str, Any], where: str) -> Clip:
         end=number(raw.get("end"), below(where, "end")),
         rank=None if rank is None else whole(rank, below(where, "rank")),
         text=text(raw.get("transcription") or "", below(where, "transcription")),
-        metadata=dict(mapping(raw.get("user_metadata") or {}, below(where, "user_metadata"))),
+        metadata=Marks().apart(dict(mapping(raw.get("user_metadata") or {}, below(where, "user_metadata"))))[1],
     )

@@ -1,0 +1,130 @@
+"""search: what an index finds, for people and for whoever writes a check from what one sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import online, project_at
+from reconciler.redact import plain
+
+if TYPE_CHECKING:
+    from reconciler.project import Project
+    from reconciler.provider import Clip
+    from reconciler.searching import Asked, Searching
+
+__all__ = ["search"]
+
+LIMIT = 10
+Rows = list[tuple["Clip", ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    searching: Searching
+    rows: Rows
+
+
+@click.command()
+@click.argument("index")
+@click.argument("text", default="")
+@click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
+@click.option("--image", "images", metavar="ASSET|URL", multiple=True, help="Also, or only, by this picture.")
+@click.option("--option", "options", metavar="NAME", multiple=True, help="What of the media [all that the index has].")
+@click.option("--operator", type=click.Choice(["or", "and"]), default="or", show_default=True, help="Between options.")
+@click.option("--spoken", type=click.Choice(["lexical", "semantic"]), multiple=True, help="How speech is compared.")
+@click.option("--filter", "filters", metavar="KEY=VALUE|JSON", multiple=True, help="Only of what has this metadata.")
+@click.option("--group", is_flag=True, help="All clips of one asset together.")
+@click.option("--metadata", is_flag=True, help="Show the metadata of what is found.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True, help="So many at most.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@online
+def search(index: str, text: str, path: Path, form: str, limit: int, **options: Any) -> int:
+    """Search INDEX for TEXT: assets by their names in the stack, with times, best first.
+
+    A text names an entity as <@COLLECTION/NAME>. Each search is billed by the platform; its further pages are not.
+
+    \b
+    reconciler search indexes/catalog "goal in the last minutes"
+    reconciler search indexes/catalog --image assets/kit --filter season=2024
+    """
+    from reconciler.searching import Asked
+
+    asked = Asked(
+        text=text,
+        images=options["images"],
+        options=options["options"],
+        every_option=options["operator"] == "and",
+        spoken=options["spoken"],
+        filter=_filter(options["filters"]),
+        grouped=options["group"],
+        with_metadata=options["metadata"],
+    )
+    answer = asyncio.run(_answer(project_at(path, options), index, asked, limit))
+    if form == "json":
+        click.echo(json.dumps([[_json(answer, clip) for clip in row] for row in answer.rows], indent=2))
+        return 0
+    for line in _lines(answer):
+        click.echo(line)
+    return 0
+
+
+async def _answer(project: Project, index: str, asked: Asked, limit: int) -> _Answer:
+    async with project:
+        searching = await project.searching()
+        question = searching.question(index, asked, page_size=limit)
+        return _Answer(searching, [row async for row in searching.rows(question, limit)])
+
+
+def _filter(given: Sequence[str]) -> dict[str, Any]:
+    """`season=2024`, or the whole of it as JSON; a value is JSON if it can be, else text."""
+    found: dict[str, Any] = {}
+    for said in given:
+        name, equals, value = said.partition("=")
+        try:
+            found |= json.loads(said) if said.lstrip().startswith("{") else {name: _value(value)}
+        except ValueError as error:
+            raise click.UsageError(f"--filter {said!r} is not JSON: {error}") from error
+        if not equals and not said.lstrip().startswith("{"):
+            raise click.UsageError(f"--filter {said!r}: write it as KEY=VALUE, or as JSON")
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _json(answer: _Answer, clip: Clip) -> dict[str, Any]:
+    return {"address": answer.searching.member(clip).address, **asdict(clip)}
+
+
+def _lines(answer: _Answer) -> list[str]:
+    """A line a clip; of a group the name once."""
+    lines = []
+    width = max((len(answer.searching.member(row[0]).name) for row in answer.rows), default=0)
+    for number, row in enumerate(answer.rows, 1):
+        member = answer.searching.member(row[0])
+        name = plain(member.name) + ("" if member.address else " (not of this stack)")
+        for at, clip in enumerate(row):
+            head = f"{number:>3}  {name:<{width}}" if at == 0 else " " * (width + 5)
+            lines.append(f"{head}  {_time(clip.start)}-{_time(clip.end)}  {plain(clip.text)}".rstrip())
+        if row[0].metadata:
+            lines.append(f"{'':>5}{plain(json.dumps(row[0].metadata, sort_keys=True))}")
+    return lines or ["Nothing was found."]
+
+
+def _time(seconds: float) -> str:
+    """As players show it: `1:02:03`, `2:03`."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    head = f"{hours}:{minutes:02}" if hours else str(minutes)
+    return f"{head}:{whole % 60:02}"

@@ -1,0 +1,152 @@
+"""Searching what a stack declares: asked by addresses, answered by addresses.
+
+Whoever asks knows names; the API knows ids. What an address is to the API is what was recorded of it, or, where nothing
+was, what a look at the account finds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from reconciler.errors import ReconcilerError
+from reconciler.inside import read_inside
+from reconciler.kinds import Kinds
+from reconciler.model import Stack
+from reconciler.provider import Clip, Image, Question, Search
+from reconciler.redact import plain
+
+__all__ = ["Asked", "Member", "Searching", "mentions_in"]
+
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of one picture."""
+_MENTION: Final = re.compile(r"<@([^<>/@]+)/([^<>/@]+)>")
+
+
+def mentions_in(text: str) -> list[tuple[str, str]]:
+    """(name of the collection, name in it), of all that a text names as `<@players/lebron>`."""
+    return _MENTION.findall(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as people write it: with names, and pictures as addresses of assets or URLs."""
+
+    text: str = ""
+    images: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    every_option: bool = False
+    spoken: tuple[str, ...] = ()
+    filter: Mapping[str, Any] = field(default_factory=dict)
+    grouped: bool = False
+    with_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a clip is of: its address, if the stack declares it, and the name that it has there; else only its id."""
+
+    address: str
+    name: str
+    id: str
+
+
+class Searching:
+    """One stack's account, to be asked. ReconcilerError says what is wrong with a question, before it is sent."""
+
+    def __init__(self, stack: Stack, kinds: Kinds, search: Search, ids: Mapping[str, str]) -> None:
+        self.stack, self.kinds, self.search, self.ids = stack, kinds, search, ids
+        self._names = {
+            id: address for address, id in ids.items() if address in stack.resources and self._is_member(address)
+        }
+
+    def _is_member(self, address: str) -> bool:
+        return self.stack.resources[address].kind == self.search.kind.__name__
+
+    def container(self, address: str) -> str:
+        """The id of what is searched."""
+        parent = self.search.kind.parent
+        assert parent is not None, f"{self.search.kind.__name__} objects live in what is searched"
+        resource = self.stack.resources.get(address)
+        if resource is None or resource.kind != parent.__name__:
+            there = ", ".join(it for it, given in self.stack.resources.items() if given.kind == parent.__name__)
+            raise ReconcilerError(f"{plain(address)} is nothing to search here; there are: {there or 'none'}")
+        if address not in self.ids:
+            raise ReconcilerError(f"{address} is not made yet: run `reconciler apply` first")
+        return self.ids[address]
+
+    def question(self, address: str, asked: Asked, *, page_size: int = 10) -> Question:
+        """What is sent for what is asked."""
+        wrong = [option for option in asked.options if option not in self.search.options]
+        if wrong:
+            known = ", ".join(self.search.options)
+            raise ReconcilerError(f"{', '.join(map(plain, wrong))} cannot be searched; of the media can be: {known}")
+        if not (asked.text.strip() or asked.images):
+            raise ReconcilerError("a search needs a text or an image")
+        if len(asked.images) > self.search.most_images:
+            raise ReconcilerError(f"a search takes {self.search.most_images} images at most")
+        return Question(
+            container_id=self.container(address),
+            text=_MENTION.sub(self._mentioned, asked.text),
+            images=tuple(map(self.image, asked.images)),
+            options=asked.options or self._all_options(address),
+            every_option=asked.every_option,
+            spoken=asked.spoken,
+            filter=asked.filter,
+            grouped=asked.grouped,
+            with_metadata=asked.with_metadata,
+            page_size=min(page_size, self.search.most_in_page),
+        )
+
+    def _all_options(self, address: str) -> tuple[str, ...]:
+        return self.search.searchable(self.stack.resources[address].fields)
+
+    def _mentioned(self, found: re.Match[str]) -> str:
+        """`<@players/lebron>` as the API has it."""
+        kind = self.search.mentions
+        if kind is None:
+            raise ReconcilerError(f"{plain(found[0])}: the searches of this provider name nothing")
+        assert kind.parent is not None, f"{kind.__name__} objects are named by what they live in, and their key"
+        address = f"{kind.parent.section}/{found[1]}/{kind.section}/{found[2]}"
+        if address not in self.stack.resources:
+            raise ReconcilerError(f"{plain(found[0])}: the stack declares no {address}")
+        if address not in self.ids:
+            raise ReconcilerError(f"{plain(found[0])}: {address} is not made yet: run `reconciler apply` first")
+        return f"<@{self.ids[address]}>"
+
+    def image(self, said: str) -> Image:
+        """A picture by its URL, or that of an asset of the stack."""
+        if re.match(r"https?://", said):
+            return Image(url=said)
+        resource = self.stack.resources.get(said)
+        if resource is None:
+            raise ReconcilerError(f"{plain(said)} is neither a URL nor an asset of the stack")
+        if url := resource.fields.get("url"):
+            return Image(url=str(url))
+        path = next(iter(self.kinds[resource.kind].files_of(resource.fields).values()), None)
+        if path is None:
+            raise ReconcilerError(f"{said} has neither a file nor a URL here, and so no picture")
+        try:
+            return Image(name=path.rpartition("/")[2], data=read_inside(self.stack.root, path, MOST_BYTES))
+        except OSError as error:
+            raise ReconcilerError(f"{said}: {path} cannot be read ({error.strerror or error})") from error
+
+    def member(self, clip: Clip) -> Member:
+        """What a clip is of."""
+        address = self._names.get(clip.id, "")
+        return Member(address, address.rpartition("/")[2] if address else clip.id, clip.id)
+
+    async def rows(self, question: Question, most: int) -> AsyncIterator[tuple[Clip, ...]]:
+        """The first `most` rows, best first: no page is read that nobody needs."""
+        found, given = await self.search.ask(question), 0
+        while True:
+            for row in found.rows:
+                if given >= most:
+                    return
+                given += 1
+                yield row
+            if not found.next or given >= most:
+                return
+            found = await self.search.more(found.next, question)
