@@ -106,12 +106,13 @@ class Both(Manual):
 
     def __init__(self, account: ManualClock) -> None:
         super().__init__()
-        self.account = account
+        self.account, self.sleeps = account, 0
 
     async def sleep(self, seconds: float) -> None:
         """Pass the time on both, after what is ready to run."""
         await asyncio.sleep(0)
         self.time_s += seconds
+        self.sleeps += 1
         self.account.advance(seconds)
 
 
@@ -140,3 +141,36 @@ def test_more_embeddings_than_a_minute_takes_bring_one_refusal_a_minute_and_stop
     assert refused == {"POST /embed-v2/tasks": 1}, "25 a minute; who is told to wait waits"
     assert sum(it.route == "POST /embed-v2/tasks" and it.status != 429 for _, it in creates) == 40
     assert all(moment < 60 for moment, it in creates if it.route == "POST /analyze/tasks")
+
+
+def test_twenty_tasks_run_five_at_a_time_and_one_list_serves_all_of_a_round(tmp_path: Path) -> None:
+    account = ManualClock()
+    clock = Both(account)
+    bench = Bench(tmp_path, app(clock=account, speed="real"), clock=lambda: clock)
+    assets = "".join(f"  a{n}: {{url: 'https://x.example/a{n}.mp4'}}\n" for n in range(20))
+    head = f"stack: s\nprovider: twelvelabs\nresults: results\nassets:\n{assets}"
+    bench.write({"stack.yaml": head})
+    done(bench)
+    bench.write({"stack.yaml": head + "embeddings:\n  e: {of: '*', model: marengo3.0}\n"})
+    sent: list[Exchange] = []
+    bench.emulator.journal.listen(sent.append)
+    clock.sleeps = 0
+
+    done(bench)
+
+    kinds = Counter("create" if it.method == "POST" else it.route for it in sent if "/embed-v2/tasks" in it.route)
+    running, most, lists = 0, 0, 0
+    for it in sent:
+        if it.route == "POST /embed-v2/tasks":
+            running += 1
+        elif it.route.startswith("GET /embed-v2/tasks/"):
+            running -= 1
+        elif it.route == "GET /embed-v2/tasks":
+            lists += 1
+        most = max(most, running)
+    assert kinds["create"] == 20
+    assert 1 < most <= 5
+    # Each task is asked for by itself once, for its vectors; all else is seen in lists, one request for all of them.
+    assert sum(count for route, count in kinds.items() if route.startswith("GET /embed-v2/tasks/")) == 20
+    # A round that ends all that waits needs no pause after it: that can be one for each result.
+    assert 0 < lists <= clock.sleeps + 20, "one in each round"

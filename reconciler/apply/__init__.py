@@ -7,10 +7,11 @@ before it is sent, so that a run which dies at any moment is continued by the ne
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.find import Finder
@@ -78,6 +79,10 @@ class Walk:
             self.results[address] = Outcome(address, Action.REPLACE, "failed", why)
             self.codes.add(BecameFailed.exit_code)
         self._ready = deque(id for id, count in self.unmet.items() if count == 0)
+        self._making = Counter[str]()
+        """kind → how many are being made, of kinds that are made a few at a time"""
+        self._next: dict[str, deque[StepId]] = {}
+        """kind → creates that wait until one of those has ended"""
         self._writing = 0
         self._room = asyncio.Event()
         """That a step which is under way has given its place to another."""
@@ -152,11 +157,30 @@ class Walk:
                 if len(held) > self.run.limits.parallelism:
                     break
                 continue
+            if not self._has_turn(id, step):
+                continue
             self._writing += not isinstance(step, Wait)
             self.run.on_event(StepStarted(step.addresses[0], step.verb))
             self._tasks[asyncio.create_task(self.writer.do(step))] = id
         self._ready.extendleft(reversed(held))
         return bool(self._tasks)
+
+    def _has_turn(self, id: StepId, step: Step) -> bool:
+        """Whether it is begun now: creates of a kind that is made a few at a time wait for each other."""
+        if not isinstance(step, Create) or (most := self.run.drivers[step.kind].traits.at_once) is None:
+            return True
+        if self._making[step.kind] >= most:
+            self._next.setdefault(step.kind, deque()).append(id)
+            return False
+        self._making[step.kind] += 1
+        return True
+
+    def _next_of(self, step: Step) -> None:
+        """One has ended: the next of its kind can begin."""
+        if isinstance(step, Create) and self.run.drivers[step.kind].traits.at_once is not None:
+            self._making[step.kind] -= 1
+            if waiting := self._next.get(step.kind):
+                self._ready.append(waiting.popleft())
 
     def _why_not(self, step: Step) -> str:
         """Why a step whose needs have all ended cannot be done; '' when it can."""
@@ -187,6 +211,7 @@ class Walk:
     def _finish(self, id: StepId, task: asyncio.Task[None]) -> None:
         step = self.steps[id]
         self._writing -= not isinstance(step, Wait)
+        self._next_of(step)
         if task.cancelled():
             self.lost[id] = "interrupted"
             return
@@ -261,7 +286,7 @@ class Walk:
 
     def _left(self) -> Iterable[StepId]:
         """Steps that never started, or were cancelled."""
-        started = {id for id, count in self.unmet.items() if count == 0} - set(self._ready)
+        started = {id for id, count in self.unmet.items() if count == 0} - {*self._ready, *chain(*self._next.values())}
         return [id for id in self.steps if id not in started or self.lost.get(id) == "interrupted"]
 
 

@@ -88,6 +88,9 @@ class Traits:
     """How long a new object usually takes to become ready, apart from the length of its media."""
     wait_per_media_s: float = 0.0
     """Seconds more for each second of media."""
+    at_once: int | None = None
+    """How many of a kind are made at a time, those that a task of the server makes included; None: as many as there is
+    room for. So a kind that is slow, or refused for a while, leaves room to others."""
     after_unclear: AfterUnclear = AfterUnclear.LOOK
     exists: ExistsWhen = ExistsWhen.STARTED
     in_turn: bool = False

@@ -22,7 +22,7 @@ from reconciler.wire import ApiPath, answer_to, below, identifier, mapping, text
 __all__ = ["TASKS", "PlatformTasks", "TaskFamily", "Window", "backwards", "span"]
 
 PAGE_SIZE = 50
-TASKS = Traits(exists=ExistsWhen.FINISHED, in_turn=True, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
+TASKS = Traits(exists=ExistsWhen.FINISHED, at_once=5, in_turn=True, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
 """How drivers of tasks wait for them."""
 
 _SECOND = (float | None, Field(default=None, ge=0))
