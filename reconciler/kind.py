@@ -479,6 +479,17 @@ class Derived(Kind, section=""):
         raise NotImplementedError(f"{cls.__name__} does not say how it is made")
 
     @classmethod
+    def form(cls, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The form of what it says, as JSON Schema: values out of it may be declared elsewhere. None where no value can
+        be taken out of it: of vectors, of what has many parts."""
+        return None
+
+    @classmethod
+    def answer(cls, fields: Mapping[str, Any], text: str) -> Any:
+        """The text of its row as the value that has this form."""
+        return text
+
+    @classmethod
     def identity(cls, fields: Mapping[str, Any], of: Callable[[str], str | None]) -> str | None:
         """What it is, by what its inputs are; `of` says that of an address. None when that of one is not known."""
         inputs: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from reconciler.diff import diff
 from reconciler.errors import BecameFailed, ReconcilerError
 from reconciler.kind import FROM_KEY, UNORDERED, Kind, Members, Ref
 from reconciler.kinds import Kinds
+from reconciler.later import Later
 from reconciler.model import (
     STEPS,
     Action,
@@ -27,6 +28,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
+    Fill,
     Forget,
     Link,
     Live,
@@ -55,9 +57,14 @@ addresses = st.builds("assets/{}".format, names)
 ids = st.text("0123456789abcdef", min_size=1, max_size=24)
 needs = st.lists(addresses.map(Wait.id_of), max_size=3).map(tuple)
 secrets = st.builds(lambda name: Secret("very-secret", "${env." + name + "}"), names)
-scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | secrets
+laters = st.builds(Later, names, st.text(max_size=5))
+scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | secrets | laters
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names | st.just("$env"), inner, max_size=2)
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(names | st.sampled_from(["$env", "$known_after_apply"]), inner, max_size=2)
+    ),
 )
 fields = st.dictionaries(names, values, max_size=3)
 object_ = {"address": addresses, "kind": names, "object_id": ids, "parent_id": st.none() | ids, "needs": needs}
@@ -70,6 +77,7 @@ STRATEGIES: Mapping[type[Step], st.SearchStrategy[Any]] = {
     ),
     Wait: st.builds(Wait, **at_one),
     Update: st.builds(Update, **object_, fields=fields),
+    Fill: st.builds(Fill, **at_one, fields=fields),
     Rename: st.builds(Rename, **object_, fields=st.dictionaries(names, st.text() | secrets, min_size=1, max_size=1)),
     Link: st.builds(
         Link, **object_, added=st.dictionaries(names, st.lists(addresses).map(tuple), min_size=1, max_size=2)
@@ -138,6 +146,7 @@ AFTER: Mapping[type[Step], Step] = {
     Create: Create("assets/a", "Asset", {}, needs=(GATE.id,)),
     Wait: Wait("assets/a", "Asset", needs=(GATE.id,)),
     Update: Update("assets/a", "Asset", "1", None, {}, needs=(GATE.id,)),
+    Fill: Fill("assets/a", "Asset", {}, needs=(GATE.id,)),
     Rename: Rename("assets/a", "Asset", "1", None, {"name": "b"}, needs=(GATE.id,)),
     Link: Link("assets/a", "Asset", "1", None, {"assets": ()}, needs=(GATE.id,)),
     Unlink: Unlink("assets/a", "Asset", "1", None, {"assets": ()}, needs=(GATE.id,)),
@@ -280,6 +289,7 @@ def test_each_set_is_announced_before_it_is_sent_and_the_last_is_closed_with_the
         sent=sent,
         noted=noted,
         touched=set(),
+        filled={},
         changes={"novels/n": change},
         kinds=Kinds([Author, Novel]),
         rows={},

@@ -16,14 +16,16 @@ from itertools import chain
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.find import Finder
 from reconciler.apply.ledger import Ledger
-from reconciler.apply.run import Failures, Journal, Limits, Run
+from reconciler.apply.run import Failures, Journal, Limits, Passed, Run
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
+from reconciler.later import laters_in
 from reconciler.model import (
     Action,
     BulkCreate,
     Create,
     Delete,
+    Fill,
     Outcome,
     Report,
     Step,
@@ -186,7 +188,10 @@ class Walk:
         """Why a step whose needs have all ended cannot be done; '' when it can."""
         if isinstance(step, BulkCreate):
             return self._why_not_bulk(step)
-        lost = next((need for need in sorted(step.needs) if need in self.lost), None)
+        # Values of results that could not be made are passed over; those of the others are written all the same.
+        passed = {it.address for it in laters_in(step.fields)} if isinstance(step, Fill) else ()
+        needs = (need for need in sorted(step.needs) if self.steps[need].addresses[0] not in passed)
+        lost = next((need for need in needs if need in self.lost), None)
         if lost is not None:
             return f"waits for {self.steps[lost].addresses[0]}"
         if isinstance(step, Create) and (used := self._used_and_bad(step.address)):
@@ -225,6 +230,9 @@ class Walk:
                 self.written |= {it for it in step.addresses if it not in error.by_address and it not in self.run.bad}
                 for address, why in error.by_address.items():
                     self._mark(address, "failed", why)
+            case Passed() as error:
+                self.written |= set(step.addresses) if error.wrote else set()
+                self._pass_over(step.addresses[0], str(error))
             case ReconcilerError() as error:
                 self._fail(step, error)
             case error:
@@ -249,6 +257,12 @@ class Walk:
         for address in step.addresses:
             self._mark(address, "skipped", why)
         self._release(step.id)
+
+    def _pass_over(self, address: str, message: str) -> None:
+        """A part of an address is not done; all else goes on with it, for its object is as it was."""
+        if address not in self.run.bad:
+            self.results[address] = Outcome(address, self.run.changes[address].action, "skipped", message)
+            self.run.on_event(StepSkipped(address, message))
 
     def _mark(self, address: str, result: str, message: str) -> None:
         if address in self.run.bad:

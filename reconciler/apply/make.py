@@ -18,6 +18,7 @@ from reconciler.apply.record import made
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Failures, Run
 from reconciler.apply.tasks import Tasks
+from reconciler.diff import without_laters
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import (
@@ -256,7 +257,7 @@ class Maker:
         operation."""
         change, old = self.run.changes[address], self.run.rows.get(address)
         kind = self.run.kinds[change.kind]
-        fields = change.fields if sent is None else sent
+        fields = without_laters(change.fields if sent is None else sent, {})
         failures, facts = self._failures(change), await self.run.noted(kind, id, parent_id)
         row = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=failures, facts=facts)
         stays = change.action is Action.REPLACE and change.id is not None and not kind.stored

@@ -21,6 +21,7 @@ from reconciler.model import (
     Operation,
     Plan,
     Recorded,
+    Resource,
     Snapshot,
     Stack,
     Stamp,
@@ -35,7 +36,7 @@ from reconciler.state import Close, State, Write
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Failures", "Journal", "Limits", "Run"]
+__all__ = ["Failures", "Journal", "Limits", "Passed", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,15 @@ class Journal:
         self._flushing = None
 
 
+class Passed(ReconcilerError):
+    """A step was done but for a part of it, which waits for something that is not there; the text says which. `wrote`:
+    whether something of it was sent."""
+
+    def __init__(self, text: str, *, wrote: bool) -> None:
+        self.wrote = wrote
+        super().__init__(text)
+
+
 class Failures(ReconcilerError):
     """Some addresses of a step failed, the others are done."""
 
@@ -142,6 +152,8 @@ class Run:
     """address → why nothing more can be done with it in this run"""
     idle: Callable[[], AbstractContextManager[None]] = nullcontext
     """While the block runs, the server works on something and we do not: another step may have the place."""
+    filled: dict[str, Resource] = field(default_factory=dict)
+    """address → what is declared there, with the values that became known in this run"""
     touched: set[str] = field(default_factory=set)
     """Ids of objects that this run has written to: they may differ from what was planned on."""
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
+from reconciler.apply.fill import said, to_send
 from reconciler.apply.make import Maker, leaving
 from reconciler.apply.remove import Remover
-from reconciler.apply.run import Run
+from reconciler.apply.run import Passed, Run
 from reconciler.apply.wait import Waiting
-from reconciler.diff import applied, changed_by_others
+from reconciler.diff import applied, changed_by_others, filled
 from reconciler.errors import BecameFailed
 from reconciler.kind import Kind
 from reconciler.model import (
@@ -21,6 +22,7 @@ from reconciler.model import (
     Change,
     Create,
     Delete,
+    Fill,
     Forget,
     Link,
     Record,
@@ -62,8 +64,8 @@ class Writer:
                 await self.maker.bulk(kind, step)
             case Wait():
                 await self._wait(kind, step.address)
-            case Update():
-                await self._update(kind, step)
+            case Update() | Fill():
+                await (self._fill(kind, step) if isinstance(step, Fill) else self._update(kind, step))
             case Rename():
                 await self._rename(kind, step)
             case Link() | Unlink():
@@ -96,6 +98,19 @@ class Writer:
     async def _update(self, kind: type[Kind], step: Update) -> None:
         op = await self._changed(kind, step)
         await self._record(self.run.changes[step.address], op)
+
+    async def _fill(self, kind: type[Kind], step: Fill) -> None:
+        """Send the values that are known now, unless the object has them. Raises Passed for those that are not."""
+        address, op = step.address, None
+        found = await said(self.run, step)
+        if fields := to_send(self.run, kind, step, found.values):
+            id, parent_id = self.run.ids[address], self.run.parent_id(address)
+            op = await self._changed(kind, Update(address, step.kind, id, parent_id, fields))
+        declared = self.run.filled.get(address, self.run.stack.resources[address])
+        self.run.filled[address] = filled(declared, found.values)
+        await self._record(self.run.changes[address], op)
+        if found.lacking:
+            raise Passed("; ".join(f"{path} {why}" for path, why in found.lacking.items()), wrote=op is not None)
 
     async def _rename(self, kind: type[Kind], step: Rename) -> None:
         """Recorded where it stands, under its name of now, so that nobody takes that for somebody else's doing."""
@@ -143,24 +158,24 @@ class Writer:
         """Note what was applied; members only when they are all as they shall be."""
         address = change.address
         kind = self.run.kinds[change.kind]
-        row, live = self.run.rows.get(address), self.run.snapshot.get(change.kind, change.id)
-        fields = dict(applied(kind, self.run.stack.resources[address], row, live))
+        id, row = self.run.ids[address], self.run.rows.get(address)
+        live = self.run.snapshot.get(change.kind, id)
+        declared = self.run.filled.get(address, self.run.stack.resources[address])
+        fields = dict(applied(kind, declared, row, live))
         if self.members_left.get(address):
             for name, spec in kind.specs.items():
                 if spec.members:
                     fields.pop(name, None)
                     fields |= {name: row.fields[name]} if row and name in row.fields else {}
-        id = self.run.ids[address]
         writes: list[Write] = []
         if row and (change.previous_address or row.id != id):
             writes += leaving(change, row)
         before = row if row and row.id == id else None
         failures, facts = before.failures if before else 0, before.facts if before else {}
+        parent_id = before.parent_id if before else change.parent_id
         if live is None or not changed_by_others(kind, live, before):  # else what we made is what was noted of it
-            facts = {**await self.run.noted(kind, id, change.parent_id), **_of_old(facts)}
-        made = Recorded(
-            address, change.kind, id, fields, change.parent_id, change.protect, failures=failures, facts=facts
-        )
+            facts = {**await self.run.noted(kind, id, parent_id), **_of_old(facts)}
+        made = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=failures, facts=facts)
         await self.run.journal.write(*writes, Put(made), *([Close(op)] if op else []))
         self.run.rows[address] = made
 

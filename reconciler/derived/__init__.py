@@ -154,6 +154,15 @@ class TaskDriver(Driver):
         made = await self._set(id)
         return None if made is None else await self._live(made)
 
+    async def text(self, id: str, address: str) -> str | None:
+        """The text of a set of one row."""
+        made = (await self.shelf.sets()).get(address)
+        if made is None or made.task != id:  # it was made under another address
+            made = await self._set(id)
+        rows = None if made is None else await self.shelf.read(made)
+        texts = [record.get("text") for record in rows.records()] if rows is not None else []
+        return texts[0] if len(texts) == 1 and isinstance(texts[0], str) else None
+
     async def _mine(self) -> dict[str, Made]:
         """id → set, of this kind. Of one that a killed run was moving there are two: the older one is meant, and it is
         moved once more."""

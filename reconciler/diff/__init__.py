@@ -3,9 +3,9 @@
 Only declared fields are compared. Kinds come in the order in which they refer to each other, so that whoever refers to
 a replaced object knows it: a reference to it is a difference even though its address is the same.
 
-`fields` compares values and says who changed them; `proofs` tells what no field says; `decide` makes a change of what
-differs at an address; `orphans` adds what is no longer declared; `drift` compares with what was recorded; `recorded`
-says what is to be recorded.
+`laters` says which values of results are known; `fields` compares values and says who changed them; `proofs` tells what
+no field says; `decide` makes a change of what differs at an address; `orphans` adds what is no longer declared; `drift`
+compares with what was recorded; `recorded` says what is to be recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import field as default
 
 from reconciler.diff.decide import REMADE, Attempts, Decider
 from reconciler.diff.drift import against_recorded, flipped
+from reconciler.diff.laters import filled, without_laters
 from reconciler.diff.orphans import orphans
 from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
@@ -22,7 +23,7 @@ from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Recorded, Stack
 from reconciler.ownership import Claims
 
-__all__ = ["Attempts", "Difference", "applied", "changed_by_others", "diff", "drift_from"]
+__all__ = ["Attempts", "Difference", "applied", "changed_by_others", "diff", "drift_from", "filled", "without_laters"]
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from reconciler.diff.fields import field_deltas, unshown
 from reconciler.diff.proofs import CHANGED, CHANGED_IN_STORE, changed_by_others
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
+from reconciler.later import Later
 from reconciler.model import Action, Change, ChangedBy, Delta, Live, Recorded, Resource, Stack, ignores
 from reconciler.ownership import Claims, addresses_of
 from reconciler.redact import holds_secret, recalled
@@ -76,7 +77,8 @@ def flipped(change: Change) -> Change | None:
     if change.action is Action.DELETE:
         reason = "it carries this stack's mark, and is not declared"
         return Change(change.address, change.kind, Action.CREATE, reason, id=change.id)
-    deltas = tuple(Delta(it.path, it.after, it.before, ChangedBy.DRIFT) for it in change.deltas)
+    known = (it for it in change.deltas if not isinstance(it.after, Later))  # nobody knows yet what it should be
+    deltas = tuple(Delta(it.path, it.after, it.before, ChangedBy.DRIFT) for it in known)
     if change.action is Action.FORGET or not deltas:
         return None
     return Change(change.address, change.kind, Action.UPDATE, "it is not as it is declared", deltas, id=change.id)

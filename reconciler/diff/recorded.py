@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from reconciler.diff.laters import without_laters
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Change, Live, Recorded, Resource, Stack, Status, ignores
@@ -37,10 +39,12 @@ def refreshed(
 
 def applied(kind: type[Kind], resource: Resource, row: Recorded | None, live: Live | None) -> Mapping[str, Any]:
     """What is to be recorded of an object that is as declared now. What is ignored was not applied: it stays as it was
-    recorded before, or is as it was found."""
-    if not resource.ignore:
+    recorded before, or is as it was found; and so does what is not known yet."""
+    if not resource.ignore and not resource.laters:
         return resource.fields
     before = row.fields if row and (live is None or row.id == live.id) else live.fields if live else {}
+    if resource.laters:
+        resource = replace(resource, fields=without_laters(resource.fields, before))
     fields: dict[str, Any] = {}
     for name, value in resource.fields.items():
         field, was = kind.specs.get(name), before.get(name)

@@ -27,6 +27,7 @@ from reconciler.engine.stages import (
     renamed,
     tried,
     unstamped,
+    valued,
     wanted,
 )
 from reconciler.errors import Invalid, Problem
@@ -104,20 +105,20 @@ class Session:
         need = wanted(stack, prior, everything=everything)
         agreed = self.consent if self.whole else None
         read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed)
-        stack = read.stack
         if drivers.hands.results:  # whoever adopts goes on under the id that all of it carries
-            drivers.hands.results.known_as(stack.id, stack.former)
+            drivers.hands.results.known_as(read.stack.id, read.stack.former)
         # operations in flight
         begun = await in_flight(drivers, read, prior)
         # ownership
-        snapshot, claims = await owned(drivers, stack, begun)
+        snapshot, claims = await owned(drivers, read.stack, begun)
         # diff, steps
         known_attempts = await tried(drivers, prior, begun, retry=self.consent.retry_failed)
+        stack, silent = await valued(drivers, read.stack, claims, known_attempts)
         difference = diff(stack, kinds, claims, known_attempts)
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
         # preflight
         notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind), *self.said]
-        notes += said_of(stack, claims, read.belonging)
+        notes += [*silent, *said_of(stack, claims, read.belonging)]
         seconds: Mapping[str, float] = {}
         if inspect:
             plan, snapshot = await self._who_uses(plan, claims, snapshot)

@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 
 from reconciler.apply import Limits
 from reconciler.apply.attempts import attempts
+from reconciler.apply.fill import answer_of, nothing_at
 from reconciler.apply.recover import recover
-from reconciler.diff import Attempts
+from reconciler.diff import Attempts, laters
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.files import Files
 from reconciler.identify import as_now, identified
 from reconciler.kinds import Kinds
+from reconciler.later import value_at
 from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
@@ -49,6 +51,7 @@ __all__ = [
     "renamed",
     "tried",
     "unstamped",
+    "valued",
     "wanted",
 ]
 
@@ -239,6 +242,29 @@ def _moved_unread(stack: Stack, kinds: Kinds, claims: Claims) -> list[Live]:
     detail = {kind.__name__: {name for name, field in kind.specs.items() if field.detail} for kind in kinds}
     moved = ((claims.live[address], stack.resources[address]) for address in claims.moved if address in claims.live)
     return [live for live, it in moved if not live.detailed and detail[it.kind] & set(it.fields)]
+
+
+# values of results
+
+
+async def valued(drivers: Drivers, stack: Stack, claims: Claims, attempts: Attempts) -> tuple[Stack, list[Problem]]:
+    """The stack with the values of results that stand in their places, and notes on what a result does not say. Only
+    what is not known from the state is read."""
+    if not any(resource.laters for resource in stack.resources.values()):
+        return stack, []
+    about = laters.known(stack, drivers.kinds, claims, attempts)
+    answers: dict[str, Any] = {}
+    for later, live in about.unread.items():
+        if later.address not in answers:
+            kept_at = live.stamp.key if live.stamp else later.address
+            answers[later.address] = await answer_of(drivers, stack.resources[later.address], live.id, kept_at)
+    read = {later: value_at(answers[later.address], later.pointer) for later in about.unread}
+    notes = [
+        stack.problem(later.address, f"{nothing_at(later)}, so what is to have it stays as it is", severity="warning")
+        for later, value in read.items()
+        if value is None
+    ]
+    return laters.settled(stack, claims, about, read), notes
 
 
 # cost

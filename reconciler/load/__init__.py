@@ -13,7 +13,8 @@ The grammar, where the design leaves a choice:
   stand in fields only, and only names that whoever runs this allows (`grammar.environment`). `$${` is a literal `${`.
 - A reference is a name, or a full address; the name of a group of files stands for all of it (`grammar.generate`).
 - `files:`, `metadata_from:` and `…_from:` make resources of files and tables (`grammar.generate`);
-  `metadata_schema:` says what metadata must be like (`check.contracts`).
+  `metadata_schema:` says what metadata must be like (`check.contracts`). `{from: ADDRESS, at: POINTER}` in metadata is
+  what a result says, known after apply (`check.laters`).
 - Nothing outside of the stack's directory is read, also not through a link.
 """
 
@@ -108,7 +109,7 @@ class _Load:
         checker.stores(results)
         resources = checker.resources()
         contracts = Contracts(root, self._problems)
-        contracts.check(entries, resources, self._settings.given(CONTRACT))
+        contracts.check(entries, resources, self._settings.given(CONTRACT), checker.laters.samples)
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
         if self._problems:

@@ -27,6 +27,8 @@ class Resource:
     external: bool = False
     replace: bool = False
     """`replace: allow`: consent to being replaced."""
+    laters: tuple[tuple[str, str], ...] = ()
+    """(field, key) of each value that is known after apply."""
 
 
 def ignores(ignore: Iterable[str], path: str) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "BulkCreate",
     "Create",
     "Delete",
+    "Fill",
     "Forget",
     "Link",
     "Record",
@@ -44,6 +45,7 @@ class Verb(StrEnum):
     BULK = "bulk"
     WAIT = "wait"
     UPDATE = "update"
+    FILL = "fill"
     RENAME = "rename"
     LINK = "link"
     UNLINK = "unlink"
@@ -152,6 +154,15 @@ class Update(_OnObject):
 
 
 @dataclass(frozen=True, slots=True)
+class Fill(_AtOne):
+    """Give an object the values that are known only now, for they are those of results; `fields` say of which. What
+    could not be made is passed over: its key stays as it is."""
+
+    verb = Verb.FILL
+    fields: Fields
+
+
+@dataclass(frozen=True, slots=True)
 class Rename(_OnObject):
     """Give an object's unique name up for another one, so that somebody else can have it."""
 
@@ -237,5 +248,5 @@ class Forget(_OnObject):
         return int(self.unstamps)
 
 
-Step = Create | BulkCreate | Wait | Update | Rename | Link | Unlink | Delete | Record | Forget
-STEPS = (Create, BulkCreate, Wait, Update, Rename, Link, Unlink, Delete, Record, Forget)
+Step = Create | BulkCreate | Wait | Update | Fill | Rename | Link | Unlink | Delete | Record | Forget
+STEPS = (Create, BulkCreate, Wait, Update, Fill, Rename, Link, Unlink, Delete, Record, Forget)

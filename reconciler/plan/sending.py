@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.diff import without_laters
 from reconciler.kind import Kind, Updating
+from reconciler.later import Later
 from reconciler.model import Action, Change, Live, Stack, ignores
 
-__all__ = ["batches", "changed_fields"]
+__all__ = ["batches", "changed_fields", "to_fill"]
 
 
 def changed_fields(kind: type[Kind], change: Change, stack: Stack, live: Live) -> dict[str, Any]:
@@ -19,18 +21,43 @@ def changed_fields(kind: type[Kind], change: Change, stack: Stack, live: Live) -
     for delta in change.deltas:
         name, _, key = delta.path.partition(".")
         field = kind.specs.get(name.partition("[")[0])
-        if field is None or field.update not in (Updating.WHOLE, Updating.MERGE):
+        if field is None or field.update not in (Updating.WHOLE, Updating.MERGE) or isinstance(delta.after, Later):
             continue
         if field.update is Updating.MERGE:
             fields.setdefault(field.name, {})[key] = delta.after
         else:
-            fields[field.name] = _kept(field.name, change.fields[field.name], live, ignored)
+            fields[field.name] = _kept(field.name, _as_known(change, field.name, live), live, ignored)
     marked = kind.field_with(lambda field: field.stamped)
     stamps = change.action is not Action.UPDATE or any(delta.path == "stamp" for delta in change.deltas)
     if marked and stamps and stack.stamps and marked.name not in fields:
-        whole = change.fields.get(marked.name, live.fields.get(marked.name) or {})
+        declared = marked.name in change.fields
+        whole = _as_known(change, marked.name, live) if declared else live.fields.get(marked.name) or {}
         fields[marked.name] = {} if marked.update is Updating.MERGE else _kept(marked.name, whole, live, ignored)
     return fields
+
+
+def to_fill(kind: type[Kind], change: Change, stack: Stack, live: Live | None) -> dict[str, Any]:
+    """What is sent when the values are known that a change waits for: of merged maps those keys, of others all, with
+    the values that are known later among them."""
+    resource = stack.resources.get(change.address)
+    ignored, waits = resource.ignore if resource else (), dict[str, set[str]]()
+    made = change.action in (Action.CREATE, Action.REPLACE)
+    for name, key in resource.laters if resource else ():
+        if made or any(delta.path == f"{name}.{key}" for delta in change.deltas):
+            waits.setdefault(name, set()).add(key)
+    fields: dict[str, Any] = {}
+    for name, keys in waits.items():
+        value = change.fields[name]
+        if kind.specs[name].update is Updating.MERGE:
+            fields[name] = {key: value[key] for key in sorted(keys)}
+        else:
+            fields[name] = _kept(name, value, live, ignored) if live and not made else value
+    return fields
+
+
+def _as_known(change: Change, name: str, live: Live) -> Any:
+    """A value without what is not known yet: that stays as it is."""
+    return without_laters({name: change.fields[name]}, live.fields)[name]
 
 
 def _kept(name: str, value: Any, live: Live, ignored: Sequence[str]) -> Any:

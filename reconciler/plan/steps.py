@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.diff import without_laters
 from reconciler.kind import Field
+from reconciler.later import laters_in
 from reconciler.model import (
     Action,
     BulkCreate,
     Change,
     Create,
+    Fill,
     Forget,
     Link,
     Record,
@@ -24,7 +27,7 @@ from reconciler.model import (
 )
 from reconciler.plan.needs import Needs, at, present
 from reconciler.plan.replacement import deleted, renamed, replaced
-from reconciler.plan.sending import changed_fields
+from reconciler.plan.sending import changed_fields, to_fill
 from reconciler.plan.targeting import EVERYTHING, Targeting
 
 __all__ = ["steps_of"]
@@ -32,7 +35,7 @@ __all__ = ["steps_of"]
 
 def steps_of(stack: Stack, needs: Needs, targeting: Targeting = EVERYTHING) -> list[Step]:
     """The steps of all changes, in no order."""
-    build = _Building(stack, needs)
+    build = _Building(stack, needs, targeting)
     steps: list[Step] = [build.bulk(batch) for batch in needs.together]
     steps += [step for change in needs.changes.values() for step in build.of(change)]
     return [*steps, *_still_waiting(steps, needs, targeting)]
@@ -51,8 +54,8 @@ def _still_waiting(steps: list[Step], needs: Needs, targeting: Targeting) -> Ite
 
 
 class _Building:
-    def __init__(self, stack: Stack, needs: Needs) -> None:
-        self.stack, self.needs, self.kinds = stack, needs, needs.kinds
+    def __init__(self, stack: Stack, needs: Needs, targeting: Targeting) -> None:
+        self.stack, self.needs, self.kinds, self.targeting = stack, needs, needs.kinds, targeting
 
     def of(self, change: Change) -> Iterator[Step]:
         match change.action:
@@ -70,20 +73,37 @@ class _Building:
     def bulk(self, batch: tuple[Change, ...]) -> BulkCreate:
         """One call for all of a batch, so it waits for all that any of them needs."""
         needs = {need for change in batch for need in self.needs.to_make(change)}
-        return BulkCreate({it.address: it.fields for it in batch}, batch[0].kind, needs=tuple(sorted(needs)))
+        return BulkCreate(
+            {it.address: without_laters(it.fields, {}) for it in batch}, batch[0].kind, needs=tuple(sorted(needs))
+        )
 
     def _creates(self, change: Change, after: tuple[StepId, ...] = ()) -> Iterator[Step]:
         address, kind = change.address, change.kind
         if address not in self.needs.in_bulk:
-            yield Create(address, kind, change.fields, needs=present(*self.needs.to_make(change), *after))
+            fields = without_laters(change.fields, {})
+            yield Create(address, kind, fields, needs=present(*self.needs.to_make(change), *after))
         if self.kinds[kind].asynchronous:
             yield Wait(address, kind, needs=present(self.needs.made(address)))
+        yield from self._fills(change, self.needs.usable(address))
+
+    def _fills(self, change: Change, after: StepId | None) -> Iterator[Step]:
+        """The values that are known only when results are made: a step of its own, so that nothing else waits for
+        them. What is not asked for in this plan is left as it is."""
+        fields = to_fill(self.kinds[change.kind], change, self.stack, self.needs.claims.live.get(change.address))
+        made_of = {it.address for it in laters_in(fields) if self.targeting.has(it.address)}
+        if made_of:
+            ready = self.needs.usable(change.address)
+            used = (self.needs.usable(address) for address in sorted(made_of))
+            yield Fill(change.address, change.kind, fields, needs=present(after, ready, *used))
 
     def _updates(self, change: Change) -> Iterator[Step]:
         kind, address = self.kinds[change.kind], change.address
         paths = {delta.path for delta in change.deltas}
         members = [field for field in kind.specs.values() if field.members and field.name in paths]
-        fields = changed_fields(kind, change, self.stack, self.needs.claims.live[address])
+        live = self.needs.claims.live[address]
+        fields = changed_fields(kind, change, self.stack, live)
+        later = to_fill(kind, change, self.stack, live)
+        first: StepId | None = None
         if fields:
             # Names that go round in a circle: one is renamed for a moment, so that the others have room.
             renames = list(renamed(change, self.needs)) if address in self.needs.names.turned else []
@@ -91,9 +111,12 @@ class _Building:
             named = (it for ref in kind.refs() if ref.name in fields and not ref.members for it in _named(ref, fields))
             used = (self.needs.usable(it) for it in named if isinstance(it, str))
             after = present(self.needs.name_free(change), *used, *(step.id for step in renames))
-            yield Update(*at(change), fields, needs=after)
-        elif change.action is not Action.UPDATE or not members:
-            yield Record(address, change.kind)
+            yield (update := Update(*at(change), fields, needs=after))
+            first = update.id
+        elif change.action is not Action.UPDATE or not (members or later):
+            yield (record := Record(address, change.kind))
+            first = record.id
+        yield from self._fills(change, first)
         if members:
             steps = list(self._member_steps(change, members))
             yield from steps

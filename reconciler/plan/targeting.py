@@ -18,6 +18,7 @@ from functools import cached_property
 
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
+from reconciler.later import Later, laters_in
 from reconciler.model import Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims
 from reconciler.plan.names import NameTrades
@@ -143,6 +144,11 @@ class _Choice:
             refs: list[str] = list(value) if isinstance(value, list | tuple) else [str(value)]
             yield from (used for used in refs if used in self.changes)
 
+    def _waits(self, change: Change) -> list[str]:
+        """Results that it is to be given values of, and that this plan does not make."""
+        values = laters_in({"": {delta.path: delta.after for delta in change.deltas}, **change.fields})
+        return sorted({it.address for it in values if it.address in self.changes} - self.chosen)
+
     def _traded(self, change: Change) -> Iterator[str]:
         """Addresses change hands together: where the object comes from, and where the old one goes to."""
         for other in (change.previous_address, self.moves.get(change.address)):
@@ -203,6 +209,11 @@ class _Choice:
 
     def _why_not(self, address: str) -> str:
         change = self.changes[address]
+        # What only waits for a value is not asked for by who has not asked for what makes it.
+        if waits := self._waits(change):
+            if change.action is Action.UPDATE and all(isinstance(delta.after, Later) for delta in change.deltas):
+                return f"is left out: it needs {waits[0]}, which is not in this plan"
+            self.notes[address] = f"what it takes from {', '.join(waits)} is left as it is: that is not in this plan"
         for need in sorted(self.needs[address] - self.chosen):
             if self.named_after.get(address) == need:
                 return f"is left out: {need}, which is not in this plan, still has its name"

@@ -58,6 +58,11 @@ class Driver(Protocol):
         before what it names is deleted."""
         raise NotImplementedError(f"{self.kind.__name__}.{field.name} is cut, and nobody says who refers to {id}")
 
+    async def text(self, id: str, address: str) -> str | None:
+        """What a result says, if it is one text; asked of kinds that have a `form`, when a value of it is declared
+        elsewhere. None when it is not there."""
+        return None
+
     # Making: sent once, found again by its signature, gone on with by its handle
 
     def signature(self, want: Want) -> Signature:

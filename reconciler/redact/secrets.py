@@ -1,4 +1,7 @@
-"""Values that came from the environment: strings that are sent as they are and written as their template. Pure."""
+"""Values that came from the environment: strings that are sent as they are and written as their template. Pure.
+
+What is known after apply is written by the same two functions, for it stands wherever a secret may stand.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
+
+from reconciler.later import Later
 
 __all__ = [
     "HIDDEN",
@@ -103,6 +108,9 @@ def with_templates(text: str, value: Any) -> str:
 
 _MARK = "$env"
 """The key of a masked `Secret`. A mapping of the user's with such a key, and no other, gets one `$` more."""
+_LATER = "$known_after_apply"
+"""The same for what is known after apply."""
+_MARKS = re.compile(r"\$+(env|known_after_apply)")
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 """Types that hold no secret: a `Secret` is a text of a type of its own."""
 
@@ -116,6 +124,8 @@ def mask(value: Any, *, keep: bool = False) -> Any:
         return value
     if isinstance(value, Secret):
         return {_MARK: [value.template, value.digits or digits_of(value)] if keep else value.template}
+    if isinstance(value, Later):
+        return {_LATER: {"from": value.address, "at": value.pointer}}
     if isinstance(value, Mapping):
         extra = "$" if _is_mark(value) else ""
         return {f"{extra}{key}" if extra else key: mask(item, keep=keep) for key, item in value.items()}
@@ -133,9 +143,11 @@ def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
     if isinstance(value, Mapping):
         if _is_mark(value):
             (key, item), *_ = value.items()
-            if key != _MARK:
+            if key not in (_MARK, _LATER):
                 return {key[1:]: unmask(item, resolve)}
             match item:
+                case {"from": str(address), "at": str(pointer)} if key == _LATER:
+                    return Later(address, pointer)
                 case [str(template), str(digits)]:
                     return _resolved(template, resolve, digits)
                 # What an earlier version kept of a user's own `$env` is no template.
@@ -170,7 +182,7 @@ MASKED = _Masked()
 
 
 def _is_mark(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and re.fullmatch(r"\$+env", str(next(iter(value)))) is not None
+    return len(value) == 1 and _MARKS.fullmatch(str(next(iter(value)))) is not None
 
 
 def _resolved(template: str, resolve: Callable[[str], str], digits: str = "") -> Secret:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+from reconciler.later import SHOWN, Later
 from reconciler.redact import HIDDEN, Secret, plain, redacted
 
 __all__ = ["both", "cut", "in_lines", "shown"]
@@ -28,6 +29,8 @@ def shown(value: Any) -> str:
     """A value as it would stand in YAML's flow style: neutral, on one line; a secret never."""
     if isinstance(value, Secret):
         return HIDDEN if value.template == HIDDEN else "(from the environment)"
+    if isinstance(value, Later):
+        return SHOWN
     if isinstance(value, str):
         return plain(json.dumps(value, ensure_ascii=False))
     if isinstance(value, Mapping):

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from reconciler.kind import Kind
+from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
@@ -30,6 +30,23 @@ COMMON: Mapping[str, Any] = {
     "id": {"type": "string", "description": "Adopt exactly this object of the account."},
     "external": {"type": "boolean", "description": "Look it up, refer to it, never change it."},
     "replace": {"const": "allow", "description": "Agree to its being replaced."},
+}
+
+LATER: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "from": {
+            "type": "string",
+            "description": "`analyses/topics/final`, or a group, `analyses/topics`: that of this very input.",
+        },
+        "at": {
+            "type": "string",
+            "description": "JSON Pointer of what it says, `/topic`; the whole text, when left out.",
+        },
+    },
+    "required": ["from"],
+    "additionalProperties": False,
+    "description": "What an analysis says: known after apply.",
 }
 
 
@@ -158,7 +175,7 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     made = kind.model_json_schema(schema_generator=_Generator)
     definitions = made.get("$defs", {})
     fields = {
-        name: _or_variable(_inlined(made["properties"][name], definitions))
+        name: _or_variable(_or_later(field, _inlined(made["properties"][name], definitions)))
         for name, field in kind.specs.items()
         if not field.identity
     }
@@ -214,6 +231,15 @@ def _inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
             return _inlined(definitions[value["$ref"].rsplit("/", 1)[1]], definitions)
         return {key: _inlined(item, definitions) for key, item in value.items() if key != "title"}
     return [_inlined(item, definitions) for item in value] if isinstance(value, list) else value
+
+
+def _or_later(field: Field, schema: dict[str, Any]) -> dict[str, Any]:
+    """A value in metadata may be what a result says."""
+    values = schema.get("additionalProperties")
+    if not field.stamped or not isinstance(values, Mapping):
+        return schema
+    options = values.get("anyOf", [values])
+    return {**schema, "additionalProperties": {"anyOf": [*options, LATER]}}
 
 
 def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:

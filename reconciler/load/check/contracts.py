@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.load.check.complaints import dotted
+from reconciler.load.check.laters import Samples
 from reconciler.load.check.schemas import Budget, TooManySteps, compiled, unknown, without_values
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in
@@ -44,14 +45,23 @@ class Contracts:
         self._of_files: dict[str, tuple[TextFile, Any] | None] = {}
         self._broken: set[Place] = set()
         self._budget = Budget()
+        self._laters: Mapping[str, Mapping[str, Samples]] = {}
 
     @property
     def sources(self) -> list[TextFile]:
         """The files that were read."""
         return [read[0] for read in self._of_files.values() if read is not None]
 
-    def check(self, entries: Declarations, resources: Mapping[str, Resource], whole: tuple[Place, Any] | None) -> None:
-        """Hold the metadata of each resource against the schemas of what it is in; `whole` is that of the stack."""
+    def check(
+        self,
+        entries: Declarations,
+        resources: Mapping[str, Resource],
+        whole: tuple[Place, Any] | None,
+        laters: Mapping[str, Mapping[str, Samples]],
+    ) -> None:
+        """Hold the metadata of each resource against the schemas of what it is in; `whole` is that of the stack,
+        `laters` what may come by address and key where a value is known after apply."""
+        self._laters = laters
         for_all = self._compiled(*whole) if whole else None
         of_parents = {
             entry.address: self._compiled(entry.place((WORD,)), entry.raw[WORD])
@@ -75,10 +85,15 @@ class Contracts:
         if holds_secret(metadata):
             # The library quotes values in what it says.
             metadata = without_values(metadata)
+        if laters := self._laters.get(entry.address):
+            self._hold_later(entry, name, laters, contract)
+        metadata = {key: _first(laters, key, value) for key, value in metadata.items()} if laters else metadata
         # Each resource brings steps of its own: a big stack is not refused for being big.
         self._budget.more()
         try:
             for error in contract.errors(metadata):
+                if laters and error.absolute_path and error.absolute_path[0] in laters:
+                    continue  # was held against it by itself
                 for path, on_key, summary in _explained(error, self._problems.hint):
                     place = entry.place((name, *path), on_key=on_key)
                     what = f"{dotted((name, *path)) if not on_key else name}: {summary} ({WORD} at {contract.place})"
@@ -88,6 +103,19 @@ class Contracts:
         except Exception as error:  # whatever a stranger's schema does to the library is wrong with the schema
             self._broken.add(contract.place)
             self._problems.add(contract.place, f"{WORD}: {_why(error)}")
+
+    def _hold_later(self, entry: Declaration, name: str, laters: Mapping[str, Samples], contract: Contract) -> None:
+        """Of a value that is known after apply its type must fit, and each of its values if it is one of a few."""
+        for key, samples in laters.items():
+            for sample in samples.each:
+                errors = [it for it in contract.errors({key: sample.value}) if list(it.absolute_path)[:1] == [key]]
+                if any(sample.exact or it.validator == "type" for it in errors):
+                    told = next((words for it in errors for _, _, words in _explained(it, lambda *_: "")), "")
+                    told = told if sample.exact else told.partition(", got ")[0]
+                    what = f"{name}.{key}: {samples.later.address} may have {sample.called} for it: {told}"
+                    blamed = entry.blamed((name, key))
+                    self._problems.add(entry.place((name, key)), f"{what} ({WORD} at {contract.place})", address=blamed)
+                    break
 
     # Schemas
 
@@ -128,6 +156,11 @@ class Contracts:
             return None
         read, schema = json_in(source, self._problems)
         return (source, schema) if read else None
+
+
+def _first(laters: Mapping[str, Samples], key: str, value: Any) -> Any:
+    """A value of the sort that is known after apply, for rules about the whole."""
+    return laters[key].each[0].value if key in laters else value
 
 
 def _why(error: Exception) -> str:

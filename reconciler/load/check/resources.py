@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.kind import Field, Known
 from reconciler.load.check.complaints import complaints, dotted
+from reconciler.load.check.laters import Laters
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in, text_in
 from reconciler.load.grammar.settings import DEFAULT_STORE
@@ -55,6 +56,8 @@ class Checker:
         """(address, field) → the file that it was read from"""
         self._unread: set[str] = set()
         """Addresses of which a file could not be read: what they lack is what should stand there."""
+        self.laters = Laters(entries, problems, closed)
+        """Values in metadata that are known after apply."""
         self.sources: list[TextFile] = []
         """Files that fields were read from."""
 
@@ -90,6 +93,7 @@ class Checker:
         for address, entry in self._entries.items():
             if entry.shape.each is not None:
                 found[address] = self._told(entry, found[address], found)
+        self.laters.check(found, self._unread)
         return found
 
     def _told(self, entry: Declaration, resource: Resource, all: Mapping[str, Resource]) -> Resource:
@@ -119,7 +123,7 @@ class Checker:
             fields[shape.from_key.name] = entry.key
         self._choose_store(entry, fields)
         self._fill_from_files(entry, fields)
-        self._validate(entry, fields, known=known)
+        laters = self._valid(entry, fields, known=known)
         if shape.refs:
             for spec in shape.refs:
                 if spec.name in fields:
@@ -134,7 +138,7 @@ class Checker:
         if self._ignored or "ignore" in options:
             ignore = (*self._ignored.get(shape.kind.__name__, ()), *_ignored(options.get("ignore", ()), shape))
             options = {**options, "ignore": tuple(dict.fromkeys(ignore))}
-        return Resource(entry.address, shape.kind.__name__, fields, **options)
+        return Resource(entry.address, shape.kind.__name__, fields, laters=laters, **options)
 
     def _say(self, entry: Declaration, path: Path, summary: str, *, on_key: bool = False) -> None:
         source = self._read_from.get((entry.address, str(path[0]))) if path else None
@@ -184,6 +188,16 @@ class Checker:
             self._say(entry, (INTO,), f'{INTO}: no store under `results:` is called "{cut(name)}"{known}')
         if len(self._stores) < MORE_THAN_ONE:
             del fields[INTO]
+
+    def _valid(self, entry: Declaration, fields: dict[str, Any], *, known: bool) -> tuple[tuple[str, str], ...]:
+        """Validate the fields but for values that are known after apply; (field, key) of those."""
+        laters = self.laters.taken_out(entry, fields)
+        self._validate(entry, fields, known=known)
+        if not laters or entry.shape.metadata is None:
+            return ()
+        name = entry.shape.metadata.name
+        fields[name] |= laters
+        return tuple((name, key) for key in laters)
 
     def _validate(self, entry: Declaration, fields: Mapping[str, Any], *, known: bool) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from reconciler.derived import Task
 from reconciler.kind import EACH, SOURCE, Derived, FromFile, Known, Ref
 from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.answer_schemas import checked_schema
-from reconciler.providers.twelvelabs.answers import wrong_with
+from reconciler.providers.twelvelabs.answers import plain_schema, wrong_with
 from reconciler.providers.twelvelabs.segment_definitions import (
     Definitions,
     Lasting,
@@ -32,6 +33,7 @@ USUAL = {"general": 4096, "time_based_metadata": 32768}
 """When nothing is said: sent like anything else, for defaults move."""
 USUAL_TEMPERATURE = 0.2
 SHORTEST_WINDOW_S, LONGEST_WINDOW_S = 4.0, 2 * 3600.0
+FREE_TEXT = {"type": "string"}
 RUNNING = {"queued": "running", "pending": "running", "processing": "running", "ready": "ready"}
 
 
@@ -89,6 +91,19 @@ class MediaAnalysis(Derived, section="analyses", asynchronous=False, label=("ana
             "segments": definitions_to_wire(fields["segments"]),
             "lasting": [None if it is None else float(it) for it in seconds],
         }
+
+    @classmethod
+    def form(cls, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """That of `response`; a text, where nothing is said. Of segments there are many."""
+        if fields.get("segments") is not None:
+            return None
+        schema = fields.get("response")
+        return FREE_TEXT if schema is None else plain_schema(schema)
+
+    @classmethod
+    def answer(cls, fields: Mapping[str, Any], text: str) -> Any:
+        """What was asked for in a form is JSON."""
+        return text if fields.get("response") is None else json.loads(text)
 
 
 def _mode(fields: Mapping[str, Any]) -> str:
