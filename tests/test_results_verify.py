@@ -146,6 +146,18 @@ def test_what_cannot_be_fetched_is_told_with_the_reason_and_nothing_is_made(stac
     assert "no result that is declared is called analyses/no" in run("refresh", stack, "analyses/no").err
 
 
+def test_without_a_state_what_all_carries_one_id_is_the_stacks(stack: Path) -> None:
+    for file in (stack / ".reconciler").glob("emulator.state.db*"):
+        file.unlink()
+
+    assert [it["address"] for it in json.loads(run("list", stack, "--format", "json").out)] == ADDRESSES
+    assert findings(stack) == [(address, "unrecorded") for address in ADDRESSES]
+
+    made, rows = kept(stack)[ADDRESSES[0]]
+    store(stack).replace(replace(made, address="analyses/topics/other", stack_id="another"), rows)
+    assert run("list", stack).out.count("Another stack of this name keeps sets here too") == 2
+
+
 def test_where_each_set_is_stands_in_the_list(stack: Path) -> None:
     listed = json.loads(run("list", stack, "--format", "json").out)
 

@@ -53,7 +53,7 @@ def _kept(function: Any) -> Any:
 
 @contextmanager
 def _shelf(path: Path, options: dict[str, Any]) -> Iterator[tuple[Shelf, Project]]:
-    """What is kept of a stack, known by the id that its state has; without one, of a stack of the name."""
+    """What is kept of a stack, known by the id that its state has."""
     from reconciler.project.access import shelf
 
     with closing(project_at(path, options)) as project, closing(shelf(project.stack, project.options)) as opened:
@@ -75,6 +75,7 @@ def list_(path: Path, form: str, **options: Any) -> None:
     """
 
     async def read(shelf: Shelf) -> tuple[list[tuple[Made, Mapping[str, str]]], Collection[str]]:
+        await shelf.known_by_what_is_kept()
         sets = sorted((await shelf.sets()).values(), key=lambda made: made.address.split("/"))
         ids = {made.stack_id for made in await shelf.others()}
         return [(made, await shelf.place(made)) for made in sets], sorted(ids)
@@ -124,6 +125,7 @@ def show(address: str, path: Path, form: str, whole: bool, **options: Any) -> No
 
 
 async def _read(shelf: Shelf, address: str) -> tuple[Made, list[dict[str, Any]], Mapping[str, str]]:
+    await shelf.known_by_what_is_kept()
     sets = await shelf.sets()
     made, rows = sets.get(address), await shelf.rows(address)
     if made is None or rows is None:
@@ -168,6 +170,7 @@ def verify(path: Path, form: str, deep: bool, **options: Any) -> int:
         }
 
         async def read() -> tuple[Sequence[Finding], int]:
+            await shelf.known_by_what_is_kept()
             return await verified(shelf, expected, deep=deep), len(await shelf.sets())
 
         found, count = asyncio.run(read())

@@ -58,6 +58,11 @@ class Shelf:
         """Say what the state knows of the stack."""
         self.id, self.former = id or "", former
 
+    async def known_by_what_is_kept(self) -> None:
+        """Where no state knows the stack's id, take the one that all sets of its name carry: to look, not to write."""
+        if not self.id and len(ids := {made.stack_id for made in await self.others()}) == 1:
+            self.id = ids.pop()
+
     @property
     def stores(self) -> Sequence[str]:
         """The names of all stores."""
