@@ -78,9 +78,12 @@ def _resolved(planning: Planning, kind: type[Kind], resource: Resource) -> dict[
     def of(value: Any) -> Any:
         if isinstance(value, list):
             return [of(it) for it in value]
+        if isinstance(value, Mapping):
+            return {name: of(it) for name, it in value.items()}
         return ids.get(value, value) if isinstance(value, str) else value
 
-    return {**resource.fields, **{ref.name: of(resource.fields.get(ref.name)) for ref in kind.refs()}}
+    said = (ref.name for ref in kind.refs() if ref.name in resource.fields)
+    return {**resource.fields, **{name: of(resource.fields[name]) for name in said}}
 
 
 def _stamp(driver: TaskDriver, resource: Resource) -> Stamp:
