@@ -158,6 +158,31 @@ def test_without_a_state_what_all_carries_one_id_is_the_stacks(stack: Path) -> N
     assert run("list", stack).out.count("Another stack of this name keeps sets here too") == 2
 
 
+def test_what_is_read_of_an_index_is_read_again_and_what_would_be_paid_again_is_not(stack: Path) -> None:
+    more = """\
+  seen: {of: indexes/catalog, model: marengo3.0}
+  prompts: {model: marengo3.0, of: {goal: {text: a goal is scored}}}
+indexes:
+  catalog: {models: [{name: marengo3.0, options: [visual]}], assets: {final: {}}}
+"""
+    head, clips, _ = STACK.partition("embeddings: {")[0], STACK.split("embeddings: {")[1].split("}\n")[0], ""
+    lay_out(stack, {"s.yaml": f"{head}embeddings:\n  {clips}\n{more}"})
+    applied = reconciler("apply", stack, "--emulator", "--auto-approve", "--allow-deletes")
+    assert applied.code == 0, applied.out + applied.err
+    asked = len(kept(stack))
+    before = kept(stack)["embeddings/prompts/goal"]
+
+    said = run("refresh", stack, "embeddings/seen/*", "embeddings/prompts/*", "--format", "json")
+
+    assert said.code == 7, said.out + said.err
+    told = {it["address"]: (it["done"], it["text"]) for it in json.loads(said.out)}
+    assert told["embeddings/seen/final"][0], told
+    assert not told["embeddings/prompts/goal"][0]
+    assert "make it again" in told["embeddings/prompts/goal"][1]
+    assert kept(stack)["embeddings/prompts/goal"] == before
+    assert len(kept(stack)) == asked
+
+
 def test_where_each_set_is_stands_in_the_list(stack: Path) -> None:
     listed = json.loads(run("list", stack, "--format", "json").out)
 

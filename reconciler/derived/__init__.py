@@ -127,6 +127,10 @@ class TaskDriver(Driver):
         """Whether this is no task of the platform: what has this id is made, or read, when it is fetched."""
         return False
 
+    def is_paid_again(self, id: str) -> bool:
+        """Whether to fetch what has this id once more is to make it once more."""
+        return False
+
     def not_kept(self, id: str) -> str:
         """How what is no task of the platform comes again when it is gone from the store."""
         return "it is made again"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.derived import HANDLE, TaskDriver
 from reconciler.errors import ReconcilerError
-from reconciler.model import Operation, Recorded, Resource, Signature, Stamp
+from reconciler.model import Operation, Recorded, Resource, Signature, Stamp, parent_of
 from reconciler.provider import Done, Failed, Lost, Progress, Want
 from reconciler.state import Put
 
@@ -39,7 +39,8 @@ async def fetched_again(session: Session, planning: Planning, addresses: Sequenc
         if isinstance(said := await _task_of(driver, resource, rows), Fetched):
             found.append(said)
             continue
-        want = Want(resource.address, _resolved(planning, driver.kind, resource), stamp=_stamp(driver, resource))
+        fields, lives_in = _resolved(planning, driver.kind, resource), _lives_in(planning, driver.kind, resource)
+        want = Want(resource.address, fields, lives_in, _stamp(driver, resource))
         handle = {HANDLE: said}
         operation = Operation("", "", resource.address, resource.kind, "refresh", Signature(), id=said, handle=handle)
         progress = await driver.finish(want, operation, _nothing_to_note)
@@ -68,6 +69,10 @@ async def _task_of(driver: TaskDriver, resource: Resource, rows: Mapping[str, Re
         return Fetched(address, False, "was never made; apply makes it")
     if identity is None or known[1] != identity:
         return Fetched(address, False, "is declared otherwise by now, or made of something else; apply makes it anew")
+    if driver.is_paid_again(known[0]):
+        return Fetched(
+            address, False, "is not kept by the platform: to have it again is to make it again, which apply does"
+        )
     return known[0]
 
 
@@ -84,6 +89,13 @@ def _resolved(planning: Planning, kind: type[Kind], resource: Resource) -> dict[
 
     said = (ref.name for ref in kind.refs() if ref.name in resource.fields)
     return {**resource.fields, **{name: of(resource.fields[name]) for name in said}}
+
+
+def _lives_in(planning: Planning, kind: type[Kind], resource: Resource) -> str | None:
+    """The id of what its input lives in: an indexed asset is read in its index."""
+    inputs = (resource.fields[ref.name] for ref in kind.refs() if ref.each and ref.name in resource.fields)
+    parents = (parent_of(address) for address in inputs)
+    return next((planning.claims.live[it].id for it in parents if it in planning.claims.live), None)
 
 
 def _stamp(driver: TaskDriver, resource: Resource) -> Stamp:

@@ -208,6 +208,11 @@ class Embeddings(TaskDriver):
         """Of ways that have no tasks."""
         return isinstance(self._of(way_of(id)), AtOnce)
 
+    def is_paid_again(self, id: str) -> bool:
+        """Of ways that have no tasks, and make what they give."""
+        way = self._of(way_of(id))
+        return isinstance(way, AtOnce) and way.paid
+
     def not_kept(self, id: str) -> str:
         """As its way says."""
         way = self._of(way_of(id))

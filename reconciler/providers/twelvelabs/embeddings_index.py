@@ -22,6 +22,7 @@ class OfIndex(AtOnce):
     """One request an indexed asset. It is read anew when that is another one."""
 
     name = "index"
+    paid = False
     lost = "it is read from the index again"
     again = "read again from the index, free"
 

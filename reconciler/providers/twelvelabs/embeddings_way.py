@@ -99,6 +99,8 @@ class AtOnce(Way):
 
     lost: ClassVar[str]
     """What is to be said when it is fetched after a run that was interrupted."""
+    paid: ClassVar[bool] = True
+    """Whether each time that it is fetched is paid for: what is read was made already."""
     again: ClassVar[str]
     """How it comes again when it is gone from the store."""
 
