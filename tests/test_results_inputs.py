@@ -36,7 +36,10 @@ indexes:
     models: [{name: marengo3.0, options: [visual]}]
     assets: {final: {}}
 """
-EMPTY = "  empty: {models: [{name: marengo3.0}]}\n"
+EMPTY = """\
+  empty: {models: [{name: marengo3.0}]}
+  two: {models: [{name: marengo2.7}], assets: {final: {}}}
+"""
 SCENES = "embeddings: {scenes: {of: indexes/catalog, options: [visual, audio]}}\n"
 PROMPTS = """\
 embeddings:
@@ -89,7 +92,7 @@ def read_from_indexes(bench: Bench) -> int:
         ("embeddings: {s: {of: indexes/empty}}", "of: indexes/empty has no `assets:` of which it could be made"),
         ("embeddings: {s: {of: indexes/mute, options: [audio]}}", "so it has no vectors of audio"),
         ("embeddings: {s: {of: indexes/mute, options: [transcription]}}", "indexes/mute looks at visual only"),
-        ("embeddings: {s: {of: indexes/mute, model: marengo3.5}}", "model: indexes/mute is indexed by marengo3.0"),
+        ("embeddings: {s: {of: indexes/two, model: marengo3.0}}", "model: indexes/two is indexed by marengo2.7"),
         ("embeddings: {s: {of: indexes/mute, segments: {every: 6}}}", "segments: of an index there is what it has"),
         ("embeddings: {s: {of: indexes/mute, window: {to: 6}}}", "window: of an index there is what it has"),
         ("embeddings: {s: {of: indexes/mute, scopes: [clip]}}", "scopes: of an index there is what it has"),
@@ -117,10 +120,7 @@ def read_from_indexes(bench: Bench) -> int:
             "text: has 501 words, and may have 500 tokens",
         ),
         ("embeddings: {p: {model: marengo3.0, scopes: [clip], of: {a: {text: x}}}}", "scopes: a text or an image has"),
-        (
-            "embeddings: {p: {model: marengo3.0, dimension: 256, of: {a: {text: x}}}}",
-            "dimension: vectors of marengo3.0",
-        ),
+        ("embeddings: {c: {of: final, model: marengo3.5}}", '"marengo3.5" was not offered in November 2026'),
         ("embeddings: {c: {of: kit, model: marengo3.0, options: [audio]}}", "assets/kit is an image by its name"),
         ("embeddings: {c: {of: song, model: marengo3.0, options: [visual]}}", "assets/song is sound by its name"),
         ("embeddings: {c: {of: song, model: marengo3.0, segments: {at_least: 3}}}", "sound has no scenes"),

@@ -186,7 +186,6 @@ def test_a_file_is_sent_and_the_last_piece_of_less_than_two_seconds_is_none(benc
         ("marengo3.0, segments: {at_least: 3}", "cuts by `every` only"),
         ("marengo3.0, window: {from: 3}", "window: this version needs `to:` as well"),
         ("marengo3.0, window: {to: 4}", "window: is shorter than a clip of 6 s"),
-        ("marengo3.5", "model: marengo3.5 is no model of `api: v1`"),
         ("marengo-old", '"marengo-old" was not offered in November 2026'),
     ],
 )

@@ -15,7 +15,7 @@ from reconciler.providers.twelvelabs.embeddings_index import OfIndex
 from reconciler.providers.twelvelabs.embeddings_sync import AtOneGo
 from reconciler.providers.twelvelabs.embeddings_v1 import DIMENSIONS, OLD_MODEL, V1
 from reconciler.providers.twelvelabs.embeddings_v2 import V2
-from reconciler.providers.twelvelabs.embeddings_way import NEWER_MODEL, AtOnce, Look, Way
+from reconciler.providers.twelvelabs.embeddings_way import AtOnce, Look, Way
 from reconciler.providers.twelvelabs.tasks import TASKS, Window
 
 __all__ = ["Embedding", "Embeddings"]
@@ -30,7 +30,7 @@ OTHER_WORDS: Mapping[str, str] = {
 OF_V1: Mapping[str, Mapping[str, str]] = {"scopes": {"video": "asset"}, "options": {"visual-text": "visual"}}
 """Field → words that it takes of the first version only, and what they are elsewhere."""
 DAY_S = 86400.0
-MODELS = frozenset({"marengo3.0", NEWER_MODEL, OLD_MODEL})
+MODELS = frozenset({"marengo3.0", OLD_MODEL})
 
 
 def _our_words(value: Any) -> Any:
@@ -85,8 +85,6 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     """Which version of the API makes them; v2, when left out. The first has words of its own."""
     model: Annotated[str | None, SOURCE, Known(MODELS, "November 2026")] = None
     """Which model makes them; vectors of two models cannot be compared. Of an index it is the index's."""
-    dimension: Annotated[int | None, SOURCE, Field(ge=1, le=4096)] = None
-    """How long vectors of marengo3.5 are; 512, when left out."""
     media: Annotated[Literal["video", "audio", "image"] | None, SOURCE] = None
     """What the inputs are; told by the names of their files, and else video, when left out."""
     options: Annotated[list[OptionWord] | None, SOURCE, UNORDERED, ONCE, OURS] = None
@@ -105,8 +103,6 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
         """What fields together lack or contradict."""
         if "model" not in declared and "indexed" not in declared:
             return "needs `model`"
-        if "dimension" in declared and declared.get("model") != NEWER_MODEL:
-            return f"dimension: vectors of {declared.get('model')} are as long as they are; only {NEWER_MODEL} takes it"
         way = way_by(declared)
         return _of_another(way, declared) or way.lacks(declared)
 
@@ -227,7 +223,7 @@ class Embeddings(TaskDriver):
     def dim_of(self, want: Want) -> int | None:
         """Known of the models of now."""
         model = want.fields.get("model")
-        return int(want.fields.get("dimension") or DIMENSIONS.get(str(model), self.dim)) if model in MODELS else None
+        return DIMENSIONS.get(str(model), self.dim) if model in MODELS else None
 
     async def called(self, input_id: str, way: str = "") -> str:
         """As the way says."""

@@ -14,7 +14,7 @@ __all__ = ["OfIndex"]
 
 FROM: Mapping[str, str] = {"visual": "visual", "audio": "audio", "transcription": "audio"}
 """What can be read of an index, and which option its model must have for that."""
-CUTTING = ("media", "scopes", "type", "segments", "window", "dimension")
+CUTTING = ("media", "scopes", "type", "segments", "window")
 """What says how media is cut and embedded: an index has done that in its own way."""
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from reconciler.derived import Task
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import NEWER_MODEL, AtOnce, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import AtOnce, vector_in
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.wire import answer_to, items, mapping
 
 __all__ = ["AtOneGo"]
 
 MOST_IMAGES = 10
-MOST_TOKENS = {"marengo3.0": 500, NEWER_MODEL: 2000}
+MOST_TOKENS = 500
 NAMED = re.compile(r"<@([^<>]*)>")
 OF_MEDIA = ("options", "scopes", "type", "segments", "window")
 """What only what lasts some time has."""
@@ -45,9 +45,8 @@ class AtOneGo(AtOnce):
             return f"images: one vector is made of 1 to {MOST_IMAGES} images, not of {len(names)}"
         if unknown := [it for it in NAMED.findall(words) if it not in names]:
             return f"text: `<@{unknown[0]}>` names none of its `images`"
-        most = MOST_TOKENS.get(str(declared.get("model")))
-        if most and len(words.split()) > most:  # a token is a word at most
-            return f"text: has {len(words.split())} words, and may have {most} tokens"
+        if len(words.split()) > MOST_TOKENS:  # a token is a word at most
+            return f"text: has {len(words.split())} words, and may have {MOST_TOKENS} tokens"
         return None
 
     @classmethod
@@ -58,7 +57,6 @@ class AtOneGo(AtOnce):
             "model": str(fields["model"]),
             "text": fields.get("text"),
             "names": list(fields.get("image_names") or ()),
-            **cls.newer(fields),
         }
 
     async def fetched(self, want: Want, recipe: Mapping[str, Any], id: str) -> tuple[Task, Any]:
@@ -79,17 +77,13 @@ class AtOneGo(AtOnce):
 
 
 def _body(fields: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The newer model takes everything as one of several inputs."""
-    model, words = recipe["model"], {} if recipe["text"] is None else {"input_text": recipe["text"]}
+    words = {} if recipe["text"] is None else {"input_text": recipe["text"]}
     image = fields.get("image") or fields.get("of")
-    body: dict[str, Any] = {"model_name": model}
-    if "dimension" in recipe:
-        body["embedding_dimension"] = recipe["dimension"]
-    if "images" in fields or model == NEWER_MODEL:
-        named = zip(recipe["names"], fields["images"], strict=True) if "images" in fields else [("image", image)]
-        sources = [{"name": name, "media_type": "image", "asset_id": id} for name, id in named if id]
-        part = {**words, **({"media_sources": sources} if sources else {})}
-        return {**body, "input_type": "multi_input", "multi_input": part}
+    body: dict[str, Any] = {"model_name": recipe["model"]}
+    if "images" in fields:
+        named = zip(recipe["names"], fields["images"], strict=True)
+        sources = [{"name": name, "media_type": "image", "asset_id": id} for name, id in named]
+        return {**body, "input_type": "multi_input", "multi_input": {**words, "media_sources": sources}}
     source = {"media_source": {"asset_id": image}} if image else {}
     kind = "text_image" if words and image else "image" if image else "text"
     return {**body, "input_type": kind, kind: {**source, **words}}

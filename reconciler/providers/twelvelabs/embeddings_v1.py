@@ -16,7 +16,7 @@ from reconciler.errors import MediaError
 from reconciler.files import Form, Slice
 from reconciler.identity import of_url
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import NEWER_MODEL, Look, Way, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import Look, Way, vector_in
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.providers.twelvelabs.tasks import TaskFamily, backwards, span
 from reconciler.wire import ApiPath, answer_to, below, items, mapping, number, text
@@ -61,8 +61,6 @@ class V1(TaskFamily, Way):
     def lacks(cls, declared: Mapping[str, Any]) -> str | None:
         """What fields together lack or contradict."""
         model = str(declared.get("model"))
-        if model == NEWER_MODEL:
-            return f"model: {model} is no model of `api: v1`; there are {', '.join(DIMENSIONS)}"
         if word := next((it for it in NOT_HERE if it in declared), None):
             return f"{word}: {NOT_HERE[word]}; take it out"
         if declared.get("media", "video") != "video":

@@ -79,7 +79,6 @@ class V2(TaskFamily, Way):
             "type": sorted(fields.get("type") or ("separate",)),
             "segments": [way, float(length)],
             "window": span(fields),
-            **cls.newer(fields),
         }
 
     def says(self, recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,8 +104,7 @@ class V2(TaskFamily, Way):
             **({} if last is None else {"end_sec": last}),
         }
         media = recipe["media"]
-        more = {"embedding_dimension": recipe["dimension"]} if "dimension" in recipe else {}
-        body = {"input_type": media, "model_name": recipe["model"], **more, media: part}
+        body = {"input_type": media, "model_name": recipe["model"], media: part}
         return await self.send(body)
 
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:

@@ -12,11 +12,8 @@ from reconciler.kind import Derived
 from reconciler.provider import Failed, Hands, Want
 from reconciler.wire import ApiPath, Unexpected, answer_to, items, mapping
 
-__all__ = ["NEWER_MODEL", "AtOnce", "Look", "Way", "vector_in"]
+__all__ = ["AtOnce", "Look", "Way", "vector_in"]
 
-NEWER_MODEL = "marengo3.5"
-"""Its vectors are as long as one likes."""
-DIMENSION = 512
 Look = Callable[[str], Mapping[str, Any] | None]
 """What is declared at an address; None when nothing is."""
 
@@ -35,11 +32,6 @@ class Way(ABC):
     def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
         """What follows from the input, as in `Derived.told`."""
         return {}
-
-    @staticmethod
-    def newer(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a recipe has more for the newer model."""
-        return {"dimension": int(fields.get("dimension") or DIMENSION)} if fields["model"] == NEWER_MODEL else {}
 
     @classmethod
     @abstractmethod
