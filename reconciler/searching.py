@@ -117,14 +117,14 @@ class Searching:
         return f"<@{self.ids[address]}>"
 
     def image(self, said: str) -> Image:
-        """A picture by its URL, or that of an asset of the stack."""
+        """A picture by its URL, or that of something which the stack declares."""
         if re.match(r"https?://", said):
             return Image(url=said)
         resource = self.stack.resources.get(said)
         if resource is None:
-            raise ReconcilerError(f"{plain(said)} is neither a URL nor an asset of the stack")
-        if url := resource.fields.get("url"):
-            return Image(url=str(url))
+            raise ReconcilerError(f"{plain(said)} is neither a URL nor an address of the stack")
+        if url := self.search.url_of(resource.fields):
+            return Image(url=url)
         path = next(iter(self.kinds[resource.kind].files_of(resource.fields).values()), None)
         if path is None:
             raise ReconcilerError(f"{said} has neither a file nor a URL here, and so no picture")

@@ -147,7 +147,7 @@ class TestCommand:
                 ["indexes/catalog", "<@players/lebron>"],
                 "the stack declares no entity_collections/players/entities/lebron",
             ),
-            (["indexes/catalog", "--image", "kit.png"], "kit.png is neither a URL nor an asset of the stack"),
+            (["indexes/catalog", "--image", "kit.png"], "kit.png is neither a URL nor an address of the stack"),
             (["indexes/catalog", "x", "--filter", "season"], "write it as KEY=VALUE, or as JSON"),
             (["indexes/catalog", "x", "--filter", "{season"], "is not JSON"),
         ],

@@ -87,6 +87,10 @@ class Search(Protocol):
         """Which of the options can be searched in what is declared so: what is asked for when nothing is said."""
         return self.options
 
+    def url_of(self, declared: Mapping[str, Any]) -> str:
+        """Where the picture of what is declared so can be had by the API itself; "" where only we have it."""
+        return ""
+
     @abstractmethod
     async def ask(self, question: Question) -> Found:
         """The first page."""

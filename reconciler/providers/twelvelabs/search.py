@@ -41,6 +41,10 @@ class IndexSearch(Search):
         made_for = {option for model in models for option in model.get("options", ("visual", "audio"))}
         return tuple(it for it in self.options if (OF_SOUND if it == "transcription" else it) in made_for)
 
+    def url_of(self, declared: Mapping[str, Any]) -> str:
+        """Of an asset that was declared by its address."""
+        return str(declared.get("url") or "")
+
     async def ask(self, question: Question) -> Found:
         """Everything that was said is sent; what was not is left to the API."""
         form: dict[str, Any] = {
