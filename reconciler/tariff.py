@@ -32,6 +32,8 @@ class Measure(StrEnum):
     OBJECTS = "objects"
     MINUTES = "minutes"
     AT_ONCE = "at once"
+    REQUESTS = "requests"
+    """Of a rate: all that is sent, whatever it is for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,10 @@ class Http:
     bucket_of: BucketOf | None = None
     """What the API limits together, as its provider says it; None: requests of one method on one path."""
 
+    window_s: float = 0.0
+    """In windows of how many seconds the API counts requests, as its provider says it, where a refusal does not tell
+    how long to wait; what it refuses it has not done. 0: nothing of the kind is known."""
+
     on_wait: Callable[[float, str], None] | None = None
     """Called with seconds and reason when requests will wait so long because the server asks for it."""
 
@@ -321,13 +325,15 @@ class Http:
     def _refused(self, call: Call, answer: Answer, turn: int) -> _Failed:
         veil = self._veil.and_also(secrets_in(*call.veiled))
         error = refused(call, answer, veil, self._hints, self.codes)
-        asked_s = error.retry_after_s or 0.0
+        limited = isinstance(error, RateLimited)
+        asked_s = error.retry_after_s or (self.window_s if limited else 0.0)
         too_long = asked_s > LONGEST_RETRY_AFTER_S and error.status in WORTH_REPEATING
         if too_long:
             error = self._much_later(call, error, answer, asked_s)
-        elif isinstance(error, RateLimited):
+        elif limited:
             self._pace.slower(call.bucket, turn, asked_s)
-        return _Failed(error, again=call.again and error.status in WORTH_REPEATING and not too_long, wait_s=asked_s)
+        again = (call.again and error.status in WORTH_REPEATING) or (limited and self.window_s > 0)
+        return _Failed(error, again=again and not too_long, wait_s=asked_s)
 
     def _much_later(self, call: Call, error: ApiError, answer: Answer, asked_s: float) -> ApiError:
         """The error of an answer that asks for a wait that nobody waits for: when to come back."""

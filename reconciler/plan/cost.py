@@ -120,15 +120,17 @@ class _Weighing:
         rate = self.means.rate_per_s
         found = [requests / rate] if rate else []
         # What fits into the first window need not wait for another.
-        found += [(ceil(much / one.most) - 1) * one.window_s for one, much in self._rated() if much > one.most]
+        found += [(ceil(much / one.most) - 1) * one.window_s for one, much in self._rated(requests) if much > one.most]
         return round(max(found), 1) if found else None
 
-    def _rated(self) -> Iterator[tuple[Rate, float]]:
+    def _rated(self, requests: int = 0) -> Iterator[tuple[Rate, float]]:
         """What is limited by the account's plan, and how much of it there will be."""
         for rate in self.tariff.rates.get(str(self.stack.guards.get("plan")), ()):
             made = [it for it in self.plan.changes if it.kind in rate.kinds and it.action in MADE]
             made = [it for it in made if it.kind not in self.means.results or it.address in self.seconds]
-            if rate.measure is Measure.MINUTES:
+            if rate.measure is Measure.REQUESTS:
+                yield rate, requests
+            elif rate.measure is Measure.MINUTES:
                 yield rate, sum((self.seconds.get(change.address) or 0.0) / 60 for change in made)
             else:
                 yield rate, len(made)

@@ -213,6 +213,7 @@ class Drivers(Mapping[str, Driver]):
     def __init__(self, provider: Provider, hands: Hands) -> None:
         self.provider, self.hands = provider, hands
         hands.http.codes, hands.http.bucket_of = provider.access.codes, provider.access.bucket
+        hands.http.window_s = provider.access.window_s
         given = provider.drivers(hands)
         for kind in provider.kinds:
             name = kind.__name__

@@ -54,6 +54,9 @@ class Access:
     bucket: Callable[[str, str, Mapping[str, Any]], str] | None = None
     """What it limits together, by method, path with `*` for each id, and what is sent: see `http.pace.BucketOf`. None:
     requests of one method on one path."""
+    window_s: float = 0.0
+    """In windows of how many seconds it counts requests, where a refusal (429) does not tell how long to wait. What it
+    refuses it has not even looked at, and the same is sent again when the window is over."""
 
 
 class AfterUnclear(StrEnum):

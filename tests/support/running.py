@@ -103,7 +103,7 @@ class Bench:
         inner = None if self.endpoint else transport(self.emulator)
         if inner and self.through:
             inner = self.through(inner)
-        url = self.endpoint or "http://emulator/v1.3"
+        url = self.endpoint or f"http://emulator{self.emulator.vendor.api.prefix}"
         try:
             async with Http(url, headers=chosen.access.headers("key"), transport=inner, clock=clock) as http:
                 drivers = drivers_of(chosen, http, stack.root, clock, Shelf(stack.name, stack.root, stack.results))

@@ -14,8 +14,13 @@ from reconciler.kinds import Kinds
 from reconciler.provider import Access, Driver, Hands, Provider
 from reconciler.providers.mixpeek.assets import MediaAsset, MediaAssets
 from reconciler.providers.mixpeek.collections import MediaCollection, MediaCollections
+from reconciler.tariff import Measure, Rate, Tariff
 
 __all__ = ["KINDS", "MediaAsset", "MediaCollection", "Mixpeek"]
+
+MINUTE_S = 60.0
+PLANS = {"free": 10, "pro": 60}
+"""Requests a minute, all together; of some calls the larger plan takes more (documentation of November 2024)."""
 
 KINDS = Kinds([MediaCollection, MediaAsset])
 
@@ -30,6 +35,12 @@ class Mixpeek(Provider):
         headers=lambda key: {"Authorization": f"Bearer {key}"},
         key_variables=("MIXPEEK_API_KEY",),
         url_variables=("MIXPEEK_BASE_URL",),
+        bucket=lambda method, path, sent: "account",
+        window_s=MINUTE_S,
+    )
+    tariff = Tariff(
+        quotas=dict.fromkeys(PLANS, ()),
+        rates={plan: (Rate((), Measure.REQUESTS, most, MINUTE_S),) for plan, most in PLANS.items()},
     )
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from reconciler.kind import Known, Part, Wire
+from reconciler.kind import Part, Wire
 
 __all__ = ["ImageSettings", "JsonAnswer", "TextSettings", "VideoPass", "written_out"]
 
-AS_OF = "2024-11"
-Embedder = Annotated[str, Known(frozenset({"multimodal-v1"}), AS_OF)]
+Embedder = Literal["multimodal-v1"]
 Words = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -66,7 +65,7 @@ class VideoPass(Part):
 
     every: Annotated[int | None, Wire("interval_sec"), Field(ge=5, lt=120)] = None
     """Seconds of a piece, from 5 to 119."""
-    embed: Annotated[Embedder | None, Wire("embed")] = None
+    embed: Embedder | None = None
     """The model that makes a vector of each piece."""
     read: WordsOf | None = None
     """What is written in it."""
@@ -100,7 +99,7 @@ class TextSettings(Part):
 
     embed: Embedder | None = None
     """The model that makes a vector of it."""
-    fulltext: Annotated[str | None, Known(frozenset({"splade-v3"}), AS_OF)] = None
+    fulltext: Literal["splade-v3"] | None = None
     """The model that makes it searchable by words."""
     output: Annotated[JsonAnswer | None, Wire("json_output")] = None
     """JSON that is made of it."""
