@@ -38,6 +38,8 @@ SHIPPED = [
     Shipped("specs/small-archive", "small-archive", creates=10),
     Shipped("specs/two-index-library", "two-index-library", creates=13),
     Shipped("specs/roster", "roster", creates=14),
+    Shipped("specs/film-features", "film-features", creates=7),
+    Shipped("examples/mixpeek-features", "guide", creates=3),
     Shipped("examples/quickstart", "quickstart", creates=13),
     Shipped("examples/variables", "season", creates=3, env={"RECONCILER_VAR_CHECKED_BY": "ines"}),
     Shipped("examples/embeddings-to-parquet", "vectors", creates=7),
@@ -267,7 +269,18 @@ def test_init_makes_a_stack_that_works_and_that_editors_understand(name: str, tm
     for file in (tmp_path / "here").rglob("*.yaml"):
         header = file.read_text(encoding="utf-8").splitlines()[0]
         schema = file.parent / header.removeprefix("# yaml-language-server: $schema=")
-        assert schema.read_bytes() == (CHECKOUT / "schemas/twelvelabs.json").read_bytes()
+        provider = "mixpeek" if name == "film-features" else "twelvelabs"
+        assert schema.read_bytes() == (CHECKOUT / f"schemas/{provider}.json").read_bytes()
+
+
+def test_init_takes_a_stack_of_the_provider_that_is_named(tmp_path: Path) -> None:
+    made = reconciler("init", "here", "--provider", "mixpeek", cwd=tmp_path)
+    unknown = reconciler("init", "there", "--provider", "nobody", cwd=tmp_path)
+
+    assert made.code == 0
+    assert "provider: mixpeek\n" in (tmp_path / "here/films.yaml").read_text()
+    assert reconciler("plan", "here", "--emulator", cwd=tmp_path).last_line.startswith("Plan: 7 to create")
+    assert (unknown.code, "there is no spec of 'nobody'" in unknown.err) == (1, True)
 
 
 def test_init_lists_what_there_is_in_a_line_each() -> None:

@@ -16,12 +16,15 @@ from reconciler.errors import Invalid, ReconcilerError
 
 __all__ = ["explain", "init", "schema", "validate"]
 
+USUAL_SPEC = "small-archive"
+
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
-@click.option("--spec", metavar="NAME", default="small-archive", show_default=True, help="Which ready-made stack.")
+@click.option("--spec", metavar="NAME", help="Which ready-made stack [small-archive].")
+@click.option("--provider", metavar="NAME", help="The first ready-made stack of this provider.")
 @click.option("--list", "listing", is_flag=True, help="List the ready-made stacks.")
-def init(directory: Path, spec: str, listing: bool) -> int:
+def init(directory: Path, spec: str | None, provider: str | None, listing: bool) -> int:
     """Make a working stack to start from, named after its directory; nothing that exists is overwritten.
 
     \b
@@ -35,6 +38,12 @@ def init(directory: Path, spec: str, listing: bool) -> int:
         for name in known:
             click.echo(f"{name:<{width}}  {_first_line(specs / name)}")
         return 0
+    if spec is None:
+        spec = USUAL_SPEC if provider is None else next((it for it in known if _is_of(specs / it, provider)), None)
+    if spec is None:
+        raise ReconcilerError(f"there is no spec of {provider!r}; known: {', '.join(known)}")
+    if provider is not None and spec in known and not _is_of(specs / spec, provider):
+        raise ReconcilerError(f"the spec {spec} is not of {provider}; leave one of the two out")
     if spec not in known:
         near = get_close_matches(spec, known, n=1)
         raise ReconcilerError(
@@ -50,6 +59,12 @@ def init(directory: Path, spec: str, listing: bool) -> int:
     click.echo(f"The stack is called {name}, after its directory: `stack:` says so, and its marks in the account will.")
     click.echo(f"Try it offline: reconciler plan{where} --emulator")
     return 0
+
+
+def _is_of(spec: Path, provider: str) -> bool:
+    """Whether a spec is a stack of this provider."""
+    lines = (line for file in spec.glob("*.yaml") for line in file.read_text(encoding="utf-8").splitlines())
+    return f"provider: {provider}" in lines
 
 
 def _name_for(directory: Path) -> str:

@@ -148,7 +148,7 @@ class Inputs:
         known = self._addresses.get(id(target), [])
         if address in self._entries and self._entries[address].shape is target:
             return [(shape.each.name, address)]
-        if found := [it for it in known if fnmatchcase(it, address)]:
+        if found := [it for it in known if fnmatchcase(it, address) or parent_of(it) == address]:
             return [(shape.each.name, it) for it in found]
         self._unknown(entry, path, name, target, known)
         return []

@@ -14,15 +14,16 @@ from reconciler.kinds import Kinds
 from reconciler.provider import Access, Driver, Hands, Provider
 from reconciler.providers.mixpeek.assets import MediaAsset, MediaAssets
 from reconciler.providers.mixpeek.collections import MediaCollection, MediaCollections
-from reconciler.tariff import Measure, Rate, Tariff
+from reconciler.providers.mixpeek.features import MediaFeatures, MediaFeaturesSets
+from reconciler.tariff import Measure, Rate, Takes, Tariff
 
-__all__ = ["KINDS", "MediaAsset", "MediaCollection", "Mixpeek"]
+__all__ = ["KINDS", "MediaAsset", "MediaCollection", "MediaFeatures", "Mixpeek"]
 
 MINUTE_S = 60.0
 PLANS = {"free": 10, "pro": 60}
 """Requests a minute, all together; of some calls the larger plan takes more (documentation of November 2024)."""
 
-KINDS = Kinds([MediaCollection, MediaAsset])
+KINDS = Kinds([MediaCollection, MediaAsset, MediaFeatures])
 
 
 class Mixpeek(Provider):
@@ -39,13 +40,14 @@ class Mixpeek(Provider):
         window_s=MINUTE_S,
     )
     tariff = Tariff(
+        results={"MediaFeatures": lambda fields: Takes(read=True)},
         quotas=dict.fromkeys(PLANS, ()),
         rates={plan: (Rate((), Measure.REQUESTS, most, MINUTE_S),) for plan, most in PLANS.items()},
     )
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
         """One a kind."""
-        return {driver.kind.__name__: driver for driver in (MediaCollections(hands), MediaAssets(hands))}
+        return {it.kind.__name__: it(hands) for it in (MediaCollections, MediaAssets, MediaFeaturesSets)}
 
     def emulator(self, db: Path | None = None) -> Any:
         """The one that comes along."""

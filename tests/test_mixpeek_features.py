@@ -1,0 +1,153 @@
+"""What Mixpeek found in assets, as results: read once of each, kept in a store, and read again of another asset."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator import Emulator
+from reconciler.emulator.core.synthetic import vector
+from reconciler.emulator.mixpeek import app
+from reconciler.emulator.mixpeek.finding import content_of
+from reconciler.errors import Invalid
+from reconciler.model import Action
+from reconciler.results import open_store
+from tests.support.running import Bench, done
+
+pytest.importorskip("pyarrow")
+
+DIM = 8
+STACK = """\
+stack: films
+provider: mixpeek
+collections:
+  example:
+    assets:
+      car: {text: two people inside a car}
+      clip: {url: "https://media.example.com/clip.mp4", video: [{every: 60, embed: multimodal-v1, describe: {}}]}
+features:
+  shown: {of: collections/example, model: multimodal-v1}
+"""
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path, app(dimensions=DIM))
+    made.write({"stack.yaml": STACK})
+    return made
+
+
+def asked(emulator: Emulator) -> dict[str, int]:
+    """What was read of features since the log was cleared."""
+    return {route: count for route, count in emulator.journal.by_route.items() if "features" in route}
+
+
+def kept(bench: Bench) -> dict[str, int]:
+    """address → rows, of all sets in the store."""
+    store = open_store("results", root=bench.directory, table="results")
+    return {made.address: made.rows for made in store.list("films")}
+
+
+def test_four_lines_walk_from_an_address_to_named_vectors_in_a_store(films: Bench) -> None:
+    done(films)
+
+    sets = kept(films)
+    assert sets.keys() == {"features/shown/car", "features/shown/clip"}
+    store = open_store("results", root=films.directory, table="results")
+    rows = store.read("films", "features/shown/car")
+    assert rows is not None
+    cells = {name: values[0] for name, values in rows.cells.items()}
+    assert (cells["option"], cells["type"], cells["model"]) == ("text", "multimodal-v1", "multimodal-v1")
+    assert cells["text"] == "two people inside a car"
+    (asset,) = films.emulator.store.db.execute(
+        "SELECT id FROM objects WHERE type = 'text' AND kind = 'asset'"
+    ).fetchone()
+    assert cells["asset_id"] == asset
+    content = content_of({"modality": "text", "text": "two people inside a car"})
+    due = struct.pack(f"<{DIM}f", *vector(f"{content}:multimodal-v1", DIM))
+    assert (rows.vectors, rows.dim) == (due, DIM)
+    clip = store.read("films", "features/shown/clip")
+    assert clip is not None
+    assert clip.cells["start_sec"][:2] == (0.0, 60.0)
+    assert all(clip.cells["text"])
+    films.emulator.journal.clear()
+
+    assert films.survey().plan.changes == ()
+    assert asked(films.emulator) == {}
+
+
+def test_only_what_changed_is_read_again(films: Bench) -> None:
+    done(films)
+    films.emulator.journal.clear()
+    films.write({"stack.yaml": STACK.replace("two people", "three people")})
+
+    assert {it.address: it.action for it in films.survey().plan.changes} == {
+        "collections/example/assets/car": Action.REPLACE,
+        "features/shown/car": Action.REPLACE,
+    }
+    done(films)
+
+    assert asked(films.emulator) == {"GET /assets/{asset_id}/features": 1, "GET /features/{feature_id}": 1}
+    assert films.survey().plan.changes == ()
+
+
+def test_words_alone_are_one_request_an_asset(films: Bench) -> None:
+    films.write(
+        {
+            "stack.yaml": STACK.replace(", model: multimodal-v1}", ", modalities: [video]}").replace(
+                "of: collections/example", "of: collections/example/assets/clip"
+            )
+        }
+    )
+
+    done(films)
+
+    assert asked(films.emulator) == {"GET /assets/{asset_id}/features": 1}
+    assert kept(films).keys() == {"features/shown/clip"}
+
+
+def test_a_failed_asset_that_is_made_anew_has_its_features(films: Bench) -> None:
+    films.emulator.add_fault({"fault": "ends_failed", "method": "POST", "path": "/index/text", "count": 1})
+    report = films.apply()
+    assert {it.address for it in report.outcomes if it.result != "done"} == {
+        "collections/example/assets/car", "features/shown/car",
+    }  # fmt: skip
+
+    done(films)
+
+    assert kept(films).keys() == {"features/shown/car", "features/shown/clip"}
+    assert films.survey().plan.changes == ()
+
+
+def test_what_was_not_looked_for_is_told(films: Bench) -> None:
+    films.write({"stack.yaml": STACK.replace("embed: multimodal-v1, ", "")})
+
+    report = films.apply()
+
+    (told,) = (it.message for it in report.outcomes if it.result == "failed")
+    assert "no vector multimodal-v1" in told
+
+
+def test_sets_go_when_they_are_not_declared(films: Bench) -> None:
+    done(films)
+    films.write({"stack.yaml": STACK.partition("features:")[0]})
+
+    done(films)
+
+    assert kept(films) == {}
+    assert films.survey().plan.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("of", "says"),
+    [("collections/exampel", "there is no collections/exampel"), ("collections/example/assets/x*", "finds nothing")],
+)
+def test_what_is_not_there_is_said_offline(films: Bench, of: str, says: str) -> None:
+    films.write({"stack.yaml": STACK.replace("of: collections/example", f"of: {of}")})
+
+    with pytest.raises(Invalid) as caught:
+        films.survey()
+
+    assert says in str(caught.value)
