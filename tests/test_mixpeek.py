@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +17,9 @@ import pytest
 
 from reconciler.emulator import Emulator, ManualClock, ServedEmulator
 from reconciler.emulator.mixpeek import app
-from reconciler.engine import Limits
-from reconciler.errors import Invalid
-from reconciler.model import Action
+from reconciler.engine import Limits, Session
+from reconciler.errors import Invalid, StalePlan
+from reconciler.model import Action, Report
 from tests.support.running import Bench, done
 from tests.support.virtual import VirtualTime
 
@@ -413,4 +418,52 @@ def test_thirty_assets_on_the_free_plan_are_made_without_a_failed_step_as_slowly
     took = shared.now() - begun
     assert len(assets(bench.emulator)) == 30
     assert said.seconds_at_rate_limit <= took <= 3 * said.seconds_at_rate_limit
+    in_step(bench)
+
+
+# Two who apply
+
+
+def test_of_two_who_planned_the_same_the_second_makes_nothing_twice(tmp_path: Path) -> None:
+    """With a state each, so that no lock is between them: what the first has made is seen before anything is sent."""
+    emulator = app(dimensions=8)
+    first, second = bench_of(tmp_path / "one", emulator), bench_of(tmp_path / "two", emulator)
+
+    async def planned_before(session: Session) -> Report:
+        with session.state.lock("test"):
+            planning = await session.plan_for_good()
+            await asyncio.to_thread(done, first)
+            return await session.apply(planning, command="test")
+
+    with contextlib.suppress(StalePlan):
+        report = second.run(planned_before)
+        assert all(it.result != "done" for it in report.outcomes if "/assets/" in it.address), report.outcomes
+
+    assert keys(emulator) == ["car", "clip", "still"]
+    in_step(first)
+
+
+def test_two_who_apply_at_once_with_one_state_make_everything_once(tmp_path: Path) -> None:
+    """Processes of the command line, over a socket: one of them is told who holds the stack, or has nothing to do."""
+    bench = bench_of(tmp_path)
+    with ServedEmulator(bench.emulator) as served:
+        command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--endpoint"]
+        command += [served.url, "--poll-interval", "0.01"]
+        env = {**os.environ, "MIXPEEK_API_KEY": "k", "NO_COLOR": "1"}
+        both = [
+            subprocess.Popen(
+                [*command, "--poll-interval", "0.01", str(tmp_path)],
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            for _ in range(2)
+        ]
+        for process in both:
+            process.communicate(timeout=60)
+
+    codes = sorted(process.returncode for process in both)
+    assert codes[0] == 0
+    assert codes[1] in (0, 3, 4, 6, 7), codes
+    assert keys(bench.emulator) == ["car", "clip", "still"]
     in_step(bench)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator import Emulator, ServedEmulator
 from reconciler.emulator.core.synthetic import vector
 from reconciler.emulator.mixpeek import app
 from reconciler.emulator.mixpeek.finding import content_of
 from reconciler.errors import Invalid
 from reconciler.model import Action
 from reconciler.results import open_store
+from tests.support.commandline import reconciler
 from tests.support.running import Bench, done
 
 pytest.importorskip("pyarrow")
@@ -151,3 +152,19 @@ def test_what_is_not_there_is_said_offline(films: Bench, of: str, says: str) -> 
         films.survey()
 
     assert says in str(caught.value)
+
+
+def test_results_are_listed_shown_and_read_again_by_their_commands(films: Bench) -> None:
+    done(films)
+    with ServedEmulator(films.emulator) as served:
+        online = ("--endpoint", served.url)
+        env = {"MIXPEEK_API_KEY": "k"}
+        listed = reconciler("results", "list", films.directory, env=env)
+        shown = reconciler("results", "show", "features/shown/car", films.directory, env=env)
+        films.emulator.journal.clear()
+        again = reconciler("results", "refresh", "features/shown/car", "--path", films.directory, *online, env=env)
+
+    assert "features/shown/clip" in listed.out
+    assert "two people inside a car" in shown.out
+    assert again.code == 0, again.out + again.err
+    assert asked(films.emulator) == {"GET /assets/{asset_id}/features": 1, "GET /features/{feature_id}": 1}
