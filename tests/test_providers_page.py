@@ -27,7 +27,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILI
 
 def block(language: str) -> str:
     (found,) = (text for word, text in BLOCKS if word == language)
-    return found
+    return str(found)
 
 
 def test_each_block_has_a_test_here() -> None:
