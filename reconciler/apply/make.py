@@ -7,23 +7,22 @@ stays open: the next run looks it up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
 from reconciler.apply.attempts import AGREE, FAILURES, TRIED_TWICE, UNFIT, failures_of
 from reconciler.apply.find import Finder, Present
-from reconciler.apply.record import made
+from reconciler.apply.record import made as recorded
 from reconciler.apply.remove import Remover
-from reconciler.apply.run import Failures, Run
+from reconciler.apply.run import Run
 from reconciler.apply.tasks import Tasks
 from reconciler.diff import without_laters
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import (
     Action,
-    BulkCreate,
     Change,
     Create,
     Live,
@@ -34,16 +33,16 @@ from reconciler.model import (
     parent_of,
 )
 from reconciler.provider import Done, Driver, Exists, Failed, Keep, Lost, Progress, Running, Want
-from reconciler.state import Close, Drop, Open, Write
+from reconciler.state import Drop, Write
 
-__all__ = ["Maker", "leaving"]
+__all__ = ["LOOKS_AFTER_A_REFUSAL", "Maker", "is_clear", "leaving"]
 
 LOOKS_AFTER_A_REFUSAL = 2
 """How often what a clear refusal may be about is looked for."""
 
 
 class Maker:
-    """Creates, alone and in bulk."""
+    """Creates one by one; `bulk` those that one call makes."""
 
     def __init__(self, run: Run, remover: Remover) -> None:
         self.run, self.remover = run, remover
@@ -58,8 +57,8 @@ class Maker:
         parent_id = self.run.parent_id(address)
         lives_in = parent_id or self.run.parent_of_input(kind, step.fields)
         want = Want(address, self.run.resolved(kind, step.fields), lives_in, self.run.stamp(address))
-        operation = self._operation(kind, want)
-        if rivals := await self._rivals(kind, parent_id, {address: operation}):
+        operation = self.operation(kind, want)
+        if rivals := await self.rivals(kind, parent_id, {address: operation}):
             raise StalePlan([*rivals.values()])
         ledger, flying = self.run.ledger, self.run.claims.in_flight.get(address)
         begun = ledger.making(flying.id) if flying else self._working(kind, operation)
@@ -71,7 +70,7 @@ class Maker:
         # With which fields another run has begun a task is not known: what came of it is compared when it is read.
         unknown = begun and begun.id is None and not kind.made_of_refs
         sent = self._only_identity(kind, step.fields) if unknown else None
-        await self._made(address, id, parent_id, operation, sent)
+        await self.made(address, id, parent_id, operation, sent)
 
     def _working(self, kind: type[Kind], operation: Operation) -> Operation | None:
         return self.run.ledger.working(kind.__name__, operation.address, operation.identity, anywhere=kind.made_of_refs)
@@ -136,7 +135,7 @@ class Maker:
                 return await driver.start(want, keep)
         progress = await driver.start(want, keep)
         if isinstance(progress, Done | Exists):
-            self._must_be_new(driver.kind, progress.id)
+            self.must_be_new(driver.kind, progress.id)
         return progress
 
     def _so_far(self, op: str) -> Progress:
@@ -151,7 +150,7 @@ class Maker:
             closed = await self.remover.send_delete(kind, operation.address, operation.id, operation.parent_id)
         await self.run.ledger.begin_anew(operation.op, *closed)
 
-    async def _rivals(
+    async def rivals(
         self, kind: type[Kind], parent_id: str | None, operations: Mapping[str, Operation]
     ) -> dict[str, str]:
         """address → what stands in its way: made since the survey, by another run or by hand. One look at the newest
@@ -201,10 +200,13 @@ class Maker:
             if is_clear(last):
                 await self._nothing_made(operation)
                 raise last
-            if not self._goes_on(last, tries, since_s):
+            if not self.goes_on(last, tries, since_s):
                 raise last
-            if doubt := self.run.drivers[operation.kind].doubt(operation.address):
-                self.run.said[operation.address] = doubt
+            self._say_doubt(operation)
+
+    def _say_doubt(self, operation: Operation) -> None:
+        if doubt := self.run.drivers[operation.kind].doubt(operation.address):
+            self.run.said[operation.address] = doubt
 
     async def _nothing_made(self, operation: Operation) -> None:
         """Unless it is begun: then something of it is there, and the next run goes on with it."""
@@ -217,7 +219,8 @@ class Maker:
         again = tries > 0 and isinstance(error, Rejected | Conflict)
         return again or (isinstance(error, Conflict) and self.run.kinds[operation.kind].unique)
 
-    def _goes_on(self, error: ApiError, tries: int, since_s: float) -> bool:
+    def goes_on(self, error: ApiError, tries: int, since_s: float) -> bool:
+        """Whether it is sent once more after this, so many tries, and that since then."""
         limits = self.run.limits
         patient = isinstance(error, RateLimited) and self.run.clock.now() - since_s < limits.patient_s
         return tries < limits.tries or patient
@@ -238,14 +241,14 @@ class Maker:
             await self.run.journal.write(*closed)
         return None
 
-    def _must_be_new(self, kind: type[Kind], id: str) -> None:
+    def must_be_new(self, kind: type[Kind], id: str) -> None:
         """A create that is answered with the id of what was there before made something else, or nothing: whose that
         object may be, it is not what was asked for."""
         known = id in self.run.touched or self.run.snapshot.get(kind.__name__, id) is not None
         if known:
             raise Unclear(f"the answer to a create has the id of another {kind.__name__}, {id}")
 
-    async def _made(
+    async def made(
         self,
         address: str,
         id: str,
@@ -264,7 +267,7 @@ class Maker:
         if stays and old is None:
             old = Recorded(address, change.kind, str(change.id), {}, change.parent_id)
         at = change.previous_address or address
-        writes = made(operation, row, old, at, stays=stays)
+        writes = recorded(operation, row, old, at, stays=stays)
         # A list may lag behind what was made; the manifest of a store does not.
         lags = () if kind.stored else (self.run.journal.made_now(id),)
         await self.run.journal.write(*writes, *lags)
@@ -278,95 +281,13 @@ class Maker:
         old = self.run.rows.get(change.address)
         return max(1, old.failures if old else 0) if change.replace_paths == ("status",) else 0
 
-    async def bulk(self, kind: type[Kind], step: BulkCreate) -> None:
-        """Many in one call. Each is announced by itself; those whose answer is unclear are looked up one by one."""
-        todo = [address for address in step.addresses if address not in self.run.bad]
-        parent_id = self.run.parent_id(step.addresses[0])
-        wanted = {address: self.run.resolved(kind, step.creates[address]) for address in todo}
-        operations = {
-            address: self._operation(kind, Want(address, wanted[address], parent_id, self.run.stamp(address)))
-            for address in todo
-        }
-        refused = await self._rivals(kind, parent_id, operations)
-        todo = [address for address in todo if address not in refused]
-        await self.run.journal.write(*(Open(operations[address]) for address in todo))
-        tries, since_s = 0, self.run.clock.now()
-        while todo:
-            wants = [Want(address, wanted[address], parent_id, self.run.stamp(address)) for address in todo]
-            try:
-                answers = await self.run.drivers[kind.__name__].start_many(parent_id, wants)
-                for answer in answers:
-                    if isinstance(answer, Done):
-                        self._must_be_new(kind, answer.id)
-            except (Unclear, RateLimited) as error:
-                tries += 1
-                sent, todo = todo, await self._look_up_all(todo, parent_id, operations, error)
-                if is_clear(error):
-                    await self.run.journal.write(*(Close(operations[address].op) for address in todo))
-                    if todo == sent:
-                        raise
-                if is_clear(error) or not self._goes_on(error, tries, since_s):
-                    refused |= dict.fromkeys(todo, str(error))
-                    break
-            except ApiError:
-                if tries == 0:
-                    await self.run.journal.write(*(Close(operations[address].op) for address in todo))
-                raise
-            else:
-                refused |= await self._made_many(todo, answers, parent_id, operations)
-                refusals = {it: why for it, why in zip(todo, answers, strict=True) if isinstance(why, Failed)}
-                early = {it: failed for it, failed in refusals.items() if failed.again_s}
-                tries, todo = tries + 1, list(early)
-                if early and not self._goes_on(NotYet(""), tries, since_s):
-                    refused |= {address: failed.why for address, failed in early.items()}
-                    await self.run.journal.write(*(Close(operations[address].op) for address in early))
-                    break
-                if early:
-                    await self.run.clock.sleep(max(failed.again_s or 0.0 for failed in early.values()))
-        if refused:
-            raise Failures(refused)
-
-    async def _made_many(
-        self,
-        todo: Sequence[str],
-        answers: Sequence[Progress],
-        parent_id: str | None,
-        operations: Mapping[str, Operation],
-    ) -> dict[str, str]:
-        """Record what a bulk call made, all in one transaction; why it refused the others."""
-        writes, refused = [], {}
-        for address, answer in zip(todo, answers, strict=True):
-            if not isinstance(answer, Failed):
-                writes.append(self._made(address, made_by(answer), parent_id, operations[address]))
-            elif not answer.again_s:
-                refused[address] = answer.why
-        closes = [Close(operations[address].op) for address in refused]
-        await asyncio.gather(*writes, self.run.journal.write(*closes))
-        return refused
-
-    async def _look_up_all(
-        self, todo: Sequence[str], parent_id: str | None, operations: Mapping[str, Operation], error: ApiError
-    ) -> list[str]:
-        """After an unclear bulk call: record those that exist; the addresses of those that do not."""
-        if error.retry_after_s:
-            await self.run.clock.sleep(error.retry_after_s)
-        looks = LOOKS_AFTER_A_REFUSAL if is_clear(error) else None
-        found = await asyncio.gather(*(self.finder.find(operations[address], looks=looks) for address in todo))
-        missing = []
-        for address, live in zip(todo, found, strict=True):
-            if live is None:
-                missing.append(address)
-            else:
-                await self._made(address, live.id, parent_id, operations[address])
-        return missing
-
     def _present(self, kind: type[Kind]) -> Present:
         name = kind.__name__
         if name not in self._present_by_kind:
             self._present_by_kind[name] = Present(self.run.snapshot.by_kind.get(name, {}).values())
         return self._present_by_kind[name]
 
-    def _operation(self, kind: type[Kind], want: Want) -> Operation:
+    def operation(self, kind: type[Kind], want: Want) -> Operation:
         """What is about to be sent, and by what its object can be told from all that is there."""
         driver = self.run.drivers[kind.__name__]
         signature = driver.signature(want)
@@ -375,17 +296,6 @@ class Maker:
         return self.run.operation(
             Verb.CREATE, kind, want.address, signature.but(self._present(kind).like(signature)), identity
         )
-
-
-def made_by(progress: Progress) -> str:
-    """The id of what a create has made. Raises Rejected when it was refused."""
-    match progress:
-        case Done(id):
-            return id
-        case Failed(why):
-            raise Rejected(why)
-        case _:
-            raise Unclear(f"the create is {type(progress).__name__.lower()}, and nothing made it go on")
 
 
 def is_clear(error: ApiError) -> bool:

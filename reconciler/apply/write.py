@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
+from reconciler.apply.bulk import BulkMaker
 from reconciler.apply.fill import said, to_send
 from reconciler.apply.make import Maker, leaving
 from reconciler.apply.remove import Remover
@@ -49,6 +50,7 @@ class Writer:
         self.waiting = Waiting(run)
         self.remover = Remover(run)
         self.maker = Maker(run, self.remover)
+        self.bulk = BulkMaker(self.maker)
         self.members_left: dict[str, set[StepId]] = {}
         for step in run.plan.steps:
             if isinstance(step, Link | Unlink):
@@ -61,7 +63,7 @@ class Writer:
             case Create():
                 await self.maker.create(kind, step)
             case BulkCreate():
-                await self.maker.bulk(kind, step)
+                await self.bulk.make(kind, step)
             case Wait():
                 await self._wait(kind, step.address)
             case Update() | Fill():

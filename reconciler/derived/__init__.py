@@ -12,13 +12,14 @@ that nobody knows names the input. So tasks are begun one after the other, and r
 from __future__ import annotations
 
 import asyncio
-import secrets
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.derived.adoption import SAYS, SLACK, WAY, Adoption, Task, way_of, way_of_lost
+from reconciler.derived.adoption import SAYS, SLACK, WAY, Adoption, Task, way_of_lost
+from reconciler.derived.had import StillHad, is_expired
+from reconciler.derived.ids import another, plain, way_of
 from reconciler.errors import NotFound, StoreError, Unclear
 from reconciler.kind import Derived, Field
 from reconciler.model import Live, Operation, Recorded, Signature, Stamp
@@ -67,10 +68,7 @@ class TaskDriver(Driver):
         """Ids of tasks of which this run knows whose they are."""
         self._kept: dict[str, str] = {}
         """id → when it was made, of all sets that this run has seen: also of those that are replaced by now"""
-        self._had: dict[str, list[str]] = {}
-        """identity → ids of what was made of it, is gone or changed, and can be fetched again"""
-        self._unsound: set[str] = set()
-        """Ids of sets that others have changed"""
+        self._had = StillHad()
         self._lost = Adoption(self)
 
     @property
@@ -223,8 +221,8 @@ class TaskDriver(Driver):
         async with self._beginning:
             if copied := await self._copied(want):
                 return Done(copied)
-            if had := self._still_had(want):
-                fetching = Exists(had, {HANDLE: had}, f"fetched again from task {_plain(had)}")
+            if had := self._had.take(self._identity(want)):
+                fetching = Exists(had, {HANDLE: had}, f"fetched again from task {plain(had)}")
                 await keep(fetching)
                 return fetching
             model = str(want.fields.get("model", ""))
@@ -247,47 +245,30 @@ class TaskDriver(Driver):
         """The id of a copy of what was made under this identity elsewhere; None if nothing was."""
         identity = self._identity(want)
         for made in (await self._mine()).values():
-            if made.identity == identity and made.address != want.address and made.task not in self._unsound:
-                task = _another(made.task)
+            if made.identity == identity and made.address != want.address and made.task not in self._had.unsound:
+                task = another(made.task)
                 if await self.shelf.copy(made, want.address, self._source(want), task, _now(), _into(want.fields)):
                     return task
         return None
 
-    def _still_had(self, want: Want) -> str | None:
-        """The id under which the result of a task that lives is kept once more; None when none is known."""
-        if not (ids := self._had.get(self._identity(want))):
-            return None
-        id = ids[0]
-        # What is declared anew and is the same needs no other task either, only an id of its own.
-        ids[:] = ids[1:] or [_another(id)]
-        return id
-
     async def again(self, rows: Sequence[Recorded]) -> Mapping[str, Progress]:
         """A task that lives gives its result once more, whatever became of what was kept of it."""
-        self._unsound |= {row.id for row in rows}
-        tasks = {_plain(row.id) for row in rows if not self._is_too_old(row)}
+        self._had.unsound |= {row.id for row in rows}
+        tasks = {plain(row.id) for row in rows if not is_expired(row, self.kept_for_s)}
         seen = await self._listed({task for task in tasks if not self.at_once(task)}, ())
         found: dict[str, Progress] = {}
         for row in rows:
-            when, task = str(row.facts.get("made_at", "")), _plain(row.id)
+            when, task = str(row.facts.get("made_at", "")), plain(row.id)
             if self.at_once(task):
                 found[row.id] = Lost(self.not_kept(task))
                 continue
-            stands = Lost("") if self._is_too_old(row) else await self._stands(task, seen.get(task), when)
+            stands = Lost("") if is_expired(row, self.kept_for_s) else await self._stands(task, seen.get(task), when)
             if isinstance(stands, Exists):
-                self._had.setdefault(str(row.fields.get(self.kind.identity_name)), []).append(row.id)
+                self._had.add(str(row.fields.get(self.kind.identity_name)), row.id)
                 found[row.id] = Exists(row.id, stands.handle, f"fetched again from task {task}, free")
             else:
                 found[row.id] = Lost(self._expired(task, when))
         return found
-
-    def _is_too_old(self, row: Recorded) -> bool:
-        """Whether nobody has to be asked: it was made longer ago than the platform keeps a task, and a day more."""
-        made_at, kept_s = row.facts.get("made_at"), self.kept_for_s
-        if kept_s is None or not isinstance(made_at, str):
-            return False
-        oldest = datetime.now(UTC) - timedelta(seconds=kept_s, days=1)
-        return made_at < oldest.isoformat(timespec="microseconds")
 
     def _source(self, want: Want) -> str:
         return _ids(self.kind, want.fields)
@@ -304,13 +285,13 @@ class TaskDriver(Driver):
         kept = {made.task: made for made in sets.values()}
         made_by = {op.op: op.since.date().isoformat() for op in operations if op.since > EVER}
         by_task = {it.op: str(it.handle[HANDLE]) for it in operations if it.handle and HANDLE in it.handle}
-        self._known |= {*by_task.values(), *kept, *map(_plain, kept)}
+        self._known |= {*by_task.values(), *kept, *map(plain, kept)}
         found: dict[str, Progress] = {op: Done(task) for op, task in by_task.items() if task in kept}
         asked = {op: task for op, task in by_task.items() if op not in found}
         lost = [it for it in operations if it.op not in by_task]
-        seen = await self._listed(set(map(_plain, asked.values())), lost)
+        seen = await self._listed(set(map(plain, asked.values())), lost)
         for op, task in asked.items():
-            found[op] = await self._stands(task, seen.get(_plain(task)), made_by.get(op, ""))
+            found[op] = await self._stands(task, seen.get(plain(task)), made_by.get(op, ""))
         for operation in lost:  # nothing is being begun meanwhile
             if (told := await self._lost.task_of(operation, lost, seen, self._known)) is not None:
                 self._known.add(told.id)
@@ -340,14 +321,14 @@ class TaskDriver(Driver):
     async def _stands(self, id: str, task: Task | None, when: str) -> Progress:
         if task is None or (task.status == "failed" and not task.why):
             try:
-                task, _ = await self.task(_plain(id))
+                task, _ = await self.task(plain(id))
             except NotFound:
-                return Lost(self._expired(_plain(id), when))
+                return Lost(self._expired(plain(id), when))
         if task.status == "failed":
             return Failed(task.why or f"task {id} failed, and the platform does not say why")
         if task.status == "ready":
-            return Exists(id, {HANDLE: id}, task.why or f"task {_plain(id)} is done; its result is fetched and kept")
-        return Running({HANDLE: id}, f"the platform works on it (task {_plain(id)})")
+            return Exists(id, {HANDLE: id}, task.why or f"task {plain(id)} is done; its result is fetched and kept")
+        return Running({HANDLE: id}, f"the platform works on it (task {plain(id)})")
 
     def _expired(self, task: str, when: str) -> str:
         """`when` it was made, as far as that is known: RFC 3339, or its beginning."""
@@ -361,9 +342,9 @@ class TaskDriver(Driver):
         """Fetch the result and keep it, whole or not at all."""
         id = str((operation.handle or {}).get(HANDLE, operation.id))
         try:
-            task, answer = await self.fetched(want, _plain(id))
+            task, answer = await self.fetched(want, plain(id))
         except NotFound:
-            return Lost(self._expired(_plain(id), ""))
+            return Lost(self._expired(plain(id), ""))
         if task.status != "ready":
             return await self._stands(id, task, "")
         found = self.made(want, answer)
@@ -441,16 +422,6 @@ class TaskDriver(Driver):
     async def unstamp(self, live: Live) -> None:
         """They are nobody's but the stack's."""
         raise TypeError(f"{self.kind.__name__} is not let go of")
-
-
-def _plain(id: str) -> str:
-    """The task by which something was made: a copy has its id, and something behind it."""
-    return id.partition(".")[0]
-
-
-def _another(id: str) -> str:
-    """An id for one more set of the same task."""
-    return f"{_plain(id)}.{secrets.token_hex(4)}"
 
 
 def _into(fields: Mapping[str, Any]) -> str:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from reconciler.derived.ids import way_of
 from reconciler.errors import NotFound
 from reconciler.model import Operation, Signature
 
 if TYPE_CHECKING:
     from reconciler.derived import TaskDriver
 
-__all__ = ["SAYS", "SLACK", "WAY", "Adoption", "Task", "way_of", "way_of_lost"]
+__all__ = ["SAYS", "SLACK", "WAY", "Adoption", "Task", "way_of_lost"]
 
 WAY, SAYS = "way", "says"
 """In the signature of a create: by which way it is made, and what its task will say of itself."""
@@ -123,12 +124,6 @@ def _fits(said: Mapping[str, Any], wanted: Mapping[str, Any], length: float | No
         return False
     has = said.get("duration")
     return not isinstance(has, int | float) or length is None or abs(has - length) <= LENGTHS_S
-
-
-def way_of(id: str) -> str:
-    """By which way something was made, by its id."""
-    way, colon, _ = id.partition(":")
-    return way if colon else ""
 
 
 def way_of_lost(operation: Operation) -> str:

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -31,6 +31,7 @@ import sqlalchemy as sa
 from reconciler.errors import Locked, StateError
 from reconciler.model import Operation, Recorded
 from reconciler.state.database import Database, connect
+from reconciler.state.holders import Holder, Unlocked
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
 from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from
 from reconciler.state.tables import handles, locks, operations, resources, runs, stacks, unseen
@@ -77,28 +78,6 @@ __all__ = [
     "Unseen",
     "Write",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a stack."""
-
-    who: str
-    host: str
-    pid: int
-    since: datetime
-    command: str
-
-    def __str__(self) -> str:
-        return f"{self.who} on {self.host} (pid {self.pid}) since {self.since:%Y-%m-%d %H:%M:%S} UTC, `{self.command}`"
-
-
-@dataclass(frozen=True, slots=True)
-class Unlocked:
-    """What `State.unlock` did: whose mark it cleared (None: there was none), and whether it ended a living session."""
-
-    holder: Holder | None
-    ended_session: bool
 
 
 UNSEEN_FOR = timedelta(minutes=10)
