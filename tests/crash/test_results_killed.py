@@ -99,9 +99,11 @@ def test_a_run_killed_at_any_point_pays_for_nothing_twice(
     part: int,
 ) -> None:
     twice: dict[str, dict[str, int]] = {}
+    kills: list[str] = []
 
     def as_due(here: World, said: str) -> None:
         assert kept(here) == sets, said
+        kills.extend([said] if said else [])
         if not said:
             assert paid(here) == due
         elif more := paid(here) - Counter(due):
@@ -114,4 +116,6 @@ def test_a_run_killed_at_any_point_pays_for_nothing_twice(
         part=part,
         more_than=30,
     )
+    more = sum(sum(it.values()) for it in twice.values())
+    print(f"killed at {len(kills)} points: {more} tasks paid for twice")  # noqa: T201 - the figures, with `pytest -s`
     assert twice == {}, json.dumps(twice)
