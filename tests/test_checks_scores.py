@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.checks import MEASURES, Baseline, Expected, Floor, Hit, Judged, Match, Scores, judge, judged, scored
-from reconciler.checks.judged import Way
+from reconciler.checks.judged import MatchBy
 from reconciler.checks.scores import interval
 
 GOAL = Expected("final", 60.0, 120.0)
@@ -41,12 +41,12 @@ class TestWhatFits:
         assert (judged([of], [GOAL], Match(), 10).order == (0,)) is fits
 
     def test_by_intersection_over_union_a_short_clip_in_a_long_scene_is_none(self) -> None:
-        strict = Match(Way.IOU, 0.5)
+        strict = Match(MatchBy.IOU, 0.5)
         assert judged([hit(70, 76)], [GOAL], strict, 10).order == (None,)
         assert judged([hit(70, 130)], [GOAL], strict, 10).order == (0,)
 
     def test_an_asset_without_a_time_is_found_by_any_clip_of_it(self) -> None:
-        assert judged([hit(0, 6)], [Expected("final")], Match(Way.IOU, 0.9), 10).order == (0,)
+        assert judged([hit(0, 6)], [Expected("final")], Match(MatchBy.IOU, 0.9), 10).order == (0,)
 
     def test_further_clips_of_what_is_found_are_dropped_and_a_miss_takes_its_place(self) -> None:
         found = judged([hit(60, 66), hit(66, 72), hit(0, 6), hit(0, 6, "semi")], [GOAL, Expected("semi")], Match(), 10)

@@ -49,7 +49,7 @@ def test_it_is_asked_by_name_and_by_parent() -> None:
     kinds = Kinds(KINDS)
 
     assert kinds["Index"] is Index
-    assert kinds.roots == (Asset, MediaAnalysis, Embedding, EntityCollection, Index)
+    assert kinds.roots == (Asset, MediaAnalysis, EntityCollection, Index, Embedding)
     assert kinds.children(Index) == (IndexedAsset,)
     assert kinds.children(Asset) == ()
     with pytest.raises(KeyError):

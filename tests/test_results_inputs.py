@@ -13,9 +13,9 @@ from reconciler.errors import Invalid
 from reconciler.load import load
 from reconciler.model import Action
 from reconciler.providers.twelvelabs import Embedding
-from reconciler.results import Made, Rows, open_store
+from reconciler.results import Made, open_store
 from tests.support.files import lay_out
-from tests.support.running import Bench, done
+from tests.support.running import Bench, done, rows_of
 
 pytest.importorskip("pyarrow")
 
@@ -61,12 +61,6 @@ def fields_of(directory: Path, text: str) -> dict[str, Any]:
 def kept(bench: Bench) -> dict[str, Made]:
     store = open_store("results", root=bench.directory)
     return {made.address: made for made in store.list("s")}
-
-
-def rows_of(bench: Bench, address: str) -> Rows:
-    rows = open_store("results", root=bench.directory).read("s", address)
-    assert rows is not None
-    return rows
 
 
 def sent(bench: Bench) -> Counter[tuple[str, str]]:

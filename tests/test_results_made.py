@@ -28,7 +28,7 @@ from reconciler.providers.twelvelabs.embeddings import Embeddings
 from reconciler.results import Made, Rows, open_store
 from reconciler.results.files import Directory
 from reconciler.state import State
-from tests.support.running import AGREED, Bench, Killed, done
+from tests.support.running import AGREED, Bench, Killed, done, rows_of
 from tests.support.turns import in_turn
 
 pytest.importorskip("pyarrow")
@@ -86,12 +86,6 @@ def kept(bench: Bench) -> dict[str, Made]:
 def tasks(bench: Bench) -> Counter[str]:
     rows = bench.emulator.store.db.execute("SELECT kind FROM objects WHERE kind IN (?, ?)", (EMBED, ANALYZE))
     return Counter(kind for (kind,) in rows)
-
-
-def rows_of(bench: Bench, address: str) -> Rows:
-    rows = open_store("results", root=bench.directory).read("s", address)
-    assert rows is not None
-    return rows
 
 
 def in_step(bench: Bench) -> None:

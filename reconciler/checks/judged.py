@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Expected", "Hit", "Judged", "Match", "Way", "judged"]
+__all__ = ["Expected", "Hit", "Judged", "Match", "MatchBy", "judged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Hit:
     end: float
 
 
-class Way(StrEnum):
+class MatchBy(StrEnum):
     """How a hit is held against a part of an asset."""
 
     COVERED = "covered"
@@ -49,7 +49,7 @@ class Way(StrEnum):
 class Match:
     """From which share on a hit fits."""
 
-    way: Way = Way.COVERED
+    way: MatchBy = MatchBy.COVERED
     least: float = 0.5
 
     def share(self, hit: Hit, expected: Expected) -> float:
@@ -63,7 +63,7 @@ class Match:
         length = hit.end - hit.start
         if length <= 0:  # a moment is inside, or it is not
             return float(start <= hit.start <= end)
-        if self.way is Way.COVERED:
+        if self.way is MatchBy.COVERED:
             return common / length
         return common / (length + (end - start) - common)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.project.fetching import Fetched
     from reconciler.results import Made
     from reconciler.results.shelf import Shelf
-    from reconciler.results.verify import Finding
+    from reconciler.results.verify import Astray
 
 __all__ = ["results"]
 
@@ -157,19 +157,19 @@ def verify(path: Path, form: str, deep: bool, **options: Any) -> int:
     reconciler results verify --deep
     """
     from reconciler.provider import kinds_of
-    from reconciler.results.verify import Expected, verified
+    from reconciler.results.verify import KeptSet, verified
 
     with _shelf(path, options) as (shelf, project):
         kinds = {kind.__name__: kind for kind in kinds_of(project.stack.provider) if kind.stored}
         expected = {
-            row.address: Expected(
+            row.address: KeptSet(
                 row.id, str(row.fields.get(kinds[row.kind].identity_name) or ""), str(row.facts.get("digest") or "")
             )
             for row in project.state.recorded()
             if row.kind in kinds and not row.deposed
         }
 
-        async def read() -> tuple[Sequence[Finding], int]:
+        async def read() -> tuple[Sequence[Astray], int]:
             await shelf.known_by_what_is_kept()
             return await verified(shelf, expected, deep=deep), len(await shelf.sets())
 

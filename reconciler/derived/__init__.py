@@ -382,7 +382,7 @@ class TaskDriver(Driver):
         into = str(patch.fields.get(INTO) or here)
         wanted, there = (self.shelf.stack, address, source, into), (made.stack, made.address, made.source, here)
         if wanted == there and self.shelf.is_ours(made):
-            await self.shelf.settle(made)
+            await self.shelf.only_at(made)
         else:
             await self.shelf.copy(made, address, source, made.task, _now(), into, agreed=True)
         await self._remove(made.task, but=(self.shelf.stack, address))

@@ -17,14 +17,14 @@ from reconciler.later import Later
 from reconciler.model import Change, Live, Resource, Stack, parent_of
 from reconciler.ownership import Claims
 
-__all__ = ["Known", "filled", "known", "settled", "without_laters"]
+__all__ = ["KnownValues", "filled", "known", "resolved", "without_laters"]
 
 NOTE = "$values"
 """Beside the fields of a row: path of a value → (address, pointer, id of the result) that it is from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownValues:
     """What is known of the values of a stack."""
 
     values: Mapping[Later, Any] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Known:
     """address → the result that values are from, of those that stay as they are"""
 
 
-def known(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts) -> Known:
+def known(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts) -> KnownValues:
     """Which values are known, and which have to be read."""
     wanted = [(resource, path, later) for resource in _given(stack) for path, later in _laters(resource)]
     remade = _remade(stack, kinds, claims, attempts, {later.address for _, _, later in wanted})
@@ -52,10 +52,10 @@ def known(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts) -> Kno
             values[later] = row.fields[name][key]
         else:
             unread[later] = live
-    return Known(values, {later: live for later, live in unread.items() if later not in values}, standing)
+    return KnownValues(values, {later: live for later, live in unread.items() if later not in values}, standing)
 
 
-def settled(stack: Stack, claims: Claims, known: Known, read: Mapping[Later, Any]) -> Stack:
+def resolved(stack: Stack, claims: Claims, known: KnownValues, read: Mapping[Later, Any]) -> Stack:
     """The stack with the values that are known in their places. What a result does not say stays as it is."""
     values = {**known.values, **read}
     resources = dict(stack.resources)

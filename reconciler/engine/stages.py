@@ -264,7 +264,7 @@ async def valued(drivers: Drivers, stack: Stack, claims: Claims, attempts: Attem
         for later, value in read.items()
         if value is None
     ]
-    return laters.settled(stack, claims, about, read), notes
+    return laters.resolved(stack, claims, about, read), notes
 
 
 # cost

@@ -26,7 +26,7 @@ STILL = ("image2", "_pipe")
 COVER = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the picture on the sleeve of a song
 
 
-class Named:
+class NamedFile:
     """A file by its descriptor, under the name that says its format."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -59,7 +59,7 @@ def looked(file: BinaryIO, name: str) -> dict[str, Any]:
     # Reading through a Python file, and with no protocol allowed, FFmpeg has nothing to open anything else by.
     alone = {"protocol_whitelist": "-"}
     try:
-        with av.open(Named(file, name), mode="r", metadata_errors="ignore", options=alone) as container:
+        with av.open(NamedFile(file, name), mode="r", metadata_errors="ignore", options=alone) as container:
             return described(container, container.duration / av.time_base if container.duration else None)
     except Exception as error:
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:

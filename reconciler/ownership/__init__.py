@@ -29,7 +29,7 @@ from reconciler.ownership.claims import (
 from reconciler.ownership.flights import assign
 from reconciler.ownership.identity import identity_of
 from reconciler.ownership.letting_go import LettingGo
-from reconciler.ownership.match import Match
+from reconciler.ownership.match import Matching
 from reconciler.ownership.owners import Owners, Standing, agreed, is_of, standing, whose
 from reconciler.redact import without_known
 
@@ -71,7 +71,7 @@ def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Sn
     owners = Owners(stack, kinds, snapshot)
     for kind in kinds:
         # In the order of references: what a natural key refers to must have its id when the key is compared.
-        Match(stack, kind, claims, rows, renames, snapshot, owners).run()
+        Matching(stack, kind, claims, rows, renames, snapshot, owners).run()
     _Rest(stack, claims, snapshot, owners).sort(rows, deposed)
     return claims
 

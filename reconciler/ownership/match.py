@@ -15,10 +15,10 @@ from reconciler.ownership.owners import Owners, Standing, agreed, standing
 from reconciler.ownership.trades import Held, traded
 from reconciler.values import same
 
-__all__ = ["Match"]
+__all__ = ["Matching"]
 
 
-class Match:
+class Matching:
     """One kind; parents and what is referred to have had their turn."""
 
     def __init__(

@@ -21,7 +21,7 @@ from reconciler.results.contract import Store, of_another
 from reconciler.results.opening import open_store
 from reconciler.results.rows import Made, Rows
 
-__all__ = ["DEFAULT", "DIRECTORY", "Place", "Shelf"]
+__all__ = ["DEFAULT", "DIRECTORY", "SetPlace", "Shelf"]
 
 T = TypeVar("T")
 DEFAULT = "default"
@@ -30,7 +30,7 @@ DIRECTORY = "results"
 """Where results are kept if nothing is said, below the stack's directory."""
 
 
-class Place(NamedTuple):
+class SetPlace(NamedTuple):
     """Where a set is: the name of a store under `results:`, and what it is called there."""
 
     store: str
@@ -49,8 +49,8 @@ class Shelf:
         """Names that the stack had before: what is kept under one of them is its own."""
         self._stores: dict[str, Store] = {}
         self._lock = asyncio.Lock()
-        self._kept: dict[Place, Made] | None = None
-        self._counting: tuple[Mapping[Place, Made], str, dict[str, Made]] | None = None
+        self._kept: dict[SetPlace, Made] | None = None
+        self._counting: tuple[Mapping[SetPlace, Made], str, dict[str, Made]] | None = None
         """Of which sets and for which id it was found out what counts, and what."""
         self._prepared: set[tuple[str, str, int | None]] = set()
 
@@ -70,16 +70,16 @@ class Shelf:
 
     # Reading manifests
 
-    async def places(self, *, anew: bool = False) -> Mapping[Place, Made]:
+    async def places(self, *, anew: bool = False) -> Mapping[SetPlace, Made]:
         """Every set under a name of the stack, in every store, of other stacks of the name too; no rows of any are
         read. `anew` asks the stores, whatever is known."""
         if self._kept is None or anew:
             if self._nothing_can_be_there():
                 return {}
-            found: dict[Place, Made] = {}
+            found: dict[SetPlace, Made] = {}
             for name in self.stores:
                 for made in await self._call(name, self._listed):
-                    found[Place(name, made.stack, made.address)] = made
+                    found[SetPlace(name, made.stack, made.address)] = made
             self._kept = found
         return self._kept
 
@@ -112,9 +112,9 @@ class Shelf:
         names = {place.store: None for place in self._at(places, made)}
         return ", ".join(names)
 
-    def _at(self, places: Mapping[Place, Made], made: Made) -> list[Place]:
+    def _at(self, places: Mapping[SetPlace, Made], made: Made) -> list[SetPlace]:
         """Where the stack that a set is of has something at its address."""
-        known = (Place(name, made.stack, made.address) for name in self.stores)
+        known = (SetPlace(name, made.stack, made.address) for name in self.stores)
         return [it for it in known if it in places and self.is_ours(places[it]) == self.is_ours(made)]
 
     async def place(self, made: Made) -> Mapping[str, str]:
@@ -134,7 +134,7 @@ class Shelf:
             return None
         return await self._call(place.store, lambda store: store.read(place.stack, place.address))
 
-    async def _place(self, made: Made) -> Place | None:
+    async def _place(self, made: Made) -> SetPlace | None:
         """Where it is; None if it was replaced meanwhile."""
         places = await self.places()
         return next((place for place in self._at(places, made) if places[place] == made), None)
@@ -164,9 +164,9 @@ class Shelf:
             self._prepared.add((into, made.model, made.dim))
         await self.places()
         kept = await self._call(into, lambda store: store.replace(made, rows, taken_from=taken_from))
-        place = Place(into, made.stack, made.address)
+        place = SetPlace(into, made.stack, made.address)
         self._kept = {**(self._kept or {}), place: kept}  # others are kept meanwhile: nothing is awaited here
-        await self.settle(kept)
+        await self.only_at(kept)
         await self.tidy(made.address)
 
     async def tidy(self, *addresses: str) -> None:
@@ -177,7 +177,7 @@ class Shelf:
         sets, places = await self.sets(), await self.places()
         for address in addresses or sets:
             if sets[address].stack == self.stack:
-                left = (Place(store, name, address) for store in self.stores for name in self.former)
+                left = (SetPlace(store, name, address) for store in self.stores for name in self.former)
                 for place in [it for it in left if it in places and self.is_ours(places[it])]:
                     await self.remove(place)
 
@@ -204,7 +204,7 @@ class Shelf:
         await self.keep(copied, rows, into, taken_from=made.stack_id if agreed else "")
         return True
 
-    async def settle(self, made: Made) -> None:
+    async def only_at(self, made: Made) -> None:
         """Remove what the stack has at the address of a set in other stores than the one that the set is in."""
         places = await self.places()
         here = await self._place(made)
@@ -218,7 +218,7 @@ class Shelf:
                 )
             await self.remove(place)
 
-    async def remove(self, place: Place) -> None:
+    async def remove(self, place: SetPlace) -> None:
         """Remove a set; one that is not there is fine."""
         known = (await self.places()).get(place)
         id = self.id if known is None else known.stack_id
@@ -239,7 +239,7 @@ class Shelf:
         """Sets of another stack of our name: at this address, or anywhere in a directory that has the name."""
         store, places = self._opened(into), self._kept or {}
         for made in others:
-            here = places.get(Place(into, made.stack, made.address)) is made and made.stack == self.stack
+            here = places.get(SetPlace(into, made.stack, made.address)) is made and made.stack == self.stack
             if here and (made.address == address or not store.mixes):
                 yield of_another(store.shown, made.stack, made.address, made.stack_id)
                 return

@@ -9,11 +9,11 @@ from reconciler.errors import StoreError
 from reconciler.results.rows import Made
 from reconciler.results.shelf import Shelf
 
-__all__ = ["Expected", "Finding", "verified"]
+__all__ = ["Astray", "KeptSet", "verified"]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class KeptSet:
     """A set as the state knows it."""
 
     task: str
@@ -23,7 +23,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Astray:
     """One thing that is not as it should be."""
 
     address: str
@@ -32,21 +32,21 @@ class Finding:
     text: str
 
 
-async def verified(shelf: Shelf, expected: Mapping[str, Expected], *, deep: bool) -> Sequence[Finding]:
+async def verified(shelf: Shelf, expected: Mapping[str, KeptSet], *, deep: bool) -> Sequence[Astray]:
     """All that differs, by address. The manifests alone are read, unless `deep` reads the rows of every set."""
     sets = await shelf.sets(anew=True)
     found = [
-        Finding(address, "gone", f"nothing is kept, and the state knows it as made by task {known.task}")
+        Astray(address, "gone", f"nothing is kept, and the state knows it as made by task {known.task}")
         for address, known in expected.items()
         if address not in sets
     ]
     for address, made in sets.items():
-        found += [Finding(address, *it) for it in _beside_the_state(made, expected.get(address))]
-        found += [Finding(address, *it) async for it in _by_itself(shelf, made, deep=deep)]
+        found += [Astray(address, *it) for it in _beside_the_state(made, expected.get(address))]
+        found += [Astray(address, *it) async for it in _by_itself(shelf, made, deep=deep)]
     return sorted(found, key=lambda it: (it.address.split("/"), it.what))
 
 
-def _beside_the_state(made: Made, known: Expected | None) -> list[tuple[str, str]]:
+def _beside_the_state(made: Made, known: KeptSet | None) -> list[tuple[str, str]]:
     if known is None:
         return [("unrecorded", "is kept, and the state does not know it")]
     if known.task != made.task or (known.identity and known.identity != made.identity):

@@ -20,6 +20,7 @@ from reconciler.load import load
 from reconciler.model import Report
 from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers, Hands, Provider, provider
+from reconciler.results import Rows, open_store
 from reconciler.results.shelf import Shelf
 from reconciler.state import State
 from tests.support.files import lay_out
@@ -146,3 +147,10 @@ def done(bench: Bench, consent: Consent = AGREED, *, destroy: bool = False) -> N
     """An apply in which nothing fails."""
     report = bench.apply(consent, destroy=destroy)
     assert not report.failed, [outcome for outcome in report.outcomes if outcome.result != "done"]
+
+
+def rows_of(bench: Bench, address: str) -> Rows:
+    """The rows of a result that is kept in the bench's directory."""
+    rows = open_store("results", root=bench.directory).read("s", address)
+    assert rows is not None
+    return rows

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from reconciler.emulator.core import steering
 from reconciler.emulator.core.clock import MachineClock, SettableClock
 from reconciler.emulator.core.endpoints import Arrival, Reply, Route
-from reconciler.emulator.core.faults import Faults, Rule, Verdict
+from reconciler.emulator.core.faults import Decision, Faults, Rule
 from reconciler.emulator.core.line import Line, encoded
 from reconciler.emulator.core.options import Speed
 from reconciler.emulator.core.problems import ApiProblem
@@ -177,7 +177,7 @@ class Emulator:
             reply = await self._reply(request, match, verdict, recorded)
         await self._send(line, reply, match, verdict, recorded)
 
-    async def _send(self, line: Line, reply: Reply, match: RouteMatch, verdict: Verdict, recorded: _Recorded) -> None:
+    async def _send(self, line: Line, reply: Reply, match: RouteMatch, verdict: Decision, recorded: _Recorded) -> None:
         if reply.chunks is not None:
             # Read whole before anything goes out: the log has the body before the client has the answer.
             pieces = list(reply.chunks)
@@ -199,7 +199,7 @@ class Emulator:
             self._log(recorded, reply.status, body)
             await line.answer(reply, body, headers)
 
-    async def _reply(self, request: Request, match: RouteMatch, verdict: Verdict, recorded: _Recorded) -> Reply:
+    async def _reply(self, request: Request, match: RouteMatch, verdict: Decision, recorded: _Recorded) -> Reply:
         usual = match.route.errors if match.route else ""
         body: bytes | FormData = b""
         headers: dict[str, str] = {}
@@ -237,7 +237,7 @@ class Emulator:
             return route.handle(dataclasses.replace(call, store=stale, walker=still))
 
     def _call(
-        self, request: Request, match: RouteMatch, verdict: Verdict, body: bytes | FormData, account: str
+        self, request: Request, match: RouteMatch, verdict: Decision, body: bytes | FormData, account: str
     ) -> Arrival:
         others = [store for name, store in self.stores.items() if name != account]
         options = self.options
@@ -340,7 +340,7 @@ class Emulator:
 class _Recorded:
     """What of a request goes to the log."""
 
-    def __init__(self, request: Request, match: RouteMatch, verdict: Verdict) -> None:
+    def __init__(self, request: Request, match: RouteMatch, verdict: Decision) -> None:
         self._entry: dict[str, Any] = {
             "method": request.method,
             "path": request.scope["path"],

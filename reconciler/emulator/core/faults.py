@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.emulator.core.endpoints import ListTweaks
 
-__all__ = ["KINDS", "Faults", "Rule", "Verdict"]
+__all__ = ["KINDS", "Decision", "Faults", "Rule"]
 
 KINDS: Mapping[str, str] = {
     "status": "answer with `status`, `body` and `headers` instead of handling the request",
@@ -87,7 +87,7 @@ class Rule:
 
 
 @dataclass(slots=True)
-class Verdict:
+class Decision:
     """What all rules that fired say about one request."""
 
     delay_s: float = 0.0
@@ -125,16 +125,16 @@ class Faults:
         """Whether some rule looks into bodies, so that they must be read before it is asked."""
         return any(rule.contains for rule in self.rules)
 
-    def judge(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Verdict:
+    def judge(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Decision:
         """What happens to this request, by all rules that fire for it."""
-        verdict = Verdict()
+        verdict = Decision()
         for rule in self.rules:
             if rule.fires(method, path, query, body):
                 _add_to(verdict, rule)
         return verdict
 
 
-def _add_to(verdict: Verdict, rule: Rule) -> None:
+def _add_to(verdict: Decision, rule: Rule) -> None:
     verdict.fired.append(rule.fault)
     verdict.delay_s += rule.delay_s
     tweaks = verdict.tweaks

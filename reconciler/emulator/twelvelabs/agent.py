@@ -13,10 +13,10 @@ from typing import Any
 from reconciler.emulator.core.store import Obj
 from reconciler.emulator.twelvelabs.call import ApiCall
 from reconciler.emulator.twelvelabs.corpus import candidates
-from reconciler.emulator.twelvelabs.ranking import Clip, Question, rank, words_asked
+from reconciler.emulator.twelvelabs.ranking import Likeness, Piece, rank, words_asked
 from reconciler.emulator.twelvelabs.schema_values import KnownFacts, encoded, value_for
 
-__all__ = ["Citation", "Said", "say"]
+__all__ = ["Citation", "Speech", "say"]
 
 MOST_CITED = 3
 SYNTHETIC = "This text is synthetic: it is put together from the names and the metadata of the items."
@@ -30,7 +30,7 @@ class Citation:
     end: int
     """Of the mark's last letter: the vendor counts it in."""
     cited: Obj
-    clip: Clip | None = None
+    clip: Piece | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Names that do not apply are absent, but for the last three, which are null."""
@@ -48,7 +48,7 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Speech:
     """The answer, and the step that led to it."""
 
     text: str
@@ -57,7 +57,9 @@ class Said:
     found: str
 
 
-def say(call: ApiCall, items: Sequence[Obj], collections: Sequence[Obj], question: str, *, schema: Any = None) -> Said:
+def say(
+    call: ApiCall, items: Sequence[Obj], collections: Sequence[Obj], question: str, *, schema: Any = None
+) -> Speech:
     """An answer to the question; as JSON that fits `schema`, if there is one, and then it cites nothing."""
     clips = _best(call, items, question)
     searched = json.dumps({"query": question}, ensure_ascii=False)
@@ -65,9 +67,9 @@ def say(call: ApiCall, items: Sequence[Obj], collections: Sequence[Obj], questio
     if schema is not None:
         known = _known(clips, question)
         text = encoded(value_for(schema, known, name="text.format.schema"))
-        return Said(text, (), searched, found)
+        return Speech(text, (), searched, found)
     pieces, citations, length = [], [], 0
-    cited: list[tuple[Obj, Clip | None]] = [*((each, None) for each in collections), *clips]
+    cited: list[tuple[Obj, Piece | None]] = [*((each, None) for each in collections), *clips]
     for number, (obj, clip) in enumerate(cited, 1):
         mark, sentence = f"[{number}]", _sentence(obj, clip)
         # The mark stands behind the sentence and a space; offsets count letters, as the SDK says.
@@ -76,21 +78,21 @@ def say(call: ApiCall, items: Sequence[Obj], collections: Sequence[Obj], questio
         pieces.append(f"{sentence} {mark}. ")
         length += len(pieces[-1])
     nothing = "" if cited else "There is nothing ready here to speak of. "
-    return Said(f"{''.join(pieces)}{nothing}You asked: {question} {SYNTHETIC}", tuple(citations), searched, found)
+    return Speech(f"{''.join(pieces)}{nothing}You asked: {question} {SYNTHETIC}", tuple(citations), searched, found)
 
 
-def _best(call: ApiCall, items: Sequence[Obj], question: str) -> list[tuple[Obj, Clip]]:
+def _best(call: ApiCall, items: Sequence[Obj], question: str) -> list[tuple[Obj, Piece]]:
     """The best clip of each of the best items."""
-    ranked = rank(candidates(call, items, (), "metadata"), Question(words_asked(question), always=True))
+    ranked = rank(candidates(call, items, (), "metadata"), Likeness(words_asked(question), always=True))
     by_seq = {item.seq: item for item in items}
-    first: dict[int, Clip] = {}
+    first: dict[int, Piece] = {}
     for clip in ranked:
         # Ranked already: the first of each item is its best.
         first.setdefault(clip.seq, clip)
     return [(by_seq[seq], clip) for seq, clip in list(first.items())[:MOST_CITED]]
 
 
-def _sentence(obj: Obj, clip: Clip | None) -> str:
+def _sentence(obj: Obj, clip: Piece | None) -> str:
     if clip is None:
         return f"The collection {obj.name} was meant"
     if obj.type == "image":
@@ -98,7 +100,7 @@ def _sentence(obj: Obj, clip: Clip | None) -> str:
     return f"{obj.name} was looked at from {clip.start:g} to {clip.end:g} seconds"
 
 
-def _known(clips: Sequence[tuple[Obj, Clip]], question: str) -> KnownFacts:
+def _known(clips: Sequence[tuple[Obj, Piece]], question: str) -> KnownFacts:
     names = [item.name.rsplit(".", 1)[0].replace("_", " ") for item, _ in clips] or ["Untitled"]
     start, end = (clips[0][1].start, clips[0][1].end) if clips else (0.0, 0.0)
     content = clips[0][0].doc["media"]["sha256"] if clips else ""

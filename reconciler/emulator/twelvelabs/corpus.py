@@ -12,7 +12,7 @@ from reconciler.emulator.core.store import Obj, Selection
 from reconciler.emulator.twelvelabs.call import ApiCall
 from reconciler.emulator.twelvelabs.ranking import Candidate, texts_in, words, words_asked
 
-__all__ = ["Asked", "asked", "candidates", "shown_on"]
+__all__ = ["Sought", "asked", "candidates", "shown_on"]
 
 MENTION = re.compile(r"<@([^<>@\s]*)>")
 # CROSS JOIN is SQLite's way to be told the order: ids first, so that each step is a look-up.
@@ -30,7 +30,7 @@ SAME_IMAGE = "type = 'image' AND json_extract(doc, '$.media.sha256') = ?"
 
 
 @dataclass(slots=True)
-class Asked:
+class Sought:
     """A question in words, and the assets that show an entity it mentions."""
 
     words: list[str] = field(default_factory=list)
@@ -52,9 +52,9 @@ class Asked:
             self.add(" ".join(word for word in words(stem) if not word.isdigit()))
 
 
-def asked(call: ApiCall, text: str) -> Asked:
+def asked(call: ApiCall, text: str) -> Sought:
     """The question; an entity in it as `<@id>` stands for what is known about that entity."""
-    found = Asked()
+    found = Sought()
     for entity_id in MENTION.findall(text):
         found.mention(call, call.find("entity", entity_id))
     found.add(MENTION.sub(" ", text))

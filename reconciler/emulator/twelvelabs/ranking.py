@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.emulator.core.synthetic import segments
 
-__all__ = ["Candidate", "Clip", "Question", "rank", "texts_in", "words", "words_asked"]
+__all__ = ["Candidate", "Likeness", "Piece", "rank", "texts_in", "words", "words_asked"]
 
 MOST_CLIPS = 3
 """Of a video that matches as a whole; every clip in which a word is spoken comes besides."""
@@ -41,7 +41,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Likeness:
     """What was asked. `content` is that of the pictures that came with it."""
 
     words: Sequence[str]
@@ -54,7 +54,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class Piece:
     """One answer."""
 
     seq: int
@@ -103,7 +103,7 @@ def texts_in(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def rank(candidates: Iterable[Candidate], question: Question) -> list[Clip]:
+def rank(candidates: Iterable[Candidate], question: Likeness) -> list[Piece]:
     """The clips that match, best first; of equal ones that of the newest video, from its start.
 
     If none does, and `always`, any: the vendor ranks everything by likeness, and always finds something.
@@ -131,10 +131,10 @@ def _weights(known: Sequence[_Known], asked: Sequence[str]) -> dict[str, float]:
     return {word: math.log(1 + len(known) / (seen[word] or 1)) for word in asked}
 
 
-def _clips(one: _Known, question: Question, weights: dict[str, float]) -> Iterator[Clip]:
+def _clips(one: _Known, question: Likeness, weights: dict[str, float]) -> Iterator[Piece]:
     whole = sum(weights[word] for word in question.words if word in one.words) + LINKED * one.candidate.linked
     whole_options = {option: whole for option in question.options if option != "transcription" and whole}
-    quiet: list[Clip] = []
+    quiet: list[Piece] = []
     for start, end, text, heard in _spans(one):
         scores = dict(whole_options)
         if "transcription" in question.options and (said := _said(heard, question, weights)):
@@ -142,7 +142,7 @@ def _clips(one: _Known, question: Question, weights: dict[str, float]) -> Iterat
         if not scores or (question.every_option and len(scores) < len(set(question.options))):
             continue
         score = sum(scores.values()) + _chance(one.candidate.content, question.words, start) / 1000
-        clip = Clip(one.candidate.seq, start, end, score, text, tuple(scores))
+        clip = Piece(one.candidate.seq, start, end, score, text, tuple(scores))
         if "transcription" in scores:
             yield clip
         else:
@@ -159,7 +159,7 @@ def _spans(one: _Known) -> Iterator[tuple[float, float, str, frozenset[str]]]:
         yield start, end, " ".join(span[2] for span in within), nothing.union(*(span[3] for span in within))
 
 
-def _said(heard: frozenset[str], question: Question, weights: dict[str, float]) -> float:
+def _said(heard: frozenset[str], question: Likeness, weights: dict[str, float]) -> float:
     """Lexical is the word itself; semantic stands in for meaning with words that begin alike."""
     score = 0.0
     for word in question.words:
@@ -170,11 +170,11 @@ def _said(heard: frozenset[str], question: Question, weights: dict[str, float]) 
     return score
 
 
-def _alike(candidate: Candidate, question: Question) -> Iterator[Clip]:
+def _alike(candidate: Candidate, question: Likeness) -> Iterator[Piece]:
     """An order that follows from two contents: what is found by a question of which no word is known."""
     asked = [question.content] if question.content else question.words
     for start, end in list(segments(0.0, candidate.duration))[:MOST_CLIPS]:
-        yield Clip(candidate.seq, start, end, _chance(candidate.content, asked, start), "", tuple(question.options))
+        yield Piece(candidate.seq, start, end, _chance(candidate.content, asked, start), "", tuple(question.options))
 
 
 def _chance(content: str, asked: Sequence[str], start: float) -> float:

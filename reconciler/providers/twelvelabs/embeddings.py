@@ -15,7 +15,7 @@ from reconciler.providers.twelvelabs.embeddings_index import OfIndex
 from reconciler.providers.twelvelabs.embeddings_sync import AtOneGo
 from reconciler.providers.twelvelabs.embeddings_v1 import DIMENSIONS, OLD_MODEL, V1
 from reconciler.providers.twelvelabs.embeddings_v2 import V2
-from reconciler.providers.twelvelabs.embeddings_way import AtOnce, Look, Way
+from reconciler.providers.twelvelabs.embeddings_way import AtOnce, Look, Making
 from reconciler.providers.twelvelabs.tasks import TASKS, Window
 
 __all__ = ["Embedding", "Embeddings"]
@@ -117,12 +117,12 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
         return way_by(fields).recipe(fields)
 
 
-WAYS: Mapping[str, type[Way]] = {way.name: way for way in (V2, V1, OfIndex, AtOneGo)}
+WAYS: Mapping[str, type[Making]] = {way.name: way for way in (V2, V1, OfIndex, AtOneGo)}
 USUAL = V2.name
 """Whose ids are kept as the platform gives them; those of others begin with the name of their way."""
 
 
-def way_by(fields: Mapping[str, Any]) -> type[Way]:
+def way_by(fields: Mapping[str, Any]) -> type[Making]:
     """The way by which it is made, by what is declared."""
     if fields.get("api") == V1.name:
         return V1
@@ -133,7 +133,7 @@ def way_by(fields: Mapping[str, Any]) -> type[Way]:
     return V2
 
 
-def _of_another(way: type[Way], declared: Mapping[str, Any]) -> str | None:
+def _of_another(way: type[Making], declared: Mapping[str, Any]) -> str | None:
     """What only the first version takes, where another is meant."""
     if way is V1:
         return None
@@ -167,7 +167,7 @@ class Embeddings(TaskDriver):
         name = str(self.kind.recipe(want.fields)["api"])
         return "" if name == USUAL else name
 
-    def _of(self, way: str) -> Way:
+    def _of(self, way: str) -> Making:
         return self.ways[way or USUAL]
 
     async def begin(self, want: Want, mark: str) -> str:

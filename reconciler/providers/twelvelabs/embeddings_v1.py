@@ -16,7 +16,7 @@ from reconciler.errors import MediaError
 from reconciler.files import Form, Slice
 from reconciler.identity import of_url
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import Look, Way, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import Look, Making, vector_in
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.providers.twelvelabs.tasks import TaskFamily, backwards, span
 from reconciler.wire import ApiPath, answer_to, below, items, mapping, number, text
@@ -38,7 +38,7 @@ NOT_HERE = {
 }
 
 
-class V1(TaskFamily, Way):
+class V1(TaskFamily, Making):
     """A task carries no mark; its list names the address or the file that was sent."""
 
     name = "v1"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from reconciler.derived import Task
 from reconciler.files import media_type
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import Look, Way, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import Look, Making, vector_in
 from reconciler.providers.twelvelabs.tasks import TaskFamily, backwards, span
 from reconciler.wire import answer_to, below, items, mapping, number, text
 
@@ -23,7 +23,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 STATUSES = {"processing": "running", "ready": "ready", "failed": "failed"}
 
 
-class V2(TaskFamily, Way):
+class V2(TaskFamily, Making):
     """A task carries no mark, and its list names no asset: only the name of its file or its URL."""
 
     name = "v2"

@@ -12,13 +12,13 @@ from reconciler.kind import Derived
 from reconciler.provider import Failed, Hands, Want
 from reconciler.wire import ApiPath, Unexpected, answer_to, items, mapping
 
-__all__ = ["AtOnce", "Look", "Way", "vector_in"]
+__all__ = ["AtOnce", "Look", "Making", "vector_in"]
 
 Look = Callable[[str], Mapping[str, Any] | None]
 """What is declared at an address; None when nothing is."""
 
 
-class Way(ABC):
+class Making(ABC):
     """One per part of the API that makes vectors. What is declared says by which way it is made; ids that its calls
     take and give are the platform's own."""
 
@@ -85,7 +85,7 @@ class Way(ABC):
             return str(mapping(await self.http.request("GET", path), "").get("filename") or "")
 
 
-class AtOnce(Way):
+class AtOnce(Making):
     """No task of the platform: what is fetched is made, or read, by that very request. So what is announced of it is an
     id of our own."""
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, create_model
 
 from reconciler.derived import Task, TaskDriver
-from reconciler.http import Http
 from reconciler.kind import Part
 from reconciler.provider import ExistsWhen, Traits
 from reconciler.providers.twelvelabs.api import ENVELOPE
@@ -18,6 +17,9 @@ from reconciler.providers.twelvelabs.files import moment
 from reconciler.providers.twelvelabs.limits import ID_FORM
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.wire import ApiPath, answer_to, below, identifier, mapping, text
+
+if TYPE_CHECKING:
+    from reconciler.http import Http
 
 __all__ = ["TASKS", "PlatformTasks", "TaskFamily", "Window", "backwards", "span"]
 

@@ -13,12 +13,12 @@ from reconciler.emulator.core.problems import ApiProblem
 from reconciler.emulator.core.store import Obj, Selection
 from reconciler.emulator.twelvelabs import kept_results
 from reconciler.emulator.twelvelabs.call import ApiCall, where
-from reconciler.emulator.twelvelabs.corpus import Asked, candidates
+from reconciler.emulator.twelvelabs.corpus import Sought, candidates
 from reconciler.emulator.twelvelabs.families.knowledge_items import TYPES, system_metadata
 from reconciler.emulator.twelvelabs.families.knowledge_stores import ITEM, ONE, SEARCH, the_store
 from reconciler.emulator.twelvelabs.kept_results import Expired, Unknown
 from reconciler.emulator.twelvelabs.problems import invalid
-from reconciler.emulator.twelvelabs.ranking import Clip, Question, rank
+from reconciler.emulator.twelvelabs.ranking import Likeness, Piece, rank
 from reconciler.emulator.twelvelabs.reading import Body, body
 
 __all__ = ["FAMILY", "ready_items"]
@@ -87,7 +87,7 @@ def _modalities(call: ApiCall, fields: Body) -> list[str]:
 
 def _search(call: ApiCall, store: Obj, fields: Body) -> _StoreResults:
     query = fields.section("query")
-    asked = Asked()
+    asked = Sought()
     asked.add(query.text("text"))
     query.done()
     (types, ids), modalities = _filter(fields), _modalities(call, fields)
@@ -112,17 +112,17 @@ def ready_items(call: ApiCall, store: Obj, types: Sequence[str], ids: list[str] 
     return call.store.select(Selection(ITEM, parent=store.seq, where=conditions))
 
 
-def _found(call: ApiCall, pool: list[Obj], words: list[str], modalities: list[str]) -> list[Clip]:
+def _found(call: ApiCall, pool: list[Obj], words: list[str], modalities: list[str]) -> list[Piece]:
     """Videos by the modalities asked for, where speech is part of audio; images always by what they show."""
     options = [option for one in modalities for option in (("audio", "transcription") if one == "audio" else (one,))]
     found = []
     for kind, by in (("video", options), ("image", ["visual"])):
         some = [obj for obj in pool if obj.type == kind]
-        found += rank(candidates(call, some, (), "metadata"), Question(words, by))
+        found += rank(candidates(call, some, (), "metadata"), Likeness(words, by))
     return sorted(found, key=lambda clip: (-clip.score, -clip.seq, clip.start))
 
 
-def _rows(clips: list[Clip], *, group: bool) -> list[list[list[Any]]]:
+def _rows(clips: list[Piece], *, group: bool) -> list[list[list[Any]]]:
     rows: dict[int, list[list[Any]]] = {}
     for position, clip in enumerate(clips):
         heard = "transcription" in clip.matched

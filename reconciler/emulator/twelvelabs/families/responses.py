@@ -12,7 +12,7 @@ from reconciler.emulator.core.clock import rfc3339
 from reconciler.emulator.core.endpoints import EndpointFamily, Reply, Route
 from reconciler.emulator.core.problems import ApiProblem
 from reconciler.emulator.core.store import Obj, Selection
-from reconciler.emulator.twelvelabs.agent import Said, say
+from reconciler.emulator.twelvelabs.agent import Speech, say
 from reconciler.emulator.twelvelabs.call import ApiCall
 from reconciler.emulator.twelvelabs.families.knowledge_items import TYPES
 from reconciler.emulator.twelvelabs.families.knowledge_search import ready_items
@@ -133,7 +133,7 @@ def _session(call: ApiCall, store: Obj, session_id: str | None, selected: list[O
     return call.store.update(found, doc=doc, updated_at=call.store.moment())
 
 
-def _answer(call: ApiCall, asked: _Asked) -> Said:
+def _answer(call: ApiCall, asked: _Asked) -> Speech:
     """From what was selected, if any of it is there to be looked at; a selection is a wish, and no fence."""
     wanted = [obj for seq in asked.session.doc["selected"] if (obj := call.store.at(seq))]
     members = [
@@ -154,7 +154,7 @@ def _answer(call: ApiCall, asked: _Asked) -> Said:
 # -- wire: the answer
 
 
-def _items(call: ApiCall, asked: _Asked, said: Said) -> list[dict[str, Any]]:
+def _items(call: ApiCall, asked: _Asked, said: Speech) -> list[dict[str, Any]]:
     """What comes out: a message, and before it, if that was asked for, the search that led to it."""
     turn, done = f"{asked.session.id}_{asked.session.doc['turns'] - 1}", "completed"
     newest = call.options.since("newest")
@@ -177,7 +177,7 @@ def _items(call: ApiCall, asked: _Asked, said: Said) -> list[dict[str, Any]]:
     ]
 
 
-def _response(call: ApiCall, asked: _Asked, items: list[dict[str, Any]], said: Said) -> dict[str, Any]:
+def _response(call: ApiCall, asked: _Asked, items: list[dict[str, Any]], said: Speech) -> dict[str, Any]:
     failed = call.fate == "failed"
     made: dict[str, Any] = {
         "id": call.store.uuid7("resp_", call.store.next()),

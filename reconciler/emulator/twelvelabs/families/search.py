@@ -13,11 +13,11 @@ from reconciler.emulator.core.problems import ApiProblem
 from reconciler.emulator.core.store import Obj, Selection
 from reconciler.emulator.twelvelabs import kept_results
 from reconciler.emulator.twelvelabs.call import ApiCall
-from reconciler.emulator.twelvelabs.corpus import Asked, asked, candidates, shown_on
+from reconciler.emulator.twelvelabs.corpus import Sought, asked, candidates, shown_on
 from reconciler.emulator.twelvelabs.kept_results import LIFETIME_S, Expired, Unknown
 from reconciler.emulator.twelvelabs.models import models
 from reconciler.emulator.twelvelabs.problems import invalid, missing
-from reconciler.emulator.twelvelabs.ranking import Clip, Question, rank
+from reconciler.emulator.twelvelabs.ranking import Likeness, Piece, rank
 from reconciler.emulator.twelvelabs.reading import form_number
 from reconciler.emulator.twelvelabs.search_filter import conditions
 from reconciler.emulator.twelvelabs.sources import MediaSource, from_file, from_url
@@ -181,14 +181,14 @@ def _search(call: ApiCall, request: _Request) -> _Results:
     )
 
 
-def _question(call: ApiCall, request: _Request) -> tuple[Question, set[int]]:
+def _question(call: ApiCall, request: _Request) -> tuple[Likeness, set[int]]:
     """Words of the text, and of the pictures: their names, and whom the account knows them to show."""
-    words: Asked = asked(call, request.text)
+    words: Sought = asked(call, request.text)
     for image in request.images:
         words.add(image.name.rsplit(".", 1)[0])
         for entity in shown_on(call, image.media["sha256"]):
             words.mention(call, entity)
-    question = Question(
+    question = Likeness(
         words=words.words,
         options=request.options,
         every_option=request.every_option,
@@ -200,7 +200,7 @@ def _question(call: ApiCall, request: _Request) -> tuple[Question, set[int]]:
     return question, words.linked
 
 
-def _rows(clips: list[Clip], *, group: bool) -> list[list[list[Any]]]:
+def _rows(clips: list[Piece], *, group: bool) -> list[list[list[Any]]]:
     flat: list[list[Any]] = [
         [clip.seq, clip.start, clip.end, position, clip.transcription, round(clip.score, 2)]
         for position, clip in enumerate(clips, 1)
