@@ -123,7 +123,7 @@ def test_the_version() -> None:
         (["plan", "--emulater"], "Did you mean '--emulator'?"),
         (["plan", "no-such-place"], "Path 'no-such-place' does not exist."),
         (["plan", ".", "--var", "season"], "--var 'season': write it as NAME=VALUE"),
-        (["explain", "Indx"], "there is no kind 'Indx'; did you mean 'Index'?"),
+        (["explain", "Indx"], "there is no kind or key 'Indx'; did you mean 'Index'?"),
         (["explain", "Index.modles"], "there is no field of Index 'modles'; did you mean 'models'?"),
         (["schema", "--provider", "twelvlabs"], "there is no provider 'twelvlabs'; did you mean 'twelvelabs'?"),
         (["init", "there", "--spec", "rooster"], "there is no spec 'rooster'; did you mean 'roster'?"),

@@ -41,7 +41,7 @@ SHIPPED = [
     Shipped("specs/film-features", "film-features", creates=7),
     Shipped("examples/mixpeek-features", "guide", creates=3),
     Shipped("examples/quickstart", "quickstart", creates=13),
-    Shipped("examples/variables", "season", creates=3, env={"RECONCILER_VAR_CHECKED_BY": "ines"}),
+    Shipped("examples/variables", "season-dev", creates=3, env={"RECONCILER_VAR_CHECKED_BY": "ines"}),
     Shipped("examples/embeddings-to-parquet", "vectors", creates=7),
     Shipped("examples/embeddings-to-pgvector", "game-vectors", creates=6),
     Shipped("examples/topics-as-metadata", "topics", creates=7),

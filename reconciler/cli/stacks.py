@@ -160,34 +160,50 @@ def validate(path: Path, **options: Any) -> int:
 
 
 @click.command()
-@click.argument("what", metavar="[KIND[.FIELD]]", required=False)
-@click.option("--provider", default="twelvelabs", show_default=True)
+@click.argument("what", metavar="[KIND[.WORD] | KEY]", required=False)
+@click.option("--provider", default="twelvelabs", show_default=True, help="Whose kinds.")
 def explain(what: str | None, provider: str) -> int:
-    """Say what can be declared, and what a change of it does.
+    """Say what can be declared, and what a change of it does; KEY is one of the top, such as `guards`.
 
     \b
     reconciler explain
     reconciler explain Index
     reconciler explain index.models
+    reconciler explain guards
     """
-    from reconciler.schema import explain as texts
+    from reconciler.schema import explain_top, top_words
 
     kinds = {kind.__name__.lower(): kind for kind in _kinds(provider)}
+    words = top_words(provider)
     if not what:
         for kind in kinds.values():
             click.echo(f"{kind.__name__:<18}{(kind.__doc__ or '').strip().splitlines()[0]}")
+        click.echo("\nAt the top of a stack also:")
+        for name, schema in words.items():
+            click.echo(f"{name:<18}{schema['description']}")
         return 0
     name, _, word = what.partition(".")
     kind = kinds.get(name.lower()) or _by_section(kinds, name)
-    if kind is None:
-        raise ReconcilerError(_unknown("kind", name, [kind.__name__ for kind in kinds.values()]))
+    if kind is None and name not in words:
+        raise ReconcilerError(_unknown("kind or key", name, [*(it.__name__ for it in kinds.values()), *words]))
     try:
-        for line in texts(kind, word or None):
-            click.echo(line)
+        lines = list(explain_top(provider, what)) if kind is None else _of_kind(provider, kind, word)
     except KeyError as error:
-        fields = [field.name for field in kind.specs.values() if not field.identity]
-        raise ReconcilerError(_unknown(f"field of {kind.__name__}", word, fields)) from error
+        known = words[name].get("properties", {})
+        raise ReconcilerError(_unknown(f"word of {name}", word, known)) from error
+    click.echo("\n".join(lines))
     return 0
+
+
+def _of_kind(provider: str, kind: Any, word: str) -> list[str]:
+    from reconciler.schema import explain as texts
+    from reconciler.schema import words_of
+
+    try:
+        return list(texts(provider, kind, word or None))
+    except KeyError as error:
+        known = words_of(provider, kind)
+        raise ReconcilerError(_unknown(f"field of {kind.__name__}", word, known)) from error
 
 
 def _kinds(provider: str) -> Any:

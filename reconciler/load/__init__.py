@@ -13,8 +13,9 @@ The grammar, where the design leaves a choice:
   stand in fields only, and only names that whoever runs this allows (`grammar.environment`). `$${` is a literal `${`.
 - A reference is a name, or a full address; the name of a group of files stands for all of it (`grammar.generate`).
 - `files:`, `metadata_from:` and `…_from:` make resources of files and tables (`grammar.generate`);
-  `metadata_schema:` says what metadata must be like (`check.contracts`). `{from: ADDRESS, at: POINTER}` in metadata is
-  what a result says, known after apply (`check.laters`).
+  `metadata_schema:` says what metadata must be like (`check.contracts`); `defaults:` gives fields to all entries of a
+  section (`grammar.defaults`). `{from: ADDRESS, at: POINTER}` in metadata is what a result says, known after apply
+  (`check.laters`).
 - Nothing outside of the stack's directory is read, also not through a link.
 """
 
@@ -34,6 +35,8 @@ from reconciler.load.check.contracts import Contracts
 from reconciler.load.check.resources import Checker
 from reconciler.load.grammar import variables as vars_
 from reconciler.load.grammar.declarations import Declarations, MadeFrom
+from reconciler.load.grammar.defaults import WORD as DEFAULTS
+from reconciler.load.grammar.defaults import inherit
 from reconciler.load.grammar.documents import Documents
 from reconciler.load.grammar.environment import Environment
 from reconciler.load.grammar.generate import Generator
@@ -108,7 +111,7 @@ class _Load:
         results = self._settings.results()
         checker.stores(results)
         resources = checker.resources()
-        contracts = Contracts(root, self._problems)
+        contracts = Contracts(root, self._problems, self._shapes)
         contracts.check(entries, resources, self._settings.given(CONTRACT), checker.laters.samples)
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
@@ -181,6 +184,7 @@ class _Load:
                 if section in self._shapes:
                     entries.add_section(value, self._shapes[section], f"{section}/", source)
         entries.spread(lambda entries: Inputs(entries, self._problems))
+        inherit(entries, self._settings.given(DEFAULTS), self._shapes, self._problems)
         return entries
 
 

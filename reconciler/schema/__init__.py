@@ -10,11 +10,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.provider import names
-from reconciler.schema.explain import effect, explain, fields_table
+from reconciler.schema.explain import effect, explain, explain_top, fields_table, top_words, words_of
 from reconciler.schema.results import event_schema, plan_schema, report_schema
 from reconciler.schema.stack import COMMON, stack_schema
+from reconciler.schema.words import example_of, values_of
 
-__all__ = ["COMMON", "effect", "explain", "fields_table", "render", "schemas", "stack_schema"]
+__all__ = [
+    "COMMON",
+    "effect",
+    "example_of",
+    "explain",
+    "explain_top",
+    "fields_table",
+    "render",
+    "schemas",
+    "stack_schema",
+    "top_words",
+    "values_of",
+    "words_of",
+]
 
 
 def schemas() -> dict[str, dict[str, Any]]:

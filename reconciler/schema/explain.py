@@ -1,14 +1,17 @@
-"""What a change of each field does, for `explain` and for README."""
+"""What may be said, and what a change of it does: for `explain`, for README and for the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from reconciler.kind import Field, Kind, Updating
+from reconciler.load.grammar.settings import LISTS, MAIN_ONLY
 from reconciler.provider import kinds_of
-from reconciler.schema.stack import COMMON, FOUND_BY
+from reconciler.schema.stack import stack_schema
+from reconciler.schema.words import example_of, values_of
 
-__all__ = ["effect", "explain", "fields_table"]
+__all__ = ["effect", "explain", "explain_top", "fields_table", "top_words", "words_of"]
 
 
 def effect(field: Field, kind: type[Kind] | None = None) -> str:
@@ -46,19 +49,22 @@ def fields_table(provider: str) -> str:
     return "\n".join(lines)
 
 
-def explain(kind: type[Kind], word: str | None = None) -> Iterator[str]:
-    """The text of `explain KIND` or `explain KIND.FIELD`. Raises KeyError for an unknown field."""
+def explain(provider: str, kind: type[Kind], word: str | None = None) -> Iterator[str]:
+    """The text of `explain KIND` or `explain KIND.WORD`. Raises KeyError for an unknown word."""
+    words = words_of(provider, kind)
+    where = "/NAME/".join(kind.section_path()) + "/NAME"
     if word is not None:
-        field = kind.specs[word]
-        if field not in _declared(kind):
-            raise KeyError(word)
-        yield f"{kind.__name__}.{field.name}{' (required)' if field.required or field.each else ''}"
-        yield f"  {field.doc}"
-        yield f"  A change: {effect(field, kind)}."
-        yield from (f"  {note}." for note in _notes(field))
+        schema, field = words[word], kind.specs.get(word)
+        needed = field is not None and (field.required or field.each)
+        yield f"{kind.__name__}.{word}{' (required)' if needed else ''}"
+        yield f"  {schema.get('description', '')}"
+        if field is not None:
+            yield f"  A change: {effect(field, kind)}."
+            yield from (f"  {note}." for note in _notes(field))
+        yield from _said(word, schema)
         return
     yield f"{kind.__name__}: {(kind.__doc__ or '').strip()}"
-    yield f"  In YAML under: {'/NAME/'.join(kind.section_path())}/NAME"
+    yield f"  In YAML under: {where}"
     yield ""
     fields = _declared(kind)
     width = max(len(field.name) for field in fields)
@@ -66,16 +72,65 @@ def explain(kind: type[Kind], word: str | None = None) -> Iterator[str]:
         yield f"  {field.name:<{width}}  {field.doc}"
         yield f"  {'':<{width}}  A change: {effect(field, kind)}."
     yield ""
-    yield "  Every resource also takes: " + ", ".join(_common(kind)) + "."
+    rest = [name for name in words if name not in kind.specs]
+    yield "  It also takes: " + ", ".join(rest) + f". `reconciler explain {kind.__name__}.WORD` says more of each."
+
+
+def explain_top(provider: str, word: str) -> Iterator[str]:
+    """The text of `explain WORD` for a key of the top, or `WORD.KEY` for what stands in it. Raises KeyError."""
+    outer, _, inner = word.partition(".")
+    schema = top_words(provider)[outer]
+    if inner:
+        schema = schema["properties"][inner]
+    yield f"{word}: {schema.get('description', '')}".rstrip(": ")
+    if not inner:
+        yield (
+            "  At the top of a stack, once in all its files."
+            if outer not in LISTS
+            else ("  At the top of any file of a stack; what several files say adds up.")
+        )
+        if outer in MAIN_ONLY:
+            yield "  Not in a file that `include:` adds."
+    yield from _said(inner or outer, schema)
+    for name, one in schema.get("properties", {}).items():
+        yield f"  {name}: {values_of(one)}{_default(one)}"
+
+
+def top_words(provider: str) -> dict[str, Any]:
+    """Keys of the top that are no sections, each with its schema."""
+    properties: dict[str, Any] = stack_schema(provider)["properties"]
+    sections = {kind.section for kind in kinds_of(provider)}
+    return {name: schema for name, schema in properties.items() if name not in sections}
+
+
+def words_of(provider: str, kind: type[Kind]) -> dict[str, Any]:
+    """All that an entry of a kind takes, each with its schema."""
+    schema = stack_schema(provider)
+    for section in kind.section_path():
+        schema = schema["properties"][section]["additionalProperties"]
+    words: dict[str, Any] = schema["properties"]
+    for each in kind.spreading()[:1]:
+        for option in words[each.name].get("anyOf", ()):
+            # What stands by a name in place of names of others: `of: {NAME: {text: …}}`.
+            words = option.get("additionalProperties", {}).get("properties", {}) | words
+    return words
+
+
+def _said(word: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"  Values: {values_of(schema)}{_default(schema)}."
+    yield f"  Example: {example_of(word, schema)}"
+
+
+def _default(schema: dict[str, Any]) -> str:
+    default = schema.get("default")
+    if default is None:
+        return ""
+    return f"; {str(default).lower() if isinstance(default, bool) else default} when left out"
 
 
 def _declared(kind: type[Kind]) -> list[Field]:
     """The fields that YAML may hold."""
     return [field for field in kind.specs.values() if not field.identity and field.name not in kind.found_out()]
-
-
-def _common(kind: type[Kind]) -> list[str]:
-    return [name for name in COMMON if not (kind.stored and name in FOUND_BY)]
 
 
 def _notes(field: Field) -> Iterator[str]:

@@ -9,6 +9,8 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
+from reconciler.load.grammar.defaults import may_be_shared
+from reconciler.load.grammar.shapes import at, shapes_of
 from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
 
@@ -17,18 +19,28 @@ __all__ = ["COMMON", "DIALECT", "stack_schema"]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEY = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 VARIABLE = r"\$\{[^}]+\}"
+NAME_OR_VARIABLES = rf"^([A-Za-z0-9]|{VARIABLE})([A-Za-z0-9._-]|{VARIABLE})*$"
 
 FOUND_BY = ("id", "external")
 """What a result does not take: it is nobody's but the stack's."""
 COMMON: Mapping[str, Any] = {
-    "protect": {"type": "boolean", "description": "Refuse every plan that would delete or replace it."},
+    "protect": {
+        "type": "boolean",
+        "default": False,
+        "description": "Refuse every plan that would delete or replace it.",
+    },
     "ignore": {
         "type": "array",
         "items": {"type": "string"},
         "description": "Fields whose differences are left alone, such as `metadata.rating`; globs too.",
+        "examples": [["metadata.rating"]],
     },
     "id": {"type": "string", "description": "Adopt exactly this object of the account."},
-    "external": {"type": "boolean", "description": "Look it up, refer to it, never change it."},
+    "external": {
+        "type": "boolean",
+        "default": False,
+        "description": "Look it up, refer to it, never change it.",
+    },
     "replace": {"const": "allow", "description": "Agree to its being replaced."},
 }
 
@@ -58,16 +70,22 @@ def stack_schema(provider: str) -> dict[str, Any]:
         "$schema": DIALECT,
         "title": f"reconciler stack for {provider}",
         "type": "object",
-        "properties": {**_frame(provider), **sections},
+        "properties": {**_frame(provider, kinds), **sections},
         "additionalProperties": False,
     }
 
 
-def _frame(provider: str) -> dict[str, Any]:
+def _frame(provider: str, kinds: Kinds) -> dict[str, Any]:
     address = {"type": "string", "pattern": "^[a-z_]+/"}
+    first = next(kind.section for kind in kinds if kind.parent is None)
     return {
-        "stack": {"type": "string", "pattern": KEY, "description": "Name of the stack; stamped on what it makes."},
-        "provider": {"const": provider},
+        "stack": {
+            "type": "string",
+            "pattern": NAME_OR_VARIABLES,
+            "description": "Name of the stack; stamped on what it makes. It may hold variables: `archive-${stage}`.",
+            "examples": ["archive"],
+        },
+        "provider": {"const": provider, "description": "Whose account it is."},
         "variables": {
             "type": "object",
             "additionalProperties": {
@@ -76,12 +94,28 @@ def _frame(provider: str) -> dict[str, Any]:
                 "additionalProperties": False,
             },
             "description": "Values to use as `${name}`; their types are kept.",
+            "examples": [{"season": {"default": 2024}}],
         },
-        "include": {"type": "array", "items": {"type": "string"}, "description": "Globs of more files."},
+        "include": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Globs of more files, which hold sections and settings, but no head.",
+            "examples": [["parts/*.yaml"]],
+        },
+        "defaults": _defaults(kinds),
         "results": _results(),
-        "stamps": {"type": "boolean", "description": "false: no marks in metadata; then the state must not be lost."},
+        "stamps": {
+            "type": "boolean",
+            "default": True,
+            "description": "false: no marks in metadata; then the state must not be lost.",
+            "examples": [False],
+        },
         "guards": _guards(),
-        "prices": {"type": "object", "description": "Prices that override the built-in table."},
+        "prices": {
+            "type": "object",
+            "description": "Prices that override the built-in table.",
+            "examples": [{"currency": "EUR", "index_minute": 0.04}],
+        },
         "moved": {
             "type": "array",
             "items": {
@@ -91,19 +125,49 @@ def _frame(provider: str) -> dict[str, Any]:
                 "additionalProperties": False,
             },
             "description": "New addresses of what exists.",
+            "examples": [[{"from": f"{first}/old", "to": f"{first}/new"}]],
         },
         "removed": {
             "type": "array",
             "items": address,
             "description": "Addresses to stop managing, and keep; globs too.",
+            "examples": [[f"{first}/old", f"{first}/2019-*"]],
         },
         "allow_models": {
             "type": "array",
             "items": {"type": "string"},
             "description": "Models that are newer than the built-in list of names.",
+            "examples": [["some-model-9"]],
         },
-        "ignore": {**COMMON["ignore"], "description": "The same for all resources: fields to leave alone."},
-        "metadata_schema": _metadata_schema(),
+        "ignore": {
+            **COMMON["ignore"],
+            "description": "Fields whose differences are left alone in all resources; globs too.",
+        },
+        "metadata_schema": {
+            **_metadata_schema(),
+            "description": "JSON Schema that all metadata must satisfy; or one for each section.",
+            "examples": ["schemas/metadata.json"],
+        },
+    }
+
+
+def _defaults(kinds: Kinds) -> dict[str, Any]:
+    shapes = shapes_of(kinds)
+    first = next(kind.section for kind in kinds if kind.parent is None)
+    properties: dict[str, Any] = {}
+    for kind in kinds:
+        section = "/".join(kind.section_path())
+        shape = at(section, shapes)
+        words = may_be_shared(shape) if shape else ()
+        fields = _resource(kind, kinds)["properties"]
+        shared = {name: fields[name] for name in words}
+        properties[section] = {"type": "object", "properties": shared, "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "description": "Fields given once for all entries of a section; what an entry says goes before.",
+        "examples": [{first: {"protect": True}}],
     }
 
 
@@ -119,7 +183,7 @@ def _results() -> dict[str, Any]:
         "required": ["default"],
     }
     doc = "Where what is made from media is kept: a directory, a URL, or several by name, for `into:`."
-    return {"anyOf": [text, mapping, several], "description": doc}
+    return {"anyOf": [text, mapping, several], "description": doc, "default": "results", "examples": ["vectors"]}
 
 
 def _guards() -> dict[str, Any]:
@@ -129,17 +193,20 @@ def _guards() -> dict[str, Any]:
         "properties": {**limits, **{name: {"type": "string"} for name in NO_LIMITS}},
         "additionalProperties": False,
         "description": "What a plan may do without being asked.",
+        "examples": [{"max_deletes": 25, "max_cost": 100}],
     }
 
 
 def _metadata_schema() -> dict[str, Any]:
-    return {"type": ["object", "string"], "description": "JSON Schema that all metadata below must satisfy."}
+    doc = "JSON Schema that all metadata below must satisfy, or the path of one."
+    return {"type": ["object", "string"], "description": doc, "examples": ["schemas/metadata.json"]}
 
 
 def _globs(kind: type[Kind]) -> dict[str, Any]:
     return {
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
         "description": f"Globs: one {kind.label[0]} for each file that fits, named after its path.",
+        "examples": ["media/**/*.mp4"],
     }
 
 
@@ -148,6 +215,7 @@ def _names(doc: str) -> dict[str, Any]:
     return {
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
         "description": doc,
+        "examples": ["*"],
     }
 
 
@@ -159,7 +227,8 @@ def _table(what: str) -> dict[str, Any]:
         "required": ["file"],
         "additionalProperties": False,
     }
-    return {"anyOf": [{"type": "string"}, mapping], "description": f"A CSV, TSV or JSONL table: {what}."}
+    doc = f"A CSV, TSV or JSONL table: {what}."
+    return {"anyOf": [{"type": "string"}, mapping], "description": doc, "examples": ["table.csv"]}
 
 
 def _section(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
@@ -175,7 +244,7 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     made = kind.model_json_schema(schema_generator=_Generator)
     definitions = made.get("$defs", {})
     fields = {
-        name: _or_variable(_or_later(field, _inlined(made["properties"][name], definitions)))
+        name: _or_variable(_or_later(field, _inlined(made["properties"][name], definitions))) | _example(field)
         for name, field in kind.specs.items()
         if not field.identity
     }
@@ -183,7 +252,8 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
         if field.from_file and field.from_file.word != name:
             fields[field.from_file.word] = {"type": "string", "description": f"Path of a file that holds `{name}`."}
         elif field.from_file:
-            fields[name] = {"anyOf": [fields[name], {"type": "string"}], "description": field.doc}
+            said = {key: value for key, value in fields[name].items() if key == "examples"}
+            fields[name] = {"anyOf": [fields[name], {"type": "string"}], "description": field.doc, **said}
     common: Mapping[str, Any] = COMMON
     if kind.spreading():
         fields = _of_inputs(kind, fields)
@@ -194,6 +264,17 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     if kind.field_with(lambda field: field.file):
         extra |= {"files": _globs(kind), "metadata_from": _table("metadata of each file, or `sidecar`")}
     return {"type": "object", "properties": {**fields, **common, **extra, **below}, "additionalProperties": False}
+
+
+def _example(field: Field) -> dict[str, Any]:
+    """What could stand there, where its type alone does not say it."""
+    if field.known:
+        return {"examples": [max(field.known.names)]}
+    if field.file:
+        return {"examples": ["media/final.mp4"]}
+    if field.ref:
+        return {"examples": [["NAME"] if field.many else "NAME"]}
+    return {}
 
 
 def _of_inputs(kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +293,7 @@ def _of_inputs(kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
     }
     one = {"type": "object", "properties": shown, "additionalProperties": False, "minProperties": 1}
     named = {"type": "object", "propertyNames": {"pattern": KEY}, "additionalProperties": one}
-    return {**left, each.name: {"anyOf": [*_names("")["anyOf"], named], "description": each.doc}}
+    return {**left, each.name: {"anyOf": [*_names("")["anyOf"], named], "description": each.doc, "examples": ["*"]}}
 
 
 class _Generator(GenerateJsonSchema):
@@ -245,8 +326,8 @@ def _or_later(field: Field, schema: dict[str, Any]) -> dict[str, Any]:
 def _or_variable(schema: dict[str, Any]) -> dict[str, Any]:
     """Any value may be written as `${name}`; null never means anything."""
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
-    said = {key: value for key, value in schema.items() if key == "description"}
-    inner = {key: value for key, value in schema.items() if key not in ("anyOf", "description")}
+    said = {key: value for key, value in schema.items() if key in ("description", "examples")}
+    inner = {key: value for key, value in schema.items() if key not in ("anyOf", *said)}
     if options:
         inner = options[0] if len(options) == 1 else {"anyOf": options}
     if inner.get("type") == "string" and "pattern" not in inner:

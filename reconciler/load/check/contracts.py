@@ -1,7 +1,8 @@
 """`metadata_schema:`: what the metadata of everything in a stack, an index or a collection must be like.
 
-The schema is written in place or in a JSON file, in draft 2020-12. `format` is asserted. References stay inside of the
-schema: nothing is fetched. What an `external:` resource has is not ours, and not asked about. How it is kept from
+The schema is written in place or in a JSON file, in draft 2020-12. That of the stack may be one for each section:
+`{assets: asset.json, entity_collections/entities: {required: [team]}}`. `format` is asserted. References stay inside of
+the schema: nothing is fetched. What an `external:` resource has is not ours, and not asked about. How it is kept from
 taking for ever, and from telling what is secret, is in `schemas`.
 """
 
@@ -15,12 +16,14 @@ from reconciler.load.check.complaints import dotted
 from reconciler.load.check.laters import Samples
 from reconciler.load.check.schemas import Budget, TooManySteps, compiled, unknown, without_values
 from reconciler.load.grammar.declarations import Declaration, Declarations
+from reconciler.load.grammar.defaults import by_section
 from reconciler.load.grammar.json_files import json_in
+from reconciler.load.grammar.shapes import Shape, at
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut, one_of, shown
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Resource, parent_of
+from reconciler.model import Resource, parent_of, sections_of
 from reconciler.redact import Secret, holds_secret
 
 __all__ = ["WORD", "Contracts"]
@@ -39,8 +42,9 @@ class Contract:
 class Contracts:
     """Checks the metadata of one stack. `sources` are the files of schemas that were read."""
 
-    def __init__(self, root: Root, problems: Problems) -> None:
+    def __init__(self, root: Root, problems: Problems, shapes: Mapping[str, Shape]) -> None:
         self._root = root
+        self._shapes = shapes
         self._problems = problems
         self._of_files: dict[str, tuple[TextFile, Any] | None] = {}
         self._broken: set[Place] = set()
@@ -62,21 +66,39 @@ class Contracts:
         """Hold the metadata of each resource against the schemas of what it is in; `whole` is that of the stack,
         `laters` what may come by address and key where a value is known after apply."""
         self._laters = laters
-        for_all = self._compiled(*whole) if whole else None
+        for_all, of_sections = self._of_the_stack(whole)
         of_parents = {
             entry.address: self._compiled(entry.place((WORD,)), entry.raw[WORD])
             for entry in entries.values()
             if entry.shape.children and WORD in entry.raw
         }
-        if for_all is None and not of_parents:
+        if for_all is None and not of_parents and not of_sections:
             return
         for entry in entries.values():
             # What is only looked up has the metadata that somebody else gave it.
             if entry.shape.metadata is not None and not resources[entry.address].external:
                 parent = parent_of(entry.address)
-                for contract in (for_all, of_parents.get(parent) if parent else None):
+                of_section = of_sections.get("/".join(sections_of(entry.address)))
+                for contract in (for_all, of_section, of_parents.get(parent) if parent else None):
                     if contract is not None:
                         self._hold(entry, entry.shape.metadata.name, resources[entry.address], contract)
+
+    def _of_the_stack(self, whole: tuple[Place, Any] | None) -> tuple[Contract | None, dict[str, Contract | None]]:
+        """The schema of all metadata, or those of some sections."""
+        if whole is None:
+            return None, {}
+        place, said = whole
+        # No keyword of JSON Schema is called as a section is.
+        if not isinstance(said, Mapping) or not any(at(key, self._shapes) for key in said):
+            return self._compiled(place, said), {}
+        found: dict[str, Contract | None] = {}
+        for section, shape, schema in by_section(place, said, self._shapes, WORD, self._problems):
+            where = Place(place.source, (*place.path, section))
+            if shape.metadata is None:
+                self._problems.add(where, f"{WORD}: what stands under `{section}:` has no metadata")
+            else:
+                found[section] = self._compiled(where, schema)
+        return None, found
 
     def _hold(self, entry: Declaration, name: str, resource: Resource, contract: Contract) -> None:
         metadata = resource.fields.get(name, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.load.grammar.shapes import Shape
@@ -12,10 +13,22 @@ from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 
-__all__ = ["NAME", "Declaration", "Declarations", "Expand", "MadeFrom"]
+__all__ = ["NAME", "Declaration", "Declarations", "Expand", "Given", "MadeFrom"]
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a stack, and a resource in its section, can be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an entry took from `defaults:` of its section: where that stands, and the paths that are from there."""
+
+    place: Place
+    paths: frozenset[Path]
+
+    def holds(self, path: Path) -> bool:
+        """Whether the path, or what it lies in, was taken from there."""
+        return path[:1] in self.paths or path[:2] in self.paths
 
 
 class MadeFrom:
@@ -24,7 +37,7 @@ class MadeFrom:
     `base` is the entry or the row, `side` a file or a row that gave the keys `given` of its metadata.
     """
 
-    __slots__ = ("base", "given", "metadata", "own", "shared", "side")
+    __slots__ = ("base", "defaults", "given", "metadata", "own", "shared", "side")
 
     def __init__(
         self,
@@ -43,6 +56,17 @@ class MadeFrom:
         self.given = frozenset(given)
         self.own = own or {}
         """field → where below the base it stands, of those that are the resource's own"""
+        self.defaults: Given | None = None
+
+    def having(self, defaults: Given) -> MadeFrom:
+        """The same, with what was given for all of the section."""
+        made = MadeFrom(self.base, self.shared, self.side, self.metadata, self.given, self.own)
+        made.defaults = defaults
+        return made
+
+    def is_given(self, path: Path) -> bool:
+        """Whether `defaults:` say what is at the path."""
+        return bool(path) and self.defaults is not None and self.defaults.holds(path)
 
     def is_beside(self, path: Path) -> bool:
         """Whether the side says what is at the path."""
@@ -51,6 +75,8 @@ class MadeFrom:
     def place(self, path: Path, *, on_key: bool) -> Place:
         """Where a path below the resource is written."""
         base = self.base
+        if self.defaults is not None and self.is_given(path):
+            return Place(self.defaults.place.source, (*self.defaults.place.path, *path), on_key=on_key)
         if path and path[0] in self.own:
             return Place(base.source, (*base.path, *self.own[str(path[0])], *path[1:]), on_key=on_key)
         if self.side is not None and self.is_beside(path):
@@ -87,6 +113,8 @@ class Declaration:
 
     def blamed(self, path: Path = ()) -> str:
         """The address to name for what is wrong at a path: what many share is complained of once."""
+        if self.origin is not None and self.origin.is_given(path):
+            return ""
         if self.origin is None or self.origin.shared is None or self.origin.is_beside(path):
             return self.address
         if path and path[0] in self.origin.own:

@@ -16,7 +16,7 @@ from reconciler.load.yaml.positions import Path
 from reconciler.model import names_of, sections_of
 from reconciler.redact import Secret, holds_secret
 
-__all__ = ["MAIN_ONLY", "StackSettings"]
+__all__ = ["MAIN_ONLY", "WORDS", "StackSettings"]
 
 _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "stack": (str, "a name"),
@@ -25,7 +25,8 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "prices": (dict, "a mapping"),
     "results": ((str, dict), "a directory, the URL of a store, `{to: …, table: …, columns: {…}}`, or several by name"),
     "stamps": (bool, "true or false"),
-    "metadata_schema": ((dict, str), "a JSON Schema, or the path of one"),
+    "metadata_schema": ((dict, str), "a JSON Schema, the path of one, or one of these for each section"),
+    "defaults": (dict, "a mapping of sections to fields"),
     "moved": (list, "a list of {from: ADDRESS, to: ADDRESS}"),
     "removed": (list, "a list of addresses"),
     "ignore": (list, "a list of fields such as metadata.rating"),
@@ -33,8 +34,12 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "variables": (dict, "a mapping of name to `{default: …}`"),
     "include": (list, "a list of globs"),
 }
+WORDS: Final = tuple(_EXPECTED)
+"""All keys of the top that are no sections."""
 RESULTS: Final = "results"
 """Where results are kept: what is secret in the URL of a database comes from the environment."""
+SENT: Final = frozenset({RESULTS, "defaults"})
+"""These go to a store or to the account, where secrets belong; all others are shown in messages."""
 DEFAULT_STORE: Final = "default"
 """The store of several that takes what does not say `into`."""
 LISTS: Final = frozenset({"moved", "removed", "variables", "include"})
@@ -84,7 +89,7 @@ class StackSettings:
         expected, words = _EXPECTED[key]
         if value is None:
             self._problems.add(Place(place.source, place.path, on_key=True), f"`{key}:` is empty; expected {words}")
-        elif key != RESULTS and (isinstance(value, Secret) or (key not in LISTS and holds_secret(value))):
+        elif key not in SENT and (isinstance(value, Secret) or (key not in LISTS and holds_secret(value))):
             self._problems.add(place, f"`{key}:` cannot come from the environment; it is shown in messages")
         elif not isinstance(value, expected):
             self._problems.add(place, f"`{key}:` expected {words}, got {a(value)}")

@@ -10,7 +10,7 @@ from reconciler.kind import Field, Kind, Known
 from reconciler.load.yaml.positions import Path
 from reconciler.model import MADE_OF_WORDS
 
-__all__ = ["FOUND_BY", "OPTIONS", "Shape", "address_of", "shapes_of", "stands_for"]
+__all__ = ["FOUND_BY", "OPTIONS", "Shape", "address_of", "at", "shapes_of", "stands_for"]
 
 OPTIONS: Final = ("protect", "ignore", "id", "external", "replace")
 """What every resource takes besides the fields of its kind."""
@@ -133,6 +133,13 @@ def _inside(shape: Shape, by_name: Mapping[str, Shape]) -> tuple[Shape, Field | 
             named = (spec for spec in shape.fields.values() if spec.each and spec.ref == other.kind.__name__)
             return other, next(named, None)
     return None
+
+
+def at(section: str, shapes: Mapping[str, Shape]) -> Shape | None:
+    """The kind of a section by its path: `indexes`, or `indexes/assets`."""
+    first, _, below = section.partition("/")
+    shape = shapes.get(first)
+    return at(below, shape.children) if shape is not None and below else shape
 
 
 def address_of(path: Path, shapes: Mapping[str, Shape]) -> str:

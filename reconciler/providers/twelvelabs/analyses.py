@@ -51,13 +51,16 @@ class MediaAnalysis(Derived, section="analyses", asynchronous=False, label=("ana
         SOURCE,
         FromFile("response", json=True),
         AfterValidator(lambda it: it and checked_schema(it)),
+        PydanticField(examples=["answer.json"]),
     ] = None
     """JSON Schema of the answer, or the path of one; free text, when left out."""
     temperature: Annotated[float | None, SOURCE, PydanticField(ge=0, le=1)] = None
     """How freely it answers; 0.2, when left out."""
     max_tokens: Annotated[int | None, SOURCE, PydanticField(ge=FEWEST["general"], le=MOST)] = None
     """How long an answer may be; what is cut is no result. 4096, when left out; 32768 of segments."""
-    segments: Annotated[Definitions | None, SOURCE] = None
+    segments: Annotated[
+        Definitions | None, SOURCE, PydanticField(examples=[{"goal": {"description": "A goal is scored."}}])
+    ] = None
     """Kinds of segments to find, instead of a prompt: `{goal: {description: …, fields: {scorer: {type: string}}}}`."""
     lasting: Annotated[Lasting | None, SOURCE] = None
     """How long those segments may be, in seconds: `{at_least: 5, at_most: 60}`."""

@@ -41,7 +41,9 @@ class Index(
 
     name: Annotated[Name, Wire("index_name"), FROM_KEY] = ""
     """Unique in the account."""
-    models: Annotated[list[Model], CREATE_ONLY, UNORDERED, MinLen(1)]
+    models: Annotated[
+        list[Model], CREATE_ONLY, UNORDERED, MinLen(1), PydanticField(examples=[[{"name": "marengo3.0"}]])
+    ]
     """The models that index each asset."""
     addons: Annotated[list[Literal["thumbnail"]], CREATE_ONLY, UNORDERED] = PydanticField(default_factory=list)
     """Extras; none can be added or taken away later."""
