@@ -28,6 +28,7 @@ COMMANDS = {
     "show": ("runs", "Show a saved plan again."),
     "import": ("account", "Take over one object that is in the account."),
     "export": ("account", "Write the account as a new stack, and change nothing."),
+    "output": ("output", "Tell ids and facts of what was made, for scripts."),
     "state": ("states", "Look into the state, and mend it."),
     "search": ("search", "Search an index, as applications do."),
     "results": ("results", "Look at what was made from media."),
@@ -35,10 +36,42 @@ COMMANDS = {
     "explain": ("stacks", "Say what can be declared, and what a change of it does."),
     "schema": ("stacks", "Print the JSON Schema of a stack, for editors."),
     "emulate": ("emulate", "Serve a fake of the API, to try everything offline."),
+    "completion": ("shells", "Print what makes a shell complete commands and addresses."),
+    "version": ("shells", "Say which version this is."),
 }
 """command → (its module, what help says): help imports none of the modules."""
 WITH_PASSWORDS = ("_PROXY", "RECONCILER_STATE")
 """Ends of the names of variables that hold a URL, and perhaps a password in it."""
+MEANT = {
+    "diff": "plan",
+    "preview": "plan",
+    "dry-run": "plan",
+    "up": "apply",
+    "deploy": "apply",
+    "sync": "apply",
+    "push": "apply",
+    "refresh": "drift",
+    "status": "drift",
+    "check": "validate",
+    "lint": "validate",
+    "down": "destroy",
+    "rm": "destroy",
+    "delete": "destroy",
+    "remove": "destroy",
+    "outputs": "output",
+    "ls": "state list",
+    "list": "state list",
+    "mv": "state mv",
+    "rename": "state rename",
+    "unlock": "state unlock",
+    "force-unlock": "state unlock",
+    "adopt": "import",
+    "dump": "export",
+    "pull": "export",
+    "new": "init",
+    "help": "--help",
+}
+"""What people type who come from other tools → what it is called here. Nothing is run: a guess must not write."""
 FUNCTIONS = {"import": "import_"}
 """Where the function cannot have the command's name."""
 
@@ -64,7 +97,7 @@ class _Lazy(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, n=1)
+            near = [MEANT[args[0]]] if args[0] in MEANT else get_close_matches(args[0], COMMANDS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "; see `reconciler --help`"
             raise click.UsageError(f"there is no command {args[0]!r}{hint}")
         # `--emulator[=FILE]`: without this click would take the PATH after a bare --emulator for the FILE.
@@ -176,5 +209,8 @@ def _tell_in_json(error: Exception) -> None:
 
 
 def _colour() -> bool | None:
-    """False where it is not wanted (https://no-color.org), else None: as the terminal is."""
-    return False if os.environ.get("NO_COLOR") else None
+    """False where it is not wanted (https://no-color.org), True where it is asked for (https://force-color.org), else
+    None: as the terminal is."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.applying import Manner, carried_out
+from reconciler.cli.completing import complete
 from reconciler.cli.formats import look_for
 from reconciler.cli.options import online, options_of, project_at, told_of_a_pause
 from reconciler.redact import plain
@@ -23,7 +24,7 @@ FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), d
 
 
 @click.command("import")
-@click.argument("address")
+@click.argument("address", shell_complete=complete)
 @click.argument("id")
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @online

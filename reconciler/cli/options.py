@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.completing import complete
+
 if TYPE_CHECKING:
     from reconciler.model import Paused, Stack
     from reconciler.project import Project, ProjectOptions
@@ -83,10 +85,9 @@ def emulated(function: F) -> F:
 
 def targets(function: F) -> F:
     """--target and --exclude."""
-    function = click.option("--exclude", metavar="ADDRESS", multiple=True, help="Leave these out (globs).")(function)
-    return click.option("--target", metavar="ADDRESS", multiple=True, help="Only these, and what they need (globs).")(
-        function
-    )
+    names: Any = {"metavar": "ADDRESS", "multiple": True, "shell_complete": complete}
+    function = click.option("--exclude", **names, help="Leave these out (globs).")(function)
+    return click.option("--target", **names, help="Only these, and what they need (globs).")(function)
 
 
 def options_of(given: Mapping[str, Any]) -> ProjectOptions:

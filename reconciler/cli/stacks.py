@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.options import load_stack, variables
 from reconciler.errors import Invalid, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.model import Stack
 
 __all__ = ["explain", "init", "schema", "validate"]
 
@@ -138,25 +141,42 @@ def _first_line(spec: Path) -> str:
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
-def validate(path: Path, **options: Any) -> int:
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+def validate(path: Path, form: str, **options: Any) -> int:
     """Check a stack's YAML, offline: every problem at once, each with its place.
+
+    `github` are annotations of a pull request, for a step of GitHub Actions.
 
     \b
     reconciler validate
     reconciler validate my-archive --var season=2025
+    reconciler validate --format json
     """
+    from reconciler.reports import problems as told
+
+    try:
+        stack = _checked(path, options)
+    except Invalid as error:
+        if form == "github":
+            for line in told.github_annotations(error.problems, Path.cwd()):
+                click.echo(line)
+        raise
+    if form == "json":
+        click.echo(told.valid_json(stack))
+    else:
+        click.echo(f"{stack.name} is valid: {told.counted(stack)}.")
+    return 0
+
+
+def _checked(path: Path, options: Mapping[str, Any]) -> Stack:
+    """The stack, held against all that can be known of it offline."""
     from reconciler.plan import guards, prices
     from reconciler.provider import provider
 
     stack = load_stack(path, options)
     if problems := [*guards.problems(stack), *prices.problems(stack, provider(stack.provider).tariff)]:
         raise Invalid(problems)
-    counts: dict[str, int] = {}
-    for resource in stack.resources.values():
-        counts[resource.kind] = counts.get(resource.kind, 0) + 1
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing declared"
-    click.echo(f"{stack.name} is valid: {told}.")
-    return 0
+    return stack
 
 
 @click.command()

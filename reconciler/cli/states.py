@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.completing import complete
 from reconciler.cli.options import emulated, online, project_at, variables
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
-    from reconciler.model import Recorded
+    from reconciler.model import Operation, Recorded
     from reconciler.project import Project
 
 __all__ = ["state"]
@@ -26,6 +27,7 @@ __all__ = ["state"]
 T = TypeVar("T")
 
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
+FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 def STATE(function: Any) -> Any:
@@ -71,15 +73,22 @@ def _run(project: Project, call: Callable[[], Awaitable[T]]) -> T:
 
 @state.command("list")
 @PATH
+@FORMAT
 @STATE
 @variables
-def list_(path: Path, **options: Any) -> None:
+def list_(path: Path, form: str, **options: Any) -> None:
     """List what the stack owns: address and id.
 
     \b
     reconciler state list
+    reconciler state list --format json
     """
     with _opened(path, options) as project:
+        if form == "json":
+            begun = [_begun(it) for it in project.state.operations()]
+            told = {"resources": [_owned(row) for row in project.state.recorded()], "operations": begun}
+            _tell_json(project, told)
+            return
         for row in project.state.recorded():
             click.echo(f"{plain(row.address)}  {plain(row.id)}{'  (old, to be deleted)' if row.deposed else ''}")
         for it in project.state.operations():
@@ -87,19 +96,26 @@ def list_(path: Path, **options: Any) -> None:
 
 
 @state.command()
-@click.argument("address")
+@click.argument("address", shell_complete=complete)
 @PATH
+@FORMAT
 @STATE
 @variables
-def show(address: str, path: Path, **options: Any) -> None:
-    """Show what was last applied at ADDRESS.
+def show(address: str, path: Path, form: str, **options: Any) -> None:
+    """Show what was last applied at ADDRESS. Secrets are not in it: the state has none.
 
     \b
     reconciler state show assets/final
+    reconciler state show assets/final --format json
     """
     from reconciler.reports.values import shown
 
     with _opened(path, options) as project:
+        if form == "json":
+            rows = _rows_at(project, address)
+            whole = [{**_owned(row), "fields": row.fields, "facts": row.facts} for row in rows]
+            _tell_json(project, {"resources": whole})
+            return
         for row in _rows_at(project, address):
             click.echo(f"{plain(row.address)}\n  id  {plain(row.id)}\n  kind  {row.kind}")
             if row.parent_id:
@@ -111,7 +127,7 @@ def show(address: str, path: Path, **options: Any) -> None:
 
 
 @state.command()
-@click.argument("old")
+@click.argument("old", shell_complete=complete)
 @click.argument("new")
 @PATH
 @STATE
@@ -143,7 +159,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
 
 
 @state.command()
-@click.argument("addresses", nargs=-1, required=True)
+@click.argument("addresses", nargs=-1, required=True, shell_complete=complete)
 @click.option("--path", type=click.Path(exists=True, path_type=Path), default=".")
 @STATE
 @variables
@@ -196,7 +212,7 @@ def accept(path: Path, **options: Any) -> None:
 
 
 @state.command()
-@click.argument("old")
+@click.argument("old", shell_complete=complete)
 @click.argument("new")
 @PATH
 @STATE
@@ -273,6 +289,22 @@ def unlock(path: Path, **options: Any) -> None:
         click.echo(f"{project.stack.name} was not locked.")
     else:
         click.echo(f"Unlocked: it was {done.holder}.{' Its session was ended.' if done.ended_session else ''}")
+
+
+def _owned(row: Recorded) -> dict[str, Any]:
+    its = {"address": row.address, "kind": row.kind, "id": row.id, "parent_id": row.parent_id}
+    return {**its, "protect": row.protect, "deposed": row.deposed}
+
+
+def _begun(it: Operation) -> dict[str, Any]:
+    its = {"address": it.address, "kind": it.kind, "verb": it.verb, "run": it.run, "id": it.id}
+    return {**its, "since": it.since.isoformat(timespec="seconds")}
+
+
+def _tell_json(project: Project, told: dict[str, Any]) -> None:
+    from reconciler.reports.json import FORMAT_VERSION, dumps
+
+    click.echo(dumps({"format_version": FORMAT_VERSION, "stack": project.stack.name, **told}))
 
 
 def _rows_at(project: Project, address: str) -> list[Recorded]:

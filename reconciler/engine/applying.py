@@ -14,7 +14,7 @@ from reconciler.apply.recover import found_late
 from reconciler.engine.planning import Planning
 from reconciler.errors import ApiError, Problem, Refused, StateError
 from reconciler.model import BytesSent, Event, Paused, Report
-from reconciler.state import Drop, Identity, Put, Seen, Write
+from reconciler.state import Drop, Identity, Put, Seen, State, Write
 
 if TYPE_CHECKING:
     from reconciler.engine import Session
@@ -69,7 +69,15 @@ async def apply(
             await _sight(session, run)
         if known.rebuild and session.whole and noted.result == "done" and not planning.plan.left_out:
             await state.aside(state.complete)
-        return report
+        return await _with_ids(state, report)
+
+
+async def _with_ids(state: State, report: Report) -> Report:
+    """The report, each outcome with the id of what is there now; without when the state cannot be read any more."""
+    with suppress(StateError):
+        ids = await state.aside(state.ids)
+        return replace(report, outcomes=tuple(replace(it, id=ids.get(it.address, "")) for it in report.outcomes))
+    return report
 
 
 class _Noted:

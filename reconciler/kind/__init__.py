@@ -207,6 +207,11 @@ class Kind(BaseModel):
         return f"{number:,} {cls.label[number != 1]}"
 
     @classmethod
+    def facts_told(cls) -> tuple[str, ...]:
+        """What `outputs:` can name of an object of it: all that is known of one without a request."""
+        return ("id", *(("parent_id",) if cls.parent is not None else ()), *cls.noted)
+
+    @classmethod
     def called(cls, fields: Mapping[str, Any]) -> str:
         """What people know an object by: its name, or the id of what it stands for; "" if it has nothing such."""
         spec = cls.field_with(lambda field: field.from_key) or cls.field_with(lambda field: field.title)
@@ -268,8 +273,15 @@ class Derived(Kind, section=""):
 
     made_of: Annotated[str | None, IDENTITY, STAMPED] = None
     """What it is made of, and how."""
+    placed: ClassVar[tuple[str, ...]] = ("dim", "model", "store", "path", "url", "table", "collection")
+    """What a store may say of a set besides: not each kind of store has all of it."""
     into: str | None = None
     """Which of several stores under `results:` it is kept in; `default`, when left out. It moves when this changes."""
+
+    @classmethod
+    def facts_told(cls) -> tuple[str, ...]:
+        """Those of a set, and where it is."""
+        return (*super().facts_told(), *cls.placed)
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ The grammar, where the design leaves a choice:
 - A stack is a directory (its own `*.yaml` and `*.yml`, sorted by name; hidden ones are passed over) or one file.
   `include:` adds files below that directory by glob. An included file holds sections, `moved:`, `removed:`, `guards:`
   and the like, but no `stack:`, `provider:`, `variables:` or `include:`. A file that is empty declares nothing.
-- Keys of the top are given once over all files, but `moved:`, `removed:`, `include:` and `variables:`, which add up.
+- Keys of the top are given once over all files; `moved:`, `removed:`, `include:`, `outputs:` and `variables:` add up.
 - YAML is version 1.2's core schema; scalars that other readers take for something else are refused (`yaml.scalars`),
   and so are duplicate keys, tags, merge keys, a second document, and keys that are no strings. Aliases are allowed, for
   at most a hundred thousand values in a file.
@@ -41,6 +41,7 @@ from reconciler.load.grammar.documents import Documents
 from reconciler.load.grammar.environment import Environment
 from reconciler.load.grammar.generate import Generator
 from reconciler.load.grammar.inputs import Inputs
+from reconciler.load.grammar.outputs import named_outputs
 from reconciler.load.grammar.settings import StackSettings
 from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
 from reconciler.load.grammar.variables import expand
@@ -115,6 +116,7 @@ class _Load:
         contracts.check(entries, resources, self._settings.given(CONTRACT), checker.laters.samples)
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
+        outputs = named_outputs(self._settings.many["outputs"], entries, self._shapes, self._problems, closed=closed)
         if self._problems:
             found = list(self._problems.all(lambda path: address_of(path, self._shapes)))
             raise Invalid(found, more=self._problems.more)
@@ -137,6 +139,7 @@ class _Load:
             moved=moved,
             removed=removed,
             results=results,
+            outputs=outputs,
             files=tuple(document.source.name for document in self._documents),
             digest=digest,
             varies=varies,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
 from reconciler.model.change import Action, Change, ChangedBy, Delta
-from reconciler.model.desired import Resource, Stack, Where, ignores, nowhere
+from reconciler.model.desired import OUTPUT_NAME, Output, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
     BytesSent,
     Event,
@@ -48,6 +48,7 @@ from reconciler.model.steps import (
 
 __all__ = [
     "MADE_OF_WORDS",
+    "OUTPUT_NAME",
     "STEPS",
     "Action",
     "Attempt",
@@ -70,6 +71,7 @@ __all__ = [
     "Live",
     "Operation",
     "Outcome",
+    "Output",
     "Paused",
     "Plan",
     "Record",

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 
-__all__ = ["Resource", "Stack", "Where", "ignores", "nowhere"]
+__all__ = ["OUTPUT_NAME", "Output", "Resource", "Stack", "Where", "ignores", "nowhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,18 @@ class Resource:
     """`replace: allow`: consent to being replaced."""
     laters: tuple[tuple[str, str], ...] = ()
     """(field, key) of each value that is known after apply."""
+
+
+OUTPUT_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
+"""What an output may be called: a shell can hold it as a variable as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What `outputs:` gives a name to: the id of an address, or another fact of it."""
+
+    address: str
+    at: str = "id"
 
 
 def ignores(ignore: Iterable[str], path: str) -> bool:
@@ -62,6 +74,8 @@ class Stack:
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Where what is made from media is kept: name of a store → `to`, `table`, `columns`; empty for the usual
     directory."""
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    """What it tells programs by a name of its own."""
     varies: bool = False
     """Whether its name depends on variables: another name is another stack then, and no rename."""
     id: str | None = None

@@ -31,6 +31,8 @@ class Outcome:
     result: str
     message: str = ""
     wrote: bool = False
+    id: str = ""
+    """Of what is there now, as the state has it; "" where there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)

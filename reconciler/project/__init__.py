@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reconciler.planfile import Saved
     from reconciler.project.applying import Applying, Begun, Start, Tell
     from reconciler.project.fetching import Fetched
+    from reconciler.project.outputs import Told
     from reconciler.provider import Drivers
     from reconciler.searching import Searching
     from reconciler.state import State
@@ -261,6 +262,12 @@ class Project:
         from reconciler.engine.planning import Drift
 
         return Drift.of(await self._session().plan(everything=unmanaged, inspect=False), unmanaged=unmanaged)
+
+    async def outputs(self, asked: Sequence[str] = ()) -> Told:
+        """Ids and facts of addresses (globs too) or of names under `outputs:`, as the state has them: no request."""
+        from reconciler.project.outputs import told
+
+        return await told(self, asked)
 
     async def searching(self) -> Searching:
         """To search what the stack has made. ReconcilerError where the provider cannot be searched."""

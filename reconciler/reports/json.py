@@ -60,8 +60,15 @@ def report_json(stack: str, report: Report) -> dict[str, Any]:
         "run": report.run,
         "result": "interrupted" if report.interrupted else "partial" if report.failed else "done",
         "outcomes": [
-            {"address": o.address, "action": o.action.value, "result": o.result, "message": o.message, "wrote": o.wrote}
-            for o in report.outcomes
+            {
+                "address": it.address,
+                "id": it.id,
+                "action": it.action.value,
+                "result": it.result,
+                "message": it.message,
+                "wrote": it.wrote,
+            }
+            for it in report.outcomes
         ],
         "requests": report.requests,
         "writes": report.writes,

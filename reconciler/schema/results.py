@@ -96,6 +96,7 @@ def report_schema() -> dict[str, Any]:
                     "required": ["address", "action", "result", "message", "wrote"],
                     "properties": {
                         "address": {"type": "string"},
+                        "id": {"type": "string", "description": "Of what is there now; empty where nothing is"},
                         "action": {"type": "string"},
                         "result": {
                             "enum": ["done", "begun", "failed", "skipped"],

@@ -11,6 +11,7 @@ from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.load.grammar.defaults import may_be_shared
 from reconciler.load.grammar.shapes import at, shapes_of
+from reconciler.model import OUTPUT_NAME
 from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
 
@@ -133,6 +134,7 @@ def _frame(provider: str, kinds: Kinds) -> dict[str, Any]:
             "description": "Addresses to stop managing, and keep; globs too.",
             "examples": [[f"{first}/old", f"{first}/2019-*"]],
         },
+        "outputs": _outputs(first),
         "allow_models": {
             "type": "array",
             "items": {"type": "string"},
@@ -184,6 +186,23 @@ def _results() -> dict[str, Any]:
     }
     doc = "Where what is made from media is kept: a directory, a URL, or several by name, for `into:`."
     return {"anyOf": [text, mapping, several], "description": doc, "default": "results", "examples": ["vectors"]}
+
+
+def _outputs(first: str) -> dict[str, Any]:
+    address = {"type": "string", "pattern": "^[a-z_]+/"}
+    said = {
+        "type": "object",
+        "properties": {"from": address, "at": {"type": "string", "default": "id"}},
+        "required": ["from"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": OUTPUT_NAME},
+        "additionalProperties": {"anyOf": [address, said]},
+        "description": "Names for ids and other facts, for programs: `reconciler output NAME`.",
+        "examples": [{"its_id": f"{first}/main", "other": {"from": f"{first}/other", "at": "id"}}],
+    }
 
 
 def _guards() -> dict[str, Any]:

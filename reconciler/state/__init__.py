@@ -161,6 +161,11 @@ class State:
         query = query.order_by(c.address, c.id)
         return self._made_of(recorded_from, query, resources, legible)
 
+    def ids(self) -> dict[str, str]:
+        """address → id of what is recorded there, without a look at the rest of it."""
+        query = sa.select(resources.c.address, resources.c.id).where(sa.not_(resources.c.deposed))
+        return {str(row.address): str(row.id) for row in self._rows(query, resources)}
+
     def operations(self, *, legible: bool = False) -> list[Operation]:
         """What was announced and is not concluded, oldest first."""
         c = operations.c

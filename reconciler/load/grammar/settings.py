@@ -33,6 +33,7 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "allow_models": (list, "a list of names"),
     "variables": (dict, "a mapping of name to `{default: …}`"),
     "include": (list, "a list of globs"),
+    "outputs": (dict, "a mapping of name to address, or to `{from: ADDRESS, at: FACT}`"),
 }
 WORDS: Final = tuple(_EXPECTED)
 """All keys of the top that are no sections."""
@@ -42,7 +43,7 @@ SENT: Final = frozenset({RESULTS, "defaults"})
 """These go to a store or to the account, where secrets belong; all others are shown in messages."""
 DEFAULT_STORE: Final = "default"
 """The store of several that takes what does not say `into`."""
-LISTS: Final = frozenset({"moved", "removed", "variables", "include"})
+LISTS: Final = frozenset({"moved", "removed", "variables", "include", "outputs"})
 """These may stand in several files."""
 PATTERN: Final = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._*?\[\]!-]*")
 """A name, or a glob of names."""
