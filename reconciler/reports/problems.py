@@ -37,8 +37,8 @@ def github_annotations(problems: Sequence[Problem], here: Path) -> Iterator[str]
     """A line for each, as a runner of GitHub Actions reads it: the first few, then how many there are besides."""
     most = MOST if len(problems) <= MOST else MOST - 1
     for problem in problems[:most]:
-        at = {"file": problem.file and _from(problem.file, here), "line": problem.line, "col": problem.column}
-        places = ",".join(f"{name}={_value(str(value))}" for name, value in at.items() if value)
+        at = (f"file={_value(_from(problem.file, here))}", f"line={problem.line}", f"col={problem.column}")
+        places = ",".join(at if problem.line else at[:1]) if problem.file else ""
         level = "error" if problem.severity == "error" else "warning"
         what = f"{problem.address}: {problem.summary}" if problem.address else problem.summary
         yield f"::{level}{' ' if places else ''}{places}::{_text(plain(what))}"
