@@ -25,7 +25,7 @@ outputs:
   film: {from: indexes/catalog/assets/a}
   of_index: {from: indexes/catalog/assets/a, at: parent_id}
   words: {from: embeddings/words/greeting, at: rows}
-  kept: {from: embeddings/words/greeting, at: path}
+  kept: {from: embeddings/words/greeting, at: place}
 indexes:
   catalog: {models: [{name: marengo3.0, options: [visual]}], assets: {a: {}}}
 assets:

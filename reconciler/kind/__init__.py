@@ -273,7 +273,7 @@ class Derived(Kind, section=""):
 
     made_of: Annotated[str | None, IDENTITY, STAMPED] = None
     """What it is made of, and how."""
-    placed: ClassVar[tuple[str, ...]] = tuple("dim model store path url table collection".split())
+    placed: ClassVar[tuple[str, ...]] = ("dim", "model", "store", "place", "table", "collection")
     """What a store may say of a set besides: not each kind of store has all of it."""
     into: str | None = None
     """Which of several stores under `results:` it is kept in; `default`, when left out. It moves when this changes."""

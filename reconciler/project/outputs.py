@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Told", "ToldOf", "told"]
 
+IN_A_STORE = ("store", "table", "collection")
 GLOB = frozenset("*?[")
 
 
@@ -102,6 +103,11 @@ def _facts(row: Recorded, place: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": row.id, **parent, **row.facts, **place}
 
 
+def _where(said: Mapping[str, str]) -> dict[str, str]:
+    """Where a set is, by one word whatever store it is in: a file of it, or a database, has its own word for that."""
+    return {name if name in IN_A_STORE else "place": value for name, value in said.items()}
+
+
 async def _places(project: Project, rows: Sequence[Recorded]) -> dict[str, dict[str, Any]]:
     """address → what the stores say of the results among them; a store is opened only when there is one."""
     from reconciler.project.access import shelf
@@ -116,5 +122,5 @@ async def _places(project: Project, rows: Sequence[Recorded]) -> dict[str, dict[
             opened.known_as(identity.id, identity.former)
         for address, made in (await opened.sets()).items():
             if address in stored:
-                found[address] = {"dim": made.dim, "model": made.model, **await opened.place(made)}
+                found[address] = {"dim": made.dim, "model": made.model, **_where(await opened.place(made))}
     return found
