@@ -25,7 +25,8 @@ ReconcilerError                     1
     ├── NotUploaded                 1   part of a file did not get through; what did is kept for the next run
     └── Unclear                     1   sent, but what came back does not say whether it was done
 
-Exit codes that are results and no errors: 0 in sync or done, 2 changes or drift, 7 applied in part, 130 interrupted.
+Exit codes that are results and no errors: 0 in sync or done, 2 changes or drift, 7 applied in part, 8 a check failed,
+130 interrupted.
 """
 
 from __future__ import annotations

@@ -15,19 +15,13 @@ from reconciler.errors import ReconcilerError
 from reconciler.inside import read_inside
 from reconciler.kinds import Kinds
 from reconciler.model import Stack
-from reconciler.provider import Clip, Image, Question, Search
+from reconciler.provider import MENTION, Clip, Image, Question, Search
 from reconciler.redact import plain
 
-__all__ = ["Asked", "Member", "Searching", "mentions_in"]
+__all__ = ["Asked", "Member", "Searching"]
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of one picture."""
-_MENTION: Final = re.compile(r"<@([^<>/@]+)/([^<>/@]+)>")
-
-
-def mentions_in(text: str) -> list[tuple[str, str]]:
-    """(name of the collection, name in it), of all that a text names as `<@players/lebron>`."""
-    return _MENTION.findall(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +71,8 @@ class Searching:
             raise ReconcilerError(f"{address} is not made yet: run `reconciler apply` first")
         return self.ids[address]
 
-    def question(self, address: str, asked: Asked, *, page_size: int = 10) -> Question:
-        """What is sent for what is asked."""
+    def question(self, address: str, asked: Asked, *, page_size: int = 10, container_id: str | None = None) -> Question:
+        """What is sent for what is asked. `container_id` is another object than the one that was recorded."""
         wrong = [option for option in asked.options if option not in self.search.options]
         if wrong:
             known = ", ".join(self.search.options)
@@ -88,8 +82,8 @@ class Searching:
         if len(asked.images) > self.search.most_images:
             raise ReconcilerError(f"a search takes {self.search.most_images} images at most")
         return Question(
-            container_id=self.container(address),
-            text=_MENTION.sub(self._mentioned, asked.text),
+            container_id=container_id or self.container(address),
+            text=MENTION.sub(self._mentioned, asked.text),
             images=tuple(map(self.image, asked.images)),
             options=asked.options or self._all_options(address),
             every_option=asked.every_option,

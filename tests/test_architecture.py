@@ -95,6 +95,8 @@ OUR_WORDS = {
         "mixpeek",
         "reconciler.providers.mixpeek:Mixpeek",
     },
+    # The word of a check for what should be found, as people write it.
+    "checks/words.py": {"asset"},
     # What a stamp is made of, as the journal writes it down; a column of results.
     "model/operation.py": {"content"},
     "results/rows.py": {"content"},

@@ -10,11 +10,11 @@ import pytrec_eval
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.checks import MEASURES, Baseline, Expected, Floor, Hit, Judged, Match, Scores, judge, judged, scored
-from reconciler.checks.judged import MatchBy
+from reconciler.checks import MEASURES, Baseline, Hit, Judged, Scores, judge, judged, scored
 from reconciler.checks.scores import interval
+from reconciler.model import Expectation, Fit, Floor, Match
 
-GOAL = Expected("final", 60.0, 120.0)
+GOAL = Expectation("final", 60.0, 120.0)
 
 
 def hit(start: float, end: float, asset: str = "final") -> Hit:
@@ -41,25 +41,27 @@ class TestWhatFits:
         assert (judged([of], [GOAL], Match(), 10).order == (0,)) is fits
 
     def test_by_intersection_over_union_a_short_clip_in_a_long_scene_is_none(self) -> None:
-        strict = Match(MatchBy.IOU, 0.5)
+        strict = Match(Fit.IOU, 0.5)
         assert judged([hit(70, 76)], [GOAL], strict, 10).order == (None,)
         assert judged([hit(70, 130)], [GOAL], strict, 10).order == (0,)
 
     def test_an_asset_without_a_time_is_found_by_any_clip_of_it(self) -> None:
-        assert judged([hit(0, 6)], [Expected("final")], Match(MatchBy.IOU, 0.9), 10).order == (0,)
+        assert judged([hit(0, 6)], [Expectation("final")], Match(Fit.IOU, 0.9), 10).order == (0,)
 
     def test_further_clips_of_what_is_found_are_dropped_and_a_miss_takes_its_place(self) -> None:
-        found = judged([hit(60, 66), hit(66, 72), hit(0, 6), hit(0, 6, "semi")], [GOAL, Expected("semi")], Match(), 10)
+        found = judged(
+            [hit(60, 66), hit(66, 72), hit(0, 6), hit(0, 6, "semi")], [GOAL, Expectation("semi")], Match(), 10
+        )
         assert found.order == (0, None, 1)
         assert found.by_hit == (0, 0, None, 1)
         assert found.missed == ()
 
     def test_the_expectation_that_it_fits_better_is_meant_and_then_the_other_one(self) -> None:
-        both = [Expected("final"), GOAL]
+        both = [Expectation("final"), GOAL]
         assert judged([hit(58, 64), hit(70, 76)], both, Match(), 10).order == (0, 1)
-        assert judged([hit(70, 76)], [Expected("final"), Expected("final", 60, 120, grade=2)], Match(), 10).order == (
-            1,
-        )
+        assert judged(
+            [hit(70, 76)], [Expectation("final"), Expectation("final", 60, 120, grade=2)], Match(), 10
+        ).order == (1,)
 
     def test_only_the_first_k_count(self) -> None:
         assert judged([hit(0, 6), hit(60, 66)], [GOAL], Match(), 1).missed == (0,)

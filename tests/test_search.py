@@ -50,8 +50,8 @@ def asked(films: Place, what: Callable[[Search, Question], Awaitable[T]]) -> T:
         index = films.objects("/indexes")[0]["_id"]
         clock = SystemClock()
         async with Http(films.served.url, headers=chosen.access.headers(KEY), clock=clock) as http:
-            search = chosen.search(Hands(http, None, clock, Path()))  # type: ignore[arg-type]  # sends no file
-            assert search is not None
+            assert chosen.searches is not None
+            search = chosen.searches(Hands(http, None, clock, Path()))  # type: ignore[arg-type]  # sends no file
             return await what(search, Question(index, options=("visual",)))
 
     return asyncio.run(run())

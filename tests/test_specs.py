@@ -45,6 +45,7 @@ SHIPPED = [
     Shipped("examples/embeddings-to-parquet", "vectors", creates=7),
     Shipped("examples/embeddings-to-pgvector", "game-vectors", creates=6),
     Shipped("examples/topics-as-metadata", "topics", creates=7),
+    Shipped("examples/search-checks", "search-checks", creates=7),
     Shipped("examples/many-files", "many-files", creates=6),
     Shipped("examples/rename-and-move/before.yaml", "rename-and-move", creates=6),
     Shipped("examples/rename-and-move/after.yaml", "rename-and-move", creates=6),

@@ -1,20 +1,23 @@
 """Search checks: what a search should find, how well it does, and whether that is good enough. Pure."""
 
-from reconciler.checks.judged import Expected, Hit, Judged, Match, judged
+from reconciler.checks.judged import Hit, Judged, judged
+from reconciler.checks.outcome import Answered, Checked, checked, digest_of, scores_of
 from reconciler.checks.scores import MEASURES, Scores, scored
-from reconciler.checks.verdict import Baseline, Floor, Verdict, judge
+from reconciler.checks.verdict import Baseline, Verdict, judge
 
 __all__ = [
     "MEASURES",
+    "Answered",
     "Baseline",
-    "Expected",
-    "Floor",
+    "Checked",
     "Hit",
     "Judged",
-    "Match",
     "Scores",
     "Verdict",
+    "checked",
+    "digest_of",
     "judge",
     "judged",
     "scored",
+    "scores_of",
 ]

@@ -9,21 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-__all__ = ["Expected", "Hit", "Judged", "Match", "MatchBy", "judged"]
+from reconciler.model import Expectation, Fit, Match
 
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a query should find: an asset, or the seconds of it from `start` to `end`."""
-
-    asset: str
-    """The name of the asset, as its address has it."""
-    start: float | None = None
-    end: float | None = None
-    grade: int = 1
-    """How much it is wanted, from 1; only the gain of nDCG looks at it."""
+__all__ = ["Hit", "Judged", "judged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +23,6 @@ class Hit:
     """The name of the asset, or the platform's id of one that is not this stack's."""
     start: float
     end: float
-
-
-class MatchBy(StrEnum):
-    """How a hit is held against a part of an asset."""
-
-    COVERED = "covered"
-    """By the share of the hit that lies in what is expected: a short clip fits a long scene."""
-    IOU = "iou"
-    """By intersection over union: for short moments, whose borders matter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """From which share on a hit fits."""
-
-    way: MatchBy = MatchBy.COVERED
-    least: float = 0.5
-
-    def share(self, hit: Hit, expected: Expected) -> float:
-        """How well a hit fits, from 0 to 1; anything of the asset fits an expectation without a time."""
-        if hit.asset != expected.asset:
-            return 0.0
-        if expected.start is None and expected.end is None:
-            return 1.0
-        start, end = expected.start or 0.0, float("inf") if expected.end is None else expected.end
-        common = max(0.0, min(hit.end, end) - max(hit.start, start))
-        length = hit.end - hit.start
-        if length <= 0:  # a moment is inside, or it is not
-            return float(start <= hit.start <= end)
-        if self.way is MatchBy.COVERED:
-            return common / length
-        return common / (length + (end - start) - common)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +41,30 @@ class Judged:
         return tuple(number for number in range(len(self.grades)) if number not in self.order)
 
 
-def judged(hits: Sequence[Hit], expected: Sequence[Expected], match: Match, k: int) -> Judged:
+def share(match: Match, hit: Hit, expected: Expectation) -> float:
+    """How well a hit fits, from 0 to 1; anything of the asset fits an expectation without a time."""
+    if hit.asset != expected.asset:
+        return 0.0
+    if expected.start is None and expected.end is None:
+        return 1.0
+    start, end = expected.start or 0.0, float("inf") if expected.end is None else expected.end
+    common = max(0.0, min(hit.end, end) - max(hit.start, start))
+    length = hit.end - hit.start
+    if length <= 0:  # a moment is inside, or it is not
+        return float(start <= hit.start <= end)
+    if match.fit is Fit.COVERED:
+        return common / length
+    return common / (length + (end - start) - common)
+
+
+def judged(hits: Sequence[Hit], expected: Sequence[Expectation], match: Match, k: int) -> Judged:
     """The first `k` hits against what is expected. Of two expectations that one hit fits, the one that it fits better
     is meant, then the one with the higher grade, then the one that is declared first."""
     order: list[int | None] = []
     by_hit: list[int | None] = []
     found: set[int] = set()
     for hit in hits[:k]:
-        shares = [match.share(hit, it) for it in expected]
+        shares = [share(match, hit, it) for it in expected]
         fits = [number for number, share in enumerate(shares) if share >= match.least and share > 0]
         fits.sort(key=lambda number: (-shares[number], -expected[number].grade, number))
         new = next((number for number in fits if number not in found), None)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.checks.scores import LEVEL, Scores, interval
+from reconciler.model import Floor
 
-__all__ = ["Baseline", "Floor", "Verdict", "judge"]
+__all__ = ["Baseline", "Verdict", "judge"]
 
 SURE_FROM: Final = 50
 """From so many queries on a loss must be sure, unless the check says otherwise."""
@@ -31,18 +32,6 @@ class Baseline:
     """When it was recorded, RFC 3339."""
     of: str = ""
     """The id of what was searched then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What is demanded of one measure."""
-
-    least: float | None = None
-    """The mean must be as high as that."""
-    allow: float | None = None
-    """The mean may be so much lower than that of the baseline."""
-    warn: bool = False
-    """Whether falling short of it is said, and nothing more."""
 
 
 @dataclass(frozen=True, slots=True)

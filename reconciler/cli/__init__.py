@@ -30,6 +30,7 @@ COMMANDS = {
     "export": ("account", "Write the account as a new stack, and change nothing."),
     "output": ("output", "Tell ids and facts of what was made, for scripts."),
     "state": ("states", "Look into the state, and mend it."),
+    "check": ("check", "Hold what searches find against what they should."),
     "search": ("search", "Search an index, as applications do."),
     "results": ("results", "Look at what was made from media."),
     "graph": ("graphs", "Draw what a stack declares, and what refers to what."),
@@ -115,7 +116,8 @@ def cli() -> None:
 
     \b
     Exit codes: 0 done or in sync · 1 error · 2 changes or drift · 3 refused by a guard
-    4 state locked · 5 not authorised · 6 stale plan · 7 applied in part · 130 interrupted
+    4 state locked · 5 not authorised · 6 stale plan · 7 applied in part · 8 a check failed
+    130 interrupted
     """
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.check import CHECK_FAILED
 from reconciler.cli.formats import Look, plan_as
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.uploads import STDOUT, events_to
 from reconciler.errors import Refused
 
 if TYPE_CHECKING:
+    from reconciler.checks import Checked
     from reconciler.engine import Planning
     from reconciler.model import Report
     from reconciler.project import Project
@@ -32,6 +34,8 @@ class Manner:
     look: Look
     auto_approve: bool
     json_events: str | None = None
+    check: bool = False
+    """Whether the checks of the stack are run when all was done."""
 
     @property
     def shown_as(self) -> str:
@@ -44,19 +48,33 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
     if not manner.auto_approve and project.saved is None and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
 
-    async def run() -> tuple[Planning, Report | None]:
+    async def run() -> tuple[Planning, Report | None, Sequence[Checked]]:
         async with project:
             planning = await planned()
             if project.saved is not None and _already_done(planning, manner.shown_as):
-                return planning, None
+                return planning, None, await _checked(project, manner)
             agreed = await _agreed(project, planning, manner)
-            return planning, await _done(project, agreed, command, manner) if agreed else None
+            report = await _done(project, agreed, command, manner) if agreed else None
+            whole = report is not None and report.exit_code == 0
+            return planning, report, await _checked(project, manner) if whole else ()
 
     with closing(project), locked(project, command):
-        planning, report = asyncio.run(run())
-    if report is None and project.saved is not None:
-        return 0
-    return _result(planning, report, manner.shown_as)
+        planning, report, checked = asyncio.run(run())
+    done = report is None and project.saved is not None
+    code = 0 if done else _result(planning, report, checked, manner.shown_as)
+    if checked and manner.shown_as == "text":
+        from reconciler.reports.checks import checks_text
+
+        click.echo("\n" + checks_text(checked))
+    return code or (0 if all(it.passes for it in checked) else CHECK_FAILED)
+
+
+async def _checked(project: Project, manner: Manner) -> Sequence[Checked]:
+    """The checks of the stack, if they are asked for and it has any."""
+    if not manner.check or not project.stack.checks:
+        return ()
+    click.echo(f"Checks: {project.bill()}", err=True)
+    return await project.check()
 
 
 def _already_done(planning: Planning, form: str) -> bool:
@@ -108,7 +126,7 @@ async def _done(project: Project, planning: Planning, command: str, manner: Mann
     return await applying
 
 
-def _result(planning: Planning, report: Report | None, form: str) -> int:
+def _result(planning: Planning, report: Report | None, checked: Sequence[Checked], form: str) -> int:
     from reconciler.reports import json as as_json
     from reconciler.reports import text
 
@@ -116,7 +134,12 @@ def _result(planning: Planning, report: Report | None, form: str) -> int:
         click.echo("Nothing was done.")
         return 1
     if form == "json":
-        click.echo(as_json.dumps(as_json.report_json(planning.stack.name, report)))
+        said = as_json.report_json(planning.stack.name, report)
+        if checked:
+            from reconciler.reports.checks import checks_json
+
+            said["checks"] = checks_json(planning.stack.name, checked)["checks"]
+        click.echo(as_json.dumps(said))
     elif form == "text" and (planning.plan.changes or report.failed):
         click.echo("\n" + text.report_text(report))
     return report.exit_code

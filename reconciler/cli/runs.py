@@ -134,7 +134,8 @@ def plan(
 @VERBOSE
 @WHOLE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
-def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, **options: Any) -> int:
+@click.option("--check", is_flag=True, help="Run the checks of the stack when all is done; exit with 8 if one fails.")
+def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, check: bool, **options: Any) -> int:
     """Make the account as the stack says: show the plan, ask, do it.
 
     PATH may be a plan that `plan -o` saved: then exactly that is done, without asking, or nothing if what it rests on
@@ -145,6 +146,7 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     \b
     reconciler apply                    the stack in this directory
     reconciler apply --auto-approve     without asking, as in CI
+    reconciler apply --check            and then whether searches find what they should
     reconciler apply plan.json          exactly what was planned
     """
     from reconciler.project.saved import is_plan
@@ -157,7 +159,7 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     def planned() -> Awaitable[Planning]:
         return project.plan(**_asked(options))
 
-    manner = Manner(form, look_for(whole, verbose), auto_approve, events)
+    manner = Manner(form, look_for(whole, verbose), auto_approve, events, check)
     return carried_out(project, planned, f"reconciler apply {path}", manner)
 
 

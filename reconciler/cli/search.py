@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.options import online, project_at
+from reconciler.cli.outputs import write_file
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
     from reconciler.project import Project
+    from reconciler.project.noting import Noted
     from reconciler.provider import Clip
     from reconciler.searching import Asked, Searching
 
@@ -37,12 +39,15 @@ class _Answer:
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @click.option("--image", "images", metavar="ADDRESS|URL", multiple=True, help="Also, or only, by this picture.")
 @click.option("--option", "options", metavar="NAME", multiple=True, help="What of the media [all that the index has].")
-@click.option("--operator", type=click.Choice(["or", "and"]), default="or", show_default=True, help="Between options.")
+@click.option("--operator", type=click.Choice(["or", "and"]), help="Between options [or].")
 @click.option("--spoken", type=click.Choice(["lexical", "semantic"]), multiple=True, help="How speech is compared.")
 @click.option("--filter", "filters", metavar="KEY=VALUE|JSON", multiple=True, help="Only of what has this metadata.")
 @click.option("--group", is_flag=True, help="All clips of what they are of together.")
 @click.option("--metadata", is_flag=True, help="Show the metadata of what is found.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True, help="So many at most.")
+@click.option("--expect", metavar="NAME[@FROM-TO][#GRADE]", multiple=True, help="With --add-to: what should be found.")
+@click.option("--add-to", metavar="CHECK", help="Write this query into a check of the stack's YAML.")
+@click.option("--as", "called", metavar="NAME", default="", help="What the query is called there [after its text].")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @online
 def search(index: str, text: str, path: Path, form: str, limit: int, **options: Any) -> int:
@@ -53,26 +58,51 @@ def search(index: str, text: str, path: Path, form: str, limit: int, **options: 
     \b
     reconciler search indexes/catalog "goal in the last minutes"
     reconciler search indexes/catalog --image assets/kit --filter season=2024
+    reconciler search indexes/catalog "goal" --expect final@1:29:00-1:30:00 --add-to checks/goals
     """
-    from reconciler.searching import Asked
-
-    asked = Asked(
-        text=text,
-        images=options["images"],
-        options=options["options"],
-        every_option=options["operator"] == "and",
-        spoken=options["spoken"],
-        filter=_filter(options["filters"]),
-        grouped=options["group"],
-        with_metadata=options["metadata"],
-    )
-    answer = asyncio.run(_answer(project_at(path, options), index, asked, limit))
+    project = project_at(path, options)
+    noting = _noted(project, index, text, options)
+    answer = asyncio.run(_answer(project, index, _asked(text, options, noting), limit))
+    if noting:
+        write_file(noting.file, noting.text)
+        click.echo(f"{noting.check.address} has a query {noting.query.name} now, in {noting.file}.", err=True)
     if form == "json":
         click.echo(json.dumps([[_json(answer, clip) for clip in row] for row in answer.rows], indent=2))
         return 0
     for line in _lines(answer):
         click.echo(line)
     return 0
+
+
+def _asked(text: str, given: Mapping[str, Any], noting: Noted | None) -> Asked:
+    """What is said; of a query that goes into a check, what that says for all of its own."""
+    from reconciler.searching import Asked
+
+    shown = {"grouped": given["group"], "with_metadata": given["metadata"]}
+    if noting:
+        query = noting.query
+        return Asked(query.text, query.images, query.options, query.every_option, query.spoken, query.filter, **shown)
+    every, wanted = given["operator"] == "and", _filter(given["filters"])
+    return Asked(text, given["images"], given["options"], every, given["spoken"], wanted, **shown)
+
+
+def _noted(project: Project, index: str, text: str, given: Mapping[str, Any]) -> Noted | None:
+    """The query as it would stand in the check that it goes into: what is wrong with it is told before it is asked."""
+    if bool(given["expect"]) != bool(given["add_to"]):
+        raise click.UsageError("--expect says what should be found, and --add-to where that is written: give both")
+    if not given["add_to"]:
+        return None
+    from reconciler.project.noting import check_called, noted
+
+    check = check_called(project.stack, given["add_to"])
+    if check.of != index:
+        raise click.UsageError(f"{check.address} is of {check.of}, not of {index}")
+    said = {"text": text, "images": given["images"], "options": given["options"], "operator": given["operator"]}
+    said |= {"spoken": given["spoken"], "filter": _filter(given["filters"])}
+    query = {word: value for word, value in said.items() if value}
+    if len(given["images"]) == 1:
+        query["image"] = query.pop("images")[0]
+    return noted(project.path, project.options, project.stack, check, query, given["expect"], given["called"])
 
 
 async def _answer(project: Project, index: str, asked: Asked, limit: int) -> _Answer:

@@ -5,7 +5,8 @@ The grammar, where the design leaves a choice:
 - A stack is a directory (its own `*.yaml` and `*.yml`, sorted by name; hidden ones are passed over) or one file.
   `include:` adds files below that directory by glob. An included file holds sections, `moved:`, `removed:`, `guards:`
   and the like, but no `stack:`, `provider:`, `variables:` or `include:`. A file that is empty declares nothing.
-- Keys of the top are given once over all files; `moved:`, `removed:`, `include:`, `outputs:` and `variables:` add up.
+- Keys of the top are given once over all files; `moved:`, `removed:`, `include:`, `outputs:`, `variables:` and
+  `checks:` add up.
 - YAML is version 1.2's core schema; scalars that other readers take for something else are refused (`yaml.scalars`),
   and so are duplicate keys, tags, merge keys, a second document, and keys that are no strings. Aliases are allowed, for
   at most a hundred thousand values in a file.
@@ -33,6 +34,7 @@ from reconciler.errors import Invalid, ReconcilerError
 from reconciler.load.check.contracts import WORD as CONTRACT
 from reconciler.load.check.contracts import Contracts
 from reconciler.load.check.resources import Checker
+from reconciler.load.check.searches import SearchChecks
 from reconciler.load.grammar import variables as vars_
 from reconciler.load.grammar.declarations import Declarations, MadeFrom
 from reconciler.load.grammar.defaults import WORD as DEFAULTS
@@ -47,8 +49,9 @@ from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
 from reconciler.load.grammar.variables import expand
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile
-from reconciler.model import Stack
+from reconciler.model import Check, Resource, Stack
 from reconciler.provider import kinds_of, names
+from reconciler.provider import provider as provider_of
 
 __all__ = ["Environment", "expand", "load"]
 
@@ -61,16 +64,19 @@ def load(
     environ: Mapping[str, str],
     allow_env: Collection[str] = (),
     display: Path | None = None,
+    instead: Mapping[str, bytes] | None = None,
 ) -> Stack:
     """The stack in a directory or a file; raises Invalid with all that is wrong.
 
     `variables` are the arguments of --var, `var_file` is that of --var-file, or what was in it,
     `allow_env` are those of --allow-env (globs of names in `environ` that the
-    stack may read), `display` is the path as messages are to show it.
+    stack may read), `display` is the path as messages are to show it, `instead` has what is to be read in the place of
+    files, by their paths below the stack's directory.
     """
     with _no_garbage():
         try:
-            return _Load(path, display or path, Environment(environ, allow_env)).run(variables or {}, var_file)
+            environment = Environment(environ, allow_env)
+            return _Load(path, display or path, environment, instead).run(variables or {}, var_file)
         except MemoryError as error:
             raise ReconcilerError(f"{display or path}: reading it takes more memory than there is; split it") from error
 
@@ -90,9 +96,11 @@ def _no_garbage() -> Iterator[None]:
 class _Load:
     """One run."""
 
-    def __init__(self, path: Path, display: Path, environment: Environment) -> None:
+    def __init__(
+        self, path: Path, display: Path, environment: Environment, instead: Mapping[str, bytes] | None
+    ) -> None:
         self._problems = Problems()
-        self._documents = Documents(path, display, self._problems)
+        self._documents = Documents(path, display, self._problems, instead)
         self._generator = Generator(self._documents.root, self._problems)
         self._settings = StackSettings(self._problems)
         self._shapes: dict[str, Shape] = {}
@@ -117,6 +125,7 @@ class _Load:
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
         outputs = named_outputs(self._settings.many["outputs"], entries, self._shapes, self._problems, closed=closed)
+        checks = self._checks(provider, resources)
         if self._problems:
             found = list(self._problems.all(lambda path: address_of(path, self._shapes)))
             raise Invalid(found, more=self._problems.more)
@@ -140,6 +149,7 @@ class _Load:
             removed=removed,
             results=results,
             outputs=outputs,
+            checks=checks,
             files=tuple(document.source.name for document in self._documents),
             digest=digest,
             varies=varies,
@@ -174,6 +184,15 @@ class _Load:
         if provider and not self._shapes:
             self._settings.no_provider(provider, names())
         return self._settings.stack(self._documents.top), provider
+
+    def _checks(self, provider: str, resources: Mapping[str, Resource]) -> Mapping[str, Check]:
+        """Search checks; nobody knows what can be searched where no provider is."""
+        given = self._settings.many["checks"]
+        if not (given and provider and self._shapes):
+            return {}
+        chosen = provider_of(provider)
+        reading = SearchChecks(resources, chosen.kinds, chosen.searches, self._problems, closed=self._documents.closed)
+        return reading.checks(given)
 
     def _tops(self) -> Iterator[tuple[TextFile, Mapping[str, Any]]]:
         for document in self._documents:

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import translate
 from functools import partial
@@ -61,7 +61,9 @@ class Root:
     names its files by the hundred thousand: below a directory that is inside, a file that is no link is inside too.
     """
 
-    def __init__(self, path: Path, display: Path) -> None:
+    def __init__(self, path: Path, display: Path, instead: Mapping[str, bytes] | None = None) -> None:
+        self.instead = instead or {}
+        """Path of a file → what is read in the place of its bytes."""
         self.path = path
         self.display = display
         self._real = os.path.realpath(path)
@@ -140,6 +142,8 @@ class Root:
         """The bytes of a file inside; raises Outside."""
         relative = self.file(relative)
         again = partial(read_inside, self._real, relative, MOST_BYTES)
+        if relative in self.instead:
+            again = partial(self.instead.__getitem__, relative)
         return TextFile(self.name(relative), relative, again(), again)
 
     def exists(self, relative: str) -> bool:

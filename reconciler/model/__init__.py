@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
 from reconciler.model.change import Action, Change, ChangedBy, Delta
+from reconciler.model.check import Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
 from reconciler.model.desired import OUTPUT_NAME, Output, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
     BytesSent,
@@ -58,17 +59,24 @@ __all__ = [
     "Change",
     "ChangedBy",
     "Charge",
+    "Check",
+    "CheckQuery",
+    "CheckScore",
     "Cost",
     "Create",
     "Delete",
     "Delta",
     "Estimate",
     "Event",
+    "Expectation",
     "Fill",
+    "Fit",
     "Flight",
+    "Floor",
     "Forget",
     "Link",
     "Live",
+    "Match",
     "Operation",
     "Outcome",
     "Output",

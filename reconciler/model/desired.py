@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.model.check import Check
 
 __all__ = ["OUTPUT_NAME", "Output", "Resource", "Stack", "Where", "ignores", "nowhere"]
 
@@ -76,6 +77,8 @@ class Stack:
     directory."""
     outputs: Mapping[str, Output] = field(default_factory=dict)
     """What it tells programs by a name of its own."""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """By name: what a search should find."""
     varies: bool = False
     """Whether its name depends on variables: another name is another stack then, and no rename."""
     id: str | None = None

@@ -23,6 +23,8 @@ from reconciler.project import access
 from reconciler.project.options import ProjectOptions
 
 if TYPE_CHECKING:
+    from reconciler.checking import Bill
+    from reconciler.checks import Checked
     from reconciler.engine import Planning, Session
     from reconciler.engine.planning import Aim, Drift
     from reconciler.export import Exported
@@ -157,6 +159,11 @@ class Project:
             finally:
                 self._command = self._fresh = None
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether the stack is held by this project."""
+        return self._command is not None
+
     def prove_when_woken(self) -> None:
         """For a signal handler, after the process was asleep: StateError when the lock is lost."""
         self.state.prove_when_woken()
@@ -276,12 +283,28 @@ class Project:
 
         drivers = self._opened()
         provider = drivers.provider
-        if (search := provider.search(drivers.hands)) is None:
+        if provider.searches is None:
             raise ReconcilerError(f"{provider.name} cannot be searched from here")
         ids = {row.address: row.id for row in self.state.recorded() if not row.deposed}
         if not ids:  # nothing is recorded here: whose what is, is found out as for a plan
             ids = {address: live.id for address, live in (await self.plan()).claims.live.items()}
-        return Searching(self.stack, provider.kinds, search, ids)
+        return Searching(self.stack, provider.kinds, provider.searches(drivers.hands), ids)
+
+    def bill(self, names: Sequence[str] = ()) -> Bill:
+        """What it costs to run checks once: those of these names (globs), or all."""
+        from reconciler.checking import bill_of, chosen
+        from reconciler.provider import provider
+
+        checks, its = chosen(self.stack, names), provider(self.stack.provider)
+        assert its.searches is not None, "checks are declared only of what can be searched"
+        return bill_of(checks, self.stack, its.tariff, its.searches)
+
+    async def check(self, names: Sequence[str] = (), *, record: bool = False) -> list[Checked]:
+        """Run checks: those of these names (globs), or all. The first run of each that passes is kept as its baseline,
+        or this one, whatever it found, if it is to be `record`ed."""
+        from reconciler.project.checking import check
+
+        return await check(self, names, record=record)
 
     def save(self, planning: Planning, file: str | Path) -> None:
         """Write a plan file, for whoever is to apply it with this account's key: `reconciler.open_saved`, or the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,14 +31,15 @@ def environment(allow_env: Sequence[str]) -> Environment:
     return Environment(Learned(os.environ), globs_in(*allow_env, os.environ.get(ALLOW, "")))
 
 
-def load_stack(path: Path, options: ProjectOptions) -> Stack:
-    """The stack at a path, or every problem of it."""
+def load_stack(path: Path, options: ProjectOptions, instead: Mapping[str, bytes] | None = None) -> Stack:
+    """The stack at a path, or every problem of it; with other bytes `instead` of those of some files."""
     return load(
         path,
         variables=options.variables,
         var_file=options.var_file,
         environ=Learned(os.environ),
         allow_env=environment(options.allow_env).allowed,
+        instead=instead,
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from reconciler.provider.contract import Driver, Drivers, Provider
 from reconciler.provider.registry import kinds_of, made_of, names, provider
-from reconciler.provider.searching import Clip, Found, Image, Question, Search
+from reconciler.provider.searching import MENTION, Clip, Found, Image, Question, Search
 from reconciler.provider.values import (
     Access,
     AfterUnclear,
@@ -37,6 +37,7 @@ from reconciler.provider.values import (
 )
 
 __all__ = [
+    "MENTION",
     "Access",
     "AfterUnclear",
     "Clip",

@@ -172,14 +172,12 @@ class Provider(Protocol):
     kinds: ClassVar[Kinds]
     access: ClassVar[Access]
     tariff: ClassVar[Tariff] = Tariff()
+    searches: ClassVar[type[Search] | None] = None
+    """How the account is searched; None where the API cannot be, or nobody has said how."""
 
     @abstractmethod
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
         """A driver for each kind, by the kind's name: of one account, for one run."""
-
-    def search(self, hands: Hands) -> Search | None:
-        """How the account is searched; None where the API cannot be, or nobody has said how."""
-        return None
 
     def emulator(self, db: Path | None = None) -> Any:
         """A fake of the API as an ASGI application, kept in the file `db` or in memory: what `--emulator` talks to.

@@ -6,14 +6,19 @@ of the API, best first: what one API calls a score and another leaves out is nob
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from reconciler.kind import Kind
+from reconciler.provider.values import Hands
 
-__all__ = ["Clip", "Found", "Image", "Question", "Search"]
+__all__ = ["MENTION", "Clip", "Found", "Image", "Question", "Search"]
+
+MENTION: Final = re.compile(r"<@([^<>/@]+)/([^<>/@]+)>")
+"""How a text names something of a stack, as `<@players/lebron>`: what it lives in, and its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,20 @@ class Search(Protocol):
     """What a text can name as `<@ID>`."""
     options: ClassVar[tuple[str, ...]]
     """What of the media can be searched."""
+    price: ClassVar[str] = ""
+    """The word of the provider's tariff for a thousand questions."""
     most_images: ClassVar[int] = 0
     """In one question."""
     most_in_page: ClassVar[int]
 
-    def searchable(self, container: Mapping[str, Any]) -> tuple[str, ...]:
+    @abstractmethod
+    def __init__(self, hands: Hands) -> None:
+        """Of one account, for one run."""
+
+    @classmethod
+    def searchable(cls, container: Mapping[str, Any]) -> tuple[str, ...]:
         """Which of the options can be searched in what is declared so: what is asked for when nothing is said."""
-        return self.options
+        return cls.options
 
     def url_of(self, declared: Mapping[str, Any]) -> str:
         """Where the picture of what is declared so can be had by the API itself; "" where only we have it."""

@@ -17,7 +17,7 @@ from reconciler.reports.estimate import cost_lines
 from reconciler.reports.text import drift_line, summary_line
 from reconciler.reports.view import Entry, entries, environment, is_destructive, left_out
 
-__all__ = ["LIMIT", "drift_markdown", "plan_markdown"]
+__all__ = ["LIMIT", "code", "drift_markdown", "fenced", "plan_markdown"]
 
 LIMIT = 65_000
 """Characters, with some to spare for what a bot puts around it."""
@@ -35,14 +35,14 @@ def plan_markdown(plan: Plan, *, limit: int = LIMIT) -> str:
     text = ""
     for some_gone, some_rest, dropped in _smaller(gone, rest):
         text = template.render(
-            stack=_code(plan.stack),
-            summary=summary_line(replace(plan, stack=_code(plan.stack))),
-            notes=_fenced([plain(str(note)) for note in plan.diagnostics]),
-            gone=_fenced(_lines(some_gone), "diff"),
+            stack=code(plan.stack),
+            summary=summary_line(replace(plan, stack=code(plan.stack))),
+            notes=fenced([plain(str(note)) for note in plan.diagnostics]),
+            gone=fenced(_lines(some_gone), "diff"),
             gone_count=len(gone),
-            rest=_fenced(_lines(some_rest, dropped), "diff"),
+            rest=fenced(_lines(some_rest, dropped), "diff"),
             rest_count=len(rest),
-            facts=_fenced([plain(line) for line in facts]),
+            facts=fenced([plain(line) for line in facts]),
             cut=some_gone != gone or some_rest != rest,
         )
         if len(text) <= limit:
@@ -64,12 +64,12 @@ def drift_markdown(
     changed, text = entries(drift), ""
     for _, some, dropped in _smaller([], changed):
         text = template.render(
-            stack=_code(stack),
-            summary=drift_line(_code(stack), len(drift), baseline),
+            stack=code(stack),
+            summary=drift_line(code(stack), len(drift), baseline),
             baseline=baseline,
             count=len(drift),
-            changed=_fenced(_lines(some, dropped), "diff"),
-            foreign=_fenced(unmanaged),
+            changed=fenced(_lines(some, dropped), "diff"),
+            foreign=fenced(unmanaged),
             foreign_count=len(foreign),
             cut=some != changed,
         )
@@ -128,7 +128,7 @@ def _block(entry: Entry) -> Iterator[str]:
         )
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """A name as code: no mention, no link, nothing that begins or ends anything."""
     text = plain(text)
     longest = max((len(found) for found in re.findall("`+", text)), default=0)
@@ -136,7 +136,7 @@ def _code(text: str) -> str:
     return f"{fence} {text} {fence}" if longest else f"`{text}`"
 
 
-def _fenced(lines: Sequence[str], language: str = "") -> str:
+def fenced(lines: Sequence[str], language: str = "") -> str:
     """The lines as code, which nothing in them can end; '' for none."""
     if not lines:
         return ""

@@ -80,8 +80,8 @@ def explain_top(provider: str, word: str) -> Iterator[str]:
     """The text of `explain WORD` for a key of the top, or `WORD.KEY` for what stands in it. Raises KeyError."""
     outer, _, inner = word.partition(".")
     schema = top_words(provider)[outer]
-    if inner:
-        schema = schema["properties"][inner]
+    for one in inner.split(".") if inner else ():
+        schema = _inside(schema)[one]
     yield f"{word}: {schema.get('description', '')}".rstrip(": ")
     if not inner:
         yield (
@@ -91,9 +91,20 @@ def explain_top(provider: str, word: str) -> Iterator[str]:
         )
         if outer in MAIN_ONLY:
             yield "  Not in a file that `include:` adds."
-    yield from _said(inner or outer, schema)
-    for name, one in schema.get("properties", {}).items():
-        yield f"  {name}: {values_of(one)}{_default(one)}"
+    yield from _said(word.rpartition(".")[2], schema)
+    for name, it in _inside(schema).items():
+        told = f"; {it['description']}" if "description" in it else ""
+        yield f"  {name}: {values_of(it)}{_default(it)}{told}"
+
+
+def _inside(schema: dict[str, Any]) -> dict[str, Any]:
+    """The words of a mapping; or of what it holds by names, or of the items of a list."""
+    for inner in (schema, schema.get("additionalProperties"), schema.get("items"), *schema.get("anyOf", ())):
+        if isinstance(inner, dict):
+            words: dict[str, Any] = inner.get("properties") or (_inside(inner) if inner is not schema else {})
+            if words:
+                return words
+    return {}
 
 
 def top_words(provider: str) -> dict[str, Any]:

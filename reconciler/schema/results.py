@@ -107,6 +107,7 @@ def report_schema() -> dict[str, Any]:
                     },
                 },
             },
+            "checks": {"type": "array", "items": {"type": "object"}, "description": "With `--check`: as `check` says."},
             "requests": {"type": "integer", "minimum": 0},
             "writes": {"type": "integer", "minimum": 0},
         },

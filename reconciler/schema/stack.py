@@ -14,6 +14,8 @@ from reconciler.load.grammar.shapes import at, shapes_of
 from reconciler.model import OUTPUT_NAME
 from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
+from reconciler.provider import provider as provider_of
+from reconciler.schema.checks import checks_schema
 
 __all__ = ["COMMON", "DIALECT", "stack_schema"]
 
@@ -71,9 +73,15 @@ def stack_schema(provider: str) -> dict[str, Any]:
         "$schema": DIALECT,
         "title": f"reconciler stack for {provider}",
         "type": "object",
-        "properties": {**_frame(provider, kinds), **sections},
+        "properties": {**_frame(provider, kinds), **_checks(provider), **sections},
         "additionalProperties": False,
     }
+
+
+def _checks(name: str) -> dict[str, Any]:
+    """What searches should find, where there is a way to search."""
+    searches = provider_of(name).searches
+    return {} if searches is None else {"checks": checks_schema(searches)}
 
 
 def _frame(provider: str, kinds: Kinds) -> dict[str, Any]:

@@ -29,12 +29,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import Operation, Recorded
+from reconciler.model import CheckScore, Operation, Recorded
 from reconciler.state.database import Database, connect
 from reconciler.state.holders import Holder, Unlocked
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
-from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from
-from reconciler.state.tables import handles, locks, operations, resources, runs, stacks, unseen
+from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from, score_from
+from reconciler.state.tables import checks, handles, locks, operations, resources, runs, stacks, unseen
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -43,6 +43,7 @@ from reconciler.state.writes import (
     Open,
     Put,
     RenameStack,
+    Score,
     Seen,
     Unseen,
     Write,
@@ -53,10 +54,14 @@ from reconciler.state.writes import (
 T = TypeVar("T")
 
 ANEW = "which forgets all rows of this stack and makes them anew from the account"
-SAFE = dict.fromkeys(
-    (resources, operations, handles),
-    f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
-) | {stacks: "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it"}
+SAFE: dict[sa.Table, str] = (
+    dict.fromkeys(
+        (resources, operations, handles),
+        f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
+    )
+    | {stacks: "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it"}
+    | {checks: "Run `reconciler check --record` to make the baseline of its checks anew"}
+)
 """What is safe and what to run, when a row of a table is damaged."""
 
 FRESH_S = 0.1
@@ -72,6 +77,7 @@ __all__ = [
     "Open",
     "Put",
     "RenameStack",
+    "Score",
     "Seen",
     "State",
     "Unlocked",
@@ -176,6 +182,12 @@ class State:
         for op, name, value in self._made_of(handle_from, query_of_handles, handles, legible) if made else ():
             told.setdefault(op, {})[name] = value
         return [replace(it, handle=told.get(it.op, {})) if it.id or it.op in told else it for it in made]
+
+    def baselines(self) -> list[CheckScore]:
+        """What was recorded of search checks, by check and query."""
+        c = checks.c
+        query = sa.select(c.address, c.query, c.measures, c.at, c.container_id, c.made_of)
+        return self._made_of(score_from, query.order_by(c.address, c.query), checks)
 
     def unseen(self) -> frozenset[str]:
         """Ids of what was made so short a time ago that a read which does not show it proves nothing."""

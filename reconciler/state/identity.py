@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
-from reconciler.state.tables import handles, locks, new_id, operations, resources, runs, stacks, unseen
+from reconciler.state.tables import checks, handles, locks, new_id, operations, resources, runs, stacks, unseen
 
 __all__ = ["Identity", "change", "ensure", "neighbours_of", "rename"]
 
@@ -63,10 +63,11 @@ def rename(connection: sa.Connection, old: str, new: str) -> None:
         unseen,
         locks,
         handles,
+        checks,
     ):  # of the new name there is nothing but what an empty run has left
         connection.execute(table.delete().where(table.c.stack == new))
     before = connection.scalar(sa.select(stacks.c.former).where(stacks.c.stack == old))
     names = [name for name in (*json.loads(before or "[]"), old) if name != new]
-    for table in (stacks, resources, operations, handles, runs, unseen):
+    for table in (stacks, resources, operations, handles, runs, unseen, checks):
         connection.execute(table.update().where(table.c.stack == old).values(stack=new))
     change(connection, new, former=json.dumps(names), rebuild=True)  # until all of it is marked anew

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from reconciler.errors import StateError
 from reconciler.model import Signature, trace_from
 from reconciler.model.operation import EVER
-from reconciler.state.tables import handles, make, new_id, operations, resources, runs, schema, stacks, unseen
+from reconciler.state.tables import checks, handles, make, new_id, operations, resources, runs, schema, stacks, unseen
 
 __all__ = ["CURRENT", "MIGRATIONS", "Migration", "prepare", "refuse_newer", "version_of"]
 
@@ -48,6 +48,11 @@ def _failures(connection: sa.Connection) -> None:
 def _facts(connection: sa.Connection) -> None:
     """6: with an object stands what was known of it when it was made. Of older ones that is not known."""
     connection.exec_driver_sql("ALTER TABLE reconciler_resources ADD COLUMN facts TEXT NOT NULL DEFAULT '{}'")
+
+
+def _checks(connection: sa.Connection) -> None:
+    """7: the baseline of search checks."""
+    make(connection, [checks])
 
 
 def _table(name: str, columns: str) -> Any:
@@ -119,7 +124,7 @@ def _handle(upload: Any) -> Iterator[tuple[str, str]]:
 
 
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts)
+MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts, _checks)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

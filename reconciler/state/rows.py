@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.model import (
     MADE_OF_WORDS,
+    CheckScore,
     Operation,
     Recorded,
     Signature,
@@ -25,7 +26,7 @@ from reconciler.model import (
 from reconciler.state.identity import Identity
 from reconciler.wire import ANY_ID
 
-__all__ = ["Damaged", "handle_from", "identity_from", "operation_from", "placed", "recorded_from"]
+__all__ = ["Damaged", "handle_from", "identity_from", "operation_from", "placed", "recorded_from", "score_from"]
 
 MOST = 1 << 63
 VERBS = frozenset({*Verb, "aside"})
@@ -68,6 +69,17 @@ def operation_from(row: Any) -> Operation:
         None if id is None else _id("object_id", id),
         since=_moment("since", since),
     )
+
+
+def score_from(row: Any) -> CheckScore:
+    """A part of a check's baseline."""
+    address, query, measures, at, container_id, made_of = row
+    values = _object("measures", measures)
+    for measure, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise Damaged(f"{measure} is {_shown(value)}")
+    at = _moment("at", at).isoformat()
+    return CheckScore(_address(address), _text("query", query), values, at, _id("container_id", container_id), made_of)
 
 
 def handle_from(row: Any) -> tuple[str, str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 __all__ = [
+    "checks",
     "handles",
     "locks",
     "make",
@@ -125,6 +126,16 @@ unseen = sa.Table(
     _column("since"),
 )
 """Objects that were made and that no read has shown yet."""
+
+checks = sa.Table(
+    "reconciler_checks",
+    _metadata,
+    _column("stack", key=True),
+    _column("address", key=True),
+    _column("query", key=True),
+    *_columns("measures at container_id made_of"),
+)
+"""The baseline of search checks, a row for each query: see `model.CheckScore`."""
 
 
 def make(connection: sa.Connection, tables: Sequence[sa.Table] | None = None) -> None:

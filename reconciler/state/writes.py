@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateError
-from reconciler.model import Operation, Recorded
+from reconciler.model import CheckScore, Operation, Recorded
 from reconciler.redact import mask
-from reconciler.state.tables import handles, operations, resources, unseen
+from reconciler.state.tables import checks, handles, operations, resources, unseen
 
 __all__ = [
     "Clear",
@@ -25,6 +25,7 @@ __all__ = [
     "Open",
     "Put",
     "RenameStack",
+    "Score",
     "Seen",
     "Unseen",
     "Write",
@@ -99,7 +100,16 @@ class Seen:
     id: str
 
 
-Write = Clear | Put | Drop | RenameStack | Open | Keep | Close | Unseen | Seen
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Record the baseline of a check. `anew`: nothing but this is its baseline from now on."""
+
+    check: str
+    scores: tuple[CheckScore, ...]
+    anew: bool = False
+
+
+Write = Score | Clear | Put | Drop | RenameStack | Open | Keep | Close | Unseen | Seen
 
 
 def write(connection: sa.Connection, stack: str, writes: Iterable[Write]) -> None:
@@ -139,7 +149,7 @@ def _about(write: Write) -> str:
             return recorded.id
         case Keep(op=about) | Close(op=about) | Drop(id=about) | Seen(id=about) | Unseen(id=about):
             return about
-        case Clear() | RenameStack():
+        case Clear() | RenameStack() | Score():
             return ""
 
 
@@ -313,7 +323,28 @@ def _seen(connection: sa.Connection, stack: str, group: list[Seen] | list[Drop])
     connection.execute(_SEEN, [{"of": stack, "its": it.id} for it in group])
 
 
+def _score(connection: sa.Connection, stack: str, group: list[Score]) -> None:
+    for it in group:
+        if it.anew:
+            connection.execute(checks.delete().where(checks.c.stack == stack, checks.c.address == it.check))
+        rows = [
+            {
+                "stack": stack,
+                "address": it.check,
+                "query": row.query,
+                "measures": _dumps(row.values),
+                "at": row.at,
+                "container_id": row.container_id,
+                "made_of": row.made_of,
+            }
+            for row in it.scores
+        ]
+        if rows:
+            connection.execute(upsert(connection.dialect.name, checks, ("stack", "address", "query")), rows)
+
+
 _WRITERS: dict[Any, Callable[[sa.Connection, str, list[Any]], None]] = {
+    Score: _score,
     Clear: _clear,
     Put: _put,
     Drop: _drop,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
@@ -46,6 +46,8 @@ class Options(CoreOptions):
     image_items: bool = False
     """Whether a knowledge store takes images. The contract says so; the service refused them with 422 when the vendor's
     own examples were written, and so does this since the newest vintage."""
+    forgotten: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Words that searches of an index know no more, by its id or a glob of its name: a worse index."""
     max_indexing: int | None = None
     max_collections: int | None = None
     max_entities: int | None = None

@@ -29,7 +29,9 @@ class Document:
 class Documents(list[Document]):
     """All that could be read, in order. `closed` says that nothing is missing: what is not there, is not declared."""
 
-    def __init__(self, path: Path, display: Path, problems: Problems) -> None:
+    def __init__(
+        self, path: Path, display: Path, problems: Problems, instead: Mapping[str, bytes] | None = None
+    ) -> None:
         super().__init__()
         self.closed = True
         self._problems = problems
@@ -37,7 +39,8 @@ class Documents(list[Document]):
         # What ends in .yaml and is not there is a file that is missing, not a directory without YAML.
         self._alone = path.is_file() or (path.suffix in YAML_SUFFIXES and not path.is_dir())
         try:
-            self.root = Root(path.parent, display.parent) if self._alone else Root(path, display)
+            top, shown = (path.parent, display.parent) if self._alone else (path, display)
+            self.root = Root(top, shown, instead)
         except OSError as error:
             what = f"cannot be read: {error.strerror}; is the current directory gone? give the PATH in full"
             raise Invalid([Problem(str(display), 0, 0, "", what)]) from error

@@ -31,6 +31,7 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "removed": (list, "a list of addresses"),
     "ignore": (list, "a list of fields such as metadata.rating"),
     "allow_models": (list, "a list of names"),
+    "checks": (dict, "a mapping of names to checks"),
     "variables": (dict, "a mapping of name to `{default: …}`"),
     "include": (list, "a list of globs"),
     "outputs": (dict, "a mapping of name to address, or to `{from: ADDRESS, at: FACT}`"),
@@ -43,7 +44,7 @@ SENT: Final = frozenset({RESULTS, "defaults"})
 """These go to a store or to the account, where secrets belong; all others are shown in messages."""
 DEFAULT_STORE: Final = "default"
 """The store of several that takes what does not say `into`."""
-LISTS: Final = frozenset({"moved", "removed", "variables", "include", "outputs"})
+LISTS: Final = frozenset({"moved", "removed", "variables", "include", "outputs", "checks"})
 """These may stand in several files."""
 PATTERN: Final = re.compile(r"[A-Za-z0-9*?\[][A-Za-z0-9._*?\[\]!-]*")
 """A name, or a glob of names."""
@@ -171,6 +172,9 @@ class StackSettings:
 
     def place(self, key: str, path: Path) -> Place | None:
         """Where what is at a path in the value of such a key stands; in a list, where the item stands that it names."""
+        if key == "checks":
+            files = (source for source, section in self.many[key] if path and path[0] in section)
+            return next((Place(source, (key, *path), on_key=True) for source in files), None)
         if key in LISTS:
             found = ((source, items.index(path[0])) for source, items in self.many[key] if path and path[0] in items)
             return next((Place(source, (key, index)) for source, index in found), None)

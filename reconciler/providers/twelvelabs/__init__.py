@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from reconciler.kinds import Kinds
 from reconciler.model import Resource
-from reconciler.provider import Access, Driver, Finding, Hands, Provider, Search
+from reconciler.provider import Access, Driver, Finding, Hands, Provider
 from reconciler.providers.twelvelabs.analyses import MediaAnalyses, MediaAnalysis
 from reconciler.providers.twelvelabs.assets import Asset, Assets
 from reconciler.providers.twelvelabs.embeddings import Embedding, Embeddings
@@ -55,6 +55,7 @@ class TwelveLabs(Provider):
         bucket=bucket,
     )
     tariff = TARIFF
+    searches = IndexSearch
     sizes: ClassVar[Mapping[str, Sizes]] = SIZES
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
@@ -62,10 +63,6 @@ class TwelveLabs(Provider):
         others = (Indexes, IndexedAssets, EntityCollections, Entities, Embeddings, MediaAnalyses)
         made = (Assets(hands, self.sizes), *(driver(hands) for driver in others))
         return {driver.kind.__name__: driver for driver in made}
-
-    def search(self, hands: Hands) -> Search:
-        """Of an index."""
-        return IndexSearch(hands)
 
     def emulator(self, db: Path | None = None) -> Any:
         """The one that comes along; it follows the newest vintage of the API."""

@@ -29,17 +29,19 @@ class IndexSearch(Search):
 
     kind, mentions = IndexedAsset, Entity
     options = ("visual", "audio", "transcription")
+    price = "search_1k"
     most_images = 10
     most_in_page = 50
 
     def __init__(self, hands: Hands) -> None:
         self.http: Http = hands.http
 
-    def searchable(self, container: Mapping[str, Any]) -> tuple[str, ...]:
+    @classmethod
+    def searchable(cls, container: Mapping[str, Any]) -> tuple[str, ...]:
         """What the model that searches was made for; spoken words come with sound."""
         models = [it for it in container.get("models", ()) if str(it["name"]).startswith("marengo")]
         made_for = {option for model in models for option in model.get("options", ("visual", "audio"))}
-        return tuple(it for it in self.options if (OF_SOUND if it == "transcription" else it) in made_for)
+        return tuple(it for it in cls.options if (OF_SOUND if it == "transcription" else it) in made_for)
 
     def url_of(self, declared: Mapping[str, Any]) -> str:
         """Of an asset that was declared by its address."""

@@ -103,6 +103,7 @@ TARIFF = Tariff(
         "embed_1k_texts": _third(0.07),
         "analyze_minute": _third(0.0292),
         "analyze_1k_tokens": _third(0.0075),
+        "search_1k": _third(4.0),
     },
     results={"Embedding": _embedding, "MediaAnalysis": _analysis},
 )

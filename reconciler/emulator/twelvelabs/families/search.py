@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -18,6 +20,7 @@ from reconciler.emulator.twelvelabs.kept_results import LIFETIME_S, Expired, Unk
 from reconciler.emulator.twelvelabs.models import models
 from reconciler.emulator.twelvelabs.problems import invalid, missing
 from reconciler.emulator.twelvelabs.ranking import Likeness, Piece, rank
+from reconciler.emulator.twelvelabs.ranking import words as split
 from reconciler.emulator.twelvelabs.reading import form_number
 from reconciler.emulator.twelvelabs.search_filter import conditions
 from reconciler.emulator.twelvelabs.sources import MediaSource, from_file, from_url
@@ -189,7 +192,7 @@ def _question(call: ApiCall, request: _Request) -> tuple[Likeness, set[int]]:
         for entity in shown_on(call, image.media["sha256"]):
             words.mention(call, entity)
     question = Likeness(
-        words=words.words,
+        words=_remembered(call, request.index, words.words),
         options=request.options,
         every_option=request.every_option,
         semantic=request.semantic,
@@ -198,6 +201,18 @@ def _question(call: ApiCall, request: _Request) -> tuple[Likeness, set[int]]:
         content="|".join(image.media["sha256"] for image in request.images),
     )
     return question, words.linked
+
+
+def _remembered(call: ApiCall, index: Obj, asked: Sequence[str]) -> list[str]:
+    """The words of a question without those that this index was made to forget."""
+    gone = {
+        word
+        for which, texts in call.options.forgotten.items()
+        if which == index.id or fnmatchcase(index.name, which)
+        for text in texts
+        for word in split(text)
+    }
+    return [word for word in asked if word not in gone]
 
 
 def _rows(clips: list[Piece], *, group: bool) -> list[list[list[Any]]]:

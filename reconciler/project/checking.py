@@ -1,0 +1,44 @@
+"""Checks of a project: what is recorded is read before they run, and what they found is kept where that is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.checking import chosen, run_checks, to_record
+from reconciler.errors import Locked
+from reconciler.state import Score
+
+if TYPE_CHECKING:
+    from reconciler.checks import Checked
+    from reconciler.project import Project
+
+__all__ = ["check"]
+
+
+async def check(project: Project, names: Sequence[str], *, record: bool) -> list[Checked]:
+    """Run the checks of these names, or all, and keep baselines. Nothing is held while they run: only who has
+    something to keep takes the lock, for as long as that takes."""
+    checks = chosen(project.stack, names)
+    searching = await project.searching()
+    recorded, rows = project.state.baselines(), project.state.recorded()
+    outcomes = await run_checks(searching, checks, recorded=recorded, rows=rows)
+    at = project.state.now().isoformat(timespec="seconds")
+    kept = [
+        Score(it.check.address, scores, anew=record)
+        for it in outcomes
+        if (scores := to_record(it, recorded, rows, at, anew=record))
+    ]
+    if not kept:
+        return outcomes
+    try:
+        with nullcontext() if project.is_locked else project.lock("reconciler check"):
+            project.state.commit(*kept)
+    except Locked as error:
+        if record:
+            raise
+        told = f"the baseline was not recorded: {error}"
+        return [replace(it, notes=(*it.notes, told)) for it in outcomes]
+    return outcomes
