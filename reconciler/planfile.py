@@ -8,7 +8,8 @@ Values from the environment stand in it as `{"$env": template}` and are resolved
 
 Apply plans anew, under the lock, and runs only when what it would do is what was saved: `check` says what moved. So
 there is one way to a write, and what a reviewer has read is what runs. A change of the saved plan that is no longer
-needed because an earlier apply of it did it is passed over: that is how an interrupted apply goes on.
+needed because an earlier apply of it did it is passed over: that is how an interrupted apply goes on. So is a
+value that was known after apply, and is known by now.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reconciler.diff import NOTE
 from reconciler.errors import Invalid, Problem, StalePlan
-from reconciler.model import Action, Basis, Change, Plan, Wait
+from reconciler.later import Later
+from reconciler.model import Action, Basis, Change, ChangedBy, Plan, Wait
 from reconciler.plan.codec import Wrong, changes_json, made, plan_from, saved_json, steps_json
 from reconciler.reports.json import dumps
 from reconciler.version import __version__
@@ -35,6 +38,7 @@ OLDEST_MINOR = 2
 """Steps of older minor versions are of another shape."""
 NOT_COMPARED = ("reason", "facts")
 """Keys of a change that are for people, or that change by themselves."""
+LEAVING = (Action.DELETE, Action.FORGET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,9 @@ def check(saved: Saved, fresh: Plan, origin: Basis, *, by_others: Collection[str
     if not fresh.changes:
         return tuple(change.address for change in saved.plan.changes)
     done: list[str] = []
-    moved = [*_moved(saved.plan, fresh, by_others, done)]
-    if not moved and not done and _writes(saved.plan) != _writes(fresh):
+    begun: list[str] = []
+    moved = [*_moved(saved.plan, fresh, by_others, done, begun)]
+    if not moved and not done and not begun and _writes(saved.plan) != _writes(fresh):
         moved = ["the same changes would now be made by other steps"]
     if moved:
         raise StalePlan([f"{line}; plan again" for line in moved])
@@ -160,12 +165,16 @@ def _elsewhere(saved: Saved, fresh: Plan, origin: Basis) -> Iterator[str]:
 def moved(shown: Plan, fresh: Plan) -> list[str]:
     """What is not any more as it was when a plan was shown, a line for each address."""
     done: list[str] = []
-    lines = [*_moved(shown, fresh, (), done)]
-    return [*lines, *(f"{address}: somebody else made it so since the plan" for address in done)]
+    begun: list[str] = []
+    lines = [*_moved(shown, fresh, (), done, begun)]
+    return [*lines, *(f"{address}: somebody else made it so since the plan" for address in (*done, *begun))]
 
 
-def _moved(planned_on: Plan, fresh: Plan, by_others: Collection[str], done: list[str]) -> Iterator[str]:
-    """Each address at which the world is not as planned on; fills `done`."""
+def _moved(
+    planned_on: Plan, fresh: Plan, by_others: Collection[str], done: list[str], begun: list[str]
+) -> Iterator[str]:
+    """Each address at which the world is not as planned on; fills `done`, and `begun` with those of which only values
+    that were not known are left to write."""
     now = {change.address: change for change in fresh.changes}
     for change in planned_on.changes:
         address = change.address
@@ -174,13 +183,15 @@ def _moved(planned_on: Plan, fresh: Plan, by_others: Collection[str], done: list
                 yield f"{address}: somebody else made it so since the plan"
             else:
                 done.append(address)
+        elif _lacks_values_only(change, now[address]):
+            begun.append(address)
         elif planned_on.fingerprints.get(address) != fresh.fingerprints.get(address):
             yield f"{address}: it was changed in the account since the plan"
         elif _is_readdressed(change, now[address]):
             continue
         elif now[address].action is not change.action:
             yield f"{address}: planned was {change.action.value}, needed is now {now[address].action.value}"
-        elif _compared(now[address]) != _compared(change):
+        elif _compared(_but(now[address], _laters(change))) != _compared(_but(change, _laters(change))):
             yield f"{address}: what would be changed is not what was planned"
     planned = {change.address for change in planned_on.changes}
     for address in sorted(now.keys() - planned):
@@ -194,6 +205,43 @@ def _is_readdressed(planned: Change, now: Change) -> bool:
     before, after = ({delta.path for delta in change.deltas} | {"stamp"} for change in (planned, now))
     was, is_ = _compared(planned), _compared(now)
     return before == after and all(was[key] == is_[key] for key in ("id", "fields", "parent_id"))
+
+
+def _laters(change: Change) -> set[tuple[str, str]]:
+    """(field, key) of each value that was known after apply when this was planned."""
+    maps = ((name, value) for name, value in change.fields.items() if isinstance(value, Mapping))
+    return {(name, key) for name, value in maps for key, item in value.items() if isinstance(item, Later)}
+
+
+def _lacks_values_only(planned: Change, now: Change) -> bool:
+    """Whether all else of it is done as it was planned, and nobody else has touched what is left: values that were not
+    known are written last, so an apply that is cut leaves them."""
+    later = {f"{name}.{key}" for name, key in _laters(planned)}
+    left = {delta.path for delta in now.deltas}
+    ours = all(delta.source is ChangedBy.PENDING for delta in now.deltas)
+    return now.action is Action.UPDATE and planned.action not in LEAVING and bool(left) and left <= later and ours
+
+
+def _but(change: Change, paths: Collection[tuple[str, str]]) -> Change:
+    """A change without these values, whether they are known by now or not."""
+    if not paths:
+        return change
+    named = {f"{name}.{key}" for name, key in paths}
+    fields = {name: _without(name, value, paths) for name, value in change.fields.items()}
+    if NOTE in fields:
+        fields[NOTE] = {path: note for path, note in fields[NOTE].items() if path not in named}
+    deltas = (it for it in change.deltas if it.path not in named)
+    return replace(
+        change,
+        fields={name: value for name, value in fields.items() if name != NOTE or value},
+        deltas=tuple(replace(it, after=_without(it.path, it.after, paths)) for it in deltas),
+    )
+
+
+def _without(name: str, value: Any, paths: Collection[tuple[str, str]]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: item for key, item in value.items() if (name, key) not in paths}
 
 
 def _compared(change: Change) -> Any:

@@ -82,6 +82,23 @@ def test_every_resource_and_reference_is_in_the_graph(form: str, text: str) -> N
     assert graph(stack_of(STACK), KINDS, form) == text
 
 
+@pytest.mark.parametrize(
+    ("form", "arrow"),
+    [("mermaid", "  n3 ==> n0"), ("dot", '  "indexes/catalog/assets/final" -> "analyses/topics/final" [style=bold]')],
+)
+def test_a_value_of_a_result_is_an_arrow(form: str, arrow: str) -> None:
+    values = {"topic": {"from": "analyses/topics"}, "again": {"from": "analyses/topics"}}
+    stack = {
+        "assets": {"final": {"file": "final.mp4"}},
+        "analyses": {"topics": {"of": "final", "model": "pegasus1.5", "prompt": "What?"}},
+        "indexes": {"catalog": {"models": [{"name": "marengo3.0"}], "assets": {"final": {"metadata": values}}}},
+    }
+
+    lines = graph(stack_of(stack), KINDS, form).splitlines()
+
+    assert lines.count(arrow) == 1, lines
+
+
 @pytest.mark.parametrize("form", ["mermaid", "dot"])
 def test_the_order_of_keys_changes_nothing(form: str) -> None:
     turned = {section: dict(reversed(declared.items())) for section, declared in reversed(STACK.items())}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from reconciler.plan.codec import plan_from, saved_json
 from reconciler.providers.twelvelabs.analyses import MediaAnalyses
 from reconciler.reports.text import plan_text
 from tests.support.running import AGREED, Bench, done
+from tests.support.served import place
 
 HEAD = """\
 stack: s
@@ -214,3 +216,50 @@ def test_who_asks_for_one_thing_pays_for_no_analysis(bench: Bench, says: dict[st
     assert not [it for it in planning.plan.changes if it.kind == "MediaAnalysis"]
     assert not [it for it in planning.plan.steps if it.verb == "fill"]
     assert any("is left as it is" in str(it) for it in planning.plan.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PATCH", "/indexes/*/indexed-assets/*"), ("POST", "/indexes/*/indexed-assets"), ("POST", "/analyze/tasks")],
+    ids=["before its value", "before it", "before the analysis"],
+)
+def test_a_saved_plan_that_was_cut_goes_on(tmp_path: Path, method: str, path: str) -> None:
+    with place(tmp_path) as here:
+        here.write(
+            {"stack/stack.yaml": HEAD.replace("PROMPT", "What?") + GIVEN, "stack/topics.json": json.dumps(SCHEMA)}
+        )
+        here.run("plan", "stack", "-o", "plan.json")
+        fault = {"fault": "status", "status": 400, "method": method, "path": path, "count": 1}
+        here.served.emulator.add_fault(fault)
+        first = here.run("apply", "plan.json")
+        assert first.code == 7, first.out + first.err
+
+        second = here.run("apply", "plan.json")
+
+        assert second.code == 0, second.err
+        assert here.run("plan", "stack").last_line == "No changes. s is in sync."
+        assert sum(line == "POST /analyze/tasks" for line in here.writes()) == 2 + (path == "/analyze/tasks")
+
+
+def test_a_value_that_somebody_wrote_stops_a_saved_plan(tmp_path: Path) -> None:
+    with place(tmp_path) as here:
+        here.write(
+            {"stack/stack.yaml": HEAD.replace("PROMPT", "What?") + GIVEN, "stack/topics.json": json.dumps(SCHEMA)}
+        )
+        here.run("plan", "stack", "-o", "plan.json")
+        fault = {"fault": "status", "status": 400, "method": "PATCH", "path": "/indexes/*/indexed-assets/*", "count": 1}
+        here.served.emulator.add_fault(fault)
+        here.run("apply", "plan.json")
+        (catalog,) = here.objects("/indexes")
+        path = f"/indexes/{catalog['_id']}/indexed-assets"
+        (lacking,) = (
+            it
+            for it in here.objects(path)
+            if "topic" not in (here.api.get(f"{path}/{it['_id']}").json()["user_metadata"])
+        )
+        here.api.patch(f"{path}/{lacking['_id']}", json={"user_metadata": {"topic": "by hand"}})
+
+        said = here.run("apply", "plan.json")
+
+        assert said.code == 6
+        assert "indexes/catalog/assets/" in said.err

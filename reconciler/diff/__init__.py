@@ -15,7 +15,7 @@ from dataclasses import field as default
 
 from reconciler.diff.decide import REMADE, Attempts, Decider
 from reconciler.diff.drift import against_recorded, flipped
-from reconciler.diff.laters import filled, without_laters
+from reconciler.diff.laters import NOTE, filled, without_laters
 from reconciler.diff.orphans import orphans
 from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
@@ -23,7 +23,17 @@ from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Recorded, Stack
 from reconciler.ownership import Claims
 
-__all__ = ["Attempts", "Difference", "applied", "changed_by_others", "diff", "drift_from", "filled", "without_laters"]
+__all__ = [
+    "NOTE",
+    "Attempts",
+    "Difference",
+    "applied",
+    "changed_by_others",
+    "diff",
+    "drift_from",
+    "filled",
+    "without_laters",
+]
 
 
 @dataclass(slots=True)

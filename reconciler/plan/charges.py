@@ -1,7 +1,8 @@
 """What results take that a plan makes: which cost nothing, what a model sees for the others, what is paid. Pure.
 
-A result costs nothing when its rows are there to be had: of the same content and options elsewhere in the stack, in a
-task that the platform still keeps (the fact `fetched`), or in an index. What is not known is counted and said.
+A result costs nothing when its rows are there to be had: of the same content and options elsewhere in the stack, or in
+the same plan, in a task that the platform still keeps (the fact `fetched`), or in an index. What is not known is
+counted and said.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.model import Action, Change, Charge, Snapshot
+from reconciler.plan.once import copies
 from reconciler.plan.prices import Prices
 from reconciler.tariff import Takes, Use
 
@@ -55,10 +57,11 @@ def works(
         for live in snapshot.by_kind.get(kind, {}).values():
             if live.stamp and live.stamp.content:
                 there.setdefault(f"{kind} {live.stamp.content}", set()).add(live.stamp.key)
-    found = []
+    found, copied = [], copies(changes, "made_of")
     for change in changes:
         same = there.get(f"{change.kind} {change.fields.get('made_of')}", set()) - {change.address}
-        free = bool(change.facts.get(FETCHED) or same or takes[change.address].read)
+        had = change.address in copied or change.facts.get(FETCHED) or takes[change.address].read
+        free = bool(same or had)
         found.append(Work(change, takes[change.address], free, lengths_s.get(change.address)))
     return found
 

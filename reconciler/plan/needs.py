@@ -29,6 +29,7 @@ from reconciler.model import (
 )
 from reconciler.ownership import Claims
 from reconciler.plan.names import NameTrades, can_rename
+from reconciler.plan.once import after_whom
 from reconciler.plan.sending import batches
 
 __all__ = ["Needs", "at", "present"]
@@ -98,11 +99,22 @@ class Needs:
         return Wait.id_of(address) if live and live.status is Status.PENDING else None
 
     def to_make(self, change: Change) -> tuple[StepId, ...]:
-        """What must be done before its object can be made: what it refers to is usable, what it lives in is there, and
-        nobody else has its name."""
+        """What must be done before its object can be made: what it refers to is usable, what it lives in is there,
+        nobody else has its name, and who is to make it first has made it."""
         used = (self.usable(it) for ref in self.kinds[change.kind].refs() for it in _refs(ref, change.fields))
         parent = parent_of(change.address)
-        return present(*used, self.made(parent) if parent else None, self.name_free(change))
+        before = (self.made(address) for address in self._once.get(change.address, ()))
+        return present(*used, self.made(parent) if parent else None, self.name_free(change), *before)
+
+    @cached_property
+    def movers(self) -> Mapping[str, str]:
+        """address → where to what a store has there moves."""
+        moves = (it for it in self.changes.values() if it.action is Action.MOVE and self.kinds[it.kind].stored)
+        return {it.previous_address: it.address for it in moves if it.previous_address}
+
+    @cached_property
+    def _once(self) -> Mapping[str, list[str]]:
+        return after_whom(self.kinds, self.changes, self.claims.live)
 
     # A name is free
 

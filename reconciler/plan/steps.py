@@ -81,10 +81,16 @@ class _Building:
         address, kind = change.address, change.kind
         if address not in self.needs.in_bulk:
             fields = without_laters(change.fields, {})
-            yield Create(address, kind, fields, needs=present(*self.needs.to_make(change), *after))
+            needs = present(*self.needs.to_make(change), *self._moved_away(change), *after)
+            yield Create(address, kind, fields, needs=needs)
         if self.kinds[kind].asynchronous:
             yield Wait(address, kind, needs=present(self.needs.made(address)))
         yield from self._fills(change, self.needs.usable(address))
+
+    def _moved_away(self, change: Change) -> tuple[StepId, ...]:
+        """What is kept in a store takes the place of what was at its address: that has moved on before."""
+        mover = self.needs.movers.get(change.address)
+        return (Update.id_of(mover),) if mover and self.stack.stamps else ()
 
     def _fills(self, change: Change, after: StepId | None) -> Iterator[Step]:
         """The values that are known only when results are made: a step of its own, so that nothing else waits for

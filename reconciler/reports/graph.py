@@ -1,6 +1,7 @@
 """What a stack declares, and what refers to what, as a graph: Mermaid for Markdown, dot for Graphviz.
 
-An arrow points to what something needs: dotted to what it lives in, plain to what it refers to.
+An arrow points to what something needs: dotted to what it lives in, plain to what it refers to, thick to the result of
+which it is given a value.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from reconciler.redact import plain
 __all__ = ["FORMATS", "graph"]
 
 Edge = tuple[str, str, str]
-"""From, to, and how: `in` or `ref`."""
+"""From, to, and how: `in`, `ref` or `value`."""
+ARROWS: Mapping[str, tuple[str, str]] = {
+    "in": ("-.->", " [style=dotted]"),
+    "ref": ("-->", ""),
+    "value": ("==>", " [style=bold]"),
+}
+"""How → in Mermaid, in dot."""
 
 
 def graph(stack: Stack, kinds: Kinds, form: str) -> str:
@@ -33,6 +40,8 @@ def _edges(kind: type[Kind], resource: Resource) -> Iterator[Edge]:
         value = resource.fields.get(field.name)
         used = value if isinstance(value, list | tuple) else [value] if value else []
         yield from ((resource.address, address, "ref") for address in sorted(used))
+    of = {resource.fields[name][key].address for name, key in resource.laters}
+    yield from ((resource.address, address, "value") for address in sorted(of))
 
 
 def _mermaid(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) -> Iterator[str]:
@@ -45,7 +54,7 @@ def _mermaid(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]
             yield f'    {ids[resource.address]}["{text}"]' + (":::external" if resource.external else "")
         yield "  end"
     for source, target, how in edges:
-        yield f"  {ids[source]} {'-.->' if how == 'in' else '-->'} {ids[target]}"
+        yield f"  {ids[source]} {ARROWS[how][0]} {ids[target]}"
     if any(resource.external for resource in resources.values()):
         yield "  classDef external stroke-dasharray: 4 3"
 
@@ -62,7 +71,7 @@ def _dot(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) ->
             yield f"    {_quoted(resource.address)} [label={_quoted(_label(resource))}{style}]"
         yield "  }"
     for source, target, how in edges:
-        yield f"  {_quoted(source)} -> {_quoted(target)}" + (" [style=dotted]" if how == "in" else "")
+        yield f"  {_quoted(source)} -> {_quoted(target)}{ARROWS[how][1]}"
     yield "}"
 
 
