@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.errors import Invalid, Problem
 from reconciler.files import Files
-from reconciler.kind import Kind
+from reconciler.kind import Derived, Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Resource, Snapshot, Stack
+from reconciler.model import Recorded, Resource, Snapshot, Stack
 
-__all__ = ["as_now", "identified"]
+__all__ = ["as_now", "identified", "otherwise"]
 
 UNKNOWN = "has neither `file` nor `url` here, so nobody knows what its bytes are; declare one of them"
 
@@ -50,6 +50,27 @@ def _with_made_of_others(stack: Stack, resources: dict[str, Resource], kinds: Ki
     if unknown:
         raise Invalid(unknown)
     return resources
+
+
+def otherwise(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded]) -> dict[str, dict[str, Recorded]]:
+    """kind → identity of a result that is declared → one that was made, out of which it can be read too."""
+    made: dict[str, dict[str, Recorded]] = {}
+    for row in recorded:
+        kind = kinds[row.kind]
+        if issubclass(kind, Derived) and not row.deposed and (identity := row.fields.get(kind.identity_name)):
+            made.setdefault(row.kind, {})[str(identity)] = row
+    found: dict[str, dict[str, Recorded]] = {}
+    for resource in stack.resources.values():
+        kind, rows = kinds[resource.kind], made.get(resource.kind, {})
+        identity = str(resource.fields.get(kind.identity_name))
+        if not rows or identity in rows or not issubclass(kind, Derived):
+            continue
+        for fields in kind.otherwise(resource.fields):
+            other = kind.identity(fields, lambda at: _identity(stack.resources, at, kinds))
+            if other is not None and other in rows:
+                found.setdefault(resource.kind, {})[identity] = rows[other]
+                break
+    return found
 
 
 def _inputs(kind: type[Kind], resource: Resource) -> Iterator[str]:

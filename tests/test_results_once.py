@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import Bench, Killed, done
+from tests.support.running import Bench, Killed, done, rows_of
 from tests.support.turns import in_turn
-from tests.test_results_made import ANALYZE, EMBED, Points, in_step, kept, on_time, rows_of, tasks
+from tests.test_results_made import ANALYZE, EMBED, Points, in_step, kept, on_time, tasks
 
 pytest.importorskip("pyarrow")
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from reconciler.load import load
 from reconciler.providers.twelvelabs import Embedding
 from reconciler.results import open_store
 from tests.support.files import lay_out
-from tests.support.running import Bench, done
+from tests.support.running import Bench, Killed, done
+from tests.test_results_made import Points
 from tests.test_tours import TOURS, python
 
 pytest.importorskip("pyarrow")
@@ -271,3 +272,63 @@ def test_a_task_that_is_not_kept_any_more_is_made_again(tmp_path: Path) -> None:
 
     assert bench.counts()["embed_task"] == 2
     assert kept(bench, "embeddings/c/a")
+
+
+OPTIONS = "marengo3.0, options: [visual], segments: {every: 5}"
+
+
+def test_other_options_are_read_of_the_task_that_there_is_and_the_plan_says_so(bench: Bench) -> None:
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS)})
+    done(bench)
+    visual = kept(bench, "embeddings/c/a")
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS.replace("[visual]", "[audio, visual]"))})
+
+    plan = bench.survey().plan
+    done(bench)
+
+    (change,) = plan.changes
+    assert change.reason.startswith("options changed, so it is made anew; read once more from task v1:")
+    assert change.reason.endswith(", free")
+    assert (plan.estimate.derived_objects, plan.estimate.derived_free) == (0, 1)
+    assert bench.counts()["embed_task"] == 1
+    both = kept(bench, "embeddings/c/a")
+    assert {option for option, *_ in both} == {"audio", "visual"}
+    assert [it for it in both if it[0] == "visual"] == visual
+    assert bench.survey().plan.changes == ()
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS.replace("every: 5", "every: 4"))})
+    done(bench)
+    assert bench.counts()["embed_task"] == 2
+
+
+@pytest.mark.parametrize("kill", range(1, 13))
+def test_wherever_a_run_that_reads_other_options_ends_nothing_is_paid(tmp_path: Path, kill: int) -> None:
+    bench = Bench(tmp_path, app(clock=MachineClock()))
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS)})
+    done(bench)
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS.replace("visual", "audio"))})
+    with pytest.MonkeyPatch.context() as patch:
+        points = Points(bench, kill, patch)
+        with suppress(Killed):
+            bench.apply()
+        points.silence()
+
+    done(bench)
+
+    assert {option for option, *_ in kept(bench, "embeddings/c/a")} == {"audio"}
+    assert bench.counts()["embed_task"] == 1
+    assert bench.survey().plan.changes == ()
+
+
+def test_other_options_of_a_task_that_is_not_kept_any_more_are_made_again(tmp_path: Path) -> None:
+    emulator = app()
+    bench = Bench(tmp_path, emulator)
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS)})
+    done(bench)
+    emulator.clock.advance(8 * 24 * 3600)
+    bench.write({"s.yaml": HEAD + ONE.format(rest=OPTIONS.replace("visual", "audio"))})
+
+    assert bench.survey().plan.estimate.derived_objects == 1
+    done(bench)
+
+    assert bench.counts()["embed_task"] == 2
+    assert {option for option, *_ in kept(bench, "embeddings/c/a")} == {"audio"}

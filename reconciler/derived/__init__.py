@@ -270,6 +270,20 @@ class TaskDriver(Driver):
                 found[row.id] = Lost(self._expired(task, when))
         return found
 
+    async def otherwise(self, rows: Mapping[str, Recorded]) -> Mapping[str, Progress]:
+        """A task that lives gives another part of what it has made; under an id of its own, for both are kept until the
+        one has taken the other's place."""
+        tasks = {it: plain(row.id) for it, row in rows.items() if not is_expired(row, self.kept_for_s)}
+        tasks = {identity: task for identity, task in tasks.items() if not self.at_once(task)}
+        seen = await self._listed(set(tasks.values()), ())
+        found: dict[str, Progress] = {}
+        for identity, task in tasks.items():
+            stands = await self._stands(task, seen.get(task), "")
+            if isinstance(stands, Exists):
+                self._had.add(identity, another(task))
+                found[identity] = Exists(task, stands.handle, f"read once more from task {task}, free")
+        return found
+
     def _source(self, want: Want) -> str:
         return _ids(self.kind, want.fields)
 

@@ -112,7 +112,7 @@ class Session:
         # ownership
         snapshot, claims = await owned(drivers, read.stack, begun)
         # diff, steps
-        known_attempts = await tried(drivers, prior, begun, retry=self.consent.retry_failed)
+        known_attempts = await tried(drivers, read.stack, prior, begun, retry=self.consent.retry_failed)
         stack, silent = await valued(drivers, read.stack, claims, known_attempts)
         difference = diff(stack, kinds, claims, known_attempts)
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)

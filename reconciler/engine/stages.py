@@ -21,17 +21,17 @@ from reconciler.diff import Attempts, laters
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.files import Files
-from reconciler.identify import as_now, identified
+from reconciler.identify import as_now, identified, otherwise
 from reconciler.kinds import Kinds
 from reconciler.later import value_at
-from reconciler.model import Action, Live, Plan, Recorded, Snapshot, Stack
+from reconciler.model import Action, Attempt, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
 from reconciler.plan import guards
 from reconciler.plan.cost import Means
 from reconciler.plan.guards import Consent
 from reconciler.plan.prices import problems as wrong_prices
-from reconciler.provider import Drivers
+from reconciler.provider import Drivers, Exists
 from reconciler.redact import Secret, unmask
 from reconciler.refresh import Wanted, read_whole, refresh
 from reconciler.refresh.again import had_again
@@ -212,10 +212,16 @@ async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
     )
 
 
-async def tried(drivers: Drivers, prior: Prior, begun: InFlight, *, retry: bool) -> Attempts:
-    """What came of earlier attempts to make what is declared; who made it is asked only of what is gone or changed."""
+async def tried(drivers: Drivers, stack: Stack, prior: Prior, begun: InFlight, *, retry: bool) -> Attempts:
+    """What came of earlier attempts to make what is declared; who made it is asked only of what is gone or changed, or
+    declared otherwise."""
     had = await had_again(drivers, begun.recorded, begun.snapshot)
-    return attempts(drivers.kinds, begun.recorded, had, prior.operations, begun.progress, retry=retry)
+    found = attempts(drivers.kinds, begun.recorded, had, prior.operations, begun.progress, retry=retry)
+    for kind, rows in otherwise(stack, drivers.kinds, begun.recorded).items():
+        for identity, progress in (await drivers[kind].otherwise(rows)).items():
+            if isinstance(progress, Exists):
+                found.setdefault((kind, identity), Attempt(progress.told, free=True))
+    return found
 
 
 # ownership

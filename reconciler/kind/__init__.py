@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -287,6 +287,12 @@ class Derived(Kind, section=""):
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """How it is made: every option, with its default written out, numbers as floats, sets sorted."""
         raise NotImplementedError(f"{cls.__name__} does not say how it is made")
+
+    @classmethod
+    def otherwise(cls, fields: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """Other fields of which the platform makes the very same, so that what was made of them has these too: options
+        that only select what is read of it."""
+        return ()
 
     @classmethod
     def form(cls, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -108,6 +108,11 @@ class Driver(Protocol):
         so that the next create of the same needs no other; Lost if it has not. Asked for kinds that are stored."""
         return {}
 
+    async def otherwise(self, rows: Mapping[str, Recorded]) -> Mapping[str, Progress]:
+        """identity → whether it can be read out of what was made otherwise (`Derived.otherwise`): Exists, so that its
+        create needs nothing else. What is left out is made. Asked for kinds that are stored."""
+        return {}
+
     def doubt(self, address: str) -> str:
         """Why a create whose answer was lost, and of which the last look told nothing, may be there all the same; ""
         where the look proves that it is not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -115,6 +115,11 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """How it is made, all of it written out."""
         return way_by(fields).recipe(fields)
+
+    @classmethod
+    def otherwise(cls, fields: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """As its way says."""
+        return way_by(fields).otherwise(fields)
 
 
 WAYS: Mapping[str, type[Making]] = {way.name: way for way in (V2, V1, OfIndex, AtOneGo)}

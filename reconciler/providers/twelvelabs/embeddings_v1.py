@@ -7,7 +7,8 @@ options select what is read of a task that is done, and nothing of how it is mad
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, combinations
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -84,6 +85,13 @@ class V1(TaskFamily, Making):
             "window": span(fields),
             **({} if "of" in fields else {"url": of_url(fields["url"], None)}),
         }
+
+    @classmethod
+    def otherwise(cls, fields: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """With other options: a task makes vectors of all that there are."""
+        known = _all_options(str(fields["model"]))
+        several = chain.from_iterable(combinations(known, many) for many in range(len(known), 0, -1))
+        return ({**fields, "options": list(options)} for options in several)
 
     # Making
 

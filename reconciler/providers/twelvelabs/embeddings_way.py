@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from reconciler.derived import Task
@@ -32,6 +32,11 @@ class Making(ABC):
     def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
         """What follows from the input, as in `Derived.told`."""
         return {}
+
+    @classmethod
+    def otherwise(cls, fields: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """What else its task may have been begun for, as in `Derived.otherwise`."""
+        return ()
 
     @classmethod
     @abstractmethod
