@@ -9,7 +9,7 @@ FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.p
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
 PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
 
-.PHONY: help demo test fast lint fmt coverage test-long sdks fuzz bench schemas docs constraints clean
+.PHONY: help demo test fast lint fmt coverage test-long sdks fuzz bench schemas docs docs-site package constraints clean
 
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -50,8 +50,19 @@ bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per res
 schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
 	$(BIN)/python -m reconciler schema --write schemas
 
-docs: $(VENV)/.dev             ## write the tables of README and CONTRIBUTING anew
+docs: $(VENV)/.dev             ## write docs/reference and the tables of README and CONTRIBUTING anew
 	$(BIN)/python docs/fields.py
+	$(BIN)/python docs/reference.py
+
+docs-site: $(VENV)/.docs       ## build the documentation as a site in build/docs; warnings and dead links fail
+	$(BIN)/python docs/site.py
+
+package: $(VENV)/.release      ## build wheel and sdist into dist, look at both, and run the wheel from nowhere
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . > /dev/null
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/uvx --from dist/*.whl reconciler --version
 
 constraints: $(VENV)/.dev      ## write constraints.txt anew: the versions that are installed here
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
@@ -69,6 +80,14 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python $(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python $(PIP) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.release: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python $(PIP) -e '.[release]'
+	@touch $@
 
 # Each version has an environment of its own. A registry that lacks one, or no node, is no error: its tour is skipped.
 $(SDKS)/.tried:
