@@ -33,6 +33,8 @@ COMMANDS = {
     "check": ("check", "Hold what searches find against what they should."),
     "search": ("search", "Search an index, as applications do."),
     "results": ("results", "Look at what was made from media."),
+    "publish": ("publish", "Tell what a run came to: a comment, an issue, a summary."),
+    "fetch-plan": ("publish", "Fetch the plan of the pull request that was merged."),
     "graph": ("graphs", "Draw what a stack declares, and what refers to what."),
     "explain": ("stacks", "Say what can be declared, and what a change of it does."),
     "schema": ("stacks", "Print the JSON Schema of a stack, for editors."),
@@ -73,7 +75,7 @@ MEANT = {
     "help": "--help",
 }
 """What people type who come from other tools → what it is called here. Nothing is run: a guess must not write."""
-FUNCTIONS = {"import": "import_"}
+FUNCTIONS = {"import": "import_", "fetch-plan": "fetch_plan"}
 """Where the function cannot have the command's name."""
 
 

@@ -1,0 +1,136 @@
+"""Talking to a code host: pages read to their end, what may be repeated repeated, and every failure told by what to do.
+
+It is not the transport of the accounts (`reconciler.http`): that one paces thousands of requests side by side, this one
+sends a dozen, one after the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from reconciler.errors import ApiError, Forbidden, NotFound, RateLimited, Rejected, Unauthorised, Unclear, Unreachable
+from reconciler.http.environment import address_of, proxy_for, trusted
+from reconciler.redact import learn
+from reconciler.version import __version__
+
+__all__ = ["CodeHost", "insisting"]
+
+PER_PAGE = 100
+TRIES = 4
+LONGEST_PAUSE_S = 60.0
+REPEATABLE = {"GET", "PATCH", "PUT"}
+"""A POST whose answer is lost may have made something: who sent it looks first."""
+ERRORS = {401: Unauthorised, 403: Forbidden, 404: NotFound, 410: NotFound}
+
+
+class CodeHost:
+    """One API at an address, with one token, which is learned here and never shown."""
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        headers: Mapping[str, str],
+        token: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        learn(token)
+        self.url = address_of(url.rstrip("/"), name)
+        self.sleep = sleep
+        self._headers = {"user-agent": f"reconciler/{__version__}", **headers}
+
+    def get(self, path: str, **params: Any) -> Any:
+        """An object, or one page."""
+        return self.send("GET", path, params=params).json()
+
+    def all(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+        """Everything of a list. A mark may be on its last page, behind whatever others have written."""
+        page = 1
+        while True:
+            answer = self.send("GET", path, params={**params, "per_page": PER_PAGE, "page": page})
+            items = answer.json()
+            yield from items
+            if 'rel="next"' not in answer.headers.get("link", "") and len(items) < PER_PAGE:
+                return
+            page += 1
+
+    def send(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> httpx.Response:
+        """One request, repeated where that can do no harm."""
+        for left in reversed(range(TRIES)):
+            try:
+                return self._sent(method, f"{self.url}{path}", params, json)
+            except (RateLimited, Unclear, Unreachable) as error:
+                if not left or (isinstance(error, Unclear) and method not in REPEATABLE):
+                    raise
+                self.sleep(_pause(error, TRIES - left))
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def download(self, path: str, largest: int) -> bytes:
+        """The bytes of a file, which usually are on another host: that one is not given the token."""
+        answer = self._sent("GET", f"{self.url}{path}", None, None)
+        if answer.is_redirect:
+            answer = self._sent("GET", str(answer.url.join(answer.headers["location"])), None, None, signed=False)
+        if len(answer.content) > largest:
+            raise Rejected(f"{path}: has {len(answer.content):,} bytes, more than the {largest:,} that are read")
+        return answer.content
+
+    def _sent(
+        self, method: str, url: str, params: Mapping[str, Any] | None, json: Any, *, signed: bool = True
+    ) -> httpx.Response:
+        parts = httpx.URL(url)
+        headers = self._headers if signed else {"user-agent": self._headers["user-agent"]}
+        way = httpx.HTTPTransport(verify=trusted(), proxy=proxy_for(parts.scheme, parts.host, parts.port))
+        try:
+            with httpx.Client(transport=way, headers=headers, timeout=30.0, trust_env=False) as client:
+                answer = client.request(method, url, params=params, json=json)
+        except httpx.ConnectError as error:
+            raise Unreachable(f"{parts.host} cannot be reached: {error}") from error
+        except httpx.TransportError as error:
+            raise Unclear(f"{method} {parts.path}: no answer ({type(error).__name__})") from error
+        if not (answer.is_success or answer.is_redirect):
+            raise _error(method, parts.path, answer)
+        return answer
+
+
+def insisting(host: CodeHost, do: Callable[[], Any]) -> Any:
+    """Do what looks before it writes, again when an answer was lost: it finds what the lost one has made."""
+    for left in reversed(range(TRIES)):
+        try:
+            return do()
+        except Unclear as error:
+            if not left:
+                raise
+            host.sleep(_pause(error, TRIES - left))
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _pause(error: ApiError, tried: int) -> float:
+    asked = getattr(error, "retry_after_s", None)
+    return min(float(2**tried) if asked is None else asked, LONGEST_PAUSE_S)
+
+
+def _error(method: str, path: str, answer: httpx.Response) -> ApiError:
+    status = answer.status_code
+    what = f"{method} {path}: {status} {_message(answer)}".rstrip()
+    wait = answer.headers.get("retry-after", "")
+    limited = status == 429 or (status == 403 and (wait or answer.headers.get("x-ratelimit-remaining") == "0"))
+    if limited:
+        return RateLimited(what, status=status, retry_after_s=float(wait) if wait.isdecimal() else None)
+    if status >= 500:
+        return Unclear(what, status=status)
+    return ERRORS.get(status, Rejected)(what, status=status)
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        said = answer.json()
+        return str(said.get("message", ""))[:300]
+    except (ValueError, AttributeError):
+        return ""
