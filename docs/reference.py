@@ -47,7 +47,7 @@ def _cli() -> Iterator[str]:
         "",
     )
     yield from ("| command | what it does |", "| --- | --- |")
-    context = click.Context(group, info_name="reconciler")
+    context = click.Context(group, info_name="reconciler", **group.context_settings)
     for name, (_, what) in COMMANDS.items():
         yield f"| [`{name}`](#{name}) | {_cell(what)} |"
     yield ""
