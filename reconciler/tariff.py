@@ -92,6 +92,10 @@ class Takes:
     model: str = ""
     read: bool = False
     """Whether it is only read, for it is there already: nothing is paid."""
+    requests: int = 0
+    """How many requests read it at least."""
+    by_row: bool = False
+    """Whether each row is a request of its own: how many there are is known when they are read."""
     media: str | None = None
     """The address of what has a length; None where nothing has."""
     window_s: tuple[float, float | None] = (0.0, None)

@@ -20,6 +20,7 @@ from reconciler.emulator.mixpeek import app
 from reconciler.engine import Limits, Session
 from reconciler.errors import Invalid, StalePlan
 from reconciler.model import Action, Report
+from reconciler.reports.text import plan_text
 from tests.support.running import Bench, done
 from tests.support.virtual import VirtualTime
 
@@ -419,6 +420,28 @@ def test_thirty_assets_on_the_free_plan_are_made_without_a_failed_step_as_slowly
     assert len(assets(bench.emulator)) == 30
     assert said.seconds_at_rate_limit <= took <= 3 * said.seconds_at_rate_limit
     in_step(bench)
+
+
+def test_a_plan_counts_the_requests_that_read_features_and_says_that_each_row_is_one(tmp_path: Path) -> None:
+    plain, with_vectors = thirty(plan="free"), "features:\n  shown: {of: collections/example, model: multimodal-v1}\n"
+    words = with_vectors.replace(", model: multimodal-v1", "")
+    none, some, all_words = (
+        bench_of(tmp_path / name, text=text).survey().plan
+        for name, text in (("none", plain), ("some", plain + with_vectors), ("words", plain + words))
+    )
+
+    assert (none.estimate.writes, some.estimate.writes) == (30, 30), "nothing is sent for a collection"
+    assert (some.estimate.derived_requests, some.estimate.derived_by_row) == (60, 30), (
+        "the asset, and a vector at least"
+    )
+    assert (all_words.estimate.derived_requests, all_words.estimate.derived_by_row) == (30, 0)
+    assert none.estimate.seconds_at_rate_limit is not None
+    assert some.estimate.seconds_at_rate_limit == none.estimate.seconds_at_rate_limit + 60 / 10 * 60
+    assert some.estimate.seconds_per_request == 6.0
+    said = plan_text(some)
+    assert "At least 60 requests to fetch: one for each row, known when they are read." in said
+    assert f"takes at least {some.estimate.seconds_at_rate_limit:.0f} s, and 6 s for each row more." in said
+    assert "for each row" not in plan_text(none) + plan_text(all_words)
 
 
 # Two who apply

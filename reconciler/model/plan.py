@@ -82,11 +82,17 @@ class Estimate:
     derived_objects_of_unknown_length: Count = 0
     derived_free: Count = 0
     """Results that are had without being made: copied, fetched once more, read from an index."""
+    derived_requests: Count = 0
+    """Requests at least that read results which are there to be read."""
+    derived_by_row: Count = 0
+    """Results whose every row is a request of its own: `derived_requests` counts one row of each."""
     derived_updates: Count = 0
     derived_removals: Count = 0
     cost: Cost | None = None
     seconds_at_rate_limit: Amount | None = None
     """How long it takes at least, at the rate that the API allows now; null when it has said nothing."""
+    seconds_per_request: Amount | None = None
+    """How much longer each request more takes; null when nothing is known of a rate."""
 
 
 @dataclass(frozen=True, slots=True)

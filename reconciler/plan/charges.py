@@ -29,6 +29,8 @@ class Work:
     change: Change
     takes: Takes
     free: bool
+    copied: bool = False
+    """Whether its rows are elsewhere in the stack, so that no request is needed for them."""
     whole_s: float | None = None
     """How long its media is; None when nobody knows yet, or it has none."""
 
@@ -60,9 +62,9 @@ def works(
     found, copied = [], copies(changes, "made_of")
     for change in changes:
         same = there.get(f"{change.kind} {change.fields.get('made_of')}", set()) - {change.address}
-        had = change.address in copied or change.facts.get(FETCHED) or takes[change.address].read
-        free = bool(same or had)
-        found.append(Work(change, takes[change.address], free, lengths_s.get(change.address)))
+        has = bool(same) or change.address in copied
+        free = bool(has or change.facts.get(FETCHED) or takes[change.address].read)
+        found.append(Work(change, takes[change.address], free, has, lengths_s.get(change.address)))
     return found
 
 

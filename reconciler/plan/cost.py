@@ -86,12 +86,14 @@ class _Weighing:
         named = ((address, it.media) for address, it in takes.items() if it.media is not None)
         self.works = works(made, takes, {address: self._length(media) for address, media in named}, snapshot)
         self.paid = [it for it in self.works if not it.free]
+        self.read = [it for it in self.works if not it.copied]
         self.made = {it.change.address for it in self.paid}
         self.seconds |= {it.change.address: it.seen_s for it in self.paid if it.takes.media is not None}
 
     def all(self) -> Estimate:
         writes = sum(step.writes for step in self.plan.steps if not self._is_local(step))
         polls = self._polls()
+        reads = sum(it.takes.requests for it in self.read)
         known = [seconds for it in self.billed if (seconds := self.seconds[it.address]) is not None]
         return Estimate(
             writes=writes,
@@ -107,10 +109,13 @@ class _Weighing:
             derived_minutes=round(sum(it.seen_s or 0.0 for it in self.paid) / 60, 2),
             derived_objects_of_unknown_length=sum(it.unknown_length for it in self.paid),
             derived_free=len(self.works) - len(self.paid),
+            derived_requests=reads,
+            derived_by_row=sum(it.takes.by_row for it in self.read),
             derived_updates=self._results(Action.UPDATE, Action.MOVE),
             derived_removals=self._results(Action.DELETE),
             cost=self._cost(),
-            seconds_at_rate_limit=self._limited_s(writes + polls + self.means.chunk_requests),
+            seconds_at_rate_limit=self._limited_s(writes + polls + self.means.chunk_requests + reads),
+            seconds_per_request=self._per_request_s(),
         )
 
     # Rate limits
@@ -122,6 +127,13 @@ class _Weighing:
         # What fits into the first window need not wait for another.
         found += [(ceil(much / one.most) - 1) * one.window_s for one, much in self._rated(requests) if much > one.most]
         return round(max(found), 1) if found else None
+
+    def _per_request_s(self) -> float | None:
+        """How long each request more has to wait, by the slowest of what is known."""
+        rate = self.means.rate_per_s
+        found = [1 / rate] if rate else []
+        found += [one.window_s / one.most for one, _ in self._rated() if one.measure is Measure.REQUESTS]
+        return round(max(found), 2) if found else None
 
     def _rated(self, requests: int = 0) -> Iterator[tuple[Rate, float]]:
         """What is limited by the account's plan, and how much of it there will be."""
@@ -162,7 +174,10 @@ class _Weighing:
                 yield work.change.address, ("window",) if fields.get("window") else (), text
 
     def _is_local(self, step: Step) -> bool:
-        """Whether it is between us and the store: only making a result changes something on the platform."""
+        """Whether nothing is sent for it: it comes by use, or is between us and the store. Of results only making one
+        changes something on the platform."""
+        if isinstance(step, Create) and self.means.traits[step.kind].by_use:
+            return True
         if step.kind not in self.means.results:
             return False
         return not (isinstance(step, Create) and step.address in self.made)

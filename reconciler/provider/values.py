@@ -99,6 +99,8 @@ class Traits:
     in_turn: bool = False
     """Whether one create is announced only when the answer to the one before is known: an object, or the task that
     makes it, may carry nothing that tells it from another one whose answer was lost."""
+    by_use: bool = False
+    """Whether nothing is sent to make one: it is there as soon as something is in it."""
 
     def pause_s(self, chosen: float | None) -> float:
         """The first pause between looks: as whoever runs this has chosen, or as this API likes it."""

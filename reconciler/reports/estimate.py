@@ -14,7 +14,7 @@ INDEXING = "indexing"
 
 def cost_lines(estimate: Estimate) -> list[str]:
     """What is worth saying unasked: bytes, minutes, results, money. [] when it costs nothing."""
-    return [*_uploads(estimate), *_minutes(estimate), *_derived(estimate)]
+    return [*_uploads(estimate), *_minutes(estimate), *_derived(estimate), *_rows(estimate)]
 
 
 def effort_lines(estimate: Estimate) -> Iterator[str]:
@@ -23,7 +23,7 @@ def effort_lines(estimate: Estimate) -> Iterator[str]:
     reads = estimate.reads_spent
     spent = f"{_count(reads, 'request')} {'was' if reads == 1 else 'were'} sent to plan"
     yield f"{_count(estimate.writes, 'write')} to send{looks}; {spent}."
-    if seconds := estimate.seconds_at_rate_limit:
+    if (seconds := estimate.seconds_at_rate_limit) and not estimate.derived_by_row:
         yield f"About {seconds:.0f} s at the rate that the API allows now."
 
 
@@ -64,6 +64,18 @@ def _derived(estimate: Estimate) -> Iterator[str]:
         charges = estimate.cost.charges if estimate.cost else ()
         told = [_charge(it, estimate.cost) for it in charges if estimate.cost and it.what != INDEXING]
         yield f"Derived: {'; '.join((', '.join(parts), *told))}."
+
+
+def _rows(estimate: Estimate) -> Iterator[str]:
+    """What reading takes where each row is a request: a bound, for nobody knows how many rows there are."""
+    if not estimate.derived_by_row:
+        return
+    requests, per_request_s = estimate.derived_requests, estimate.seconds_per_request
+    yield f"At least {_count(requests, 'request')} to fetch: one for each row, known when they are read."
+    least_s = estimate.seconds_at_rate_limit
+    least = f"at least {least_s:.0f} s, and " if least_s else ""
+    if per_request_s:
+        yield f"At the rate that the API allows this takes {least}{per_request_s:g} s for each row more."
 
 
 def _to_make(estimate: Estimate) -> str:

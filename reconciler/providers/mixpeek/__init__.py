@@ -26,6 +26,12 @@ PLANS = {"free": 10, "pro": 60}
 KINDS = Kinds([MediaCollection, MediaAsset, MediaFeatures])
 
 
+def _takes(fields: Mapping[str, Any]) -> Takes:
+    """A request for the asset, and one for each vector: there is one at least, else nothing is kept of it."""
+    vectors = fields.get("model") is not None
+    return Takes(read=True, requests=2 if vectors else 1, by_row=vectors)
+
+
 class Mixpeek(Provider):
     """The provider."""
 
@@ -40,7 +46,7 @@ class Mixpeek(Provider):
         window_s=MINUTE_S,
     )
     tariff = Tariff(
-        results={"MediaFeatures": lambda fields: Takes(read=True)},
+        results={"MediaFeatures": _takes},
         quotas=dict.fromkeys(PLANS, ()),
         rates={plan: (Rate((), Measure.REQUESTS, most, MINUTE_S),) for plan, most in PLANS.items()},
     )

@@ -50,7 +50,7 @@ class MediaCollections(rest.Collection):
     change = ""
     envelope = ENVELOPE
     id_word, id_form = "collection_id", NAME
-    traits = Traits(newest_first=False, page_size=PAGE_SIZE)
+    traits = Traits(newest_first=False, page_size=PAGE_SIZE, by_use=True)
 
     def __init__(self, hands: Hands) -> None:
         super().__init__(hands)
