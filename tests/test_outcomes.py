@@ -13,7 +13,7 @@ from reconciler.engine import Limits
 from reconciler.errors import Forbidden, Unauthorised
 from reconciler.model import Report
 from reconciler.plan.guards import Consent
-from reconciler.reports.text import report_text
+from reconciler.reports.applied import report_text
 from tests.support.running import Bench
 from tests.support.stacks import V1, V2, many
 

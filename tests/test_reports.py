@@ -8,27 +8,30 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.diff import drift_from
 from reconciler.errors import Problem
-from reconciler.model import Action, Change, ChangedBy, Cost, Delta, Estimate, Plan
+from reconciler.model import Action, Change, ChangedBy, Cost, Delta, Estimate, Outcome, Plan, Report
 from reconciler.redact import Secret, hidden
-from reconciler.reports.html import drift_html, plan_html
-from reconciler.reports.json import drift_json, dumps
-from reconciler.reports.junit import drift_junit
-from reconciler.reports.markdown import LIMIT, drift_markdown, plan_markdown
-from reconciler.reports.sarif import drift_sarif
-from reconciler.reports.text import drift_text
+from reconciler.reports.gitlab import as_gitlab
+from reconciler.reports.html import as_html
+from reconciler.reports.json import as_json, dumps
+from reconciler.reports.junit import as_junit
+from reconciler.reports.markdown import LIMIT, as_markdown
+from reconciler.reports.result import Result, Spot
+from reconciler.reports.sarif import as_sarif
+from reconciler.reports.text import as_text
 from tests.support.planning import world
 from tests.support.served import place
 
@@ -59,6 +62,16 @@ CHANGES = (
         ),
     ),
     Change("assets/old", "Asset", Action.DELETE, "no longer declared"),
+    *(
+        Change(
+            f"assets/matches-{number}",
+            "Asset",
+            Action.UPDATE,
+            "changed in git",
+            (Delta("metadata.season_type", "yy", "zz"),),
+        )
+        for number in range(1, 8)
+    ),
     Change(
         "assets/new",
         "Asset",
@@ -73,9 +86,18 @@ CHANGES = (
         "models cannot be changed in place",
         (Delta("models[0].options", ["visual"], ["visual", "audio"]),),
         ("models[0].options",),
+        id="65e0",
+        facts={"foreign": ["65f2"]},
     ),
     Change(
-        "indexes/catalog/assets/final", "IndexedAsset", Action.REPLACE, "indexes/catalog is replaced", (), ("parent",)
+        "indexes/catalog/assets/final",
+        "IndexedAsset",
+        Action.REPLACE,
+        "indexes/catalog is replaced",
+        (),
+        ("parent",),
+        parent_id="65e0",
+        facts={"duration": 15.0},
     ),
     Change("entity_collections/players", "EntityCollection", Action.ADOPT, "it is in the account and unmanaged"),
     Change("entity_collections/coaches", "EntityCollection", Action.MOVE, "it was entity_collections/trainers"),
@@ -115,25 +137,68 @@ IN_SYNC = Plan("sports", "twelvelabs", (), (), estimate=replace(ESTIMATE, writes
 FOREIGN = (("Asset", "65f0", "holiday <1>.mp4"), ("Index", "65f1", "`mine`"))
 
 
-def where(address: str, *path: object) -> tuple[str, int, int]:
-    return ("parts/my assets.yaml", 4, 3)
+SPOTS = {"assets/final": Spot("stacks/my assets.yaml", 4, 3)}
+HERE: dict[str, Any] = {"path": "stacks", "home": Spot("stacks/stack.yaml", 1, 1), "spots": SPOTS, "version": "9.9.9"}
+REFUSED = (
+    "indexes/catalog would be replaced (models cannot be changed in place), and 1 objects in it made anew; agree with "
+    "--allow-replace indexes/catalog or `replace: allow`",
+)
+PLANNED = Result("plan", PLAN, **HERE, refusals=REFUSED, consents=("--allow-foreign indexes/*",))
+CALM = Result("plan", IN_SYNC, **HERE)
+REPORT = Report(
+    "0007",
+    (
+        Outcome("assets/final", Action.UPDATE, "done", wrote=True),
+        Outcome("assets/new", Action.CREATE, "failed", "the API says that `s` is too large"),
+        Outcome("indexes/catalog", Action.REPLACE, "skipped", "it needs assets/new"),
+    ),
+    writes=2,
+    requests=9,
+)
+APPLY = Result("apply", PLAN, **HERE, report=REPORT)
+WRONG = Problem("stacks/stack.yaml", 3, 5, "assets/final", 'unknown field "filee"; did you mean "file"?')
+ERROR = Result("error", Plan("", "", (), (), diagnostics=(WRONG,)), path="stacks", version="9.9.9", reason="invalid")
+
+
+def drifted(drift: Sequence[Change], foreign: Sequence[tuple[str, str, str]] = (), **more: Any) -> Result:
+    kinds = {kind for kind, _, _ in foreign}
+    counts = {kind: sum(it[0] == kind for it in foreign) for kind in sorted(kinds)}
+    plan = Plan("sports", "twelvelabs", (), (), drift=tuple(drift), unmanaged=counts)
+    return Result("drift", plan, **{**HERE, "objects": tuple(foreign), **more})
+
+
+DRIFTED = drifted(DRIFT, FOREIGN, compared=("assets/final", "assets/fine"))
+WITHOUT_RECORD = drifted(UNRECORDED, baseline="declared")
+IN_STEP = drifted((), compared=("assets/final",))
 
 
 def reports() -> dict[str, str]:
     """File name → what it must hold."""
     return {
-        "plan.md": plan_markdown(PLAN),
-        "plan-in-sync.md": plan_markdown(IN_SYNC),
-        "plan.html": plan_html(PLAN),
-        "drift.md": drift_markdown("sports", DRIFT, FOREIGN),
-        "drift-none.md": drift_markdown("sports", ()),
-        "drift.html": drift_html("sports", "twelvelabs", DRIFT, FOREIGN),
-        "drift.xml": drift_junit("sports", DRIFT, ["assets/final", "assets/fine"]),
-        "drift.sarif": json.dumps(drift_sarif("sports", DRIFT, where, frozenset({"assets/final"})), indent=2) + "\n",
-        "drift.json": dumps(drift_json("sports", "twelvelabs", DRIFT, FOREIGN)) + "\n",
-        "drift.txt": drift_text("sports", DRIFT, FOREIGN) + "\n",
-        "drift-unrecorded.md": drift_markdown("sports", UNRECORDED, baseline="declared"),
-        "drift-unrecorded.txt": drift_text("sports", UNRECORDED, baseline="declared") + "\n",
+        "plan.md": as_markdown(PLANNED),
+        "plan-in-sync.md": as_markdown(CALM),
+        "plan.html": as_html(PLANNED),
+        "plan.txt": click.unstyle(as_text(PLANNED)) + "\n",
+        "plan.json": dumps(as_json(PLANNED)) + "\n",
+        "plan.sarif": dumps(as_sarif(PLANNED)) + "\n",
+        "plan.xml": as_junit(PLANNED),
+        "plan.gitlab.json": dumps(as_gitlab(PLANNED)) + "\n",
+        "apply.md": as_markdown(APPLY),
+        "apply.txt": click.unstyle(as_text(APPLY)) + "\n",
+        "apply.xml": as_junit(APPLY),
+        "error.md": as_markdown(ERROR),
+        "error.sarif": dumps(as_sarif(ERROR)) + "\n",
+        "error.xml": as_junit(ERROR),
+        "drift.md": as_markdown(DRIFTED),
+        "drift-none.md": as_markdown(IN_STEP),
+        "drift-none.xml": as_junit(drifted(())),
+        "drift.html": as_html(DRIFTED),
+        "drift.xml": as_junit(DRIFTED),
+        "drift.sarif": dumps(as_sarif(DRIFTED)) + "\n",
+        "drift.json": dumps(as_json(DRIFTED)) + "\n",
+        "drift.txt": as_text(DRIFTED) + "\n",
+        "drift-unrecorded.md": as_markdown(WITHOUT_RECORD),
+        "drift-unrecorded.txt": as_text(WITHOUT_RECORD) + "\n",
     }
 
 
@@ -174,7 +239,7 @@ def test_without_a_record_drift_is_what_is_not_as_declared() -> None:
         ("assets/gone", Action.DELETE),
     ]
     assert drift_of({"applied": APPLIED, "recorded": "none"}) == ("declared", [])
-    assert "No drift" not in drift_text("sports", (), baseline="declared")
+    assert "No drift" not in as_text(drifted((), baseline="declared"))
 
 
 def test_what_nothing_is_recorded_of_is_compared_with_what_is_declared() -> None:
@@ -193,12 +258,14 @@ def test_what_nothing_is_recorded_of_is_compared_with_what_is_declared() -> None
 
 
 def test_every_change_is_on_every_page() -> None:
-    for page in (plan_markdown(PLAN), plan_html(PLAN)):
-        assert [change.address for change in CHANGES if change.address not in page] == []
+    changes = [change for change in CHANGES if "matches" not in change.address or change.address.endswith("1")]
+    for page in (as_markdown(PLANNED), as_html(PLANNED)):
+        assert [change.address for change in changes if change.address not in page] == []
+    assert [change.address for change in CHANGES if change.address not in as_html(PLANNED)] == []
 
 
 def test_what_is_destroyed_comes_first() -> None:
-    for page in (plan_markdown(PLAN), plan_html(PLAN)):
+    for page in (as_markdown(PLANNED), as_html(PLANNED)):
         assert page.index("indexes/catalog/assets/final") < page.index("media/new.mp4")
 
 
@@ -207,11 +274,12 @@ def test_what_is_destroyed_comes_first() -> None:
 NASTY = "</code><script>alert(1)</script>\n```\n# not a heading\x00\u202e"
 
 
-def nasty() -> Plan:
+def nasty() -> Result:
     change = Change("assets/x", "Asset", Action.UPDATE, NASTY, (Delta(f"metadata.{NASTY}", NASTY, f"````{NASTY}"),))
     assert ESTIMATE.cost is not None
     estimate = replace(ESTIMATE, cost=replace(ESTIMATE.cost, currency=NASTY, source=NASTY))
-    return Plan(NASTY, NASTY, (change,), (), estimate=estimate, diagnostics=(Problem("", 0, 0, "", NASTY),))
+    plan = Plan(NASTY, NASTY, (change,), (), estimate=estimate, diagnostics=(Problem("", 0, 0, "", NASTY),))
+    return Result("plan", plan, refusals=(NASTY,), consents=(NASTY,))
 
 
 class Tags(HTMLParser):
@@ -229,7 +297,7 @@ class Tags(HTMLParser):
 
 
 def test_a_page_of_html_runs_nothing_and_loads_nothing() -> None:
-    for page in (plan_html(nasty()), drift_html("sports", "twelvelabs", nasty().changes, [("Asset", NASTY, NASTY)])):
+    for page in (as_html(nasty()), as_html(drifted(nasty().changes, [("Asset", NASTY, NASTY)]))):
         found = Tags(page)
         assert not found.tags & {"script", "img", "link", "iframe", "object", "form"}
         assert found.links == []
@@ -238,10 +306,10 @@ def test_a_page_of_html_runs_nothing_and_loads_nothing() -> None:
 
 
 def test_a_fence_of_markdown_is_not_ended_by_what_is_in_it() -> None:
-    text = plan_markdown(nasty())
+    text = as_markdown(nasty())
 
     fences = [line for line in text.splitlines() if line.startswith("`")]
-    assert len(fences) == 6
+    assert len(fences) == 10
     assert [fence.rstrip("dif") for fence in fences[::2]] == fences[1::2]
     assert "\n# not a heading" not in text
 
@@ -250,12 +318,16 @@ def test_a_fence_of_markdown_is_not_ended_by_what_is_in_it() -> None:
 def test_junit_is_xml_whatever_stands_in_it(name: str, value: str) -> None:
     change = Change("assets/x", "Asset", Action.UPDATE, name, (Delta(f"metadata.{name}", value, None),))
 
-    root = ElementTree.fromstring(drift_junit("sports", [change], ["assets/y"]))
+    root = ElementTree.fromstring(as_junit(drifted([change], compared=("assets/y",))))
 
     assert (root.get("tests"), root.get("failures")) == ("2", "1")
 
 
 # Sizes
+
+
+def planned(changes: Sequence[Change], **more: Any) -> Result:
+    return Result("plan", Plan("sports", "twelvelabs", tuple(changes), (), estimate=ESTIMATE), **{**HERE, **more})
 
 
 def many(action: Action, number: int, size: int = 10) -> list[Change]:
@@ -272,28 +344,111 @@ def many(action: Action, number: int, size: int = 10) -> list[Change]:
 def test_a_comment_has_room_for_it_and_each_destroyed_address_is_kept(deletes: int, creates: int, size: int) -> None:
     changes = (*many(Action.DELETE, deletes, size), *many(Action.CREATE, creates, size))
 
-    text = plan_markdown(Plan("sports", "twelvelabs", changes, (), estimate=ESTIMATE))
+    text = as_markdown(planned(changes))
 
     assert len(text) <= LIMIT < 65_536
     assert all(change.address in text for change in changes[:deletes])
     assert f"{creates} to create" in text
 
 
-def test_what_was_cut_out_of_the_middle_is_counted() -> None:
-    changes = many(Action.CREATE, 5000)
-
-    text = plan_markdown(Plan("sports", "twelvelabs", tuple(changes), (), estimate=ESTIMATE))
-
-    assert changes[0].address in text
-    assert changes[-1].address in text
-    assert "… 4000 more …" in text
-    assert "Not all of it fits into a comment" in text
-
-
 def test_drift_is_cut_to_the_size_of_a_comment_too() -> None:
-    text = drift_markdown("sports", many(Action.UPDATE, 5000, 200), [("Asset", "i" * 24, "n" * 50)] * 5000)
+    text = as_markdown(drifted(many(Action.UPDATE, 5000, 200), [("Asset", "i" * 24, "n" * 50)] * 5000))
 
     assert len(text) <= LIMIT
+
+
+# What does not fit is counted, and there is no size at which all of it goes
+
+
+COUNT = re.compile(r"^- (\d+) of (\d+) (\S.*) shown whole, (\d+) by address, (\d+) not at all$", re.MULTILINE)
+
+
+def updates(number: int, same: bool = False) -> list[Change]:
+    return [
+        Change(
+            f"assets/asset-{n:06}",
+            "Asset",
+            Action.UPDATE,
+            "changed in git",
+            tuple(Delta(f"metadata.{key}", f"before {n * (not same)}", "after") for key in ("title", "note", "season")),
+        )
+        for n in range(number)
+    ]
+
+
+def counted_in(text: str) -> dict[str, tuple[int, int, int, int]]:
+    """action → whole, shown with fields, by address, not at all."""
+    return {what: (int(all), int(whole), int(by), int(no)) for whole, all, what, by, no in COUNT.findall(text)}
+
+
+def fields_shown(text: str) -> int:
+    return len(re.findall(r"^!     metadata\.", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("limit", [2_000, 32_000, LIMIT, 150_000])
+def test_of_more_updates_no_fewer_fields_are_shown(limit: int) -> None:
+    texts = {number: as_markdown(planned(updates(number)), limit=limit) for number in (1, 150, 200, 600, 5_000)}
+
+    shown = [fields_shown(text) for text in texts.values()]
+    assert shown == sorted(shown)
+    for number, text in texts.items():
+        assert len(text) <= limit
+        counts = counted_in(text)
+        assert bool(counts) == (3 * number > fields_shown(text))
+        if counts:
+            whole, fields, by_address, nothing = counts["to update"]
+            assert (whole, 3 * fields) == (number, fields_shown(text))
+            assert fields + by_address + nothing == number
+            assert fields + by_address == len(re.findall("^! update ", text, re.MULTILINE))
+            assert f"{number - fields} × Asset: metadata.title, metadata.note, metadata.season" in text
+
+
+def test_updates_that_are_the_same_are_shown_whole_however_many_they_are() -> None:
+    text = as_markdown(planned(updates(5_000, same=True)))
+
+    assert "! update 5000 × assets/asset-*" in text
+    assert (fields_shown(text), counted_in(text)) == (3, {})
+    assert len(text) < 1_500
+
+
+actions = st.sampled_from(list(Action))
+
+
+@given(
+    st.lists(st.tuples(actions, st.integers(0, 300), st.booleans()), max_size=60),
+    st.sampled_from([2_000, 4_000, 9_000]),
+    st.lists(st.text(max_size=3_000), max_size=3),
+)
+def test_counts_add_up_and_nothing_is_longer_than_it_may_be(
+    made: list[tuple[Action, int, bool]], limit: int, refusals: list[str]
+) -> None:
+    changes = [
+        Change(f"assets/x{n}", "Asset", action, "why" * same, (Delta("metadata.k", "a", size * "v" if same else n),))
+        for n, (action, size, same) in enumerate(made)
+    ]
+    text = as_markdown(planned(changes, refusals=tuple(refusals)), limit=limit)
+
+    assert len(text) <= limit
+    for what, (whole, fields, by_address, nothing) in counted_in(text).items():
+        assert whole == sum(f"to {change.action.value}" == what for change in changes)
+        assert fields + by_address + nothing == whole
+    head, _, body = text.partition("```diff")
+    assert head.startswith("### Plan for `sports`")
+    missing = [change.address for change in changes if not re.search(rf"{change.address}\b", body)]
+    untold = sum(nothing for *_, nothing in counted_in(text).values())
+    joined = sum(int(number) for number in re.findall(r" and (\d+) more$", body, re.MULTILINE))
+    assert len(missing) == untold + joined
+
+
+def test_who_destroys_more_than_fits_is_told_exactly_how_much_is_not_named() -> None:
+    changes = many(Action.DELETE, 5_000)
+
+    text = as_markdown(planned(changes), limit=32_000)
+
+    assert len(text) <= 32_000
+    whole, fields, by_address, nothing = counted_in(text)["to delete"]
+    assert (whole, fields + by_address) == (5_000, len(re.findall("^- assets/", text, re.MULTILINE)))
+    assert nothing == 5_000 - fields - by_address > 0
 
 
 # Through the command line

@@ -10,7 +10,8 @@ import pytest
 
 from reconciler.engine import Session
 from reconciler.model import Action, Report
-from reconciler.reports.text import plan_text
+from reconciler.reports.result import Result
+from reconciler.reports.text import as_text
 from tests.support.running import AGREED, Bench
 
 STACK = """\
@@ -53,7 +54,8 @@ def test_it_is_made_twice_and_then_told_with_what_to_do(bench: Bench) -> None:
     assert all(f"agree with --allow-replace {o.address}" in o.message for o in third.outcomes)
     plan = bench.run(lambda session: session.plan(), CAREFUL).plan
     assert plan.changes == ()
-    assert plan_text(plan).splitlines()[-1] == "No changes, but 2 objects of s will not be made again unasked."
+    text = as_text(Result("plan", plan))
+    assert text.splitlines()[-1] == "No changes, but 2 objects of s will not be made again unasked."
     assert [note.severity for note in plan.diagnostics] == ["warning", "warning"]
 
 

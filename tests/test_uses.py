@@ -11,9 +11,10 @@ import pytest
 
 from reconciler.engine import Session
 from reconciler.errors import Refused
-from reconciler.reports.html import plan_html
-from reconciler.reports.markdown import plan_markdown
-from reconciler.reports.text import plan_text
+from reconciler.reports.html import as_html
+from reconciler.reports.markdown import as_markdown
+from reconciler.reports.result import Result
+from reconciler.reports.text import as_text
 from tests.support.running import AGREED, Bench
 
 TWO = "stack: s\nprovider: twelvelabs\nassets:\n  a: {file: a.jpg}\n  b: {file: b.jpg}\n"
@@ -73,8 +74,8 @@ def test_an_asset_that_somebody_elses_entity_shows_stays_and_the_plan_says_whose
         f"assets/a would be {word}, and 1 object would lose it: Entity {entity} 'LeBron' (of the stack 'other'); "
         "take it out there first, or agree with --allow-foreign assets/a"
     ]
-    plan = here.bench.survey(destroy=destroy).plan
-    for shown in (click.unstyle(plan_text(plan)), plan_markdown(plan), plan_html(plan)):
+    result = Result("plan", here.bench.survey(destroy=destroy).plan)
+    for shown in (click.unstyle(as_text(result)), as_markdown(result), as_html(result)):
         said = " ".join(unescape(shown).split())
         assert f"assets/a: 1 object loses it without a word when it goes: Entity {entity} 'LeBron'" in said
     assert not here.bench.apply(_agreed(), destroy=destroy).failed

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.model import Action, Change, Delta, Plan
 from reconciler.redact import Secret, hidden
-from reconciler.reports.text import plan_text
+from reconciler.reports.result import Result
+from reconciler.reports.text import as_text
 from reconciler.reports.values import both, shown
 from tests.test_reports import ESTIMATE
 
@@ -85,23 +86,24 @@ def test_a_plan_says_what_it_shows_in_part_and_how_to_see_all() -> None:
     before = " ".join(f"word{n}" for n in range(200))
     plan = plan_of(Delta("metadata.notes", before, before.replace("word77 ", "another ")))
 
-    text = plan_text(plan)
+    text = as_text(Result("plan", plan))
     assert "another" in text
     assert "# shown in part: --whole shows all" in text
     assert max(len(line) for line in click.unstyle(text).split("\n") if line.startswith("  ")) <= 80
-    assert before in plan_text(plan, whole=True)
-    assert "shown in part" not in plan_text(plan, whole=True)
+    assert before in as_text(Result("plan", plan), whole=True)
+    assert "shown in part" not in as_text(Result("plan", plan), whole=True)
 
 
 def test_a_plan_is_as_wide_as_there_is_room() -> None:
     plan = plan_of(Delta("metadata.notes", "one " * 12, "two " * 12))
 
-    assert len(plan_text(plan, columns=80).split("\n")) == len(plan_text(plan, columns=200).split("\n")) + 2
+    narrow, wide = (as_text(Result("plan", plan), columns=columns).split("\n") for columns in (80, 200))
+    assert len(narrow) == len(wide) + 2
 
 
 def test_a_new_object_shows_all_models_and_keys_on_lines_of_their_own() -> None:
     models = [{"name": f"model-{n}", "options": ["visual", "audio"]} for n in range(12)]
-    text = plan_text(plan_of(Delta("models", None, models), action=Action.CREATE))
+    text = as_text(Result("plan", plan_of(Delta("models", None, models), action=Action.CREATE)))
 
     lines = text.split("\n")
     assert [n for n in range(12) if f'        - {{name: "model-{n}", options: [visual, audio]}}' not in lines] == []

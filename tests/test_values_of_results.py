@@ -14,7 +14,8 @@ from reconciler.derived import TaskDriver
 from reconciler.model import Action, Outcome, Report
 from reconciler.plan.codec import plan_from, saved_json
 from reconciler.providers.twelvelabs.analyses import MediaAnalyses
-from reconciler.reports.text import plan_text
+from reconciler.reports.result import Result
+from reconciler.reports.text import as_text
 from tests.support.running import AGREED, Bench, done
 from tests.support.served import place
 
@@ -110,7 +111,7 @@ def outcomes(report: Report) -> dict[str, Outcome]:
 def test_values_are_known_after_apply_and_then_written_with_the_others(
     bench: Bench, says: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = plan_text(bench.survey().plan)
+    text = as_text(Result("plan", bench.survey().plan))
     assert "(known after apply)" in text
 
     done(bench)
@@ -132,9 +133,9 @@ def test_a_value_that_is_made_anew_is_written_in_the_same_apply(
     changes = {change.address: change for change in planning.plan.changes}
     assert changes[FINAL].action is Action.UPDATE
     assert [delta.path for delta in changes[FINAL].deltas] == ["metadata.topic"]
-    assert '"topic of final" → (known after apply)' in plan_text(planning.plan)
+    assert '"topic of final" → (known after apply)' in as_text(Result("plan", planning.plan))
     again = plan_from(json.loads(json.dumps(saved_json(planning.plan))))
-    assert plan_text(again) == plan_text(planning.plan)
+    assert as_text(Result("plan", again)) == as_text(Result("plan", planning.plan))
 
     done(bench)
 

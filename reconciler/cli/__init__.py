@@ -165,8 +165,8 @@ def _run() -> int:
         click.echo("Interrupted.", err=True)
         return 130
     except ReconcilerError as error:
-        if _wants_json(sys.argv):
-            _tell_in_json(error)
+        if form := _wanted(sys.argv):
+            _tell_in(form, error)
         _tell(error)
         return error.exit_code
     except MemoryError:
@@ -197,19 +197,24 @@ def _tell(error: Exception | str) -> None:
         click.echo(label + line, err=True, color=_colour())
 
 
-def _wants_json(argv: list[str]) -> bool:
-    return "--format=json" in argv or ("--format", "json") in pairwise(argv)
+def _wanted(argv: list[str]) -> str | None:
+    """The format that was asked for, if it is one that errors are told in too."""
+    from reconciler.cli.formats import FORMATS
+
+    given = [arg.partition("=")[2] for arg in argv if arg.startswith("--format=")]
+    given += [after for before, after in pairwise(argv) if before == "--format"]
+    return next((form for form in given if form in FORMATS and form != "text"), None)
 
 
-def _tell_in_json(error: Exception) -> None:
-    """Programs get what went wrong as JSON, unless their JSON is out already: a plan that is refused is still one."""
-    from reconciler.errors import Invalid, Problem, Refused
-    from reconciler.reports.json import dumps, errors_json
+def _tell_in(form: str, error: Exception) -> None:
+    """Who reads standard output gets what went wrong in the format that was asked for, so that nobody keeps the report
+    of yesterday. A refusal is out already: a plan that is refused is still one."""
+    from reconciler.cli.formats import Look, rendered
+    from reconciler.cli.telling import failed
+    from reconciler.errors import Refused
 
-    if isinstance(error, Refused):
-        return
-    problems = error.problems if isinstance(error, Invalid) else (Problem("", 0, 0, "", str(error)),)
-    click.echo(dumps(errors_json(problems)))
+    if not isinstance(error, Refused):
+        click.echo(rendered(form, failed(error, Path()), Look()))
 
 
 def _colour() -> bool | None:

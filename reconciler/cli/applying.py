@@ -6,14 +6,15 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.check import CHECK_FAILED
-from reconciler.cli.formats import Look, plan_as
+from reconciler.cli.formats import Look, rendered
 from reconciler.cli.signals import locked, stop_on_signals
+from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
 from reconciler.errors import Refused
 
@@ -36,6 +37,8 @@ class Manner:
     json_events: str | None = None
     check: bool = False
     """Whether the checks of the stack are run when all was done."""
+    telling: Telling | None = None
+    """Where reports go."""
 
     @property
     def shown_as(self) -> str:
@@ -61,6 +64,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
     with closing(project), locked(project, command):
         planning, report, checked = asyncio.run(run())
     done = report is None and project.saved is not None
+    if manner.telling and (done or report is not None):
+        manner.telling.write(manner.telling.planned(planning, report, kind="apply"))
     code = 0 if done else _result(planning, report, checked, manner.shown_as)
     if checked and manner.shown_as == "text":
         from reconciler.reports.checks import checks_text
@@ -95,11 +100,15 @@ def _already_done(planning: Planning, form: str) -> bool:
 async def _agreed(project: Project, planning: Planning, manner: Manner) -> Planning | None:
     """The plan, shown and agreed to, as it still is after somebody has thought about it; None when the answer is no."""
     form = manner.shown_as
-    if form == "text":
-        click.echo(plan_as(form, planning.plan, manner.look))
-    if reasons := planning.refusals:
+    telling = manner.telling or Telling(project.path)
+    result = telling.planned(planning, kind="apply")
+    reasons = planning.refusals
+    if form == "text":  # refusals are told as errors, after the plan, and not twice
+        click.echo(rendered(form, replace(result, refusals=()), manner.look))
+    if reasons:
         if form == "json":
-            click.echo(plan_as(form, planning.plan, manner.look))
+            click.echo(rendered(form, result, manner.look))
+        telling.write(result)
         raise Refused(reasons)
     if not planning.plan.changes or manner.auto_approve or project.saved is not None:
         return planning
@@ -128,7 +137,7 @@ async def _done(project: Project, planning: Planning, command: str, manner: Mann
 
 def _result(planning: Planning, report: Report | None, checked: Sequence[Checked], form: str) -> int:
     from reconciler.reports import json as as_json
-    from reconciler.reports import text
+    from reconciler.reports.applied import report_text
 
     if report is None:
         click.echo("Nothing was done.")
@@ -141,5 +150,5 @@ def _result(planning: Planning, report: Report | None, checked: Sequence[Checked
             said["checks"] = checks_json(planning.stack.name, checked)["checks"]
         click.echo(as_json.dumps(said))
     elif form == "text" and (planning.plan.changes or report.failed):
-        click.echo("\n" + text.report_text(report))
+        click.echo("\n" + report_text(report))
     return report.exit_code

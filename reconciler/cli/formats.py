@@ -4,84 +4,110 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.engine.planning import Drift
-    from reconciler.model import Plan
+    from reconciler.reports.result import Result
 
-__all__ = ["DRIFT_FORMATS", "PLAN_FORMATS", "Look", "drift_as", "look_for", "plan_as"]
+__all__ = ["FORMATS", "Look", "form_of", "look_for", "rendered"]
 
 COLUMNS = 80
-PLAN_FORMATS = ["text", "json", "markdown", "html"]
-DRIFT_FORMATS = [*PLAN_FORMATS, "junit", "sarif"]
+FORMATS = ["text", "json", "markdown", "html", "junit", "sarif", "gitlab"]
+SHORT = {"md": "markdown", "txt": "text"}
+SUFFIXES = {
+    ".txt": "text",
+    ".json": "json",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xml": "junit",
+    ".sarif": "sarif",
+}
+"""End of a file's name → the format that it is of, when nobody says another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How text is to look: all of each value, all that is known, and how wide a line may be."""
+    """How it is to look: all of each value, all that is known, how wide a line and how long a comment may be."""
 
     whole: bool = False
     verbose: bool = False
     columns: int = COLUMNS
+    limit: int | None = None
 
 
-def look_for(whole: bool, verbose: bool = False, out: bool = False) -> Look:
+def look_for(whole: bool, verbose: bool = False, limit: int | None = None) -> Look:
     """As wide as the terminal, when it goes to one."""
-    wide = not out and sys.stdout.isatty()
-    return Look(whole, verbose, max(shutil.get_terminal_size((COLUMNS, 24)).columns, COLUMNS) if wide else COLUMNS)
+    wide = sys.stdout.isatty()
+    columns = max(shutil.get_terminal_size((COLUMNS, 24)).columns, COLUMNS) if wide else COLUMNS
+    return Look(whole, verbose, columns, limit)
 
 
-def plan_as(form: str, plan: Plan, look: Look) -> str:
-    """The plan."""
-    match form:
-        case "json":
-            from reconciler.reports import json
-
-            return json.dumps(json.plan_json(plan))
-        case "markdown":
-            from reconciler.reports.markdown import plan_markdown
-
-            return plan_markdown(plan)
-        case "html":
-            from reconciler.reports.html import plan_html
-
-            return plan_html(plan)
-        case _:
-            from reconciler.reports.text import plan_text
-
-            return plan_text(plan, whole=look.whole, verbose=look.verbose, columns=look.columns)
+def form_of(written: str) -> str | None:
+    """The format of a word such as `md`, or of the end of a file's name."""
+    word = SHORT.get(written, written)
+    return word if word in FORMATS else SUFFIXES.get(Path(written).suffix.lower())
 
 
-def drift_as(form: str, drift: Drift, look: Look) -> str:
-    """What was changed outside git."""
-    stack, changes, baseline = drift.stack, drift.changes, drift.baseline
-    unmanaged = [(live.kind, live.id, drift.kinds[live.kind].called(live.fields)) for live in drift.unmanaged]
-    match form:
-        case "json":
-            from reconciler.reports import json
+def rendered(form: str, result: Result, look: Look) -> str:
+    """Whatever a run has to say, in a format."""
+    return _RENDERERS[form](result, look)
 
-            return json.dumps(json.drift_json(stack.name, stack.provider, changes, unmanaged, baseline))
-        case "markdown":
-            from reconciler.reports.markdown import drift_markdown
 
-            return drift_markdown(stack.name, changes, unmanaged, baseline=baseline)
-        case "html":
-            from reconciler.reports.html import drift_html
+def _text(result: Result, look: Look) -> str:
+    from reconciler.reports.text import as_text
 
-            return drift_html(stack.name, stack.provider, changes, unmanaged, baseline)
-        case "junit":
-            from reconciler.reports.junit import drift_junit
+    return as_text(result, whole=look.whole, verbose=look.verbose, columns=look.columns)
 
-            return drift_junit(stack.name, changes, drift.compared, baseline)
-        case "sarif":
-            from reconciler.reports import json
-            from reconciler.reports.sarif import drift_sarif
 
-            return json.dumps(drift_sarif(stack.name, changes, stack.where, frozenset(stack.resources), baseline))
-        case _:
-            from reconciler.reports.text import drift_text
+def _json(result: Result, look: Look) -> str:
+    from reconciler.reports.json import as_json, dumps
 
-            whole, columns = look.whole, look.columns
-            return drift_text(stack.name, changes, unmanaged, baseline=baseline, whole=whole, columns=columns)
+    return dumps(as_json(result))
+
+
+def _markdown(result: Result, look: Look) -> str:
+    from reconciler.reports.markdown import LIMIT, as_markdown
+
+    return as_markdown(result, limit=look.limit or LIMIT)
+
+
+def _html(result: Result, look: Look) -> str:
+    from reconciler.reports.html import as_html
+
+    return as_html(result)
+
+
+def _junit(result: Result, look: Look) -> str:
+    from reconciler.reports.junit import as_junit
+
+    return as_junit(result)
+
+
+def _sarif(result: Result, look: Look) -> str:
+    from reconciler.reports.json import dumps
+    from reconciler.reports.sarif import as_sarif
+
+    return dumps(as_sarif(result))
+
+
+def _gitlab(result: Result, look: Look) -> str:
+    from reconciler.reports.gitlab import as_gitlab
+    from reconciler.reports.json import dumps
+
+    return dumps(as_gitlab(result))
+
+
+_RENDERERS: dict[str, Callable[[Result, Look], str]] = {
+    "text": _text,
+    "json": _json,
+    "markdown": _markdown,
+    "html": _html,
+    "junit": _junit,
+    "sarif": _sarif,
+    "gitlab": _gitlab,
+}

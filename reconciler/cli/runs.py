@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.applying import Manner, carried_out
-from reconciler.cli.formats import DRIFT_FORMATS, PLAN_FORMATS, drift_as, look_for, plan_as
+from reconciler.cli.formats import FORMATS, form_of, look_for, rendered
 from reconciler.cli.options import online, options_of, project_at, targets, told_of_a_pause
 from reconciler.cli.outputs import write_file
+from reconciler.cli.telling import Telling, reporting
 from reconciler.cli.uploads import STDOUT, uploading
 from reconciler.errors import Refused
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.engine.planning import Drift
     from reconciler.plan.guards import Consent
     from reconciler.project import Project
+    from reconciler.reports.result import Result
 
 __all__ = ["apply", "destroy", "drift", "plan", "show"]
 
@@ -41,11 +44,11 @@ def _format(choices: list[str]) -> Callable[[F], F]:
     return click.option("--format", "form", type=click.Choice(choices), default="text", show_default=True)
 
 
-FORMAT, PLAN_FORMAT, DRIFT_FORMAT = _format(["text", "json"]), _format(PLAN_FORMATS), _format(DRIFT_FORMATS)
-REPORTS = {".html": "html", ".htm": "html", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
-"""Ends of the names of files in which nobody looks for a plan to apply."""
+FORMAT, ANY_FORMAT = _format(["text", "json"]), _format(FORMATS)
 WHOLE = click.option("--whole", is_flag=True, help="Show long values uncut.")
-VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Also what is not managed here, and what was spent.")
+VERBOSE = click.option(
+    "-v", "--verbose", is_flag=True, help="Also each of many that are alike, what is not managed, what was spent."
+)
 FOREIGN = click.option(
     "--allow-foreign",
     metavar="ADDRESS",
@@ -80,12 +83,13 @@ def consenting(function: Any) -> Any:
 @online
 @targets
 @consenting
-@PLAN_FORMAT
+@ANY_FORMAT
 @VERBOSE
 @WHOLE
 @click.option("--destroy", "destroying", is_flag=True, help="Plan to delete everything.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @OUT
+@reporting
 def plan(
     path: Path,
     form: str,
@@ -103,25 +107,37 @@ def plan(
     reconciler plan --emulator          against the built-in fake of the API
     reconciler plan --format json       for programs
     reconciler plan -o plan.json        to be applied as it is: reconciler apply plan.json
+    reconciler plan --report plan.md --report plan.html
     """
-    if out and out.suffix.lower() in REPORTS:
-        what = "-o saves the plan for `apply FILE`; for a report write standard output into a file"
-        raise click.UsageError(f"{what}: reconciler plan --format {REPORTS[out.suffix.lower()]} > {out.name}")
-    project = project_at(path, options)
+    if out and out.suffix.lower() != ".json":
+        report = f"a report is written with --report {out.name}" if form_of(out.name) else f"call it {out.stem}.json"
+        raise click.UsageError(f"-o saves the plan for `apply FILE`, as JSON, and not as {out.name}: {report}")
+    telling = Telling.of(path, options, whole=whole, verbose=verbose)
 
     async def run() -> Planning:
         async with project:
             return await project.plan(destroy=destroying, **_asked(options))
 
-    planning = asyncio.run(run())
-    click.echo(plan_as(form, planning.plan, look_for(whole, verbose)))
+    with telling.errors():
+        project = project_at(path, options)
+        planning = asyncio.run(run())
+    result = telling.planned(planning)
+    click.echo(rendered(form, _shown(result, form), look_for(whole, verbose, options.get("limit"))))
+    telling.write(result)
     if refused := planning.refusals:
         raise Refused(refused)
     if out:
         from reconciler.project.saved import text_of
 
         write_file(out, text_of(project, planning, out), private=True)
+        if form == "text":
+            click.echo(f"Saved in {out}. To do exactly this: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and (planning.plan.changes or planning.plan.stuck) else 0
+
+
+def _shown(result: Result, form: str) -> Result:
+    """On a terminal refusals are told as errors, after the plan, and not twice."""
+    return replace(result, refusals=()) if form == "text" else result
 
 
 @click.command()
@@ -135,6 +151,7 @@ def plan(
 @WHOLE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--check", is_flag=True, help="Run the checks of the stack when all is done; exit with 8 if one fails.")
+@reporting
 def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, check: bool, **options: Any) -> int:
     """Make the account as the stack says: show the plan, ask, do it.
 
@@ -154,13 +171,16 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     saved, events = is_plan(path), options.get("json_events")
     if events == STDOUT and not auto_approve and not saved:
         raise click.UsageError("events on standard output leave no place to ask: give --auto-approve, or a FILE")
-    project = _of_a_saved_plan(path, options) if saved else project_at(path, options)
+    telling = Telling.of(path, options, whole=whole, verbose=verbose)
 
     def planned() -> Awaitable[Planning]:
         return project.plan(**_asked(options))
 
-    manner = Manner(form, look_for(whole, verbose), auto_approve, events, check)
-    return carried_out(project, planned, f"reconciler apply {path}", manner)
+    with telling.errors():
+        project = _of_a_saved_plan(path, options) if saved else project_at(path, options)
+        told = replace(telling, path=project.path)
+        manner = Manner(form, look_for(whole, verbose), auto_approve, events, check, told)
+        return carried_out(project, planned, f"reconciler apply {path}", manner)
 
 
 @click.command()
@@ -192,14 +212,15 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
 @click.command()
 @PATH
 @online
-@DRIFT_FORMAT
+@ANY_FORMAT
 @click.option(
     "-o",
     "--out",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the report into FILE, and print its last line only.",
+    help="As --report FILE, and print the last line only; --format says what it is to be.",
 )
+@reporting
 @WHOLE
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
 def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None, **options: Any) -> int:
@@ -212,36 +233,48 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None,
     reconciler drift --unmanaged        also what is in the account and not of this stack
     reconciler drift --format sarif -o drift.sarif
     """
-    project = project_at(path, options)
+    telling = Telling.of(path, options, whole=whole)
 
     async def run() -> Drift:
         async with project:
             return await project.drift(unmanaged=unmanaged)
 
-    found = asyncio.run(run())
-    said = drift_as(form, found, look_for(whole, out=out is not None))
     if out:
-        write_file(out, click.unstyle(said))
-        said = drift_as("text", replace(found, unmanaged=()), look_for(False)).rsplit("\n", 1)[-1]
-    click.echo(said)
-    return 2 if found.changes else 0
+        given = click.get_current_context().get_parameter_source("form") is not ParameterSource.DEFAULT
+        as_named = form if given else form_of(out.name) or "text"
+        telling = replace(telling, targets=(*telling.targets, (as_named, out)))
+    with telling.errors():
+        project = project_at(path, options)
+        result = telling.drifted(asyncio.run(run()))
+    telling.write(result)
+    if out:
+        click.echo(rendered("text", result, look_for(False)).rsplit("\n", 1)[-1])
+    else:
+        click.echo(rendered(form, result, look_for(whole, limit=options.get("limit"))))
+    return 2 if result.drift else 0
 
 
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@PLAN_FORMAT
+@ANY_FORMAT
 @VERBOSE
 @WHOLE
-def show(file: Path, form: str, verbose: bool, whole: bool) -> int:
+@reporting
+def show(file: Path, form: str, verbose: bool, whole: bool, **options: Any) -> int:
     """Show a saved plan again.
 
     \b
     reconciler plan -o plan.json
     reconciler show plan.json
+    reconciler show plan.json --report plan.md --report gitlab=counts.json
     """
     from reconciler.project.saved import read_plan
 
-    click.echo(plan_as(form, read_plan(file).plan, look_for(whole, verbose)))
+    telling = Telling.of(file, options, whole=whole, verbose=verbose)
+    with telling.errors():
+        result = telling.saved(read_plan(file))
+    click.echo(rendered(form, result, look_for(whole, verbose, options.get("limit"))))
+    telling.write(result)
     return 0
 
 

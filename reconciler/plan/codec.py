@@ -37,7 +37,7 @@ DEEPEST = 100
 """Levels of nesting: as many as YAML may have."""
 
 OF_A_SAVED_PLAN = ("steps", "stuck", "left_out")
-OF_A_SAVED_CHANGE = ("fields", "parent_id", "facts", "protect")
+OF_A_SAVED_CHANGE = ("fields", "parent_id", "protect")
 """What only whoever applies a plan has to know, and is not shown to others."""
 IF_THERE = ("id", "previous_address")
 """What a change has in JSON only if it has it at all."""
@@ -217,7 +217,7 @@ _CLASSES: Mapping[str, Any] = {
     kind.__name__: kind for kind in (Basis, Change, Cost, Delta, Estimate, Plan, Problem, *STEPS)
 }
 _OPTIONAL: Mapping[Any, tuple[str, ...]] = {
-    Change: (*IF_THERE, *OF_A_SAVED_CHANGE),
+    Change: (*IF_THERE, *OF_A_SAVED_CHANGE, "facts"),
     Delta: ("recorded",),
     Plan: (*OF_A_SAVED_PLAN, "unmanaged", "diagnostics"),
 }

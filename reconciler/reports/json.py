@@ -1,4 +1,4 @@
-"""Plans, drift and results as JSON: `schemas/plan.json` and `schemas/report.json` describe it.
+"""Whatever a run has to say as JSON: `schemas/{plan,drift,report,error}.json` describe it.
 
 Minor versions add keys and readers ignore what they do not know; a major one breaks. No secret is in any of it.
 """
@@ -11,45 +11,59 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.errors import Problem
-from reconciler.model import Change, Plan, Report
+from reconciler.model import Report
 from reconciler.plan.codec import shown_changes, shown_json
 from reconciler.redact import escaped_json, knows, redacted
+from reconciler.reports.result import Result
 
-__all__ = [
-    "FORMAT_VERSION",
-    "drift_json",
-    "dumps",
-    "errors_json",
-    "nothing_json",
-    "plan_json",
-    "problem_json",
-    "report_json",
-]
+__all__ = ["FORMAT_VERSION", "as_json", "dumps", "nothing_json", "problem_json", "report_json"]
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """The plan as design'd for programs: changes, drift, counts, estimate, what it rests on."""
-    return {"format_version": FORMAT_VERSION, **shown_json(plan)}
+def as_json(result: Result) -> dict[str, Any]:
+    """Whatever a run has to say; `kind` says by which schema it is to be read."""
+    match result.kind:
+        case "drift":
+            document = _drift(result)
+        case "error":
+            document = errors_json(result.diagnostics, result.reason)
+        case "apply" if result.report is not None:
+            document = report_json(result.stack, result.report)
+        case _:
+            document = {"format_version": FORMAT_VERSION, **shown_json(result.plan)}
+            _placed(document["changes"], result)
+            _placed(document["drift"], result)
+    return {
+        **document,
+        "kind": result.kind,
+        "path": result.path,
+        "tool_version": result.version,
+        "refusals": list(result.refusals),
+        "consents": list(result.consents),
+    }
 
 
-def drift_json(
-    stack: str,
-    provider: str,
-    drift: Sequence[Change],
-    foreign: Sequence[tuple[str, str, str]] = (),
-    baseline: str = "recorded",
-) -> dict[str, Any]:
+def _drift(result: Result) -> dict[str, Any]:
     """What was changed outside git. In each delta, `before` is as recorded (or declared), `after` as it is now."""
     return {
         "format_version": FORMAT_VERSION,
-        "stack": stack,
-        "provider": provider,
-        "baseline": baseline,
-        "drift": shown_changes(drift),
-        "unmanaged": [{"kind": kind, "id": id, "name": name} for kind, id, name in foreign],
+        "stack": result.stack,
+        "provider": result.provider,
+        "baseline": result.baseline,
+        "drift": _placed(shown_changes(result.drift), result),
+        "unmanaged": dict(result.plan.unmanaged),
+        "unmanaged_objects": [{"kind": kind, "id": id, "name": name} for kind, id, name in result.objects],
+        "diagnostics": [problem_json(problem) for problem in result.diagnostics],
     }
+
+
+def _placed(changes: list[dict[str, Any]], result: Result) -> list[dict[str, Any]]:
+    """Each change with its place in YAML, if it is declared."""
+    for change in changes:
+        if spot := result.spots.get(change["address"]):
+            change["where"] = {"file": spot.file, "line": spot.line, "column": spot.column}
+    return changes
 
 
 def report_json(stack: str, report: Report) -> dict[str, Any]:
@@ -81,11 +95,12 @@ def nothing_json(stack: str) -> dict[str, Any]:
     return {"format_version": FORMAT_VERSION, "stack": stack, "run": "", "result": "done", **empty}
 
 
-def errors_json(problems: Sequence[Problem]) -> dict[str, Any]:
+def errors_json(problems: Sequence[Problem], reason: str = "error") -> dict[str, Any]:
     """What is printed in place of a result when there is none."""
     return {
         "format_version": FORMAT_VERSION,
         "errored": True,
+        "reason": reason,
         "diagnostics": [problem_json(problem) for problem in problems],
     }
 

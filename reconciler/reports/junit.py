@@ -1,30 +1,88 @@
-"""Drift as JUnit XML: each address that is managed is a test, and what was changed outside git fails it."""
+"""Whatever a run has to say as JUnit XML, as Jenkins reads it: each address is a test.
+
+What was changed outside git, refused or not done fails it. There is always one test, for a report of none fails a build
+that has nothing to complain of.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from reconciler.model import Change
 from reconciler.redact import plain
+from reconciler.reports.result import Result, Spot
 from reconciler.reports.view import entries, told
 
-__all__ = ["drift_junit"]
+__all__ = ["as_junit"]
 
 
-def drift_junit(stack: str, drift: Sequence[Change], addresses: Iterable[str], baseline: str = "recorded") -> str:
-    """One suite. `addresses` are all that were looked at."""
-    changed = {entry.address: entry for entry in entries(drift)}
-    names, stack = sorted({*map(plain, addresses), *changed}), plain(stack)
-    counts = {"tests": str(len(names)), "failures": str(len(changed)), "errors": "0", "skipped": "0"}
-    root = ElementTree.Element("testsuites", {"name": "reconciler drift", **counts})
-    suite = ElementTree.SubElement(root, "testsuite", {"name": stack, **counts})
+@dataclass(frozen=True, slots=True)
+class _Test:
+    name: str
+    outcome: str = ""
+    """`failure`, `error` or `skipped`; '' when it is as it should be."""
+    type: str = ""
+    message: str = ""
+    text: str = ""
+
+
+def as_junit(result: Result) -> str:
+    """One suite, of the run."""
+    name = plain(result.stack or result.path) or "stack"
+    tests = [*_tests(result)] or [_Test(f"{name} is in sync")]
+    counts = {"tests": str(len(tests))} | {
+        f"{word}s": str(sum(test.outcome == word for test in tests)) for word in ("failure", "error")
+    }
+    root = ElementTree.Element("testsuites", {"name": f"reconciler {result.kind}", **counts})
+    skipped = str(sum(test.outcome == "skipped" for test in tests))
+    suite = ElementTree.SubElement(root, "testsuite", {"name": name, **counts, "skipped": skipped})
+    if result.home:
+        suite.set("file", plain(result.home.file))
     properties = ElementTree.SubElement(suite, "properties")
-    ElementTree.SubElement(properties, "property", {"name": "baseline", "value": baseline})
-    for name in names:
-        case = ElementTree.SubElement(suite, "testcase", {"classname": f"{stack}.drift", "name": name})
-        if entry := changed.get(name):
-            failure = ElementTree.SubElement(case, "failure", {"message": entry.reason, "type": "drift"})
-            failure.text = "\n".join(told(row, baseline) for row in entry.rows)
+    for key, value in (("baseline", result.baseline), ("version", result.version)):
+        ElementTree.SubElement(properties, "property", {"name": key, "value": plain(value)})
+    for test in tests:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": f"{name}.{result.kind}", "name": test.name})
+        if test.outcome:
+            said = ElementTree.SubElement(case, test.outcome, {"message": test.message, "type": test.type})
+            said.text = test.text
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
+
+
+def _tests(result: Result) -> Iterator[_Test]:
+    for number, line in enumerate(result.refusals, 1):
+        yield _Test(f"guard {number}", "failure", "refused", plain(line))
+    for problem in result.diagnostics:
+        if problem.severity == "error":
+            name = plain(problem.address) or "the run"
+            yield _Test(name, "error", result.reason or "problem", plain(problem.summary), str(problem))
+    if result.report is not None:
+        yield from _outcomes(result)
+    elif result.kind != "error":
+        yield from _addresses(result)
+
+
+def _outcomes(result: Result) -> Iterator[_Test]:
+    words = {"done": "", "begun": "skipped", "skipped": "skipped", "failed": "failure"}
+    for outcome in result.report.outcomes if result.report else ():
+        said, action = plain(outcome.message), outcome.action.value
+        yield _Test(plain(outcome.address), words.get(outcome.result, "failure"), action, said)
+
+
+def _addresses(result: Result) -> Iterator[_Test]:
+    """All that were looked at, and what was changed by hand."""
+    changed = {entry.address: entry for entry in entries(result.drift)}
+    for name in sorted({*map(plain, result.compared), *changed}):
+        entry = changed.get(name)
+        if entry is None:
+            yield _Test(name)
+            continue
+        lines = [told(row, result.baseline) for row in entry.rows]
+        yield _Test(name, "failure", "drift", entry.reason, "\n".join([*_at(result.spot(entry.address)), *lines]))
+
+
+def _at(spot: Spot | None) -> Iterator[str]:
+    if spot:
+        yield f"{plain(spot.file)}:{spot.line}" if spot.line else plain(spot.file)

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.model import Action, Change, ChangedBy, Delta, Outcome, Plan, Report, parent_of
+from reconciler.model import Action, Change, ChangedBy, Delta, Plan, parent_of
 from reconciler.redact import plain
+from reconciler.reports.applied import report_text
 from reconciler.reports.estimate import cost_lines, effort_lines
+from reconciler.reports.groups import Group, grouped
+from reconciler.reports.losses import foreign_in, goes_along, length, told_along
+from reconciler.reports.result import Result
 from reconciler.reports.style import styled
 from reconciler.reports.values import both, cut, in_lines, shown
 from reconciler.reports.view import counted
 
-__all__ = ["drift_text", "plan_text", "report_text", "summary_line"]
+__all__ = ["as_text", "drift_line", "summary_line"]
 
 COLOURS = {
     Action.CREATE: "green",
@@ -33,36 +37,73 @@ LONGEST = 400
 """Characters of a value that are shown; of longer ones those that differ."""
 WIDTH = 60
 """Characters of a value that is only mentioned."""
+COUNTED_FROM = 10
+"""So many changes are counted at a glance; of more it is said how many of each kind there are."""
 IN_PART = "shown in part: --whole shows all"
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How it is to look: all of each value, and how wide a line may be."""
+    """How it is to look: all of each value, how wide a line may be, each of many that are the same."""
 
     whole: bool = False
     columns: int = COLUMNS
+    verbose: bool = False
 
 
-def plan_text(plan: Plan, *, whole: bool = False, verbose: bool = False, columns: int = COLUMNS) -> str:
-    """The plan: a block for each change, what lives in something under it, then the line that scripts parse.
+def as_text(result: Result, *, whole: bool = False, verbose: bool = False, columns: int = COLUMNS) -> str:
+    """Whatever a run has to say; its last line is the one that scripts parse.
 
-    `whole` shows long values uncut. Colour is in it; whoever prints takes it out where there is no terminal.
+    `whole` shows long values uncut, `verbose` each of many changes that are the same. Colour is in it; whoever prints
+    takes it out where there is no terminal.
     """
-    look = Detail(whole, columns)
-    lines: list[str] = []
-    for note in plan.diagnostics:
-        lines += [styled(line, fg="cyan") for line in _wrapped(str(note), 0, look)] + [""]
-    lines += _tree(plan.changes, look)
+    look = Detail(whole, columns, verbose)
+    match result.kind:
+        case "drift":
+            lines = [*_drifted(result, look), drift_line(result.stack, len(result.drift), result.baseline)]
+        case "error":
+            lines = [*_notes(result, look), f"No result: {result.reason or 'error'}."]
+        case "apply" if result.report is not None:
+            lines = [*_planned(result, look), "", report_text(result.report)]
+        case _:
+            lines = _planned(result, look)
+    return "\n".join(lines)
+
+
+def _planned(result: Result, look: Detail) -> list[str]:
+    """A block for each change, what lives in something under it; then whatever must not be scrolled away."""
+    plan = result.plan
+    lines = _tree(plan.changes, look)
     if plan.left_out and plan.changes:
         lines += [f"{plan.left_out} more outside of what was chosen.", ""]
-    if plan.changes and (costs := cost_lines(plan.estimate)):
-        lines += [*costs, ""]
-    if verbose:
+    if look.verbose:
         lines += [*_unmanaged(plan), ""] if plan.unmanaged else []
         lines += [*effort_lines(plan.estimate), ""] if plan.changes else []
         lines += [*_legend(plan), ""] if plan.changes else []
-    return "\n".join([*lines, summary_line(plan)])
+    if len(plan.changes) > COUNTED_FROM:
+        lines += [*_by_kind(result), ""]
+    if plan.changes and (costs := cost_lines(plan.estimate)):
+        lines += [*costs, ""]
+    return [*lines, *_notes(result, look), summary_line(plan)]
+
+
+def _notes(result: Result, look: Detail) -> list[str]:
+    """What is wrong or worth saying, what stands in the way, what was agreed to."""
+    lines = [styled(line, fg="cyan") for note in result.diagnostics for line in _wrapped(str(note), 0, look)]
+    for reason in result.refusals:
+        lines += [styled(line, fg="red") for line in _wrapped(f"Refused: {plain(reason)}", 0, look)]
+    if result.consents:
+        lines += _wrapped(f"Agreed to: {plain(', '.join(result.consents))}", 0, look)
+    return [*lines, ""] if lines else []
+
+
+def _by_kind(result: Result) -> Iterator[str]:
+    """How many of each kind: `Asset          1200 to create, 800 to update`."""
+    counts = result.by_kind()
+    width = max(map(len, counts))
+    for kind, actions in counts.items():
+        told = ", ".join(f"{actions[action]} to {action.value}" for action in Action if action in actions)
+        yield f"{plain(kind):<{width}}  {told}"
 
 
 def summary_line(plan: Plan) -> str:
@@ -83,28 +124,19 @@ def _nothing(plan: Plan) -> str:
     return f"No changes. {plain(plan.stack)} is in sync."
 
 
-def drift_text(
-    stack: str,
-    drift: Sequence[Change],
-    foreign: Sequence[tuple[str, str, str]] = (),
-    *,
-    baseline: str = "recorded",
-    whole: bool = False,
-    columns: int = COLUMNS,
-) -> str:
-    """What was changed outside git: as it was left → as it is. Foreign objects if they were asked for; the last line
-    says how much, and what it was compared with when that is not what was last applied."""
-    lines = _tree([_plain(change) for change in drift], Detail(whole, columns))
-    if any(change.deltas for change in drift):
-        sides = f"As {'declared' if baseline == 'declared' else 'applied'} → as it is now."
+def _drifted(result: Result, look: Detail) -> list[str]:
+    """As it was left → as it is; objects of others if they were asked for."""
+    lines = _tree([_plain(change) for change in result.drift], look)
+    if any(change.deltas for change in result.drift):
+        sides = f"As {'declared' if result.baseline == 'declared' else 'applied'} → as it is now."
         lines = [styled(sides, dim=True), "", *lines]
-    if foreign:
+    if result.objects:
         lines += [
             "Not managed by this stack:",
-            *(f"  {kind} {plain(id)}  {plain(name)}" for kind, id, name in foreign),
+            *(f"  {kind} {plain(id)}  {plain(name)}" for kind, id, name in result.objects),
             "",
         ]
-    return "\n".join([*lines, drift_line(stack, len(drift), baseline)])
+    return [*lines, *_notes(result, look)]
 
 
 def drift_line(stack: str, count: int, baseline: str) -> str:
@@ -125,29 +157,6 @@ def _plain(change: Change) -> Change:
     return replace(change, deltas=tuple(replace(delta, source=ChangedBy.PENDING) for delta in change.deltas))
 
 
-def report_text(report: Report) -> str:
-    """How an apply went: what failed and what was skipped, then a line of counts."""
-    lines = [_outcome(outcome) for outcome in report.outcomes if outcome.result != "done"]
-    done = sum(outcome.result == "done" for outcome in report.outcomes)
-    begun = sum(outcome.result == "begun" for outcome in report.outcomes)
-    failed = [outcome for outcome in report.outcomes if outcome.result == "failed"]
-    skipped = len(report.outcomes) - done - begun - len(failed)
-    half = sum(outcome.wrote for outcome in failed)
-    counts = (
-        f"{done} done, {f'{begun} begun, ' if begun else ''}"
-        f"{len(failed)} failed{f' ({half} of them half way)' if half else ''}, {skipped} skipped"
-    )
-    if report.interrupted:
-        lines.append(styled(f"Interrupted: {counts}. What was in flight is recorded; run again to go on.", fg="red"))
-    elif report.failed:
-        lines.append(styled(f"Applied in part: {counts}. The next run goes on where this one stopped.", fg="red"))
-    else:
-        lines.append(
-            styled(f"Applied: {done} {_objects(done)}, {report.writes} write{'s' * (report.writes != 1)}.", fg="green")
-        )
-    return "\n".join(lines)
-
-
 def _tree(changes: Sequence[Change], look: Detail) -> list[str]:
     """Blocks with empty lines between; the changes come in the order of a tree, parents first."""
     by_address = {change.address: change for change in changes}
@@ -161,10 +170,23 @@ def _tree(changes: Sequence[Change], look: Detail) -> list[str]:
             tops.setdefault(parent, by_address.get(parent))
             below.setdefault(parent, []).append(change)
     lines: list[str] = []
-    for address in tops:
-        lines += _block(address, tops[address], below.get(address, ()), look)
-        lines.append("")
+    for block in _blocks(tops, below, look):
+        lines += [*block, ""]
     return lines
+
+
+def _blocks(
+    tops: Mapping[str, Change | None], below: Mapping[str, Sequence[Change]], look: Detail
+) -> Iterator[Iterator[str]]:
+    """One for each top; those in which nothing is and that are the same are one."""
+    bare = [change for address, change in tops.items() if change is not None and address not in below]
+    groups = {group.first.address: group for group in grouped(bare, each=look.verbose)}
+    joined = {change.address for change in bare} - groups.keys()
+    for address, change in tops.items():
+        if address in groups and groups[address].examples:
+            yield _change(groups[address], look)
+        elif address not in joined:
+            yield _block(address, change, below.get(address, ()), look)
 
 
 def _block(address: str, change: Change | None, children: Sequence[Change], look: Detail) -> Iterator[str]:
@@ -172,64 +194,32 @@ def _block(address: str, change: Change | None, children: Sequence[Change], look
     if change is None:
         yield styled(f"    {plain(address)}", dim=True)
     else:
-        yield from _change(change, look)
-        along = [child for child in children if _goes_along(child, change)]
-        if along:
-            yield from _comment(_told_of(change, along), 6, look)
-        if foreign := change.facts.get("foreign"):
-            number = len(foreign)
-            what = f"{number} {_objects(number)} in it {'is' if number == 1 else 'are'} not ours and would go too"
-            yield from _comment(plain(f"{what}: {', '.join(foreign)}"), 6, look)
-    for child in children:
-        along_with = change is not None and _goes_along(child, change)
-        yield from _change(child, look, indent=2, along=along_with)
+        yield from _change(Group((change,)), look)
+        yield from _taken_along(change, children, look)
+    for group in grouped(children, each=look.verbose):
+        along = change is not None and goes_along(group.first, change)
+        yield from _change(group, look, indent=2, along=along)
 
 
-def _goes_along(child: Change, parent: Change) -> bool:
-    """Whether a child changes for no other reason than that its parent goes."""
-    if parent.action is Action.REPLACE:
-        return child.action is Action.REPLACE and child.replace_paths == ("parent",) and child.parent_id == parent.id
-    return parent.action is Action.DELETE and child.action is Action.DELETE
+def _taken_along(change: Change, children: Sequence[Change], look: Detail) -> Iterator[str]:
+    if along := [child for child in children if goes_along(child, change)]:
+        yield from _comment(told_along(change, along), 6, look)
+    if foreign := foreign_in(change):
+        yield from _comment(plain(foreign), 6, look)
 
 
-def _told_of(parent: Change, along: Sequence[Change]) -> str:
-    number = len(along)
-    words = " ".join(re.findall("[A-Z][a-z]*", along[0].kind)).lower()
-    who = f"{number} {words} goes with it" if number == 1 else f"{number} {_plural(words)} go with it"
-    if not (seconds := sum(_seconds(child) for child in along)):
-        return who
-    lost = "lost" if parent.action is Action.DELETE else "to index again"
-    return f"{who}: {_span(seconds)} of video {lost}"
-
-
-def _plural(words: str) -> str:
-    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
-
-
-def _seconds(change: Change) -> float:
-    value = change.facts.get("duration")
-    return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _span(seconds: float) -> str:
-    """A length as people say it: `42 s`, `12.5 min`, `1.50 h`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.2f} h"
-
-
-def _change(change: Change, look: Detail, indent: int = 0, *, along: bool = False) -> Iterator[str]:
+def _change(group: Group, look: Detail, indent: int = 0, *, along: bool = False) -> Iterator[str]:
+    change, address = group.first, plain(group.title)
     mark = f"{' ' * indent}{change.action.symbol:>3}"
-    why = "" if change.reason == "new" or along else plain(change.reason)
-    address = plain(change.address)
-    if along and _seconds(change):
-        why = _span(_seconds(change))
+    why = length(change) if along else "" if change.reason == "new" else plain(change.reason)
     head = f"{styled(mark, fg=COLOURS[change.action], bold=True)} {styled(address, bold=True)}"
     if why and len(mark) + len(address) + len(why) + 5 <= look.columns:
         yield head + styled(f"  # {why}", dim=True)
     else:
         yield head
         yield from _comment(why, indent + 6, look) if why else ()
+    if group.examples:
+        yield from _comment(f"{plain(group.examples)}; -v shows each", indent + 6, look)
     if change.action is Action.CREATE:
         yield from _fields(change, look, indent + 6)
         return
@@ -325,11 +315,6 @@ def _legend(plan: Plan) -> Iterator[str]:
 
 def _unmanaged(plan: Plan) -> Iterator[str]:
     yield f"Not managed by this stack, and not touched: {', '.join(counted(plan))}."
-
-
-def _outcome(outcome: Outcome) -> str:
-    colour = "red" if outcome.result == "failed" else "yellow"
-    return f"{styled(outcome.result, fg=colour)} {plain(outcome.address)}: {plain(outcome.message)}"
 
 
 def _objects(count: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.provider import names
 from reconciler.schema.explain import effect, explain, explain_top, fields_table, top_words, words_of
-from reconciler.schema.results import event_schema, plan_schema, report_schema
+from reconciler.schema.results import drift_schema, error_schema, event_schema, plan_schema, report_schema
 from reconciler.schema.stack import COMMON, stack_schema
 from reconciler.schema.words import example_of, values_of
 
@@ -35,7 +35,9 @@ def schemas() -> dict[str, dict[str, Any]]:
     """file name → schema, of all that is kept under `schemas/`."""
     return {f"{name}.json": stack_schema(name) for name in names()} | {
         "plan.json": plan_schema(),
+        "drift.json": drift_schema(),
         "report.json": report_schema(),
+        "error.json": error_schema(),
         "event.json": event_schema(),
     }
 

@@ -4,21 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.model import Basis, Plan
+from reconciler.model import Basis, Change, Plan
 from reconciler.plan.codec import schema_of
 from reconciler.schema.stack import DIALECT
 
-__all__ = ["event_schema", "plan_schema", "report_schema"]
+__all__ = ["drift_schema", "error_schema", "event_schema", "plan_schema", "report_schema"]
+
+VERSION: dict[str, Any] = {"type": "string", "pattern": r"^1\.\d+$"}
+TEXTS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+OF_EVERY_RESULT: dict[str, Any] = {
+    "kind": {"enum": ["plan", "drift", "apply", "error"], "description": "What was run, or that it came to nothing."},
+    "path": {"type": "string", "description": "Of the stack, from the root of the repository."},
+    "tool_version": {"type": "string"},
+    "refusals": {**TEXTS, "description": "What the guards say against it: nothing is done as long as they do."},
+    "consents": {**TEXTS, "description": "What was agreed to, as flags."},
+}
+"""What `--format json` and `--report json=FILE` have of whatever was run. A saved plan has none of it."""
+WHERE: dict[str, Any] = {
+    "type": "object",
+    "description": "Where YAML declares it, if it does: from the root of the repository; 0 is the whole file.",
+    "required": ["file", "line", "column"],
+    "properties": {
+        "file": {"type": "string"},
+        "line": {"type": "integer", "minimum": 0},
+        "column": {"type": "integer", "minimum": 0},
+    },
+}
 
 
 def plan_schema() -> dict[str, Any]:
     """A plan, as it is shown and as `plan -o` saves it."""
     plan, parts = schema_of(Plan)
     plan["properties"] |= {
-        "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+        "format_version": VERSION,
         "summary": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        **OF_EVERY_RESULT,
         **_of_the_file(),
     }
+    parts["Change"]["properties"]["where"] = WHERE
     plan["required"] = ["format_version", *plan["required"], "summary"]
     return {
         "$schema": DIALECT,
@@ -28,6 +51,59 @@ def plan_schema() -> dict[str, Any]:
             "digest": ["seal", "steps", "left_out", "origin", "tool_version", "unmanaged", "diagnostics"]
         },
         "$defs": parts,
+    }
+
+
+def drift_schema() -> dict[str, Any]:
+    """What was changed outside git, as `drift --format json` prints it."""
+    change, parts = schema_of(Change)
+    change["properties"]["where"] = WHERE
+    problem = schema_of(Plan)[1]["Problem"]
+    text = {"type": "string"}
+    names = ("kind", "id", "name")
+    foreign = {"type": "object", "required": list(names), "properties": dict.fromkeys(names, text)}
+    properties = {
+        "format_version": VERSION,
+        "stack": text,
+        "provider": text,
+        "baseline": {"enum": ["recorded", "declared"], "description": "What live was compared with."},
+        "drift": {"type": "array", "items": {"$ref": "#/$defs/Change"}},
+        "unmanaged": {
+            "type": "object",
+            "additionalProperties": {"type": "integer", "minimum": 0},
+            "description": "How many foreign objects of each kind were seen, if it was asked for.",
+        },
+        "unmanaged_objects": {"type": "array", "items": foreign},
+        "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/Problem"}},
+        **OF_EVERY_RESULT,
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "reconciler drift",
+        "description": "What was changed outside git. In a delta, `before` is as applied, `after` as it is now.",
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+        "$defs": {**parts, "Change": change, "Problem": problem},
+    }
+
+
+def error_schema() -> dict[str, Any]:
+    """What is printed and written in place of a result when there is none."""
+    properties = {
+        "format_version": VERSION,
+        "errored": {"const": True},
+        "reason": {"enum": ["invalid", "refused", "locked", "unauthorised", "stale", "error"]},
+        "diagnostics": {"type": "array", "items": schema_of(Plan)[1]["Problem"]},
+        **OF_EVERY_RESULT,
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "reconciler error",
+        "description": "That there is no result, and why.",
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
     }
 
 
@@ -64,7 +140,7 @@ def event_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["format_version", "n", "time", "type"],
         "properties": {
-            "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+            "format_version": VERSION,
             "n": {"type": "integer", "minimum": 1, "description": "Counts from 1 without a gap."},
             "time": {"type": "string", "format": "date-time"},
             "type": {"enum": list(types)},
@@ -85,7 +161,7 @@ def report_schema() -> dict[str, Any]:
         "type": "object",
         "required": ["format_version", "stack", "run", "result", "outcomes", "requests", "writes"],
         "properties": {
-            "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+            "format_version": VERSION,
             "stack": {"type": "string"},
             "run": {"type": "string"},
             "result": {"enum": ["done", "partial", "interrupted"]},
@@ -110,5 +186,6 @@ def report_schema() -> dict[str, Any]:
             "checks": {"type": "array", "items": {"type": "object"}, "description": "With `--check`: as `check` says."},
             "requests": {"type": "integer", "minimum": 0},
             "writes": {"type": "integer", "minimum": 0},
+            **OF_EVERY_RESULT,
         },
     }

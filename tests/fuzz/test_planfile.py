@@ -11,13 +11,11 @@ from typing import Any
 
 import click
 
+from reconciler.cli.formats import FORMATS, Look, rendered
 from reconciler.errors import Invalid, StalePlan
 from reconciler.model import Basis
 from reconciler.planfile import _digest, account_of, read, render, sealing_key
-from reconciler.reports.html import plan_html
-from reconciler.reports.json import dumps, plan_json
-from reconciler.reports.markdown import plan_markdown
-from reconciler.reports.text import plan_text
+from reconciler.reports.result import Result, agreed
 from tests.fuzz import bounded, damaged, inputs
 from tests.support.planning import world
 from tests.test_reports import ESTIMATE
@@ -82,10 +80,12 @@ def shown(text: str) -> None:
     except (Invalid, StalePlan) as error:
         assert all(line.isprintable() for line in str(error).split("\n"))
         return
+    result = Result("plan", saved.plan, consents=agreed(saved.origin.consent))
     for whole in (False, True):
-        lines = click.unstyle(plan_text(saved.plan, whole=whole, verbose=True)).split("\n")
+        lines = click.unstyle(rendered("text", result, Look(whole, verbose=not whole))).split("\n")
         assert all(line.isprintable() and not line.lstrip().startswith("::") for line in lines)
-    for page in (plan_markdown(saved.plan), plan_html(saved.plan), dumps(plan_json(saved.plan))):
+    for form in FORMATS[1:]:
+        page = rendered(form, result, Look())
         assert all(line.isprintable() for line in page.split("\n"))
         assert "##[" not in page
     if saved.digest != document()["digest"] or saved.seal != document()["seal"]:

@@ -46,7 +46,8 @@ from reconciler.plan import guards, make_plan
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import Targeting
 from reconciler.providers.twelvelabs import KINDS
-from reconciler.reports.text import drift_text, plan_text
+from reconciler.reports.result import Result
+from reconciler.reports.text import as_text
 
 CASES = Path(__file__).parents[1] / "cases" / "plan"
 OF_A_ROW = ("id", "protect", "facts")
@@ -250,12 +251,12 @@ def outcome(case: Mapping[str, Any]) -> dict[str, Any]:
     except Invalid as error:
         return {"problems": [str(problem) for problem in error.problems]}
     plan = replace(plan, estimate=replace(plan.estimate, **_estimated(case.get("estimate", {}))))
-    text = plan_text(plan, whole=bool(case.get("whole")), verbose=bool(case.get("verbose")))
+    text = as_text(Result("plan", plan), whole=bool(case.get("whole")), verbose=bool(case.get("verbose")))
     result: dict[str, Any] = {"plan": _trimmed(text)}
     if refused := here.refusals(plan):
         result["refused"] = refused
     result["steps"] = [step.id for step in plan.steps]
-    result["drift"] = _trimmed(drift_text(plan.stack, plan.drift))
+    result["drift"] = _trimmed(as_text(Result("drift", replace(plan, diagnostics=()))))
     return result
 
 
