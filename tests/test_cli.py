@@ -120,7 +120,7 @@ def test_the_version() -> None:
     [
         (["plann"], "there is no command 'plann'; did you mean 'plan'?"),
         (["frobnicate"], "there is no command 'frobnicate'; see `reconciler --help`"),
-        (["plan", "--emulater"], "Did you mean '--emulator'?"),
+        (["drift", "--emulater"], "Did you mean '--emulator'?"),
         (["plan", "no-such-place"], "Path 'no-such-place' does not exist."),
         (["plan", ".", "--var", "season"], "--var 'season': write it as NAME=VALUE"),
         (["explain", "Indx"], "there is no kind or key 'Indx'; did you mean 'Index'?"),

@@ -817,6 +817,9 @@ def as_version_2(url: str) -> None:
         for table in re.findall(r"CREATE TABLE reconciler_(?:intents|uploads) \(.*?\n\);", dump, re.DOTALL):
             connection.exec_driver_sql(table)
         connection.exec_driver_sql("ALTER TABLE reconciler_locks DROP COLUMN token")
+        connection.exec_driver_sql("DROP TABLE reconciler_drifts")
+        for name in ("requests", "writes", "counts"):
+            connection.exec_driver_sql(f"ALTER TABLE reconciler_runs DROP COLUMN {name}")
         for name in ("failures", "facts"):
             connection.exec_driver_sql(f"ALTER TABLE reconciler_resources DROP COLUMN {name}")
         connection.exec_driver_sql("UPDATE reconciler_schema SET version = 2")

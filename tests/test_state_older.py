@@ -197,7 +197,7 @@ def test_migrated_once_it_is_of_the_newest_schema(older: str) -> None:
     for _ in range(2):
         state = State.open(older, "upload")
         version = state._store.connection.exec_driver_sql("SELECT version FROM reconciler_schema").scalar()
-        assert version == CURRENT == 7
+        assert version == CURRENT == 8
         state.close()
 
 
@@ -216,6 +216,9 @@ def as_version_4(file: Path, *, create_known: bool) -> None:
         for name in ("operations", "handles"):
             db.execute(f"DROP TABLE reconciler_{name}")
         db.execute("ALTER TABLE reconciler_resources DROP COLUMN facts")
+        db.execute("DROP TABLE reconciler_drifts")
+        for name in ("requests", "writes", "counts"):
+            db.execute(f"ALTER TABLE reconciler_runs DROP COLUMN {name}")
         for table in tables:
             db.execute(table)
         if create_known:

@@ -29,6 +29,7 @@ COMMANDS = {
     "import": ("account", "Take over one object that is in the account."),
     "export": ("account", "Write the account as a new stack, and change nothing."),
     "output": ("output", "Tell ids and facts of what was made, for scripts."),
+    "runs": ("history", "Look at who changed what, and when."),
     "state": ("states", "Look into the state, and mend it."),
     "check": ("check", "Hold what searches find against what they should."),
     "search": ("search", "Search an index, as applications do."),

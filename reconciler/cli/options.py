@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.completing import complete
+from reconciler.cli.logs import LEVELS, logging_at
 
 if TYPE_CHECKING:
     from reconciler.model import Paused, Stack
@@ -23,8 +24,10 @@ __all__ = [
     "parsed",
     "project_at",
     "targets",
+    "told_of_a_holder",
     "told_of_a_pause",
     "variables",
+    "waiting",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,8 +49,32 @@ def variables(function: F) -> F:
     )(function)
 
 
+def waiting(function: F) -> F:
+    """--lock-timeout."""
+    return click.option(
+        "--lock-timeout",
+        type=click.FloatRange(0),
+        default=0.0,
+        metavar="SECONDS",
+        help="Wait so long for a stack that another run holds [0].",
+    )(function)
+
+
+def logged(function: F) -> F:
+    """--log."""
+    return click.option(
+        "--log",
+        type=click.Choice(LEVELS),
+        envvar="RECONCILER_LOG",
+        callback=logging_at,
+        expose_value=False,
+        help="Tell of each request on standard error (also: RECONCILER_LOG).",
+    )(function)
+
+
 def online(function: F) -> F:
     """Everything that a command needs to talk to an API and to keep state."""
+    function = waiting(logged(function))
     function = click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")(function)
     function = click.option(
         "--poll-interval",
@@ -110,6 +137,7 @@ def options_of(given: Mapping[str, Any]) -> ProjectOptions:
         poll_interval=given.get("poll_interval"),
         upload_parallelism=given.get("upload_parallelism", 8),
         bandwidth=given.get("bandwidth"),
+        lock_timeout=given.get("lock_timeout", 0.0),
     )
 
 
@@ -118,7 +146,9 @@ def project_at(path: Path, given: Mapping[str, Any]) -> Project:
     from reconciler.project import Project, access
 
     options = options_of(given)
-    return Project(access.load_stack(path, options), options, path=path, on_pause=told_of_a_pause)
+    project = Project(access.load_stack(path, options), options, path=path, on_pause=told_of_a_pause)
+    project.on_locked = told_of_a_holder
+    return project
 
 
 def load_stack(path: Path, given: Mapping[str, Any]) -> Stack:
@@ -133,6 +163,11 @@ def told_of_a_pause(event: Paused) -> None:
     from reconciler.reports.progress import paused
 
     click.echo(paused(event), err=True)
+
+
+def told_of_a_holder(who: str) -> None:
+    """On standard error, who holds the stack that is waited for."""
+    click.echo(f"Waiting: {who}", err=True)
 
 
 def parsed(pairs: tuple[str, ...]) -> dict[str, str]:

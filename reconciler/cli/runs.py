@@ -12,8 +12,9 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli.applying import Manner, carried_out
+from reconciler.cli.completing import complete
 from reconciler.cli.formats import FORMATS, form_of, look_for, rendered
-from reconciler.cli.options import online, options_of, project_at, targets, told_of_a_pause
+from reconciler.cli.options import online, options_of, project_at, targets, told_of_a_holder, told_of_a_pause
 from reconciler.cli.outputs import write_file
 from reconciler.cli.telling import Telling, reporting
 from reconciler.cli.uploads import STDOUT, uploading
@@ -45,6 +46,13 @@ def _format(choices: list[str]) -> Callable[[F], F]:
 
 
 FORMAT, ANY_FORMAT = _format(["text", "json"]), _format(FORMATS)
+REPLACE = click.option(
+    "--replace",
+    metavar="ADDRESS",
+    multiple=True,
+    shell_complete=complete,
+    help="Make this anew though nothing of it changed; the guards ask as for any replacement.",
+)
 WHOLE = click.option("--whole", is_flag=True, help="Show long values uncut.")
 VERBOSE = click.option(
     "-v", "--verbose", is_flag=True, help="Also each of many that are alike, what is not managed, what was spent."
@@ -82,6 +90,7 @@ def consenting(function: Any) -> Any:
 @PATH
 @online
 @targets
+@REPLACE
 @consenting
 @ANY_FORMAT
 @VERBOSE
@@ -144,6 +153,7 @@ def _shown(result: Result, form: str) -> Result:
 @PATH
 @online
 @targets
+@REPLACE
 @uploading
 @consenting
 @FORMAT
@@ -212,6 +222,7 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
 @click.command()
 @PATH
 @online
+@targets
 @ANY_FORMAT
 @click.option(
     "-o",
@@ -223,7 +234,8 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
 @reporting
 @WHOLE
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
-def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None, **options: Any) -> int:
+@click.option("--new", "only_new", is_flag=True, help="Only what the last `drift --new` did not have; remember it.")
+def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, out: Path | None, **options: Any) -> int:
     """Show what was changed outside git: live against what was last applied. Exit with 2 if anything was.
 
     Where no state says what was applied, live is compared with what is declared, and the report says so.
@@ -231,14 +243,22 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, out: Path | None,
     \b
     reconciler drift
     reconciler drift --unmanaged        also what is in the account and not of this stack
+    reconciler drift --new              for a job that is to speak up once, and not each night
     reconciler drift --format sarif -o drift.sarif
     """
+    if only_new and (form not in ("text", "json") or out or options.get("reports")):
+        raise click.UsageError("--new is told as text or JSON: a file of part of the drift would pass for all of it")
     telling = Telling.of(path, options, whole=whole)
 
     async def run() -> Drift:
         async with project:
-            return await project.drift(unmanaged=unmanaged)
+            return await project.drift(unmanaged=unmanaged, target=options["target"], exclude=options["exclude"])
 
+    if only_new:
+        from reconciler.cli.news import told_news
+
+        project = project_at(path, options)
+        return told_news(project, asyncio.run(run()), telling, form, look_for(whole))
     if out:
         given = click.get_current_context().get_parameter_source("form") is not ParameterSource.DEFAULT
         as_named = form if given else form_of(out.name) or "text"
@@ -278,7 +298,7 @@ def show(file: Path, form: str, verbose: bool, whole: bool, **options: Any) -> i
     return 0
 
 
-DECIDED = ("var", "var_file", "target", "exclude")
+DECIDED = ("var", "var_file", "target", "exclude", "replace")
 """Options that a saved plan has decided."""
 
 
@@ -289,12 +309,15 @@ def _of_a_saved_plan(file: Path, given: Mapping[str, Any]) -> Project:
     if decided := [name for name in DECIDED if given.get(name)]:
         flag = "--" + decided[0].replace("_", "-")
         raise click.UsageError(f"{flag} is settled by the saved plan; plan again to change it")
-    return saved_project(file, options_of(given), on_pause=told_of_a_pause)
+    project = saved_project(file, options_of(given), on_pause=told_of_a_pause)
+    project.on_locked = told_of_a_holder
+    return project
 
 
 def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
     """Which part is meant, and what is agreed to."""
-    return {"target": given["target"], "exclude": given["exclude"], "consent": _consent(given)}
+    part = {"target": given["target"], "exclude": given["exclude"], "consent": _consent(given)}
+    return {**part, "replace": given["replace"]} if given.get("replace") else part
 
 
 def _consent(given: Mapping[str, Any]) -> Consent:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.completing import complete
-from reconciler.cli.options import emulated, online, project_at, variables
+from reconciler.cli.options import emulated, online, project_at, variables, waiting
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
@@ -130,6 +130,7 @@ def show(address: str, path: Path, form: str, **options: Any) -> None:
 @click.argument("old", shell_complete=complete)
 @click.argument("new")
 @PATH
+@waiting
 @STATE
 @variables
 def mv(old: str, new: str, path: Path, **options: Any) -> None:
@@ -161,6 +162,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
 @state.command()
 @click.argument("addresses", nargs=-1, required=True, shell_complete=complete)
 @click.option("--path", type=click.Path(exists=True, path_type=Path), default=".")
+@waiting
 @STATE
 @variables
 def rm(addresses: tuple[str, ...], path: Path, **options: Any) -> None:

@@ -10,6 +10,7 @@ compares with what was recorded; `recorded` says what is to be recorded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 
@@ -48,12 +49,19 @@ class Difference:
     """Rows that are to be written though nothing changes: live is as desired, and recorded is behind."""
 
 
-def diff(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts | None = None) -> Difference:
+def diff(
+    stack: Stack,
+    kinds: Kinds,
+    claims: Claims,
+    attempts: Attempts | None = None,
+    wishes: Mapping[str, str] | None = None,
+) -> Difference:
     """What would make live as desired, and how live differs from what was last applied. `attempts` are those of
-    earlier runs to make what is declared and not there."""
+    earlier runs to make what is declared and not there; `wishes` are addresses to be replaced whatever differs, each
+    with the id that it is about, or "" for any."""
     result = Difference()
     for kind in kinds:
-        one = Decider(stack, kind, claims, result.changes, attempts or {})
+        one = Decider(stack, kind, claims, result.changes, attempts or {}, wishes or {})
         for address, resource in stack.resources.items():
             if resource.kind == kind.__name__ and (change := one.change(address, resource)):
                 result.changes[address] = change

@@ -37,6 +37,7 @@ NEW, NEW_ID = "new", " (new)"
 GONE = "it is gone from the account"
 GONE_FROM_STORE = "it is gone from the store"
 REMADE = (Action.CREATE, Action.REPLACE)
+WISHED, UNKNOWN_YET = "asked for with --replace", "(known after apply)"
 TRIED_TWICE = 2
 """So often something that fails is made, and paid: once, and once more."""
 
@@ -67,9 +68,16 @@ class Decider:
     """One kind against the changes known so far."""
 
     def __init__(
-        self, stack: Stack, kind: type[Kind], claims: Claims, changes: Mapping[str, Change], attempts: Attempts
+        self,
+        stack: Stack,
+        kind: type[Kind],
+        claims: Claims,
+        changes: Mapping[str, Change],
+        attempts: Attempts,
+        wishes: Mapping[str, str] | None = None,
     ) -> None:
         self.stack, self.kind, self.claims, self.changes, self.attempts = stack, kind, claims, changes, attempts
+        self.wishes = wishes or {}
         self.stuck: dict[str, str] = {}
         self.stamped = kind.field_with(lambda field: field.stamped)
         self._unique_name = kind.natural_key[0] if kind.unique and kind.natural_key else ""
@@ -102,7 +110,11 @@ class Decider:
         others = changed_by_others(self.kind, live, row)
         if others and not resource.replace:
             self.stuck[address] = _changed_there(address, others, self._attempt(resource))
-        if forced := self._forced(address, live, deltas) or self._mended(resource, others):
+        if (
+            forced := self._forced(address, live, deltas)
+            or self._mended(resource, others)
+            or self._wished(live, address)
+        ):
             reason, paths, more = forced
             deltas = tuple(delta for delta in deltas if not self._was_renamed_to_go(delta, live))
             if address in self.claims.adopted and paths == ("parent",):  # goes with its parent, and is not ours
@@ -150,6 +162,12 @@ class Decider:
                 return _why_made_anew(self.kind, forcing, _replaced(self.changes, deltas)), forcing, ()
             return _why_replaced(self.changes, [delta for delta in deltas if delta.path in forcing]), forcing, ()
         return None
+
+    def _wished(self, live: Live, address: str) -> tuple[str, tuple[str, ...], tuple[Delta, ...]] | None:
+        """Why it is made anew though nothing of it changed, if somebody asked for that."""
+        if self.wishes.get(address) not in ("", live.id) or address in self.claims.adopted:
+            return None
+        return WISHED, ("id",), (Delta("id", live.id, UNKNOWN_YET, ChangedBy.PENDING),)
 
     def _mended(
         self, resource: Resource, others: Sequence[Delta]

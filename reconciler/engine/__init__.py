@@ -30,6 +30,7 @@ from reconciler.engine.stages import (
     valued,
     wanted,
 )
+from reconciler.engine.wishes import as_seen, wished_for
 from reconciler.errors import Invalid, Problem
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
@@ -68,6 +69,8 @@ class Session:
     """Which account this is, for saved plans; see `planfile.account_of`."""
     targeting: Targeting = EVERYTHING
     """What of the stack is planned."""
+    replace: Mapping[str, str] = field(default_factory=dict)
+    """Address → id of what is to be made anew though nothing of it changed; "" for whatever is there."""
     whole: bool = True
     """Whether this run is about all of the stack: consent then means all that has its name."""
     said: Sequence[Problem] = ()
@@ -114,7 +117,7 @@ class Session:
         # diff, steps
         known_attempts = await tried(drivers, read.stack, prior, begun, retry=self.consent.retry_failed)
         stack, silent = await valued(drivers, read.stack, claims, known_attempts)
-        difference = diff(stack, kinds, claims, known_attempts)
+        difference = diff(stack, kinds, claims, known_attempts, wished_for(stack, kinds, self.replace))
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
         # preflight
         notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind), *self.said]
@@ -141,7 +144,7 @@ class Session:
             claims=claims,
             difference=difference,
             plan=plan,
-            aim=Aim(destroy, self.targeting),
+            aim=Aim(destroy, self.targeting, replace=as_seen(self.replace, claims)),
             consent=self.consent,
             recovered=begun.writes,
             unresolved=begun.unresolved,

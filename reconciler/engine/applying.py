@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -63,7 +64,7 @@ async def apply(
         run = _run(session, planning, noted.id, known, on_event)
         walk = Walk(run)
         on_start(walk)
-        report = await walk.go()
+        report = noted.report = await walk.go()
         noted.result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
         if not report.interrupted:
             await _sight(session, run)
@@ -80,11 +81,18 @@ async def _with_ids(state: State, report: Report) -> Report:
     return report
 
 
+def _did(report: Report) -> tuple[dict[str, int], int, int]:
+    """What is noted of a run: how many addresses by action, or by what became of them; requests; writes."""
+    words = (it.action.value if it.result == "done" else it.result for it in report.outcomes)
+    return dict(Counter(words)), report.requests, report.writes
+
+
 class _Noted:
     """A run as the state notes it: how it ended is set by who knows."""
 
     def __init__(self, id: str) -> None:
         self.id, self.result = id, "failed"
+        self.report: Report | None = None
 
 
 @asynccontextmanager
@@ -99,7 +107,8 @@ async def _noted(session: Session, command: str) -> AsyncIterator[_Noted]:
         raise
     finally:
         with suppress(StateError):  # how a run ended is for people; all that it did is recorded
-            await state.aside(partial(state.end_run, noted.id, noted.result))
+            did = _did(noted.report) if noted.report else ()
+            await state.aside(partial(state.end_run, noted.id, noted.result, *did))
 
 
 @asynccontextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.diff import Difference, drift_from
-from reconciler.errors import Problem
+from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
 from reconciler.model import Change, Live, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims
@@ -71,6 +71,9 @@ class Aim:
     targeting: Targeting = EVERYTHING
     adopt: tuple[str, str] | None = None
     """(address, id): nothing but this."""
+    replace: tuple[tuple[str, str], ...] = ()
+    """(address, id) of each object that is to be made anew though nothing of it changed; the id is "" until somebody
+    looked. With it the wish is for this object and not for the one that took its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,13 @@ class Drift:
     """Every address of which something was compared."""
     unmanaged: tuple[Live, ...] = ()
     """What was seen in the account and is not of this stack; empty when nobody asked for it."""
+
+    def only(self, targeting: Targeting) -> Drift:
+        """A part of it. Raises Invalid for patterns that fit nothing."""
+        if problems := targeting.idle({*self.stack.resources, *self.compared, *(it.address for it in self.changes)}):
+            raise Invalid(problems)
+        changes = tuple(it for it in self.changes if targeting.has(it.address))
+        return replace(self, changes=changes, compared=tuple(filter(targeting.has, self.compared)))
 
     @classmethod
     def of(cls, planning: Planning, *, unmanaged: bool) -> Drift:

@@ -9,6 +9,7 @@ errors are chained to carry no request and no frames.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,6 +31,8 @@ from reconciler.wire import ApiPath
 
 __all__ = ["Clock", "Http", "SystemClock"]
 
+LOG = logging.getLogger(__name__)
+"""Each request at INFO, what it waited for at DEBUG: to nobody, unless somebody listens."""
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 WORTH_REPEATING = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
@@ -43,6 +46,7 @@ SENDING, SENT = "http11.send_request_headers.started", "http11.send_request_body
 SHORTEST_KEY = 8
 """What is shorter stands in ids and names by chance."""
 OURS = {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip"}
+WAITED_S = 0.001
 KEPT_OPEN_S = 4.0
 """Less than servers commonly keep an idle connection: what is sent on one that they just close may have arrived."""
 
@@ -247,6 +251,7 @@ class Http:
             return _Failed(spent())
         answer, turn = None, 0
         while answer is None:
+            asked = self._clock.now()
             turn = await self._pace.turn(call.bucket)  # without a slot: who waits keeps no other bucket waiting
             async with self._slots:
                 if not self._pace.leaves(call.bucket, turn):
@@ -254,7 +259,9 @@ class Http:
                 if self._transport is not None and (before := self._before(call)):
                     await before()  # a transport of another make does not connect, and tells nothing
                 self._count(call, 1)
+                began = self._clock.now()
                 answer = await self._sent(call)
+                _logged(call, answer, began - asked, self._clock.now() - began)
         if isinstance(answer, ReconcilerError):
             self._count(call, -1)
             raise answer
@@ -350,6 +357,16 @@ class Http:
         self.sent_writes += by * call.writes
         if self._asked_by is not None:
             self._asked_by._count(call, by)
+
+
+def _logged(call: Call, answer: Answer | _Failed | ReconcilerError, waited_s: float, took_s: float) -> None:
+    """One try: what was asked, what came, how long it took, and whether it had to wait for its turn."""
+    if not LOG.isEnabledFor(logging.INFO):
+        return
+    came = answer.status if isinstance(answer, Answer) else type(getattr(answer, "error", answer)).__name__
+    LOG.info("%s %s %s in %d ms", call.host, call.what, came, took_s * 1000)
+    if waited_s >= WAITED_S:
+        LOG.debug("%s waited %d ms for its turn in %s", call.what, waited_s * 1000, call.bucket)
 
 
 def _told(error: ApiError, attempts: int) -> ApiError:

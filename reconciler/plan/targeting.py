@@ -10,7 +10,7 @@ A pattern (a glob over addresses) means what it matches and all that lives in it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import translate
@@ -61,9 +61,13 @@ class Targeting:
         nothing: most likely they are mistyped."""
         if self.is_everything:
             return changes, ()
-        if problems := list(self._idle({*stack.resources, *(a.partition("@")[0] for a in changes), *claims.rows})):
+        if problems := self.idle({*stack.resources, *(a.partition("@")[0] for a in changes), *claims.rows}):
             raise Invalid(problems)
         return _Choice(self, changes, kinds, claims, snapshot).made()
+
+    def idle(self, known: Iterable[str]) -> list[Problem]:
+        """Patterns that match none of the addresses."""
+        return [] if self.is_everything else list(self._idle(list(known)))
 
     @cached_property
     def _targets(self) -> re.Pattern[str]:
@@ -73,7 +77,7 @@ class Targeting:
     def _excludes(self) -> re.Pattern[str]:
         return _pattern(self.exclude)
 
-    def _idle(self, known: Iterable[str]) -> Iterator[Problem]:
+    def _idle(self, known: Collection[str]) -> Iterator[Problem]:
         for option, patterns in (("--target", self.target), ("--exclude", self.exclude)):
             for pattern in patterns:
                 matches = _pattern([pattern]).match

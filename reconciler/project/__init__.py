@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import replace as with_
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from reconciler.planfile import Saved
     from reconciler.project.applying import Applying, Begun, Start, Tell
     from reconciler.project.fetching import Fetched
+    from reconciler.project.news import News
     from reconciler.project.outputs import Told
     from reconciler.provider import Drivers
     from reconciler.searching import Searching
@@ -57,6 +58,9 @@ def open(path: str | Path = ".", **options: Any) -> Project:
 
 class Project:
     """One stack, its account and its state. To be entered (`async with`) before anything that asks the account."""
+
+    on_locked: Callable[[str], object] = staticmethod(lambda _: None)
+    """Told who holds the stack while it is waited for."""
 
     def __init__(
         self,
@@ -152,7 +156,8 @@ class Project:
     def lock(self, command: str) -> Iterator[None]:
         """Hold the stack while the block runs: what is planned in it is planned for good, and applied without another
         look. Locked, naming the holder, when somebody else does."""
-        with self._opened_state(may_write=True).lock(command):
+        state = self._opened_state(may_write=True)
+        with state.lock(command, self.options.lock_timeout, self.on_locked):
             self._command = command
             try:
                 yield
@@ -192,6 +197,7 @@ class Project:
             limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
             consent=consent or Consent(),
             targeting=aim.targeting if aim else EVERYTHING,
+            replace=dict(aim.replace) if aim else {},
             whole=aim is None or aim.adopt is None,  # what is agreed to for one address is agreed to for no other
             resolve=partial(expand, environment=access.environment(options.allow_env)),
             account=account_of(*access.account(self.stack.provider, options)),
@@ -209,18 +215,19 @@ class Project:
         exclude: Sequence[str] = (),
         destroy: bool = False,
         consent: Consent | None = None,
+        replace: Sequence[str] = (),
     ) -> Planning:
         """What would change. Nothing is changed; what the guards say against it is in `Planning.refusals`.
 
         `consent` is to what guards refuse, and may change what is planned: whoever adopts what carries the stack's
-        name has less to make.
+        name has less to make. `replace` are addresses that are made anew though nothing of them changed.
         """
         from reconciler.engine.planning import Aim
         from reconciler.plan.guards import Consent
         from reconciler.plan.targeting import Targeting
 
-        consent = replace(consent or Consent(), empty=destroy)  # who asks for it agrees that nothing is left
-        aim = Aim(destroy, Targeting(tuple(target), tuple(exclude)))
+        consent = with_(consent or Consent(), empty=destroy)  # who asks for it agrees that nothing is left
+        aim = Aim(destroy, Targeting(tuple(target), tuple(exclude)), replace=tuple((it, "") for it in replace))
         if self.saved is not None:  # it says what was asked and agreed to; more may be agreed to
             from reconciler.project.saved import agreed_before, aim_before
 
@@ -259,16 +266,24 @@ class Project:
         else:
             planning = await (session.plan_for_good if held else session.plan)(destroy=aim.destroy)
         if self.saved is not None:
-            planning = replace(planning, done=session.confirm(self.saved, planning))
+            planning = with_(planning, done=session.confirm(self.saved, planning))
         if held:
             self._fresh = planning
         return planning
 
-    async def drift(self, *, unmanaged: bool = False) -> Drift:
+    async def drift(self, *, unmanaged: bool = False, target: Sequence[str] = (), exclude: Sequence[str] = ()) -> Drift:
         """What was changed outside git. `unmanaged` also lists what is in the account and not of this stack."""
         from reconciler.engine.planning import Drift
+        from reconciler.plan.targeting import Targeting
 
-        return Drift.of(await self._session().plan(everything=unmanaged, inspect=False), unmanaged=unmanaged)
+        planning = await self._session().plan(everything=unmanaged, inspect=False)
+        return Drift.of(planning, unmanaged=unmanaged).only(Targeting(tuple(target), tuple(exclude)))
+
+    def news(self, drift: Drift) -> News:
+        """What of a drift was not there when this was last asked; what is there now is noted for the next time."""
+        from reconciler.project.news import news
+
+        return news(self, drift)
 
     async def outputs(self, asked: Sequence[str] = ()) -> Told:
         """Ids and facts of addresses (globs too) or of names under `outputs:`, as the state has them: no request."""

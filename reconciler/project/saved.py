@@ -46,7 +46,12 @@ def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")
         from_here=Path(os.path.relpath(project.path, file.parent)).as_posix(),
         variables=dict(options.variables),
         values=values_in(options.var_file) if isinstance(options.var_file, Path) else dict(options.var_file or {}),
-        options={"destroy": aim.destroy, "target": aim.targeting.target, "exclude": aim.targeting.exclude},
+        options={
+            "destroy": aim.destroy,
+            "target": aim.targeting.target,
+            "exclude": aim.targeting.exclude,
+            "replace": dict(aim.replace),
+        },
         consent={name: sorted(it) if isinstance(it, frozenset) else it for name, it in consent},
     )
     return render(planning.plan, origin, sealing_key(address, key))
@@ -93,7 +98,7 @@ def aim_before(saved: Saved) -> Aim:
     """What the plan was made of."""
     options = saved.origin.options
     targeting = Targeting(tuple(options.get("target", ())), tuple(options.get("exclude", ())))
-    return Aim(bool(options.get("destroy")), targeting)
+    return Aim(bool(options.get("destroy")), targeting, replace=tuple(dict(options.get("replace", {})).items()))
 
 
 def agreed_before(saved: Saved, now: Consent) -> Consent:

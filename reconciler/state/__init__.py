@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import os
 import secrets
 import socket
@@ -31,10 +32,11 @@ import sqlalchemy as sa
 from reconciler.errors import Locked, StateError
 from reconciler.model import CheckScore, Operation, Recorded
 from reconciler.state.database import Database, connect
+from reconciler.state.history import KnownDrift, RunRow, drift_from_row, drift_row, run_from
 from reconciler.state.holders import Holder, Unlocked
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
 from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from, score_from
-from reconciler.state.tables import checks, handles, locks, operations, resources, runs, stacks, unseen
+from reconciler.state.tables import checks, drifts, handles, locks, operations, resources, runs, stacks, unseen
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -59,11 +61,16 @@ SAFE: dict[sa.Table, str] = (
         (resources, operations, handles),
         f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
     )
-    | {stacks: "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it"}
+    | dict.fromkeys(
+        (stacks, runs, drifts),
+        "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it",
+    )
     | {checks: "Run `reconciler check --record` to make the baseline of its checks anew"}
 )
 """What is safe and what to run, when a row of a table is damaged."""
 
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.25, 2.0
+"""How long there is between two tries to take a lock that another run has: at first, and at most."""
 FRESH_S = 0.1
 """How old a proof of the lock may be when a write is sent: less than another run needs to begin."""
 
@@ -74,9 +81,11 @@ __all__ = [
     "Holder",
     "Identity",
     "Keep",
+    "KnownDrift",
     "Open",
     "Put",
     "RenameStack",
+    "RunRow",
     "Score",
     "Seen",
     "State",
@@ -219,19 +228,50 @@ class State:
             connection.execute(runs.insert(), row)
         return run
 
-    def end_run(self, run: str, result: str) -> None:
-        """Note how a run ended, in a word."""
+    def end_run(
+        self, run: str, result: str, counts: Mapping[str, int] | None = None, requests: int = 0, writes: int = 0
+    ) -> None:
+        """Note how a run ended, in a word; and what it did, where that is known."""
         done = runs.update().where(runs.c.stack == self._stack, runs.c.run == run)
+        did: dict[str, Any] = {}
+        if counts is not None:
+            did = {"counts": json.dumps(counts, sort_keys=True), "requests": requests, "writes": writes}
         with self._writing() as connection:
-            connection.execute(done.values(ended=_stamp(self._now()), result=result))
+            connection.execute(done.values(ended=_stamp(self._now()), result=result, **did))
+
+    def runs(self) -> list[RunRow]:
+        """All runs, the last one first."""
+        c = runs.c
+        columns = (c.run, c.command, c.who, c.host, c.pid, c.started, c.ended, c.result, c.requests, c.writes, c.counts)
+        return self._made_of(run_from, sa.select(*columns).order_by(c.started.desc(), c.run.desc()), runs)
+
+    def known_drift(self) -> KnownDrift | None:
+        """What `note_drift` noted last."""
+        c = drifts.c
+        return next(iter(self._made_of(drift_from_row, sa.select(c.at, c.digest, c.addresses), drifts)), None)
+
+    def note_drift(self, addresses: Mapping[str, Sequence[str]]) -> None:
+        """Note what has drifted, for whoever asks next what is new: address → paths."""
+        row = {"stack": self._stack, "at": _stamp(self._now()), **drift_row(addresses)}
+        with self._writing() as connection:
+            connection.execute(upsert(connection.dialect.name, drifts, ("stack",)), row)
 
     @contextmanager
-    def lock(self, command: str) -> Iterator[None]:
-        """Hold the stack while the block runs; Locked, naming the holder, when another does (or this one already)."""
-        with self._using():
-            if self._locked or not self._store.acquire(self._stack):
-                raise Locked(self._refusal(self._mark()))
-            self._locked = True
+    def lock(
+        self, command: str, wait_s: float = 0.0, waiting: Callable[[str], object] = lambda _: None
+    ) -> Iterator[None]:
+        """Hold the stack while the block runs; Locked, naming the holder, when another does (or this one already).
+
+        It is waited for, for as long as `wait_s`; `waiting` is told who holds it, and again when that is another one.
+        """
+        until, pause_s, told = _moment() + wait_s, FIRST_LOOK_S, ""
+        while (refusal := self._refused_lock()) is not None:
+            if self._locked or (left_s := until - _moment()) <= 0:
+                raise Locked(refusal + (f"; waited {wait_s:g} s" if wait_s and not self._locked else ""))
+            if refusal != told:
+                waiting(told := refusal)
+            time.sleep(min(pause_s, left_s))
+            pause_s = min(pause_s * 2, LONGEST_LOOK_S)
         try:
             self._take(command)
             yield
@@ -240,6 +280,14 @@ class State:
             with suppress(StateError):  # a connection that is gone took the lock with it; the mark is only for people
                 self._clear_mark(only=self._token)
             self._store.release(self._stack)
+
+    def _refused_lock(self) -> str | None:
+        """Take the lock, or say who has it."""
+        with self._using():
+            if self._locked or not self._store.acquire(self._stack):
+                return self._refusal(self._mark())
+            self._locked = True
+        return None
 
     def prove(self) -> None:
         """To be called right before each write to the account: StateError, saying what happened, when the lock is lost.

@@ -15,7 +15,19 @@ import sqlalchemy as sa
 from reconciler.errors import StateError
 from reconciler.model import Signature, trace_from
 from reconciler.model.operation import EVER
-from reconciler.state.tables import checks, handles, make, new_id, operations, resources, runs, schema, stacks, unseen
+from reconciler.state.tables import (
+    checks,
+    drifts,
+    handles,
+    make,
+    new_id,
+    operations,
+    resources,
+    runs,
+    schema,
+    stacks,
+    unseen,
+)
 
 __all__ = ["CURRENT", "MIGRATIONS", "Migration", "prepare", "refuse_newer", "version_of"]
 
@@ -55,6 +67,13 @@ def _checks(connection: sa.Connection) -> None:
     make(connection, [checks])
 
 
+def _history(connection: sa.Connection) -> None:
+    """8: of a run it is known what it did, and of drift what was there before. Of older runs that is not known."""
+    make(connection, [drifts])
+    for column in ("requests BIGINT", "writes BIGINT", "counts TEXT"):
+        connection.exec_driver_sql(f"ALTER TABLE reconciler_runs ADD COLUMN {column}")
+
+
 def _table(name: str, columns: str) -> Any:
     return sa.table(f"reconciler_{name}", *map(sa.column, columns.split()))
 
@@ -69,7 +88,10 @@ _CHUNK = "chunk:"
 def _operations(connection: sa.Connection) -> None:
     """5: what is announced and what is going on is one: an operation, with a handle where there is a way to go on."""
     make(connection, [operations, handles])
-    began = {(row.stack, row.run): row.started for row in connection.execute(sa.select(runs))}
+    began = {
+        (row.stack, row.run): row.started
+        for row in connection.execute(sa.select(runs.c.stack, runs.c.run, runs.c.started))
+    }
     intents = connection.execute(sa.select(_INTENTS).order_by(_INTENTS.c.seq)).all()
     uploads = connection.execute(sa.select(_UPLOADS)).all()
     by_place: dict[tuple[str, str], list[Any]] = {}
@@ -124,7 +146,7 @@ def _handle(upload: Any) -> Iterator[tuple[str, str]]:
 
 
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts, _checks)
+MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts, _checks, _history)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 __all__ = [
     "checks",
+    "drifts",
     "handles",
     "locks",
     "make",
@@ -93,7 +94,19 @@ runs = sa.Table(
     _column("started"),
     _column("ended", null=True),
     _column("result", null=True),
+    _column("requests", _Big, null=True),
+    _column("writes", _Big, null=True),
+    _column("counts", null=True),
 )
+"""Who ran when, and what came of it; `counts` is JSON: action or result → how many addresses."""
+
+drifts = sa.Table(
+    "reconciler_drifts",
+    _metadata,
+    _column("stack", key=True),
+    *_columns("at digest addresses"),
+)
+"""What `drift --new` found last: when, a digest of it all, and as JSON address → the paths that had drifted."""
 
 locks = sa.Table(
     "reconciler_locks",
