@@ -20,7 +20,8 @@ from reconciler.emulator.mixpeek import app
 from reconciler.engine import Limits, Session
 from reconciler.errors import Invalid, StalePlan
 from reconciler.model import Action, Report
-from reconciler.reports.text import plan_text
+from reconciler.reports.result import Result
+from reconciler.reports.text import as_text
 from tests.support.running import Bench, done
 from tests.support.virtual import VirtualTime
 
@@ -438,10 +439,10 @@ def test_a_plan_counts_the_requests_that_read_features_and_says_that_each_row_is
     assert none.estimate.seconds_at_rate_limit is not None
     assert some.estimate.seconds_at_rate_limit == none.estimate.seconds_at_rate_limit + 60 / 10 * 60
     assert some.estimate.seconds_per_request == 6.0
-    said = plan_text(some)
+    said = as_text(Result("plan", some))
     assert "At least 60 requests to fetch: one for each row, known when they are read." in said
     assert f"takes at least {some.estimate.seconds_at_rate_limit:.0f} s, and 6 s for each row more." in said
-    assert "for each row" not in plan_text(none) + plan_text(all_words)
+    assert "for each row" not in as_text(Result("plan", none)) + as_text(Result("plan", all_words))
 
 
 # Two who apply
