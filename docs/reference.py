@@ -66,7 +66,9 @@ def _command(command: click.Command, name: str, context: click.Context, level: s
     for option in options:
         record = option.get_help_record(context)
         assert record is not None, option.name
-        yield f"| `{_cell(record[0])}` | {_cell(record[1])} |"
+        # click keeps the first help option that it makes of a command, whatever context asks for it afterwards.
+        words = "-h, --help" if "--help" in option.opts else record[0]
+        yield f"| `{_cell(words)}` | {_cell(record[1])} |"
     yield ""
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
