@@ -16,6 +16,7 @@ from reconciler.model import CheckScore
 from reconciler.searching import Searching
 from reconciler.state import Score, State
 from reconciler.state.migrations import CURRENT
+from tests.support.older_state import back_to
 from tests.support.postgres import postgres, postgres_url
 from tests.support.running import Bench, done
 
@@ -58,8 +59,7 @@ def test_a_stack_keeps_it_under_another_name(state: State, url: str) -> None:
 def test_a_state_of_schema_6_has_none_and_takes_one(url: str) -> None:
     with closing(State.open(url, "films")) as state:
         state.start_run("test")
-        state._store.connection.exec_driver_sql("DROP TABLE reconciler_checks")
-        state._store.connection.exec_driver_sql("UPDATE reconciler_schema SET version = 6")
+        back_to(6, state._store.connection.exec_driver_sql)
         state._store.connection.commit()
     with closing(State.open(url, "films", create=False)) as state:
         assert state.baselines() == []

@@ -28,6 +28,7 @@ from reconciler.providers.twelvelabs.embeddings import Embeddings
 from reconciler.results import Made, Rows, open_store
 from reconciler.results.files import Directory
 from reconciler.state import State
+from tests.support.older_state import back_to
 from tests.support.running import AGREED, Bench, Killed, done, rows_of
 from tests.support.turns import in_turn
 
@@ -327,8 +328,7 @@ def test_what_a_state_of_an_older_version_does_not_know_is_noted_and_proves_noth
     done(bench)
     file = bench.directory / ".reconciler" / bench.state_name
     with closing(sqlite3.connect(file)) as db:
-        db.execute("ALTER TABLE reconciler_resources DROP COLUMN facts")
-        db.execute("UPDATE reconciler_schema SET version = 5")
+        back_to(5, db.execute)
         db.commit()
     changed_by_hand(bench)
 
