@@ -20,7 +20,7 @@ from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack
 from reconciler.plan.prices import Prices
 from reconciler.provider import MENTION, Clip, Question, Search
 from reconciler.redact import mask, plain
-from reconciler.searching import Asked, Searching
+from reconciler.searching import Searching
 from reconciler.tariff import Tariff
 
 __all__ = ["Bill", "bill_of", "chosen", "made_of", "run_checks", "to_record"]
@@ -135,16 +135,8 @@ async def _side_by_side(asking: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _question(searching: Searching, check: Check, query: CheckQuery, container_id: str | None) -> Question:
-    asked = Asked(
-        text=query.text,
-        images=query.images,
-        options=query.options,
-        every_option=query.every_option,
-        spoken=query.spoken,
-        filter=query.filter,
-    )
     try:
-        return searching.question(check.of, asked, page_size=check.k, container_id=container_id)
+        return searching.question(check.of, query, page_size=check.k, container_id=container_id)
     except ReconcilerError as error:
         raise ReconcilerError(f"{check.address}, query {query.name}: {error}") from error
 

@@ -8,34 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from reconciler.errors import ReconcilerError
 from reconciler.inside import read_inside
 from reconciler.kinds import Kinds
-from reconciler.model import Stack
+from reconciler.model import Asked, Stack
 from reconciler.provider import MENTION, Clip, Image, Question, Search
 from reconciler.redact import plain
 
-__all__ = ["Asked", "Member", "Searching"]
+__all__ = ["Member", "Searching"]
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of one picture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question as people write it: with names, and pictures as addresses of assets or URLs."""
-
-    text: str = ""
-    images: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    every_option: bool = False
-    spoken: tuple[str, ...] = ()
-    filter: Mapping[str, Any] = field(default_factory=dict)
-    grouped: bool = False
-    with_metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +57,16 @@ class Searching:
             raise ReconcilerError(f"{address} is not made yet: run `reconciler apply` first")
         return self.ids[address]
 
-    def question(self, address: str, asked: Asked, *, page_size: int = 10, container_id: str | None = None) -> Question:
+    def question(
+        self,
+        address: str,
+        asked: Asked,
+        *,
+        page_size: int = 10,
+        container_id: str | None = None,
+        grouped: bool = False,
+        with_metadata: bool = False,
+    ) -> Question:
         """What is sent for what is asked. `container_id` is another object than the one that was recorded."""
         wrong = [option for option in asked.options if option not in self.search.options]
         if wrong:
@@ -89,8 +84,8 @@ class Searching:
             every_option=asked.every_option,
             spoken=asked.spoken,
             filter=asked.filter,
-            grouped=asked.grouped,
-            with_metadata=asked.with_metadata,
+            grouped=grouped,
+            with_metadata=with_metadata,
             page_size=min(page_size, self.search.most_in_page),
         )
 

@@ -11,7 +11,7 @@ import yaml
 
 from reconciler.errors import Invalid
 from reconciler.load import load
-from reconciler.model import Check, CheckQuery, Expectation, Fit, Floor, Match, Stack
+from reconciler.model import Asked, Check, CheckQuery, Expectation, Fit, Floor, Match, Stack
 from reconciler.schema import stack_schema
 
 HEAD = """\
@@ -57,17 +57,23 @@ def test_all_of_a_check_is_written_out_in_its_queries(tmp_path: Path) -> None:
     both, season = ("visual", "audio"), {"season": 2024}
     queries = {
         "late-goal": CheckQuery(
-            "late-goal", (Expectation("final", 5340, 5400),), "goal in the last minutes", options=both, filter=season
+            name="late-goal",
+            expect=(Expectation("final", 5340, 5400),),
+            text="goal in the last minutes",
+            options=both,
+            filter=season,
         ),
         "lebron": CheckQuery(
-            "lebron",
-            (Expectation("final"), Expectation("half", grade=2)),
-            "<@players/lebron> dunks",
+            name="lebron",
+            expect=(Expectation("final"), Expectation("half", grade=2)),
+            text="<@players/lebron> dunks",
             options=("audio",),
             every_option=True,
             filter=season,
         ),
-        "kit": CheckQuery("kit", (Expectation("half"),), images=("assets/kit",), options=both, filter={"season": 2025}),
+        "kit": CheckQuery(
+            name="kit", expect=(Expectation("half"),), images=("assets/kit",), options=both, filter={"season": 2025}
+        ),
     }
     floors = {"recall": Floor(0.9, 0.05), "mrr": Floor(0.7, warn=True), "ndcg": Floor(allow=0.1)}
     assert stack.checks == {
@@ -75,8 +81,7 @@ def test_all_of_a_check_is_written_out_in_its_queries(tmp_path: Path) -> None:
             "checks/goals",
             "indexes/catalog",
             queries,
-            options=both,
-            filter=season,
+            Asked(options=both, filter=season),
             k=5,
             floors=floors,
             match=Match(Fit.IOU, 0.5),

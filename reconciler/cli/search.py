@@ -16,10 +16,11 @@ from reconciler.cli.outputs import write_file
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
+    from reconciler.model import Asked
     from reconciler.project import Project
     from reconciler.project.noting import Noted
     from reconciler.provider import Clip
-    from reconciler.searching import Asked, Searching
+    from reconciler.searching import Searching
 
 __all__ = ["search"]
 
@@ -62,7 +63,7 @@ def search(index: str, text: str, path: Path, form: str, limit: int, **options: 
     """
     project = project_at(path, options)
     noting = _noted(project, index, text, options)
-    answer = asyncio.run(_answer(project, index, _asked(text, options, noting), limit))
+    answer = asyncio.run(_answer(project, index, _asked(text, options, noting), limit, options))
     if noting:
         write_file(noting.file, noting.text)
         click.echo(f"{noting.check.address} has a query {noting.query.name} now, in {noting.file}.", err=True)
@@ -76,14 +77,18 @@ def search(index: str, text: str, path: Path, form: str, limit: int, **options: 
 
 def _asked(text: str, given: Mapping[str, Any], noting: Noted | None) -> Asked:
     """What is said; of a query that goes into a check, what that says for all of its own."""
-    from reconciler.searching import Asked
+    from reconciler.model import Asked
 
-    shown = {"grouped": given["group"], "with_metadata": given["metadata"]}
     if noting:
-        query = noting.query
-        return Asked(query.text, query.images, query.options, query.every_option, query.spoken, query.filter, **shown)
-    every, wanted = given["operator"] == "and", _filter(given["filters"])
-    return Asked(text, given["images"], given["options"], every, given["spoken"], wanted, **shown)
+        return noting.query
+    return Asked(
+        text=text,
+        images=given["images"],
+        options=given["options"],
+        every_option=given["operator"] == "and",
+        spoken=given["spoken"],
+        filter=_filter(given["filters"]),
+    )
 
 
 def _noted(project: Project, index: str, text: str, given: Mapping[str, Any]) -> Noted | None:
@@ -105,10 +110,12 @@ def _noted(project: Project, index: str, text: str, given: Mapping[str, Any]) ->
     return noted(project.path, project.options, project.stack, check, query, given["expect"], given["called"])
 
 
-async def _answer(project: Project, index: str, asked: Asked, limit: int) -> _Answer:
+async def _answer(project: Project, index: str, asked: Asked, limit: int, given: Mapping[str, Any]) -> _Answer:
     async with project:
         searching = await project.searching()
-        question = searching.question(index, asked, page_size=limit)
+        question = searching.question(
+            index, asked, page_size=limit, grouped=given["group"], with_metadata=given["metadata"]
+        )
         return _Answer(searching, [row async for row in searching.rows(question, limit)])
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
 from reconciler.model.change import Action, Change, ChangedBy, Delta
-from reconciler.model.check import Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
+from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
 from reconciler.model.desired import OUTPUT_NAME, Output, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
     BytesSent,
@@ -52,6 +52,7 @@ __all__ = [
     "OUTPUT_NAME",
     "STEPS",
     "Action",
+    "Asked",
     "Attempt",
     "Basis",
     "BulkCreate",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Check", "CheckQuery", "CheckScore", "Expectation", "Fit", "Floor", "Match"]
+__all__ = ["Asked", "Check", "CheckQuery", "CheckScore", "Expectation", "Fit", "Floor", "Match"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,24 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckQuery:
-    """One question of a check, all of it written out: what the check says for all of its queries is filled in."""
+class Asked:
+    """What a search is asked, as people write it: with names, and pictures as addresses of assets or URLs."""
 
-    name: str
-    expect: tuple[Expectation, ...]
     text: str = ""
     images: tuple[str, ...] = ()
-    """Addresses of assets, or URLs."""
     options: tuple[str, ...] = ()
     """What of the media is searched; all that can be, when empty."""
     every_option: bool = False
     spoken: tuple[str, ...] = ()
     filter: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckQuery(Asked):
+    """One question of a check, all of it written out: what the check says for all of its queries is filled in."""
+
+    name: str
+    expect: tuple[Expectation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,8 @@ class Check:
     of: str
     """The address of what is searched."""
     queries: Mapping[str, CheckQuery]
-    options: tuple[str, ...] = ()
-    """This and what follows: what its queries ask unless they say otherwise."""
-    every_option: bool = False
-    spoken: tuple[str, ...] = ()
-    filter: Mapping[str, Any] = field(default_factory=dict)
+    usual: Asked = Asked()
+    """What its queries ask unless they say otherwise."""
     k: int = 10
     """So many hits count."""
     floors: Mapping[str, Floor] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Check, CheckQuery, Expectation, Fit, Floor, Match, Resource
+from reconciler.model import Asked, Check, CheckQuery, Expectation, Fit, Floor, Match, Resource
 from reconciler.provider import MENTION, Search
 
 __all__ = ["SearchChecks"]
@@ -77,7 +77,8 @@ class SearchChecks:
         if said is None or "in" not in said or (searched := self._searched(written, said["in"])) is None:
             return None
         self._options(written, ("options",), said.get("options", ()), searched)
-        queries = {name: self._query(written, name, query, said, searched) for name, query in said["queries"].items()}
+        usual = Asked(**_asked(said, Asked()))
+        queries = {name: self._query(written, name, query, usual, searched) for name, query in said["queries"].items()}
         floors = {
             measure: Floor(said["floors"].get(measure), said["allow"].get(measure), measure in said["warn"])
             for measure in {**said["floors"], **said["allow"]}
@@ -87,10 +88,7 @@ class SearchChecks:
             address=written.address,
             of=searched.address,
             queries=queries,
-            options=tuple(said.get("options", ())),
-            every_option=said.get("operator") == "and",
-            spoken=tuple(said.get("spoken", ())),
-            filter=said.get("filter", {}),
+            usual=usual,
             k=said.get("k", 10),
             floors=floors,
             match=Match(Fit(fit), least),
@@ -130,11 +128,10 @@ class SearchChecks:
     # What is asked
 
     def _query(
-        self, written: WrittenCheck, name: str, query: Mapping[str, Any], check: Mapping[str, Any], searched: _Searched
+        self, written: WrittenCheck, name: str, query: Mapping[str, Any], usual: Asked, searched: _Searched
     ) -> CheckQuery:
         path: Path = ("queries", name)
-        options = query.get("options", ())
-        self._options(written, (*path, "options"), options, searched)
+        self._options(written, (*path, "options"), query.get("options", ()), searched)
         text = query.get("text", "")
         self._mentions(written, (*path, "text"), text)
         images: list[tuple[Path, str]] = [(("image",), query["image"])] if "image" in query else []
@@ -148,10 +145,7 @@ class SearchChecks:
             expect=tuple(it for it in expect if it is not None),
             text=text,
             images=tuple(self._image(written, (*path, *below), it) for below, it in images),
-            options=tuple(options or check.get("options", ())),
-            every_option=query.get("operator", check.get("operator", "or")) == "and",
-            spoken=tuple(query.get("spoken", check.get("spoken", ()))),
-            filter=query.get("filter", check.get("filter", {})),
+            **_asked(query, usual),
         )
 
     def _options(self, written: WrittenCheck, path: Path, options: Sequence[str], searched: _Searched) -> None:
@@ -219,3 +213,13 @@ class SearchChecks:
             return f"{elsewhere[0]} is not in {searched.address}; add it under `{section}`, or expect another"
         hint = written.hint(word, [it for it in searched.by_name if "/" not in it or "/" in word])
         return f'"{cut(word)}" is not in {searched.address}{hint}'
+
+
+def _asked(said: Mapping[str, Any], usual: Asked) -> dict[str, Any]:
+    """What a check, or a query of it, says of how is asked; as usual where it says nothing."""
+    return {
+        "options": tuple(said.get("options", usual.options)),
+        "every_option": said["operator"] == "and" if "operator" in said else usual.every_option,
+        "spoken": tuple(said.get("spoken", usual.spoken)),
+        "filter": said.get("filter", usual.filter),
+    }
