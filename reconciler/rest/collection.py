@@ -96,15 +96,15 @@ class Collection(Driver):
         cursor = 1 if cursor is None and not self.envelope.next else cursor
         answer = await self.listed(path, {**self.asked(cursor), **query})
         with answer_to(f"GET {path}"):
-            counts = self.counts(answer, cursor)
-            rows = self.envelope.rows_of(answer)
-            if 0 < counts.limit < len(rows):
-                raise Unexpected(self.envelope.rows, f"{len(rows)} objects in a page of {counts.limit}")
-            lives = tuple(
-                self.live(raw, parent_id, detailed=False, where=f"{self.envelope.rows}[{at}]")
-                for at, raw in enumerate(rows)
-            )
-            return Page(lives, counts.total, counts.after, counts.limit)
+            return self.page_in(answer, parent_id, cursor)
+
+    def page_in(self, answer: Any, parent_id: str | None, cursor: Cursor | None, *, detailed: bool = False) -> Page:
+        """What the answer to a list shows. Raises Unexpected."""
+        counts, rows, place = self.counts(answer, cursor), self.envelope.rows_of(answer), self.envelope.rows
+        if 0 < counts.limit < len(rows):
+            raise Unexpected(place, f"{len(rows)} objects in a page of {counts.limit}")
+        lives = (self.live(raw, parent_id, detailed=detailed, where=f"{place}[{at}]") for at, raw in enumerate(rows))
+        return Page(tuple(lives), counts.total, counts.after, counts.limit)
 
     def asked(self, cursor: Cursor | None) -> dict[str, Any]:
         """The query of a page."""

@@ -151,11 +151,7 @@ class MediaAssets(rest.Collection):
         cursor = 1 if cursor is None else cursor
         answer = await self.http.request("POST", "/assets", query=self.asked(cursor), json=body, reads=True)
         with answer_to("POST /assets"):
-            counts, rows = self.counts(answer, cursor), self.envelope.rows_of(answer)
-            lives = tuple(
-                self.live(raw, collection, detailed=True, where=f"results[{at}]") for at, raw in enumerate(rows)
-            )
-            return Page(lives, counts.total, counts.after, counts.limit)
+            return self.page_in(answer, collection, cursor, detailed=True)
 
     async def read(self, id: str, parent_id: str | None) -> Live | None:
         """One; of another collection it is another one."""
@@ -187,16 +183,13 @@ class MediaAssets(rest.Collection):
         if modality == "text" or want.stamp is None:  # a text has no address, and without a stamp nothing is ours
             return self._queued(modality, await self.http.request("POST", PATHS[modality], json=body))
         answer = await self.http.request("POST", PATHS[modality], json=body | {"prevent_duplicate": True})
-        if isinstance(answer, Mapping) and "asset_id" in answer and TASK not in self._words(answer):
+        if isinstance(answer, Mapping) and "asset_id" in answer and "message" not in answer:
             with answer_to(f"POST {PATHS[modality]}", Unclear):
                 there = self.live(answer, want.parent_id, detailed=True)
             if there.stamp == want.stamp and there.status is not Status.FAILED:
                 return Done(there.id)
             answer = await self.http.request("POST", PATHS[modality], json=body)
         return self._queued(modality, answer)
-
-    def _words(self, answer: Mapping[str, Any]) -> set[str]:
-        return {TASK} if "message" in answer else set()
 
     def _queued(self, modality: str, answer: Any) -> Running:
         with answer_to(f"POST {PATHS[modality]}", Unclear):
