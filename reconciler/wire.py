@@ -31,9 +31,11 @@ __all__ = [
     "mapping",
     "moment_text",
     "number",
+    "part_to_wire",
     "segment",
     "text",
     "to_wire",
+    "vector_in",
     "whole",
 ]
 
@@ -124,6 +126,14 @@ def whole(value: Any, where: str, *, least: int = 0) -> int:
     return int(counted)
 
 
+def vector_in(value: Any, where: str) -> list[float]:
+    """The numbers of a vector, of which there is one at least."""
+    found = items(value, where)
+    if not found or not all(type(it) in (int, float) for it in found):
+        raise Unexpected(where, "no list of numbers")
+    return found
+
+
 def identifier(value: Any, where: str, form: re.Pattern[str] = ANY_ID) -> str:
     """An id: what can stand in an address, and nothing else."""
     id = value if isinstance(value, str) else text(value, where)
@@ -180,11 +190,12 @@ def to_wire(field: Field, value: Any) -> Any:
     if field.part is None or value is None:
         return value
     if field.many:
-        return [_part_to_wire(field.part, item) for item in value]
-    return _part_to_wire(field.part, value)
+        return [part_to_wire(field.part, item) for item in value]
+    return part_to_wire(field.part, value)
 
 
-def _part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
+def part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
+    """A group of fields; what is not said and has no default is left out."""
     filled = {name: value.get(name, field.default) for name, field in part.parts.items()}
     return {
         part.parts[name].wire: to_wire(part.parts[name], inner) for name, inner in filled.items() if inner is not None

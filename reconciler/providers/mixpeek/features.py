@@ -15,7 +15,7 @@ from pydantic import AfterValidator
 from reconciler.derived import Task, TaskDriver
 from reconciler.kind import EACH, SOURCE, UNORDERED, Derived, Ref
 from reconciler.provider import ExistsWhen, Failed, Traits, Want
-from reconciler.wire import ApiPath, Unexpected, answer_to, below, identifier, items, mapping, number, text
+from reconciler.wire import ApiPath, Unexpected, answer_to, below, identifier, items, mapping, number, text, vector_in
 
 __all__ = ["MediaFeatures", "MediaFeaturesSets"]
 
@@ -127,7 +127,7 @@ def _record(raw: Mapping[str, Any], model: str | None) -> dict[str, Any] | None:
         named = mapping(raw.get("vectors") or {}, "vectors")
         if model not in named:
             return None
-        vector = _numbers(named[model], below("vectors", model))
+        vector = vector_in(named[model], below("vectors", model))
     elif said is None:
         return None
     seconds = {"start_sec": raw.get("start_time"), "end_sec": raw.get("end_time")}
@@ -138,10 +138,3 @@ def _record(raw: Mapping[str, Any], model: str | None) -> dict[str, Any] | None:
         "text": said,
         **({} if vector is None else {"vector": vector}),
     }
-
-
-def _numbers(value: Any, where: str) -> list[float]:
-    found = items(value, where)
-    if not found or not all(type(it) in (int, float) for it in found):
-        raise Unexpected(where, "no list of numbers")
-    return found

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from reconciler.kind import Part, Wire
+from reconciler.wire import part_to_wire
 
 __all__ = ["ImageSettings", "JsonAnswer", "TextSettings", "VideoPass", "written_out"]
 
@@ -111,14 +112,5 @@ NAMED_ALONE = frozenset({"embed", "fulltext"})
 
 def written_out(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as the API wants them, what is not said left out: what two stacks mean by the same is the same then."""
-    wire: dict[str, Any] = {}
-    for name, field in part.parts.items():
-        inner = value.get(name)
-        if inner is None:
-            continue
-        if name in NAMED_ALONE:
-            inner = {"model_id": inner}
-        elif field.part is not None:
-            inner = written_out(field.part, inner)
-        wire[field.wire] = inner
-    return wire
+    sent = part_to_wire(part, value)
+    return {word: {"model_id": said} if word in NAMED_ALONE else said for word, said in sent.items()}

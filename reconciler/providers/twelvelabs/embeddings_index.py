@@ -7,8 +7,8 @@ from typing import Any
 
 from reconciler.derived import Task
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import AtOnce, Look, vector_in
-from reconciler.wire import ApiPath, answer_to, below, items, mapping, number, text
+from reconciler.providers.twelvelabs.embeddings_way import AtOnce, Look
+from reconciler.wire import ApiPath, answer_to, below, items, mapping, number, text, vector_in
 
 __all__ = ["OfIndex"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from reconciler.derived import Task
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import AtOnce, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import AtOnce
 from reconciler.providers.twelvelabs.patience import patience
-from reconciler.wire import answer_to, items, mapping
+from reconciler.wire import answer_to, items, mapping, vector_in
 
 __all__ = ["AtOneGo"]
 

@@ -17,10 +17,10 @@ from reconciler.errors import MediaError
 from reconciler.files import Form, Slice
 from reconciler.identity import of_url
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import Look, Making, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import Look, Making
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.providers.twelvelabs.tasks import TaskFamily, backwards, span
-from reconciler.wire import ApiPath, answer_to, below, items, mapping, number, text
+from reconciler.wire import ApiPath, answer_to, below, items, mapping, number, text, vector_in
 
 __all__ = ["DIMENSIONS", "OLD_MODEL", "V1"]
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from reconciler.derived import Task
 from reconciler.files import media_type
 from reconciler.provider import Failed, Want
-from reconciler.providers.twelvelabs.embeddings_way import Look, Making, vector_in
+from reconciler.providers.twelvelabs.embeddings_way import Look, Making
 from reconciler.providers.twelvelabs.tasks import TaskFamily, backwards, span
-from reconciler.wire import answer_to, below, items, mapping, number, text
+from reconciler.wire import answer_to, below, items, mapping, number, text, vector_in
 
 __all__ = ["V2"]
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from reconciler.derived import Task
 from reconciler.kind import Derived
 from reconciler.provider import Failed, Hands, Want
-from reconciler.wire import ApiPath, Unexpected, answer_to, items, mapping
+from reconciler.wire import ApiPath, answer_to, mapping
 
-__all__ = ["AtOnce", "Look", "Making", "vector_in"]
+__all__ = ["AtOnce", "Look", "Making"]
 
 Look = Callable[[str], Mapping[str, Any] | None]
 """What is declared at an address; None when nothing is."""
@@ -121,11 +121,3 @@ class AtOnce(Making):
     async def length(self, input_id: str) -> float | None:
         """Nothing has to be told by it."""
         return None
-
-
-def vector_in(value: Any, where: str) -> list[float]:
-    """The numbers of a vector."""
-    found = items(value, where)
-    if not found or not all(type(it) in (int, float) for it in found):
-        raise Unexpected(where, "no list of numbers")
-    return found
