@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class Job:
         found = {}
         for line in lines:
             name, _, end = line.partition("<<")
-            found[name] = "\n".join(iter(lambda end=end: next(lines), end))  # type: ignore[misc]
+            found[name] = "\n".join(takewhile(end.__ne__, lines))
         return found
 
 
@@ -327,6 +328,65 @@ def test_outputs_are_what_later_steps_ask_for(job: Job, github: FakeGitHub) -> N
     assert [said[name] for name in asked] == ["plan", "2", "1", "1", "0", "true", "4.5", "USD"]
     assert said["failure-reason"] == "refused"
     assert said["comment-url"] == github.on(7)[0]["html_url"]
+
+
+# The plan of a pull request
+
+
+def fetched(github: FakeGitHub, directory: Path) -> Said:
+    """What `fetch-plan` says on the push that merged pull request 9."""
+    given = {"GITHUB_TOKEN": TOKEN, "GITHUB_API_URL": github.url, "GITHUB_REPOSITORY": REPOSITORY}
+    env = {**given, "GITHUB_SHA": "a" * 40, "GITHUB_EVENT_PATH": "", "NO_COLOR": "1"}
+    return reconciler("fetch-plan", directory / "plan.json", "--label", "stacks/a", cwd=directory, env=env)
+
+
+def merged(github: FakeGitHub, repository: str = REPOSITORY, runs: int = 1) -> None:
+    """Pull request 9, merged, with as many runs of its last commit."""
+    head = {"sha": "b" * 40, "repo": {"full_name": repository}}
+    github.pulls = [{"number": 9, "merged_at": "2026", "merge_commit_sha": "a" * 40, "head": head}]
+    made = {"head_sha": "b" * 40, "event": "pull_request", "head_repository": {"full_name": REPOSITORY}}
+    github.runs = [{"id": number, **made} for number in range(1, runs + 1)]
+
+
+def test_the_plan_of_a_merge_is_fetched_though_a_page_of_runs_kept_none(github: FakeGitHub, tmp_path: Path) -> None:
+    merged(github, runs=101)
+    github.keep(1, "reconciler-plan-stacks-a", {"plan.json": b"the plan"})
+
+    said = fetched(github, tmp_path)
+
+    assert (said.code, (tmp_path / "plan.json").read_bytes()) == (0, b"the plan")
+    assert (tmp_path / "plan.json").stat().st_mode & 0o077 == 0
+    assert github.requests.count(f"GET /repos/{REPOSITORY}/actions/runs") == 2
+
+
+@pytest.mark.parametrize("data", [b"no archive", b"other.json", b"locked"])
+def test_an_artifact_without_a_plan_that_can_be_read_is_refused(
+    github: FakeGitHub, tmp_path: Path, data: bytes
+) -> None:
+    merged(github)
+    github.keep(1, "reconciler-plan-stacks-a", {"other.json" if data == b"other.json" else "plan.json": b"the plan"})
+    (artifact,) = github.artifacts
+    if data == b"no archive":
+        artifact["data"] = data
+    elif data == b"locked":  # the bit that says that it has a password, beside each of the two headers
+        packed = bytearray(artifact["data"])
+        packed[6] |= 1
+        packed[packed.index(b"PK\x01\x02") + 8] |= 1
+        artifact["data"] = bytes(packed)
+
+    said = fetched(github, tmp_path)
+
+    assert said.code == 3 and "reconciler-plan-stacks-a: there is no plan.json in it that can be read" in said.err
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_no_plan_of_a_fork_is_fetched(github: FakeGitHub, tmp_path: Path) -> None:
+    merged(github, "somebody/archive")
+    github.keep(1, "reconciler-plan-stacks-a", {"plan.json": b"the plan"})
+
+    said = fetched(github, tmp_path)
+
+    assert said.code == 3 and "came from a fork" in said.err and not (tmp_path / "plan.json").exists()
 
 
 # Marks

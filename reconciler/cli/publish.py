@@ -78,7 +78,7 @@ def _annotations(asked: _Errand) -> str:
 def _outputs(asked: _Errand) -> str:
     from reconciler.publishing.runner import appended, outputs, written_outputs
 
-    appended(os.environ, "GITHUB_OUTPUT", written_outputs(outputs(asked.told, {})))
+    appended(os.environ, "GITHUB_OUTPUT", written_outputs(outputs(asked.told)))
     return "outputs of the step"
 
 
@@ -159,17 +159,12 @@ def _asked(
     assignees: tuple[str, ...],
 ) -> _Errand:
     from reconciler.publishing import Message, read_told
+    from reconciler.publishing.places import run_of
 
     told = read_told(result)
-    facts = {"path": told.path}
-    server, repository, run = (os.environ.get(f"GITHUB_{it}", "") for it in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
-    footer = ""
-    if run:
-        facts["run"] = f"{run}.{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}"
-        footer = f"_By [run {run}]({server}/{repository}/actions/runs/{run})._"
-    elif job := os.environ.get("CI_JOB_URL"):
-        facts["run"] = os.environ.get("CI_PIPELINE_ID", "")
-        footer = f"_By [this job]({job})._"
+    run, page = run_of(os.environ)
+    facts = {"path": told.path, "run": run} if page else {"path": told.path}
+    footer = f"_By {page}._" if page else ""
     message = Message("comment", label or told.path, _text(told, body or result.with_suffix(".md")), facts, footer)
     return _Errand(told, message, when, issue_labels, assignees)
 

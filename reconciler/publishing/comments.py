@@ -65,10 +65,12 @@ def note(run: GitLabRun, message: Message, *, when: When, worth_saying: bool) ->
         return ""
     path = f"{run.base}/merge_requests/{run.merge_request}/notes"
     name = run.host.get("/user").get("username")
-    mine: Callable[[Mapping[str, Any]], bool] = lambda it: bool(name) and it["author"]["username"] == name  # noqa: E731
-    return _said(
-        _Thread(run.host, path, lambda it: f"{path}/{it['id']}", "PUT", GITLAB_ROOM, mine), message, when, worth_saying
-    )
+
+    def is_mine(item: Mapping[str, Any]) -> bool:
+        return bool(name) and item["author"]["username"] == name
+
+    thread = _Thread(run.host, path, lambda it: f"{path}/{it['id']}", "PUT", GITLAB_ROOM, is_mine)
+    return _said(thread, message, when, worth_saying)
 
 
 def login_of(host: CodeHost) -> str | None:
@@ -107,7 +109,7 @@ def _said(thread: _Thread, message: Message, when: When, worth_saying: bool) -> 
         made = answer.json()
         return str(made.get("html_url") or made["id"])
 
-    return str(insisting(thread.host, once))
+    return insisting(thread.host, once)
 
 
 def _ours(items: Iterable[dict[str, Any]], thread: _Thread, message: Message) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -18,6 +18,8 @@ from reconciler.redact import learn
 from reconciler.version import __version__
 
 __all__ = ["CodeHost", "insisting"]
+
+T = TypeVar("T")
 
 PER_PAGE = 100
 TRIES = 4
@@ -48,12 +50,13 @@ class CodeHost:
         """An object, or one page."""
         return self.send("GET", path, params=params).json()
 
-    def all(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
-        """Everything of a list. A mark may be on its last page, behind whatever others have written."""
+    def all(self, path: str, *, within: str = "", **params: Any) -> Iterator[dict[str, Any]]:
+        """Everything of a list, or of that which an object has under the word `within`. A mark may be on its last page,
+        behind whatever others have written."""
         page = 1
         while True:
             answer = self.send("GET", path, params={**params, "per_page": PER_PAGE, "page": page})
-            items = answer.json()
+            items = answer.json()[within] if within else answer.json()
             yield from items
             if 'rel="next"' not in answer.headers.get("link", "") and len(items) < PER_PAGE:
                 return
@@ -63,14 +66,8 @@ class CodeHost:
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
     ) -> httpx.Response:
         """One request, repeated where that can do no harm."""
-        for left in reversed(range(TRIES)):
-            try:
-                return self._sent(method, f"{self.url}{path}", params, json)
-            except (RateLimited, Unclear, Unreachable) as error:
-                if not left or (isinstance(error, Unclear) and method not in REPEATABLE):
-                    raise
-                self.sleep(_pause(error, TRIES - left))
-        raise AssertionError("unreachable")  # pragma: no cover
+        after = (RateLimited, Unreachable, Unclear) if method in REPEATABLE else (RateLimited, Unreachable)
+        return _repeated(lambda: self._sent(method, f"{self.url}{path}", params, json), after, self.sleep)
 
     def download(self, path: str, largest: int) -> bytes:
         """The bytes of a file, which usually are on another host: that one is not given the token."""
@@ -99,16 +96,22 @@ class CodeHost:
         return answer
 
 
-def insisting(host: CodeHost, do: Callable[[], Any]) -> Any:
+def insisting(host: CodeHost, do: Callable[[], T]) -> T:
     """Do what looks before it writes, again when an answer was lost: it finds what the lost one has made."""
-    for left in reversed(range(TRIES)):
+    return _repeated(do, (Unclear,), host.sleep)
+
+
+def _repeated(do: Callable[[], T], after: tuple[type[ApiError], ...], sleep: Callable[[float], None]) -> T:
+    """What it gives; done once more, with a pause, after one of these errors."""
+    tried = 1
+    while True:
         try:
             return do()
-        except Unclear as error:
-            if not left:
+        except after as error:
+            if tried == TRIES:
                 raise
-            host.sleep(_pause(error, TRIES - left))
-    raise AssertionError("unreachable")  # pragma: no cover
+            sleep(_pause(error, tried))
+        tried += 1
 
 
 def _pause(error: ApiError, tried: int) -> float:

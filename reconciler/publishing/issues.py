@@ -48,8 +48,9 @@ class _Tracker:
         answer = self.run.host.send("PATCH", f"{self.path}/{number}", json=fields)
         return str(answer.json()["html_url"])
 
-    def comment(self, number: int, text: str) -> None:
-        self.run.host.send("POST", f"{self.path}/{number}/comments", json={"body": text})
+    def comment(self, number: int, what: str) -> None:
+        body = f"{what} {self.message.footer}"
+        self.run.host.send("POST", f"{self.path}/{number}/comments", json={"body": body})
 
 
 def drift_issue(
@@ -74,7 +75,7 @@ def drift_issue(
             return _kept(tracker, there, digest) if there else _opened(tracker, labels, assignees)
         return _closed(tracker, there) if there else ""
 
-    return str(insisting(run.host, once))
+    return insisting(run.host, once)
 
 
 def _opened(tracker: _Tracker, labels: Sequence[str], assignees: Sequence[str]) -> str:
@@ -87,9 +88,9 @@ def _kept(tracker: _Tracker, there: Mapping[str, Any], digest: str) -> str:
     """The comment goes first: a run that is killed in between says it twice rather than never."""
     number, was_closed = int(there["number"]), there["state"] == "closed"
     if was_closed:
-        tracker.comment(number, f"Drift is back. {_by(tracker)}")
+        tracker.comment(number, "Drift is back.")
     elif facts_of(there.get("body") or "").get("drift") != digest:
-        tracker.comment(number, f"What drifted is not the same any more: {tracker.title}. {_by(tracker)}")
+        tracker.comment(number, f"What drifted is not the same any more: {tracker.title}.")
     return tracker.edit(number, title=tracker.title, body=tracker.message.body(GITHUB_ROOM), state="open")
 
 
@@ -97,9 +98,5 @@ def _closed(tracker: _Tracker, there: Mapping[str, Any]) -> str:
     if there["state"] == "closed":
         return ""
     number = int(there["number"])
-    tracker.comment(number, f"In sync again. {_by(tracker)}")
+    tracker.comment(number, "In sync again.")
     return tracker.edit(number, state="closed", state_reason="completed")
-
-
-def _by(tracker: _Tracker) -> str:
-    return tracker.message.footer

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from reconciler.errors import ReconcilerError
 from reconciler.publishing.hosts import CodeHost
 
-__all__ = ["GitHubRun", "GitLabRun", "needed"]
+__all__ = ["GitHubRun", "GitLabRun", "needed", "run_of"]
 
 GITHUB, GITLAB = "https://api.github.com", "https://gitlab.com/api/v4"
 
@@ -23,6 +23,17 @@ def needed(environ: Mapping[str, str], name: str, what: str) -> str:
     if value := environ.get(name, "").strip():
         return value
     raise ReconcilerError(f"{name} is not set: {what}")
+
+
+def run_of(environ: Mapping[str, str]) -> tuple[str, str]:
+    """(what tells this run from all others, a link to its page), without asking anybody; '' outside of a pipeline."""
+    if number := environ.get("GITHUB_RUN_ID"):
+        server, repository = environ.get("GITHUB_SERVER_URL", ""), environ.get("GITHUB_REPOSITORY", "")
+        run = f"{number}.{environ.get('GITHUB_RUN_ATTEMPT', '1')}"
+        return run, f"[run {number}]({server}/{repository}/actions/runs/{number})"
+    if job := environ.get("CI_JOB_URL"):
+        return environ.get("CI_PIPELINE_ID", ""), f"[this job]({job})"
+    return "", ""
 
 
 @dataclass(frozen=True)
@@ -53,18 +64,6 @@ class GitHubRun:
         owner, _, name = self.repository.partition("/")
         return f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
 
-    @property
-    def run(self) -> str:
-        """The run and its attempt; '' outside of one."""
-        number = self.environ.get("GITHUB_RUN_ID", "")
-        return f"{number}.{self.environ.get('GITHUB_RUN_ATTEMPT', '1')}" if number else ""
-
-    @property
-    def url(self) -> str:
-        """The page of the run; '' outside of one."""
-        server, number = self.environ.get("GITHUB_SERVER_URL", ""), self.environ.get("GITHUB_RUN_ID", "")
-        return f"{server}/{self.repository}/actions/runs/{number}" if server and number else ""
-
     def pull_request(self) -> int | None:
         """The pull request that this is about: of the event, or the one that the pushed commit has merged."""
         for place in ("pull_request", "issue"):
@@ -89,8 +88,6 @@ class GitLabRun:
     host: CodeHost
     base: str
     merge_request: str
-    url: str
-    run: str
 
     @classmethod
     def here(cls, environ: Mapping[str, str] = os.environ) -> GitLabRun:
@@ -98,9 +95,7 @@ class GitLabRun:
         token = needed(environ, "GITLAB_TOKEN", "a project access token with the scope `api`, as a masked variable")
         host = CodeHost(environ.get("CI_API_V4_URL") or GITLAB, "CI_API_V4_URL", {"private-token": token}, token)
         project = needed(environ, "CI_PROJECT_ID", "run in a pipeline, or give the number of the project")
-        number = environ.get("CI_MERGE_REQUEST_IID", "")
-        base = f"/projects/{quote(project, safe='')}"
-        return cls(host, base, number, environ.get("CI_JOB_URL", ""), environ.get("CI_PIPELINE_ID", ""))
+        return cls(host, f"/projects/{quote(project, safe='')}", environ.get("CI_MERGE_REQUEST_IID", ""))
 
 
 def _event(path: str) -> Mapping[str, Any]:

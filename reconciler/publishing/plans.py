@@ -47,15 +47,10 @@ def plan_of_merge(run: GitHubRun, label: str, name: str = "plan.json") -> bytes:
 
 def _runs(run: GitHubRun, commit: str) -> Iterator[Mapping[str, Any]]:
     """Runs of the last commit of the pull request, the newest first; of this repository, whoever the API lists."""
-    path, page = f"{run.base}/actions/runs", 1
-    while True:
-        found = run.host.get(path, head_sha=commit, event="pull_request", per_page=100, page=page)["workflow_runs"]
-        for it in found:
-            if it["head_sha"] == commit and (it.get("head_repository") or {}).get("full_name") == run.repository:
-                yield it
-        if len(found) < 100:
-            return
-        page += 1
+    path = f"{run.base}/actions/runs"
+    for it in run.host.all(path, within="workflow_runs", head_sha=commit, event="pull_request"):
+        if it["head_sha"] == commit and (it.get("head_repository") or {}).get("full_name") == run.repository:
+            yield it
 
 
 def _newest(run: GitHubRun, made: Mapping[str, Any], wanted: str) -> Mapping[str, Any] | None:
@@ -70,5 +65,5 @@ def _unpacked(data: bytes, name: str, artifact: str) -> bytes:
             if packed.getinfo(name).file_size > LARGEST:
                 raise Refused([f"{artifact}: {name} is bigger than {LARGEST >> 20} MB, which no plan is"])
             return packed.read(name)
-    except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (KeyError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: with a password, or packed oddly
         raise Refused([f"{artifact}: there is no {name} in it that can be read"]) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.errors import ReconcilerError
 from reconciler.publishing.marks import Message
+from reconciler.publishing.places import needed
 from reconciler.publishing.told import RunTold
 from reconciler.redact import plain
 
@@ -76,7 +77,7 @@ def summary(message: Message, already: int = 0) -> str:
     return f"{text.splitlines()[0][:300]}\n\n_The report does not fit here: write it with a lower `--limit`._\n\n"
 
 
-def outputs(told: RunTold, more: Mapping[str, str]) -> dict[str, str]:
+def outputs(told: RunTold) -> dict[str, str]:
     """What later steps can ask of the result, all as texts."""
     cost = ((told.document.get("estimate") or {}).get("cost")) or {}
     return {
@@ -88,14 +89,12 @@ def outputs(told: RunTold, more: Mapping[str, str]) -> dict[str, str]:
         "cost": str(cost.get("amount") if cost.get("amount") is not None else ""),
         "currency": str(cost.get("currency") or ""),
         "failure-reason": told.reason,
-        **more,
     }
 
 
 def appended(environ: Mapping[str, str], name: str, text: str) -> None:
     """Put a text at the end of the file that a runner's variable names."""
-    if not (file := environ.get(name)):
-        raise ReconcilerError(f"{name} is not set: it is a step of GitHub Actions that this is for")
+    file = needed(environ, name, "it is a step of GitHub Actions that this is for")
     try:
         with Path(file).open("a", encoding="utf-8") as stream:
             stream.write(text)

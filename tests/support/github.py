@@ -123,7 +123,8 @@ class FakeGitHub:
 
     def _runs(self, query: Mapping[str, str], _: Any) -> Answer:
         found = [it for it in self.runs if it["head_sha"] == query["head_sha"] and it["event"] == query["event"]]
-        return 200, {"total_count": len(found), "workflow_runs": found[::-1]}
+        size, page = min(int(query.get("per_page", 30)), 100), int(query.get("page", 1))
+        return 200, {"total_count": len(found), "workflow_runs": found[::-1][(page - 1) * size : page * size]}
 
     def _artifacts(self, query: Mapping[str, str], _: Any, run: str) -> Answer:
         found = [it for it in self.artifacts if it["run"] == int(run) and it["name"] == query.get("name", it["name"])]
