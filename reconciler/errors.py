@@ -106,10 +106,14 @@ class Problem:
     summary: str
     severity: str = "error"
 
+    @property
+    def what(self) -> str:
+        """What is wrong, and of what, for who shows the place in another way."""
+        return f"{self.address}: {self.summary}" if self.address else self.summary
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
-        what = f"{self.address}: {self.summary}" if self.address else self.summary
-        return plain(f"{place}{'' if self.severity == 'error' else self.severity + ': '}{what}")
+        return plain(f"{place}{'' if self.severity == 'error' else self.severity + ': '}{self.what}")
 
 
 class ReconcilerError(Exception):

@@ -11,7 +11,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.publishing.marks import Message
 from reconciler.publishing.places import needed
 from reconciler.publishing.told import RunTold
-from reconciler.redact import plain
+from reconciler.redact import annotation
 
 __all__ = ["SUMMARY_ROOM", "annotation_lines", "appended", "outputs", "size_of", "summary", "written_outputs"]
 
@@ -54,18 +54,7 @@ def _text(problem: Mapping[str, Any]) -> str:
 
 
 def _command(level: str, text: str, where: Mapping[str, Any]) -> str:
-    """`::error file=F,line=L,col=C::TEXT`; nothing in a name or a text can end it or begin another."""
-    place = {"file": where.get("file"), "line": where.get("line"), "col": where.get("column")}
-    said = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in place.items() if value)
-    return f"::{level}{' ' if said else ''}{said}::{_escaped(plain(text))}"
-
-
-def _escaped(text: str, also: str = "") -> str:
-    """As runners read it back: the percent sign, line breaks, and what ends a property."""
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    for sign in also:
-        text = text.replace(sign, f"%{ord(sign):02X}")
-    return text
+    return annotation(level, text, where.get("file") or "", where.get("line") or 0, where.get("column") or 0)
 
 
 def summary(message: Message, already: int = 0) -> str:

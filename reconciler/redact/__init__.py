@@ -8,6 +8,7 @@ what nobody could see, as escapes.
 
 from __future__ import annotations
 
+from reconciler.redact.annotations import annotation
 from reconciler.redact.known import Learned, Redactor, forget, knows, learn, passwords_in, redacted, without_known
 from reconciler.redact.neutral import escaped_json, plain
 from reconciler.redact.secrets import (
@@ -30,6 +31,7 @@ __all__ = [
     "Learned",
     "Redactor",
     "Secret",
+    "annotation",
     "as_declared",
     "digits_of",
     "escaped_json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.model import Outcome, Report
 from reconciler.redact import plain
 from reconciler.reports.style import styled
+from reconciler.reports.values import count_of
 
 __all__ = ["report_lines", "report_text"]
 
@@ -29,7 +30,7 @@ def report_lines(report: Report) -> list[str]:
     elif report.failed:
         last = f"Applied in part: {_counts(report, done)}. The next run goes on where this one stopped."
     else:
-        last = f"Applied: {done} {_objects(done)}, {report.writes} write{'s' * (report.writes != 1)}."
+        last = f"Applied: {count_of(done, 'object')}, {count_of(report.writes, 'write')}."
     return [*lines, last]
 
 
@@ -46,7 +47,3 @@ def _counts(report: Report, done: int) -> str:
 
 def _outcome(outcome: Outcome) -> str:
     return f"{outcome.result} {plain(outcome.address)}: {plain(outcome.message)}"
-
-
-def _objects(count: int) -> str:
-    return "object" if count == 1 else "objects"

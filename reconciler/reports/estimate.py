@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.model import Charge, Cost, Estimate
+from reconciler.reports.values import count_of
 
 __all__ = ["cost_lines", "effort_lines", "size"]
 
@@ -21,8 +22,8 @@ def effort_lines(estimate: Estimate) -> Iterator[str]:
     """What it takes in requests and time."""
     looks = f", and about {estimate.polls} looks until all is ready" if estimate.polls else ""
     reads = estimate.reads_spent
-    spent = f"{_count(reads, 'request')} {'was' if reads == 1 else 'were'} sent to plan"
-    yield f"{_count(estimate.writes, 'write')} to send{looks}; {spent}."
+    spent = f"{count_of(reads, 'request')} {'was' if reads == 1 else 'were'} sent to plan"
+    yield f"{count_of(estimate.writes, 'write')} to send{looks}; {spent}."
     if (seconds := estimate.seconds_at_rate_limit) and not estimate.derived_by_row:
         yield f"About {seconds:.0f} s at the rate that the API allows now."
 
@@ -41,7 +42,7 @@ def size(size_bytes: int) -> str:
 def _uploads(estimate: Estimate) -> Iterator[str]:
     if estimate.uploads:
         chunks = f", in about {estimate.chunk_requests} chunks" if estimate.chunk_requests else ""
-        yield f"{_count(estimate.uploads, 'file')} to upload: {size(estimate.upload_bytes)}{chunks}."
+        yield f"{count_of(estimate.uploads, 'file')} to upload: {size(estimate.upload_bytes)}{chunks}."
 
 
 def _minutes(estimate: Estimate) -> Iterator[str]:
@@ -49,7 +50,7 @@ def _minutes(estimate: Estimate) -> Iterator[str]:
     if not objects:
         return
     if objects == unknown:
-        yield f"{_count(objects, 'object')} to index, of unknown length: what that costs is not known."
+        yield f"{count_of(objects, 'object')} to index, of unknown length: what that costs is not known."
         return
     but = f", and {unknown} of unknown length" if unknown else ""
     yield f"{estimate.index_minutes:g} minutes of media to index{but}{_money(estimate.cost)}."
@@ -71,7 +72,7 @@ def _rows(estimate: Estimate) -> Iterator[str]:
     if not estimate.derived_by_row:
         return
     requests, per_request_s = estimate.derived_requests, estimate.seconds_per_request
-    yield f"At least {_count(requests, 'request')} to fetch: one for each row, known when they are read."
+    yield f"At least {count_of(requests, 'request')} to fetch: one for each row, known when they are read."
     least_s = estimate.seconds_at_rate_limit
     least = f"at least {least_s:.0f} s, and " if least_s else ""
     if per_request_s:
@@ -109,7 +110,3 @@ def _money(cost: Cost | None) -> str:
     least = "at least" if charge.objects_without_price else "about"
     when = f"of {charge.as_of}, {charge.source}" if charge.as_of else charge.source
     return f": {least} {charge.amount:.2f} {cost.currency} (prices: {when})"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.errors import Problem
 from reconciler.model import Stack
-from reconciler.redact import plain
+from reconciler.redact import annotation
 from reconciler.reports.json import FORMAT_VERSION, dumps
 
 __all__ = ["counted", "github_annotations", "valid_json"]
@@ -37,11 +37,9 @@ def github_annotations(problems: Sequence[Problem], here: Path) -> Iterator[str]
     """A line for each, as a runner of GitHub Actions reads it: the first few, then how many there are besides."""
     most = MOST if len(problems) <= MOST else MOST - 1
     for problem in problems[:most]:
-        at = (f"file={_value(_from(problem.file, here))}", f"line={problem.line}", f"col={problem.column}")
-        places = ",".join(at if problem.line else at[:1]) if problem.file else ""
         level = "error" if problem.severity == "error" else "warning"
-        what = f"{problem.address}: {problem.summary}" if problem.address else problem.summary
-        yield f"::{level}{' ' if places else ''}{places}::{_text(plain(what))}"
+        where = (_from(problem.file, here), problem.line, problem.column) if problem.file else ()
+        yield annotation(level, problem.what, *where)
     if len(problems) > most:
         yield f"::error::{len(problems) - most} more problems; the log of this step has all"
 
@@ -49,11 +47,3 @@ def github_annotations(problems: Sequence[Problem], here: Path) -> Iterator[str]
 def _from(file: str, here: Path) -> str:
     path = Path(file)
     return path.relative_to(here).as_posix() if path.is_absolute() and path.is_relative_to(here) else path.as_posix()
-
-
-def _text(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _value(text: str) -> str:
-    return _text(text).replace(":", "%3A").replace(",", "%2C")

@@ -6,11 +6,11 @@ are from the root of the sources, as a code host names them, wherever the comman
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.errors import Invalid, Problem, Refused
+from reconciler.errors import Invalid, Problem
 from reconciler.model import Action, Change, Estimate, Plan, Report
 from reconciler.version import __version__
 
@@ -110,11 +110,6 @@ class Result:
             counts[change.action] = counts.get(change.action, 0) + 1
         return dict(sorted(found.items()))
 
-    @property
-    def lines_of_refusal(self) -> Sequence[str]:
-        """What stands in the way of it, whoever says so."""
-        return self.refusals or ([str(note) for note in self.diagnostics] if self.kind == "error" else ())
-
 
 def agreed(consent: Mapping[str, Any]) -> tuple[str, ...]:
     """What was agreed to, as the flags that say it; of a name that nobody knows, the name."""
@@ -132,6 +127,4 @@ def reason_of(error: BaseException) -> str:
     """Why there is no result, in a word: `invalid`, `refused`, `locked`, `unauthorised`, `stale` or `error`."""
     if isinstance(error, Invalid):
         return "invalid"
-    if isinstance(error, Refused):
-        return "refused"
     return REASONS.get(getattr(error, "exit_code", 1), "error")

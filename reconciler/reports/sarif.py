@@ -89,7 +89,7 @@ def _results(result: Result) -> Iterator[SARIF]:
         yield _result(result, "refused", plain(line), line, None)
     for problem in sorted(result.diagnostics, key=lambda it: it.severity != "error"):
         rule = "invalid" if problem.severity == "error" else "noted"
-        yield _result(result, rule, _said(problem), f"{problem.address}\n{problem.summary}", _spot(problem))
+        yield _result(result, rule, plain(problem.what), f"{problem.address}\n{problem.summary}", _spot(problem))
     for outcome in result.report.outcomes if result.report else ():
         if outcome.result in ("failed", "skipped"):
             text = f"{plain(outcome.address)}: {outcome.result}: {plain(outcome.message)}"
@@ -120,10 +120,6 @@ def _result(result: Result, rule: str, text: str, mark: str, spot: Spot | None, 
         "locations": [location],
         "partialFingerprints": {"address/v1": digest},
     }
-
-
-def _said(problem: Problem) -> str:
-    return plain(f"{problem.address}: {problem.summary}" if problem.address else problem.summary)
 
 
 def _spot(problem: Problem) -> Spot | None:

@@ -16,7 +16,7 @@ from reconciler.reports.groups import Group, grouped
 from reconciler.reports.losses import foreign_in, goes_along, length, told_along
 from reconciler.reports.result import Result
 from reconciler.reports.style import styled
-from reconciler.reports.values import both, cut, in_lines, shown
+from reconciler.reports.values import both, count_of, cut, in_lines, shown
 from reconciler.reports.view import counted
 
 __all__ = ["as_text", "drift_line", "summary_line"]
@@ -119,8 +119,8 @@ def _nothing(plan: Plan) -> str:
     if plan.left_out:
         return f"No changes in the chosen part of {plain(plan.stack)}; {plan.left_out} outside of it."
     if plan.stuck:
-        number = len(plan.stuck)
-        return f"No changes, but {number} {_objects(number)} of {plain(plan.stack)} will not be made again unasked."
+        stuck = count_of(len(plan.stuck), "object")
+        return f"No changes, but {stuck} of {plain(plan.stack)} will not be made again unasked."
     return f"No changes. {plain(plan.stack)} is in sync."
 
 
@@ -143,13 +143,13 @@ def drift_line(stack: str, count: int, baseline: str) -> str:
     """The last line of drift, for people and scripts."""
     stack = plain(stack)
     if baseline == "declared":
-        what = f"{count} {_objects(count)} not as declared" if count else "All is as declared"
+        what = f"{count_of(count, 'object')} not as declared" if count else "All is as declared"
         return (
             f"{what}. Baseline: declared; nothing is recorded of {stack}, so it is not known what was changed by hand."
         )
     if not count:
         return f"No drift. {stack} is as it was last applied."
-    return f"Drift: {count} {_objects(count)} changed outside git."
+    return f"Drift: {count_of(count, 'object')} changed outside git."
 
 
 def _plain(change: Change) -> Change:
@@ -315,7 +315,3 @@ def _legend(plan: Plan) -> Iterator[str]:
 
 def _unmanaged(plan: Plan) -> Iterator[str]:
     yield f"Not managed by this stack, and not touched: {', '.join(counted(plan))}."
-
-
-def _objects(count: int) -> str:
-    return "object" if count == 1 else "objects"
