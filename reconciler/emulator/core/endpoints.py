@@ -133,11 +133,14 @@ class Arrival:
     def listed(self, chosen: Selection, page: int, limit: int) -> tuple[list[Obj], int]:
         """The rows of a page and the total, as faults would have them. Showing an object is a read of it."""
         self._move_before_filter(chosen)
-        shift = self.tweaks.shift if page > 1 else 0
-        total = self.store.count(chosen)
-        offset = max((page - 1) * limit - shift, 0)
+        offset, total = self.shifted(page, limit, self.store.count(chosen))
         rows = [self.look(obj) for obj in self.store.select(chosen, limit=limit, offset=offset)]
-        return rows, total if self.tweaks.keep_total else total + shift
+        return rows, total
+
+    def shifted(self, page: int, limit: int, total: int) -> tuple[int, int]:
+        """Where a page begins and how many rows there are, when a fault lets rows come in or go between two pages."""
+        shift = self.tweaks.shift if page > 1 else 0
+        return max((page - 1) * limit - shift, 0), total if self.tweaks.keep_total else total + shift
 
     def tweaked(self, data: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The rows that go out, when a fault lets some be missing or come twice."""

@@ -70,9 +70,7 @@ class MixpeekCall(Arrival):
     def page(self, path: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """A numbered page of all these rows, as faults would have it."""
         number, size = self.number("page", 1, 10**6), self.number("page_size", USUAL_PAGE, MOST_IN_PAGE)
-        shift = self.tweaks.shift if number > 1 else 0
-        start = max((number - 1) * size - shift, 0)
-        total = len(rows) + (0 if self.tweaks.keep_total else shift)
+        start, total = self.shifted(number, size, len(rows))
         pages = -(-total // size)
         return {
             "results": self.tweaked(list(rows[start : start + size])),

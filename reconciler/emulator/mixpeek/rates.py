@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 from reconciler.emulator.core.problems import ApiProblem
+from reconciler.emulator.core.windows import Windows
 from reconciler.emulator.mixpeek.options import MixpeekOptions, PlanName
 
 __all__ = ["BUCKETS", "PLANS", "MinuteLimiter"]
@@ -29,8 +29,7 @@ class MinuteLimiter:
     """Counts by account and bucket, in minutes that begin with the first request in them (chosen)."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
+        self._windows = Windows(now)
 
     def take(self, account: str, bucket: str | None, options: MixpeekOptions, envelope: str) -> dict[str, str]:
         """No header says what is left. Raises the 429 when nothing is."""
@@ -42,15 +41,11 @@ class MinuteLimiter:
         return {}
 
     def _count(self, key: tuple[str, str], most: int, options: MixpeekOptions) -> None:
-        start, used = self._windows.get(key, (-math.inf, 0))
-        if self._now() >= start + WINDOW_S:
-            start, used = self._now(), 0
-        if used >= most:
-            wait = max(math.ceil(start + WINDOW_S - self._now()), 1)
-            headers = {"Retry-After": str(wait)} if options.retry_after else {}
+        counted = self._windows.count(key, WINDOW_S, most)
+        if counted.refused:
+            headers = {"Retry-After": str(counted.wait_s)} if options.retry_after else {}
             message = f"Rate limit exceeded: {most} requests a minute."
             raise ApiProblem(429, "TooManyRequests", message, headers=headers)
-        self._windows[key] = (start, used + 1)
 
     def spend(self, account: str, family: str, unit: str, amount: float, options: MixpeekOptions) -> None:
         """Nothing is counted but requests."""

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from reconciler.emulator.core.clock import rfc3339
 from reconciler.emulator.core.problems import ApiProblem
+from reconciler.emulator.core.windows import Windows
 from reconciler.emulator.twelvelabs.options import Options, PlanName
 
 __all__ = ["BUCKETS", "PLANS", "QUOTAS", "AccountQuota", "FamilyRate", "Limiter", "quota"]
@@ -110,8 +111,7 @@ class Limiter:
     """Counts by account, in windows that begin with the first request in them."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._windows: dict[tuple[str, str, str, str], tuple[float, float]] = {}
+        self._windows = Windows(now)
 
     def take(self, account: str, bucket: str | None, options: Options, envelope: str) -> dict[str, str]:
         """The headers that say what is left of the shortest window that has a limit. Raises the 429 when nothing is."""
@@ -136,25 +136,18 @@ class Limiter:
     def _count(
         self, key: tuple[str, str, str, str], most: int, amount: float, options: Options, envelope: str | None
     ) -> dict[str, str]:
-        start, used = self._windows.get(key, (-math.inf, 0.0))
-        length = SECONDS[key[3]]
-        # A window begins with its first request; whether the vendor's do is not known. The headers fit either.
-        if self._now() >= start + length:
-            start, used = self._now(), 0.0
-        refused = used + amount > most
-        self._windows[key] = (start, used if refused else used + amount)
-        wait = max(math.ceil(start + length - self._now()), 1)
-        left = max(math.floor(most - self._windows[key][1]), 0)
+        counted = self._windows.count(key, SECONDS[key[3]], most, amount)
+        left = max(math.floor(most - counted.used), 0)
         headers = {
             "X-Ratelimit-Limit": str(most),
-            "X-Ratelimit-Remaining": "0" if refused else str(left),
-            "X-Ratelimit-Used": str(most if refused else most - left),
-            "X-Ratelimit-Reset": str(math.ceil(start + length)),
+            "X-Ratelimit-Remaining": "0" if counted.refused else str(left),
+            "X-Ratelimit-Used": str(most if counted.refused else most - left),
+            "X-Ratelimit-Reset": str(math.ceil(counted.end)),
         }
-        if refused:
-            again = {"Retry-After": str(wait)} if options.retry_after else {}
+        if counted.refused:
+            again = {"Retry-After": str(counted.wait_s)} if options.retry_after else {}
             # The sentence of a recorded 429: it names the limit, and the time in whole seconds.
-            until = rfc3339(math.ceil(start + length), digits=0)
+            until = rfc3339(math.ceil(counted.end), digits=0)
             allowed = f"{most}{UNITS[key[2]]}/{WRITTEN[key[3]]}"
             message = f"You have exceeded the rate limit ({allowed}). Please try again later after {until}."
             raise ApiProblem(429, "too_many_requests", message, envelope=envelope, headers={**headers, **again})
