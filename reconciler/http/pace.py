@@ -6,7 +6,7 @@ one, whatever ids stand in it. What is learnt in one bucket slows no other.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
@@ -43,7 +43,7 @@ class Pace:
 
     def __init__(self, clock: Clock, tell: Callable[[float, str], None] = lambda seconds, why: None) -> None:
         self._clock, self._tell = clock, tell
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets = defaultdict[str, _Bucket](_Bucket)
         self._told_until = float("-inf")
 
     @property
@@ -53,7 +53,7 @@ class Pace:
 
     async def turn(self, bucket: str) -> int:
         """Wait until one more request may be sent. Gives what `leaves` and `slower` ask for."""
-        one = self._of(bucket)
+        one = self._buckets[bucket]
         mine = max(self._clock.now(), one.next, one.until)
         one.next = mine + (1 / one.rate if one.rate else 0.0)
         while (wait_s := max(mine, one.until) - self._clock.now()) > 0:
@@ -63,7 +63,7 @@ class Pace:
 
     def leaves(self, bucket: str, turn: int) -> bool:
         """Whether a request whose turn it was still may be sent now; it is counted as sent then."""
-        one, now = self._of(bucket), self._clock.now()
+        one, now = self._buckets[bucket], self._clock.now()
         if one.refusals != turn or one.until > now:
             return False
         one.seen.append(now)
@@ -71,7 +71,7 @@ class Pace:
 
     def slower(self, bucket: str, turn: int, retry_after_s: float | None) -> None:
         """A 429 came for a request whose turn was `turn`; nothing leaves before `retry_after_s` are over."""
-        one = self._of(bucket)
+        one = self._buckets[bucket]
         one.until = max(one.until, self._clock.now() + (retry_after_s or 0.0))
         self.tell(retry_after_s or 0.0, "rate limited")
         if turn != one.refusals:
@@ -83,11 +83,11 @@ class Pace:
 
     def spend(self, bucket: str, seconds: float, error: Callable[[], ApiError]) -> None:
         """So much of a limit is used up that nobody waits for it: such requests get this error, and are not sent."""
-        self._of(bucket).spent = self._clock.now() + seconds, error
+        self._buckets[bucket].spent = self._clock.now() + seconds, error
 
     def spent(self, bucket: str) -> Callable[[], ApiError] | None:
         """What makes the error of such a request, if it need not be sent."""
-        until, error = self._of(bucket).spent
+        until, error = self._buckets[bucket].spent
         return error if self._clock.now() < until else None
 
     def tell(self, seconds: float, why: str) -> None:
@@ -99,16 +99,13 @@ class Pace:
 
     def faster(self, bucket: str) -> None:
         """A success came."""
-        if (one := self._of(bucket)).rate is not None:
+        if (one := self._buckets[bucket]).rate is not None:
             one.rate += FASTER_BY_PER_S
 
     def hold(self, bucket: str, seconds: float) -> None:
         """The API says that no more such requests are allowed for so long."""
-        one = self._of(bucket)
+        one = self._buckets[bucket]
         one.until = max(one.until, self._clock.now() + seconds)
-
-    def _of(self, bucket: str) -> _Bucket:
-        return self._buckets.setdefault(bucket, _Bucket())
 
 
 class _Bucket:
