@@ -54,16 +54,20 @@ def _with_made_of_others(stack: Stack, resources: dict[str, Resource], kinds: Ki
 
 def otherwise(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded]) -> dict[str, dict[str, Recorded]]:
     """kind → identity of a result that is declared → one that was made, out of which it can be read too."""
+    derived = {kind.__name__: kind for kind in kinds if issubclass(kind, Derived)}
     made: dict[str, dict[str, Recorded]] = {}
     for row in recorded:
-        kind = kinds[row.kind]
-        if issubclass(kind, Derived) and not row.deposed and (identity := row.fields.get(kind.identity_name)):
+        if (kind := derived.get(row.kind)) is None or row.deposed:
+            continue
+        if identity := row.fields.get(kind.identity_name):
             made.setdefault(row.kind, {})[str(identity)] = row
     found: dict[str, dict[str, Recorded]] = {}
     for resource in stack.resources.values():
-        kind, rows = kinds[resource.kind], made.get(resource.kind, {})
+        if not (rows := made.get(resource.kind)):
+            continue
+        kind = derived[resource.kind]
         identity = str(resource.fields.get(kind.identity_name))
-        if not rows or identity in rows or not issubclass(kind, Derived):
+        if identity in rows:
             continue
         for fields in kind.otherwise(resource.fields):
             other = kind.identity(fields, lambda at: _identity(stack.resources, at, kinds))

@@ -39,8 +39,10 @@ def attempts(
     that what failed is agreed to be paid once more."""
     found: dict[tuple[str, str], Attempt] = {}
     for row in recorded:
+        if (came := had.get(row.id)) is None:
+            continue
         identity = row.fields.get(kinds[row.kind].identity_name)
-        match had.get(row.id):
+        match came:
             case Exists(_, _, told) if identity:
                 found[row.kind, str(identity)] = Attempt(told, free=True)
             case Lost(why) if identity:

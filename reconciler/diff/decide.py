@@ -84,8 +84,8 @@ class Decider:
 
     def change(self, address: str, resource: Resource) -> Change | None:
         """The change of one address; None when there is nothing to do, or when it is given up."""
-        change, attempt = self._difference(address, resource), self._attempt(resource)
-        if change is None or attempt is None or change.action not in REMADE:
+        change = self._difference(address, resource)
+        if change is None or change.action not in REMADE or (attempt := self._attempt(resource)) is None:
             return change
         if attempt.given_up:
             self.stuck[address] = attempt.told

@@ -16,7 +16,7 @@ SHOWN = 12
 
 def changed_by_others(kind: type[Kind], live: Live, row: Recorded | None) -> tuple[Delta, ...]:
     """What proves that it is another, each before → now. What was not recorded, by an older version, proves nothing."""
-    if row is None or row.id != live.id:
+    if not kind.proofs or row is None or row.id != live.id:
         return ()
     both = [name for name in kind.proofs if name in row.facts and name in live.facts]
     return tuple(

@@ -26,10 +26,10 @@ def refreshed(
         fields = applied(kinds[resource.kind], resource, claims.rows.get(address), live)
         old = claims.rows.get(address)
         # Counted on only for the same object: a new one begins at nought.
-        failures = old.failures if old and old.id == live.id and live.status is Status.FAILED else 0
-        same = old is not None and old.id == live.id
+        same = old if old and old.id == live.id else None
+        failures = same.failures if same and live.status is Status.FAILED else 0
         # What others have changed since is not what we made: what was noted of that stays.
-        facts = old.facts if same and old and old.facts else kinds[resource.kind].to_note(live.facts)
+        facts = same.facts if same and same.facts else kinds[resource.kind].to_note(live.facts)
         row = Recorded(
             address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures, facts=facts
         )

@@ -145,7 +145,7 @@ def name_before(live: Live | Recorded) -> str | None:
     """What an object was called before we renamed it, to replace it; None if we did not."""
     # People use `~` in names too: only with the end of the object's own id is it our doing.
     for name in live.fields.values():
-        if isinstance(name, str) and name == deposed_name(before := name.rpartition("~")[0], live.id):
+        if isinstance(name, str) and "~" in name and name == deposed_name(before := name.rpartition("~")[0], live.id):
             return before
     return None
 
