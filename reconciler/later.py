@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["SHOWN", "Later", "laters_in", "tokens", "value_at"]
+__all__ = ["UNKNOWN_YET", "Later", "laters_in", "tokens", "value_at"]
 
-SHOWN: Final = "(known after apply)"
+UNKNOWN_YET: Final = "(known after apply)"
+"""What is shown in its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.diff.fields import field_deltas, source_of
 from reconciler.diff.proofs import CHANGED, CHANGED_IN_STORE, changed_by_others
 from reconciler.kind import Field, Kind, Updating
+from reconciler.later import UNKNOWN_YET
 from reconciler.model import (
     Action,
     Attempt,
@@ -37,7 +38,7 @@ NEW, NEW_ID = "new", " (new)"
 GONE = "it is gone from the account"
 GONE_FROM_STORE = "it is gone from the store"
 REMADE = (Action.CREATE, Action.REPLACE)
-WISHED, UNKNOWN_YET = "asked for with --replace", "(known after apply)"
+WISHED = "asked for with --replace"
 TRIED_TWICE = 2
 """So often something that fails is made, and paid: once, and once more."""
 

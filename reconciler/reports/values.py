@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from reconciler.later import SHOWN, Later
+from reconciler.later import UNKNOWN_YET, Later
 from reconciler.redact import HIDDEN, Secret, plain, redacted
 
 __all__ = ["both", "count_of", "cut", "in_lines", "shown"]
@@ -30,7 +30,7 @@ def shown(value: Any) -> str:
     if isinstance(value, Secret):
         return HIDDEN if value.template == HIDDEN else "(from the environment)"
     if isinstance(value, Later):
-        return SHOWN
+        return UNKNOWN_YET
     if isinstance(value, str):
         return plain(json.dumps(value, ensure_ascii=False))
     if isinstance(value, Mapping):
