@@ -85,17 +85,19 @@ class _Building:
             yield Create(address, kind, fields, needs=needs)
         if self.kinds[kind].asynchronous:
             yield Wait(address, kind, needs=present(self.needs.made(address)))
-        yield from self._fills(change, self.needs.usable(address))
+        yield from self._fills(change, self._to_fill(change))
 
     def _moved_away(self, change: Change) -> tuple[StepId, ...]:
         """What is kept in a store takes the place of what was at its address: that has moved on before."""
         mover = self.needs.movers.get(change.address)
         return (Update.id_of(mover),) if mover and self.stack.stamps else ()
 
-    def _fills(self, change: Change, after: StepId | None) -> Iterator[Step]:
+    def _to_fill(self, change: Change) -> dict[str, Any]:
+        return to_fill(self.kinds[change.kind], change, self.stack, self.needs.claims.live.get(change.address))
+
+    def _fills(self, change: Change, fields: Mapping[str, Any], after: StepId | None = None) -> Iterator[Step]:
         """The values that are known only when results are made: a step of its own, so that nothing else waits for
         them. What is not asked for in this plan is left as it is."""
-        fields = to_fill(self.kinds[change.kind], change, self.stack, self.needs.claims.live.get(change.address))
         made_of = {it.address for it in laters_in(fields) if self.targeting.has(it.address)}
         if made_of:
             ready = self.needs.usable(change.address)
@@ -106,9 +108,8 @@ class _Building:
         kind, address = self.kinds[change.kind], change.address
         paths = {delta.path for delta in change.deltas}
         members = [field for field in kind.specs.values() if field.members and field.name in paths]
-        live = self.needs.claims.live[address]
-        fields = changed_fields(kind, change, self.stack, live)
-        later = to_fill(kind, change, self.stack, live)
+        fields = changed_fields(kind, change, self.stack, self.needs.claims.live[address])
+        later = self._to_fill(change)
         first: StepId | None = None
         if fields:
             # Names that go round in a circle: one is renamed for a moment, so that the others have room.
@@ -122,7 +123,7 @@ class _Building:
         elif change.action is not Action.UPDATE or not (members or later):
             yield (record := Record(address, change.kind))
             first = record.id
-        yield from self._fills(change, first)
+        yield from self._fills(change, later, first)
         if members:
             steps = list(self._member_steps(change, members))
             yield from steps
