@@ -176,15 +176,15 @@ class Writer:
         failures, facts = before.failures if before else 0, before.facts if before else {}
         parent_id = before.parent_id if before else change.parent_id
         if live is None or not changed_by_others(kind, live, before):  # else what we made is what was noted of it
-            facts = {**await self.run.noted(kind, id, parent_id), **_of_old(facts)}
+            facts = {**await self.run.noted(kind, id, parent_id), **_of_old(kind, facts)}
         made = Recorded(address, change.kind, id, fields, parent_id, change.protect, failures=failures, facts=facts)
         await self.run.journal.write(*writes, Put(made), *([Close(op)] if op else []))
         self.run.rows[address] = made
 
 
-def _of_old(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a change in place does not change: when it was made."""
-    return {name: facts[name] for name in ("made_at",) if name in facts}
+def _of_old(kind: type[Kind], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a change in place does not change: when it was made, which is no proof of what is in it."""
+    return {name: facts[name] for name in kind.noted if name in facts and name not in kind.proofs}
 
 
 def without(row: Recorded, names: Sequence[str]) -> Recorded:
