@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Plan, Stack
+from reconciler.model import MAKING, Plan, Stack
 from reconciler.provider import Drivers
 
 __all__ = ["inspected", "lengths"]
@@ -31,7 +31,7 @@ async def lengths(drivers: Drivers, stack: Stack, plan: Plan) -> Mapping[str, fl
 
 
 def _making(stack: Stack, plan: Plan) -> list[str]:
-    made = (it.address for it in plan.changes if it.action in (Action.CREATE, Action.REPLACE))
+    made = (it.address for it in plan.changes if it.action in MAKING)
     return [address for address in made if address in stack.resources]
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.diff import TRIED_TWICE
 from reconciler.kinds import Kinds
 from reconciler.model import Attempt, Operation, Recorded
 from reconciler.provider import Exists, Failed, Lost, Progress, Running
 
-__all__ = ["AGREE", "FAILURES", "TRIED_TWICE", "UNFIT", "attempts", "failures_of"]
+__all__ = ["AGREE", "FAILURES", "UNFIT", "attempts", "failures_of"]
 
 FAILURES, UNFIT = "failures", "unfit"
 """In the handle of what a task makes: how often tasks of it have failed; why what one made cannot be used."""
-TRIED_TWICE = 2
 AGREE = "it is paid once more only when you agree, with --retry-failed, or change how it is made"
 
 

@@ -12,16 +12,17 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from reconciler.apply.attempts import AGREE, FAILURES, TRIED_TWICE, UNFIT, failures_of
+from reconciler.apply.attempts import AGREE, FAILURES, UNFIT, failures_of
 from reconciler.apply.find import Finder, Present
 from reconciler.apply.record import made as recorded
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Run
 from reconciler.apply.tasks import Tasks
-from reconciler.diff import without_laters
+from reconciler.diff import TRIED_TWICE, without_laters
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import (
+    MAKING,
     Action,
     Change,
     Create,
@@ -169,7 +170,7 @@ class Maker:
         }
 
     def _is_new(self, address: str) -> bool:
-        return address in self.run.changes and self.run.changes[address].action in (Action.CREATE, Action.REPLACE)
+        return address in self.run.changes and self.run.changes[address].action in MAKING
 
     @cached_property
     def _known(self) -> frozenset[str]:

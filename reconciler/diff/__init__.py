@@ -14,18 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 
-from reconciler.diff.decide import REMADE, Attempts, Decider
+from reconciler.diff.decide import FETCHED, TRIED_TWICE, Attempts, Decider
 from reconciler.diff.drift import against_recorded, flipped
 from reconciler.diff.laters import NOTE, filled, without_laters
 from reconciler.diff.orphans import orphans
 from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Recorded, Stack
+from reconciler.model import MAKING, Action, Change, Recorded, Stack
 from reconciler.ownership import Claims
 
 __all__ = [
+    "FETCHED",
     "NOTE",
+    "TRIED_TWICE",
     "Attempts",
     "Difference",
     "applied",
@@ -65,7 +67,7 @@ def diff(
         for address, resource in stack.resources.items():
             if resource.kind == kind.__name__ and (change := one.change(address, resource)):
                 result.changes[address] = change
-        remade = {address for address, change in result.changes.items() if change.action in REMADE}
+        remade = {address for address, change in result.changes.items() if change.action in MAKING}
         result.stuck |= {address: why for address, why in one.stuck.items() if address not in remade}
     result.changes |= orphans(claims)
     result.drift = list(against_recorded(kinds, stack, claims, result.changes))

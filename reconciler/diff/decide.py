@@ -12,6 +12,7 @@ from reconciler.diff.proofs import CHANGED, CHANGED_IN_STORE, changed_by_others
 from reconciler.kind import Field, Kind, Updating
 from reconciler.later import UNKNOWN_YET
 from reconciler.model import (
+    MAKING,
     Action,
     Attempt,
     Change,
@@ -29,7 +30,7 @@ from reconciler.model import (
 from reconciler.ownership import Claims, addresses_of, deposed_name, identity_of, is_of, whose
 from reconciler.values import same, steady
 
-__all__ = ["REMADE", "Attempts", "Decider", "gone"]
+__all__ = ["FETCHED", "TRIED_TWICE", "Attempts", "Decider", "gone"]
 
 Attempts = Mapping[tuple[str, str], Attempt]
 """(kind, identity) → what came of the last attempt to make it"""
@@ -37,10 +38,11 @@ Attempts = Mapping[tuple[str, str], Attempt]
 NEW, NEW_ID = "new", " (new)"
 GONE = "it is gone from the account"
 GONE_FROM_STORE = "it is gone from the store"
-REMADE = (Action.CREATE, Action.REPLACE)
 WISHED = "asked for with --replace"
 TRIED_TWICE = 2
 """So often something that fails is made, and paid: once, and once more."""
+FETCHED = "fetched"
+"""The fact of a change whose result is fetched once more, and not made."""
 
 
 def _gave_up(address: str, failures: int, live: Live) -> str:
@@ -86,13 +88,13 @@ class Decider:
     def change(self, address: str, resource: Resource) -> Change | None:
         """The change of one address; None when there is nothing to do, or when it is given up."""
         change = self._difference(address, resource)
-        if change is None or change.action not in REMADE or (attempt := self._attempt(resource)) is None:
+        if change is None or change.action not in MAKING or (attempt := self._attempt(resource)) is None:
             return change
         if attempt.given_up:
             self.stuck[address] = attempt.told
             return None
         reason = attempt.told if change.reason == NEW else f"{change.reason}; {attempt.told}"
-        return replace(change, reason=reason, facts={**change.facts, "fetched": True} if attempt.free else change.facts)
+        return replace(change, reason=reason, facts={**change.facts, FETCHED: True} if attempt.free else change.facts)
 
     def _attempt(self, resource: Resource) -> Attempt | None:
         return self.attempts.get((resource.kind, str(resource.fields.get(self.kind.identity_name))))
@@ -146,7 +148,7 @@ class Decider:
         # The parent first: what lives in it goes with it, whatever else differs.
         if parent := parent_of(address):
             change = self.changes.get(parent)
-            if change and change.action in REMADE:
+            if change and change.action in MAKING:
                 word = "replaced" if change.action is Action.REPLACE else "made anew"
                 return f"{parent} is {word}", ("parent",), ()
             if live.parent_id != self.claims.id_of(parent):
@@ -288,7 +290,7 @@ class Decider:
     def _meant(self, address: str) -> str:
         """The address, marked when its object will be another one than now."""
         change = self.changes.get(address)
-        remade = change is not None and change.action in REMADE
+        remade = change is not None and change.action in MAKING
         return address + NEW_ID if remade else address
 
     def _forces(self, delta: Delta) -> bool:

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.diff.decide import REMADE, Attempts, Decider
+from reconciler.diff.decide import Attempts, Decider
 from reconciler.kinds import Kinds
 from reconciler.later import Later
-from reconciler.model import Change, Live, Resource, Stack, parent_of
+from reconciler.model import MAKING, Change, Live, Resource, Stack, parent_of
 from reconciler.ownership import Claims
 
 __all__ = ["KnownValues", "filled", "known", "resolved", "without_laters"]
@@ -137,4 +137,4 @@ def _remade(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts, addr
             resource = stack.resources[address]
             if resource.kind == kind.__name__ and (change := decider.change(address, resource)):
                 changes[address] = change
-    return {address for address, change in changes.items() if change.action in REMADE}
+    return {address for address, change in changes.items() if change.action in MAKING}

@@ -24,7 +24,7 @@ from reconciler.files import Files
 from reconciler.identify import as_now, identified, otherwise
 from reconciler.kinds import Kinds
 from reconciler.later import value_at
-from reconciler.model import Action, Attempt, Live, Plan, Recorded, Snapshot, Stack
+from reconciler.model import MAKING, Attempt, Live, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims, belonging, claim
 from reconciler.ownership.unseen import hidden, presumed
 from reconciler.plan import guards
@@ -281,7 +281,7 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
     sizes: dict[str, int] = {}
     chunks = 0
     for change in plan.changes:
-        if change.action in (Action.CREATE, Action.REPLACE) and drivers.kinds[change.kind].identity_name:
+        if change.action in MAKING and drivers.kinds[change.kind].identity_name:
             driver = drivers[change.kind]
             size = driver.size_of(change.fields)
             if size is not None:

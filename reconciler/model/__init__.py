@@ -10,7 +10,7 @@ and an id in `Live`.
 from __future__ import annotations
 
 from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
-from reconciler.model.change import Action, Change, ChangedBy, Delta
+from reconciler.model.change import MAKING, Action, Change, ChangedBy, Delta
 from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
 from reconciler.model.desired import OUTPUT_NAME, Output, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
@@ -49,6 +49,7 @@ from reconciler.model.steps import (
 
 __all__ = [
     "MADE_OF_WORDS",
+    "MAKING",
     "OUTPUT_NAME",
     "STEPS",
     "Action",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from reconciler.redact import MASKED
 
-__all__ = ["Action", "Change", "ChangedBy", "Delta"]
+__all__ = ["MAKING", "Action", "Change", "ChangedBy", "Delta"]
 
 
 class Action(Enum):
@@ -28,6 +28,9 @@ class Action(Enum):
         """The mark that reviewers know from Terraform."""
         return _SYMBOLS[self]
 
+
+MAKING = (Action.CREATE, Action.REPLACE)
+"""Of these comes a new object."""
 
 _SYMBOLS = {
     Action.CREATE: "+",

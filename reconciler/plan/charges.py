@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.model import Action, Change, Charge, Snapshot
+from reconciler.diff import FETCHED
+from reconciler.model import Change, Charge, Snapshot
 from reconciler.plan.once import copies
 from reconciler.plan.prices import Prices
 from reconciler.tariff import Takes, Use
 
-__all__ = ["MADE", "Work", "charge", "works"]
-
-MADE = (Action.CREATE, Action.REPLACE)
-FETCHED = "fetched"
-"""The fact of a change whose result is fetched once more."""
+__all__ = ["Work", "charge", "works"]
 
 
 @dataclass(frozen=True, slots=True)

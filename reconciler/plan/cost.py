@@ -13,6 +13,7 @@ from math import ceil
 
 from reconciler.errors import Problem
 from reconciler.model import (
+    MAKING,
     Action,
     Change,
     Charge,
@@ -28,7 +29,7 @@ from reconciler.model import (
     parent_of,
 )
 from reconciler.ownership import Claims
-from reconciler.plan.charges import MADE, Work, charge, works
+from reconciler.plan.charges import Work, charge, works
 from reconciler.plan.prices import INDEX_MINUTE, Prices
 from reconciler.provider import Traits
 from reconciler.tariff import Measure, Quota, Rate, Takes, Tariff
@@ -81,7 +82,7 @@ class _Weighing:
         self.prices = Prices(stack.prices, tariff)
         self.billed = [change for change in plan.changes if self._is_billed(change)]
         self.seconds = {change.address: self._seconds(change) for change in self.billed}
-        made = [change for change in plan.changes if change.kind in means.results and change.action in MADE]
+        made = [change for change in plan.changes if change.kind in means.results and change.action in MAKING]
         takes = {change.address: self._takes(change) for change in made}
         named = ((address, it.media) for address, it in takes.items() if it.media is not None)
         self.works = works(made, takes, {address: self._length(media) for address, media in named}, snapshot)
@@ -138,7 +139,7 @@ class _Weighing:
     def _rated(self, requests: int = 0) -> Iterator[tuple[Rate, float]]:
         """What is limited by the account's plan, and how much of it there will be."""
         for rate in self.tariff.rates.get(str(self.stack.guards.get("plan")), ()):
-            made = [it for it in self.plan.changes if it.kind in rate.kinds and it.action in MADE]
+            made = [it for it in self.plan.changes if it.kind in rate.kinds and it.action in MAKING]
             made = [it for it in made if it.kind not in self.means.results or it.address in self.seconds]
             if rate.measure is Measure.REQUESTS:
                 yield rate, requests
@@ -151,7 +152,7 @@ class _Weighing:
 
     def _is_billed(self, change: Change) -> bool:
         metered = self.tariff.metered
-        return metered is not None and change.kind == metered.kind and change.action in MADE
+        return metered is not None and change.kind == metered.kind and change.action in MAKING
 
     def _seconds(self, change: Change) -> float | None:
         """How long the media of one object is; None when nobody knows yet."""
@@ -187,7 +188,7 @@ class _Weighing:
         if (seconds := self.means.durations.get(media)) is not None:
             return seconds
         remade = self.changes.get(media)
-        if remade is not None and remade.action in MADE:
+        if remade is not None and remade.action in MAKING:
             return None
         return _duration(self.claims.live.get(media))
 
@@ -288,7 +289,7 @@ class _Weighing:
 
     def _counts(self, quota: Quota) -> Iterator[tuple[str, float]]:
         """(where, how much there would be); what is not listed in this run is not counted."""
-        made = [change for change in self.plan.changes if change.kind == quota.kind and change.action in MADE]
+        made = [change for change in self.plan.changes if change.kind == quota.kind and change.action in MAKING]
         if quota.measure is Measure.AT_ONCE:
             yield "", len(made)
             return

@@ -14,12 +14,11 @@ from typing import Any
 
 from reconciler.kind import Kind, Updating
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Live, Snapshot, parent_of
+from reconciler.model import MAKING, Action, Change, Live, Snapshot, parent_of
 from reconciler.ownership import Claims
 
 __all__ = ["NameTrades", "can_rename"]
 
-MADE = (Action.CREATE, Action.REPLACE)
 KEPT = (Action.UPDATE, Action.MOVE, Action.ADOPT)
 
 Key = tuple[str, str | None, tuple[Any, ...]]
@@ -125,7 +124,7 @@ class NameTrades:
             paths = {delta.path for delta in change.deltas}
             if not paths & set(kind.natural_key):
                 return None
-        elif change.action not in MADE or (parent and self._is_made(parent)):
+        elif change.action not in MAKING or (parent and self._is_made(parent)):
             return None  # in a parent that is made anew nobody has a name yet
         values = []
         for name in kind.natural_key:
@@ -139,4 +138,4 @@ class NameTrades:
 
     def _is_made(self, address: str) -> bool:
         change = self._changes.get(address)
-        return change is not None and change.action in MADE
+        return change is not None and change.action in MAKING

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.kind import Field
 from reconciler.kinds import Kinds
 from reconciler.model import (
+    MAKING,
     Action,
     BulkCreate,
     Change,
@@ -34,7 +35,6 @@ from reconciler.plan.sending import batches
 
 __all__ = ["Needs", "at", "present"]
 
-MADE = (Action.CREATE, Action.REPLACE)
 LEAVING = (Action.DELETE, Action.REPLACE)
 
 Object = tuple[str, str]
@@ -65,7 +65,7 @@ class Needs:
         """Creates of one kind under one parent, as few calls as the API and distinct names allow."""
         groups: dict[tuple[str, str], list[Change]] = {}
         for change in self.changes.values():
-            if change.action in MADE and self.kinds[change.kind].bulk:
+            if change.action in MAKING and self.kinds[change.kind].bulk:
                 groups.setdefault((change.kind, parent_of(change.address) or ""), []).append(change)
         found = [
             batch
@@ -83,7 +83,7 @@ class Needs:
     def made(self, address: str) -> StepId | None:
         """The step after which an address has an object; None when it has one now."""
         change = self.changes.get(address)
-        if change is None or change.action not in MADE:
+        if change is None or change.action not in MAKING:
             return None
         return self.in_bulk.get(address) or Create.id_of(address)
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Live
+from reconciler.model import MAKING, Action, Change, Live
 
 __all__ = ["after_whom", "copies"]
 
-MADE = (Action.CREATE, Action.REPLACE)
 
 Same = tuple[str, str]
 """(kind, what it is)"""
@@ -68,5 +67,5 @@ def _standing(
 
 
 def _wanted(change: Change, name: str) -> Same | None:
-    what = change.fields.get(name) if change.action in MADE else None
+    what = change.fields.get(name) if change.action in MAKING else None
     return None if what is None else (change.kind, str(what))

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.diff import without_laters
 from reconciler.kind import Kind, Updating
 from reconciler.later import Later
-from reconciler.model import Action, Change, Live, Stack, ignores
+from reconciler.model import MAKING, Action, Change, Live, Stack, ignores
 
 __all__ = ["batches", "changed_fields", "to_fill"]
 
@@ -41,7 +41,7 @@ def to_fill(kind: type[Kind], change: Change, stack: Stack, live: Live | None) -
     the values that are known later among them."""
     resource = stack.resources.get(change.address)
     ignored, waits = resource.ignore if resource else (), dict[str, set[str]]()
-    made = change.action in (Action.CREATE, Action.REPLACE)
+    made = change.action in MAKING
     for name, key in resource.laters if resource else ():
         if made or any(delta.path == f"{name}.{key}" for delta in change.deltas):
             waits.setdefault(name, set()).add(key)

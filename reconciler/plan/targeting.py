@@ -19,13 +19,12 @@ from functools import cached_property
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
 from reconciler.later import Later, laters_in
-from reconciler.model import Action, Change, Snapshot, Stack, parent_of
+from reconciler.model import MAKING, Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims
 from reconciler.plan.names import NameTrades
 
 __all__ = ["EVERYTHING", "Targeting"]
 
-MADE = (Action.CREATE, Action.REPLACE)
 LEAVING = (Action.DELETE, Action.REPLACE)
 
 
@@ -221,7 +220,7 @@ class _Choice:
         for need in sorted(self.needs[address] - self.chosen):
             if self.named_after.get(address) == need:
                 return f"is left out: {need}, which is not in this plan, still has its name"
-            if self.changes[need].action in MADE or need in self._traded(change):
+            if self.changes[need].action in MAKING or need in self._traded(change):
                 return f"is left out: it needs {need}, which is not in this plan"
         if change.action in LEAVING:
             for user in sorted(self.blockers.get(address, set()) - self.chosen):
