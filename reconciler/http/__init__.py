@@ -214,6 +214,7 @@ class Http:
         before it is sent.
         """
         url, template = urlsplit(path), urlsplit(ApiPath(path).template).path
+        elsewhere = url.netloc.rpartition("@")[2]
         call = Call(
             method=method,
             path=path,
@@ -222,8 +223,8 @@ class Http:
             json_due=expect_json,
             what=f"{method} {url.path}",
             template=template,
-            bucket=bucket_of(method, path, template, json if form is None else form, self.bucket_of),
-            host=url.netloc.rpartition("@")[2] or self._host,
+            bucket=bucket_of(method, elsewhere, template, json if form is None else form, self.bucket_of),
+            host=elsewhere or self._host,
             reads=reads,
         )
         attempt, since_s = 1, self._clock.now()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from reconciler.http.pace import BucketOf
 
@@ -44,11 +43,11 @@ class Call:
         return not (self.reads or self.method in READS)
 
 
-def bucket_of(method: str, path: str, template: str, sent: Any, by: BucketOf | None) -> str:
-    """What shares a limit with a request, as the provider says, or else by method and path. Of another host all does:
-    the paths there are names of files."""
-    if host := urlsplit(path).netloc:
-        return f"{method} {host.rpartition('@')[2]}"
+def bucket_of(method: str, elsewhere: str, template: str, sent: Any, by: BucketOf | None) -> str:
+    """What shares a limit with a request, as the provider says, or else by method and path. Of another host
+    (`elsewhere`) all does: the paths there are names of files."""
+    if elsewhere:
+        return f"{method} {elsewhere}"
     named = by(method, template, sent if isinstance(sent, Mapping) else {}) if by else ""
     return named or f"{method} {template}"
 
