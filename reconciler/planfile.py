@@ -177,13 +177,13 @@ def _moved(
     that were not known are left to write."""
     now = {change.address: change for change in fresh.changes}
     for change in planned_on.changes:
-        address = change.address
+        address, later = change.address, _laters(change)
         if address not in now:
             if address in by_others:
                 yield f"{address}: somebody else made it so since the plan"
             else:
                 done.append(address)
-        elif _lacks_values_only(change, now[address]):
+        elif _lacks_values_only(change, now[address], later):
             begun.append(address)
         elif planned_on.fingerprints.get(address) != fresh.fingerprints.get(address):
             yield f"{address}: it was changed in the account since the plan"
@@ -191,7 +191,7 @@ def _moved(
             continue
         elif now[address].action is not change.action:
             yield f"{address}: planned was {change.action.value}, needed is now {now[address].action.value}"
-        elif _compared(_but(now[address], _laters(change))) != _compared(_but(change, _laters(change))):
+        elif _compared(_but(now[address], later)) != _compared(_but(change, later)):
             yield f"{address}: what would be changed is not what was planned"
     planned = {change.address for change in planned_on.changes}
     for address in sorted(now.keys() - planned):
@@ -213,10 +213,10 @@ def _laters(change: Change) -> set[tuple[str, str]]:
     return {(name, key) for name, value in maps for key, item in value.items() if isinstance(item, Later)}
 
 
-def _lacks_values_only(planned: Change, now: Change) -> bool:
+def _lacks_values_only(planned: Change, now: Change, values: Collection[tuple[str, str]]) -> bool:
     """Whether all else of it is done as it was planned, and nobody else has touched what is left: values that were not
     known are written last, so an apply that is cut leaves them."""
-    later = {f"{name}.{key}" for name, key in _laters(planned)}
+    later = {f"{name}.{key}" for name, key in values}
     left = {delta.path for delta in now.deltas}
     ours = all(delta.source is ChangedBy.PENDING for delta in now.deltas)
     return now.action is Action.UPDATE and planned.action not in LEAVING and bool(left) and left <= later and ours
