@@ -23,13 +23,13 @@ def refreshed(
         live = claims.live.get(address)
         if live is None or address in changes or resource.external:
             continue
-        fields = applied(kinds[resource.kind], resource, claims.rows.get(address), live)
-        old = claims.rows.get(address)
+        kind, old = kinds[resource.kind], claims.rows.get(address)
+        fields = applied(kind, resource, old, live)
         # Counted on only for the same object: a new one begins at nought.
         same = old if old and old.id == live.id else None
         failures = same.failures if same and live.status is Status.FAILED else 0
         # What others have changed since is not what we made: what was noted of that stays.
-        facts = same.facts if same and same.facts else kinds[resource.kind].to_note(live.facts)
+        facts = same.facts if same and same.facts else kind.to_note(live.facts)
         row = Recorded(
             address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures, facts=facts
         )
