@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from reconciler.checks import Checked, Hit, checked, scores_of
+from reconciler.checks.words import counted
 from reconciler.errors import ReconcilerError
 from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack
 from reconciler.plan.prices import Prices
@@ -59,7 +60,7 @@ class Bill:
     source: str
 
     def __str__(self) -> str:
-        count = f"{self.queries} quer{'y' if self.queries == 1 else 'ies'}"
+        count = counted(self.queries)
         if self.amount is None:
             return f"{count}; the price is not known"
         return f"{count} ≈ {self.amount:.2f} {self.currency} (prices: {self.source}); billed by query, pages are not"

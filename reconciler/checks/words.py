@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["DOCS", "EXPECT_WORDS", "FITS", "MEMBER", "MOST_HITS", "OF_A_CHECK", "OF_A_QUERY"]
+__all__ = ["DOCS", "EXPECT_WORDS", "FITS", "MEMBER", "MOST_HITS", "OF_A_CHECK", "OF_A_QUERY", "counted"]
 
 MOST_HITS: Final = 1000
 FITS: Final = ("covered", "iou")
@@ -39,3 +39,8 @@ DOCS: Final[Mapping[str, str]] = {
     "to": "Second up to which it is expected.",
     "grade": "How much it is wanted, from 1; nDCG looks at it.",
 }
+
+
+def counted(queries: int) -> str:
+    """`1 query`, `2 queries`."""
+    return f"{queries} quer{'y' if queries == 1 else 'ies'}"

@@ -146,6 +146,8 @@ def _json(answer: _Answer, clip: Clip) -> dict[str, Any]:
 
 def _lines(answer: _Answer) -> list[str]:
     """A line a clip; of a group the name once."""
+    from reconciler.reports.values import played
+
     lines = []
     width = max((len(answer.searching.member(row[0]).name) for row in answer.rows), default=0)
     for number, row in enumerate(answer.rows, 1):
@@ -153,15 +155,7 @@ def _lines(answer: _Answer) -> list[str]:
         name = plain(member.name) + ("" if member.address else " (not of this stack)")
         for at, clip in enumerate(row):
             head = f"{number:>3}  {name:<{width}}" if at == 0 else " " * (width + 5)
-            lines.append(f"{head}  {_time(clip.start)}-{_time(clip.end)}  {plain(clip.text)}".rstrip())
+            lines.append(f"{head}  {played(clip.start)}-{played(clip.end)}  {plain(clip.text)}".rstrip())
         if row[0].metadata:
             lines.append(f"{'':>5}{plain(json.dumps(row[0].metadata, sort_keys=True))}")
     return lines or ["Nothing was found."]
-
-
-def _time(seconds: float) -> str:
-    """As players show it: `1:02:03`, `2:03`."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    head = f"{hours}:{minutes:02}" if hours else str(minutes)
-    return f"{head}:{whole % 60:02}"

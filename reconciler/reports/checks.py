@@ -8,11 +8,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from reconciler.checks import MEASURES, Answered, Checked
-from reconciler.checks.words import MEMBER
+from reconciler.checks.words import MEMBER, counted
 from reconciler.model import Expectation
 from reconciler.redact import plain
 from reconciler.reports.json import FORMAT_VERSION
 from reconciler.reports.markdown import LIMIT, code, fenced
+from reconciler.reports.values import played
 from reconciler.reports.view import environment
 
 __all__ = ["checks_html", "checks_json", "checks_junit", "checks_markdown", "checks_text"]
@@ -34,17 +35,10 @@ class _Line:
 # Words
 
 
-def _time(seconds: float) -> str:
-    """As players show it: `1:02:03`, `2:03`."""
-    whole = int(seconds)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    return f"{f'{hours}:{minutes:02}' if hours else minutes}:{whole % 60:02}"
-
-
 def _times(start: float | None, end: float | None) -> str:
     if start is None and end is None:
         return ""
-    return f"{_time(start or 0.0)}-{'' if end is None else _time(end)}"
+    return f"{played(start or 0.0)}-{'' if end is None else played(end)}"
 
 
 def _expected(it: Expectation) -> str:
@@ -87,12 +81,11 @@ def _said(outcome: Checked) -> Iterator[tuple[str, str]]:
 
 def _summary(outcomes: Sequence[Checked]) -> str:
     failed, queries = sum(not it.passes for it in outcomes), sum(len(it.answers) for it in outcomes)
-    return f"Checks: {len(outcomes) - failed} passed, {failed} failed; {queries} quer{'y' if queries == 1 else 'ies'}."
+    return f"Checks: {len(outcomes) - failed} passed, {failed} failed; {counted(queries)}."
 
 
 def _head(outcome: Checked) -> str:
-    count = len(outcome.answers)
-    return f"{count} quer{'y' if count == 1 else 'ies'} of {plain(outcome.check.of)}, first {outcome.check.k} hits"
+    return f"{counted(len(outcome.answers))} of {plain(outcome.check.of)}, first {outcome.check.k} hits"
 
 
 def _of_a_query(answer: Answered) -> str:

@@ -59,6 +59,13 @@ def cut(text: str, most: int) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
+def played(seconds: float) -> str:
+    """A place in a video as players show it: `1:02:03`, `2:03`."""
+    whole = int(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{f'{hours}:{minutes:02}' if hours else minutes}:{whole % 60:02}"
+
+
 def both(before: Any, after: Any, most: int) -> tuple[str, str, bool]:
     """(before, after, whether in part only), each of at most `most` characters and with what differs in it."""
     left, right = shown(before), shown(after)
