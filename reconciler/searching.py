@@ -94,11 +94,9 @@ class Searching:
 
     def _mentioned(self, found: re.Match[str]) -> str:
         """`<@players/lebron>` as the API has it."""
-        kind = self.search.mentions
-        if kind is None:
+        address = self.search.mentioned(found)
+        if not address:
             raise ReconcilerError(f"{plain(found[0])}: the searches of this provider name nothing")
-        assert kind.parent is not None, f"{kind.__name__} objects are named by what they live in, and their key"
-        address = f"{kind.parent.section}/{found[1]}/{kind.section}/{found[2]}"
         if address not in self.stack.resources:
             raise ReconcilerError(f"{plain(found[0])}: the stack declares no {address}")
         if address not in self.ids:

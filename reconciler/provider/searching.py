@@ -99,6 +99,13 @@ class Search(Protocol):
         """Which of the options can be searched in what is declared so: what is asked for when nothing is said."""
         return cls.options
 
+    @classmethod
+    def mentioned(cls, found: re.Match[str]) -> str:
+        """The address of what a MENTION names; "" where texts can name nothing."""
+        if cls.mentions is None or cls.mentions.parent is None:
+            return ""
+        return f"{cls.mentions.parent.section}/{found[1]}/{cls.mentions.section}/{found[2]}"
+
     def url_of(self, declared: Mapping[str, Any]) -> str:
         """Where the picture of what is declared so can be had by the API itself; "" where only we have it."""
         return ""

@@ -98,7 +98,7 @@ class SearchChecks:
     # What is searched
 
     def _searched(self, written: WrittenCheck, address: str) -> _Searched | None:
-        """What an address under `in:` means: what the API searches, or a section of results."""
+        """What an address under `in:` means: what the API searches."""
         assert self._search is not None and self._search.kind.parent is not None
         container = self._search.kind.parent
         resource = self._resources.get(address)
@@ -164,10 +164,10 @@ class SearchChecks:
         assert self._search is not None
         kind = self._search.mentions
         for found in MENTION.finditer(text):
-            if kind is None or kind.parent is None:
+            address = self._search.mentioned(found)
+            if kind is None or not address:
                 written.say(path, f"text: {cut(found[0])}: the searches of this provider name nothing")
                 continue
-            address = f"{kind.parent.section}/{found[1]}/{kind.section}/{found[2]}"
             if address not in self._resources and self._closed:
                 known = {
                     f"{words[1]}/{words[3]}"
