@@ -80,19 +80,21 @@ def shown(asset: Obj) -> dict[str, Any]:
 
 def index(call: MixpeekCall) -> Reply:
     """A page of the assets of some collections."""
-    query = call.sent(ListQuery)
-    rows = filters.chosen([shown(asset) for asset in all_of(call, query.collection_ids)], query)
-    return Reply(200, call.page("/assets", rows))
+    return Reply(200, call.page("/assets", _rows(call, call.sent(ListQuery))))
 
 
 def search(call: MixpeekCall) -> Reply:
     """Those in whose fields a text stands; `*` is any field."""
     query = call.sent(AssetSearch)
-    rows = filters.chosen([shown(asset) for asset in all_of(call, query.collection_ids)], query)
+    rows = _rows(call, query)
     if query.query is not None:
         keys, value = query.query.key, query.query.value.lower()
         rows = [row for row in rows if any(value in _text_at(row, key).lower() for key in keys)]
     return Reply(200, call.page("/assets/search", rows))
+
+
+def _rows(call: MixpeekCall, query: ListQuery) -> list[dict[str, Any]]:
+    return filters.chosen([shown(asset) for asset in all_of(call, query.collection_ids)], query)
 
 
 def _text_at(row: dict[str, Any], key: str) -> str:

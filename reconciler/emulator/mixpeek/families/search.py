@@ -31,21 +31,18 @@ def by_url(call: MixpeekCall) -> Reply:
 
 
 def _ranked(call: MixpeekCall, query: SentSearch, wanted: str) -> Reply:
-    size = call.number("page_size", USUAL_PAGE, MOST_IN_PAGE)
-    start = int(call.params.get("offset_position") or 0) if call.params.get("offset_position", "0").isdigit() else 0
     rows = [{**row, "score": _score(feature, wanted)} for row, feature in features.rows_of(call, query.collection_ids)]
     rows = filters.chosen(rows, query)
     if query.sort is None:
         rows.sort(key=lambda row: -float(row["score"]))
     if query.group_by is not None:
         rows = _grouped(rows, query.group_by.field, query.group_by.max_features)
-    some = rows[start : start + size]
     if not call.options.is_newest:
-        page = call.page("/features/search/text", [_older(row) for row in rows])
-        return Reply(200, page)
-    return Reply(
-        200, {"results": call.tweaked(list(some)), "pagination": features.numbered(len(rows), size, start, None)}
-    )
+        return Reply(200, call.page("/features/search/text", [_older(row) for row in rows]))
+    size, given = call.number("page_size", USUAL_PAGE, MOST_IN_PAGE), call.params.get("offset_position", "")
+    start = int(given) if given.isascii() and given.isdigit() else 0
+    some = call.tweaked(list(rows[start : start + size]))
+    return Reply(200, {"results": some, "pagination": features.numbered(len(rows), size, start, None)})
 
 
 def _older(row: dict[str, Any]) -> dict[str, Any]:
