@@ -28,16 +28,15 @@ __all__ = ["Laters", "Samples"]
 _FROM: Final = "from"
 _AT: Final = "at"
 _DEEPEST: Final = 40
-_TYPES: Final[Mapping[str, Any]] = {
-    "string": "text",
-    "integer": 1,
-    "number": 0.5,
-    "boolean": True,
-    "null": None,
-    "object": {"key": "value"},
+_TYPES: Final[Mapping[str, tuple[Any, str]]] = {
+    "string": ("text", "a text"),
+    "integer": (1, "a whole number"),
+    "number": (0.5, "a number"),
+    "boolean": (True, "true or false"),
+    "null": (None, "null"),
+    "object": ({"key": "value"}, "a mapping"),
 }
-_WORDS: Final = {"string": "a text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
-_OTHERS: Final = {"null": "null", "object": "a mapping", "array": "a list"}
+"""Each type of JSON Schema but lists → a value of it, how such values are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +255,10 @@ def _of_leaf(leaf: Mapping[str, Any], later: Later) -> Iterator[Sample]:
         if name == "array":
             items = leaf.get("items")
             inner = items.get("type") if isinstance(items, Mapping) else None
-            yield Sample([_TYPES.get(str(inner), {})], "a list of texts" if inner == "string" else "a list")
+            item, _ = _TYPES.get(str(inner), ({}, ""))
+            yield Sample([item], "a list of texts" if inner == "string" else "a list")
         else:
-            called = _WORDS.get(str(name)) or _OTHERS.get(str(name), "something else")
-            yield Sample(_TYPES.get(str(name)), called)
+            yield Sample(*_TYPES.get(str(name), (None, "something else")))
 
 
 @lru_cache(maxsize=32)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -12,16 +11,17 @@ from pydantic import ValidationError
 from reconciler.kind import Field, Known
 from reconciler.load.check.complaints import complaints, dotted
 from reconciler.load.check.laters import Laters
+from reconciler.load.check.options import ignore_problems, ignored, option_problems
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in, text_in
 from reconciler.load.grammar.settings import DEFAULT_STORE
 from reconciler.load.grammar.shapes import FOUND_BY, OPTIONS, Shape
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root, TextFile
-from reconciler.load.wording import a, cut, did_you_mean
+from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 from reconciler.model import Resource, parent_of
-from reconciler.redact import Secret, holds_secret
+from reconciler.redact import Secret
 
 __all__ = ["Checker"]
 
@@ -67,11 +67,11 @@ class Checker:
             return
         place, patterns = said
         every = {field for shape in self._shapes.values() for field in shape.names}
-        problems = list(_ignore_problems(patterns, every))
+        problems = list(ignore_problems(patterns, every))
         for path, summary in problems:
             self._problems.add(Place(place.source, (*place.path, *path)), f"ignore: {summary}")
         if not problems:
-            self._ignored = {name: _ignored(patterns, shape) for name, shape in self._shapes.items()}
+            self._ignored = {name: ignored(patterns, shape) for name, shape in self._shapes.items()}
 
     def allow(self, said: tuple[Place, Any] | None) -> None:
         """Names of models that are newer than the provider's list."""
@@ -136,7 +136,7 @@ class Checker:
             self._check_alone(entry, fields)
         self._check_enough(entry, fields, options)
         if self._ignored or "ignore" in options:
-            ignore = (*self._ignored.get(shape.kind.__name__, ()), *_ignored(options.get("ignore", ()), shape))
+            ignore = (*self._ignored.get(shape.kind.__name__, ()), *ignored(options.get("ignore", ()), shape))
             options = {**options, "ignore": tuple(dict.fromkeys(ignore))}
         return Resource(entry.address, shape.kind.__name__, fields, laters=laters, **options)
 
@@ -154,7 +154,7 @@ class Checker:
                 what = "what is made of media is nobody's but this stack's; take it out"
                 self._say(entry, (name,), f"{name}: {what}", on_key=True)
             elif name in _OPTIONS:
-                wrong = list(_option_problems(name, value, entry.shape))
+                wrong = list(option_problems(name, value, entry.shape))
                 for path, summary in wrong:
                     self._say(entry, (name, *path), f"{name}: {summary}")
                 if not wrong:
@@ -393,46 +393,3 @@ def _all(shapes: Mapping[str, Shape]) -> Iterator[Shape]:
     for shape in shapes.values():
         yield shape
         yield from _all(shape.children)
-
-
-def _option_problems(name: str, value: Any, shape: Shape) -> Iterator[tuple[Path, str]]:
-    """What is wrong with an option: (path below it, summary)."""
-    if holds_secret(value):
-        yield (), "cannot come from the environment"
-    elif name in ("protect", "external"):
-        if not isinstance(value, bool):
-            yield (), f"expected true or false, got {a(value)}"
-    elif name == "id":
-        if not (isinstance(value, str) and value):
-            hint = f'; put it in quotes: "{value}"' if type(value) is int else ""
-            yield (), f"expected the id as a string, got {a(value)}{hint}"
-    elif name == "replace":
-        if value != "allow":
-            yield (), f"takes the word allow only, got {a(value)}"
-    elif not isinstance(value, list):
-        yield (), f"expected a list of fields, got {a(value)}"
-    else:
-        yield from _ignore_problems(value, shape.names)
-
-
-def _ignore_problems(paths: Iterable[Any], names: Collection[str]) -> Iterator[tuple[Path, str]]:
-    for index, path in enumerate(paths):
-        first = path.partition(".")[0] if type(path) is str else ""
-        if not first:
-            yield (index,), f"expected a field such as metadata.rating, got {a(path)}"
-        elif not _meant(first, names):
-            yield (index,), f'unknown field "{cut(first)}"{did_you_mean(first, names)}'
-
-
-def _ignored(paths: Iterable[str], shape: Shape) -> tuple[str, ...]:
-    """The paths with the fields that they mean; keys are known only when they are compared."""
-    found: list[str] = []
-    for path in paths:
-        first, dot, key = path.partition(".")
-        found += [f"{name}{dot}{key}" for name in _meant(first, shape.names)]
-    return tuple(found)
-
-
-def _meant(glob: str, names: Iterable[str]) -> list[str]:
-    """The fields that a glob means, in an order of their own."""
-    return sorted(name for name in names if fnmatchcase(name, glob))
