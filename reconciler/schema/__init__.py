@@ -13,10 +13,11 @@ from reconciler.provider import names
 from reconciler.schema.explain import effect, explain, explain_top, fields_table, top_words, words_of
 from reconciler.schema.results import drift_schema, error_schema, event_schema, plan_schema, report_schema
 from reconciler.schema.stack import COMMON, stack_schema
-from reconciler.schema.words import example_of, values_of
+from reconciler.schema.words import default_of, example_of, values_of
 
 __all__ = [
     "COMMON",
+    "default_of",
     "effect",
     "example_of",
     "explain",

@@ -9,7 +9,7 @@ from reconciler.kind import Field, Kind, Updating
 from reconciler.load.grammar.settings import LISTS, MAIN_ONLY
 from reconciler.provider import kinds_of
 from reconciler.schema.stack import stack_schema
-from reconciler.schema.words import example_of, values_of
+from reconciler.schema.words import default_of, example_of, values_of
 
 __all__ = ["effect", "explain", "explain_top", "fields_table", "top_words", "words_of"]
 
@@ -94,7 +94,7 @@ def explain_top(provider: str, word: str) -> Iterator[str]:
     yield from _said(word.rpartition(".")[2], schema)
     for name, it in _inside(schema).items():
         told = f"; {it['description']}" if "description" in it else ""
-        yield f"  {name}: {values_of(it)}{_default(it)}{told}"
+        yield f"  {name}: {values_of(it)}{default_of(it)}{told}"
 
 
 def _inside(schema: dict[str, Any]) -> dict[str, Any]:
@@ -128,15 +128,8 @@ def words_of(provider: str, kind: type[Kind]) -> dict[str, Any]:
 
 
 def _said(word: str, schema: dict[str, Any]) -> Iterator[str]:
-    yield f"  Values: {values_of(schema)}{_default(schema)}."
+    yield f"  Values: {values_of(schema)}{default_of(schema)}."
     yield f"  Example: {example_of(word, schema)}"
-
-
-def _default(schema: dict[str, Any]) -> str:
-    default = schema.get("default")
-    if default is None:
-        return ""
-    return f"; {str(default).lower() if isinstance(default, bool) else default} when left out"
 
 
 def _declared(kind: type[Kind]) -> list[Field]:

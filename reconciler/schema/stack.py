@@ -9,8 +9,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
+from reconciler.load.grammar.declarations import NAME
 from reconciler.load.grammar.defaults import may_be_shared
-from reconciler.load.grammar.shapes import at, shapes_of
+from reconciler.load.grammar.shapes import FOUND_BY, at, shapes_of
 from reconciler.model import OUTPUT_NAME
 from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
@@ -20,12 +21,10 @@ from reconciler.schema.checks import checks_schema
 __all__ = ["COMMON", "DIALECT", "stack_schema"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-KEY = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
+KEY = f"^{NAME.pattern}$"
 VARIABLE = r"\$\{[^}]+\}"
 NAME_OR_VARIABLES = rf"^([A-Za-z0-9]|{VARIABLE})([A-Za-z0-9._-]|{VARIABLE})*$"
 
-FOUND_BY = ("id", "external")
-"""What a result does not take: it is nobody's but the stack's."""
 COMMON: Mapping[str, Any] = {
     "protect": {
         "type": "boolean",
@@ -230,15 +229,12 @@ def _metadata_schema() -> dict[str, Any]:
 
 
 def _globs(kind: type[Kind]) -> dict[str, Any]:
-    return {
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
-        "description": f"Globs: one {kind.label[0]} for each file that fits, named after its path.",
-        "examples": ["media/**/*.mp4"],
-    }
+    doc = f"Globs: one {kind.label[0]} for each file that fits, named after its path."
+    return {**_names(doc), "examples": ["media/**/*.mp4"]}
 
 
 def _names(doc: str) -> dict[str, Any]:
-    """Names of resources, or globs of them: one, or several."""
+    """Names, or globs of them: one, or several."""
     return {
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
         "description": doc,
@@ -284,6 +280,7 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     common: Mapping[str, Any] = COMMON
     if kind.spreading():
         fields = _of_inputs(kind, fields)
+        # A result is nobody's but the stack's.
         common = {name: said for name, said in COMMON.items() if name not in FOUND_BY}
     below = {child.section: _section(child, kinds) for child in kinds if child.parent is kind}
     extra: dict[str, Any] = {"metadata_schema": _metadata_schema()} if below else {}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["example_of", "values_of"]
+__all__ = ["default_of", "example_of", "values_of"]
 
 _PLAIN: Final = {"string": "a text", "boolean": "true or false", "object": "a mapping", "null": "nothing"}
 _NUMBERS: Final = {"integer": "a whole number", "number": "a number"}
@@ -39,6 +39,14 @@ def example_of(name: str, schema: Mapping[str, Any]) -> str:
     """A line of YAML that may stand there."""
     value = schema["examples"][0] if "examples" in schema else _some(name, schema)
     return f"{name}: {_yaml(value)}"
+
+
+def default_of(schema: Mapping[str, Any]) -> str:
+    """What holds when nothing stands there: `; 25 when left out`, '' for nothing."""
+    default = schema.get("default")
+    if default is None:
+        return ""
+    return f"; {str(default).lower() if isinstance(default, bool) else default} when left out"
 
 
 def _some(name: str, schema: Mapping[str, Any]) -> Any:
