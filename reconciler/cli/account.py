@@ -12,15 +12,13 @@ import click
 from reconciler.cli.applying import Manner, carried_out
 from reconciler.cli.completing import complete
 from reconciler.cli.formats import look_for
-from reconciler.cli.options import online, options_of, project_at, told_of_a_pause
+from reconciler.cli.options import FORMAT, online, options_of, project_at, told_of_a_pause
 from reconciler.redact import plain
 
 if TYPE_CHECKING:
     from reconciler.export import Exported
 
 __all__ = ["export", "import_"]
-
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
 @click.command("import")

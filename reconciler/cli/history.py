@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import emulated, project_at, variables
+from reconciler.cli.options import FORMAT, project_at, recorded
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["runs"]
 
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 UNTOLD = "no end is noted: it goes on, or was killed"
 
 
@@ -36,16 +35,11 @@ def runs() -> None:
     """
 
 
-def _which(function: Any) -> Any:
-    given = click.option("--state", metavar="URL", help="Where state is kept.")
-    return given(emulated(variables(function)))
-
-
 @runs.command("list")
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @FORMAT
 @click.option("-n", "--last", type=click.IntRange(1), default=20, show_default=True, help="So many, the last first.")
-@_which
+@recorded
 def list_(path: Path, form: str, last: int, **options: Any) -> None:
     """List the last runs: their id, when, how long, who, what came of it.
 
@@ -70,7 +64,7 @@ def list_(path: Path, form: str, last: int, **options: Any) -> None:
 @click.argument("run")
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @FORMAT
-@_which
+@recorded
 def show(run: str, path: Path, form: str, **options: Any) -> None:
     """Show one RUN, by its id or a beginning of it that no other has; `last` is the last one.
 
@@ -132,6 +126,6 @@ def _as_json(it: RunRow) -> dict[str, Any]:
 
 
 def _tell_json(project: Project, told: dict[str, Any]) -> None:
-    from reconciler.reports.json import FORMAT_VERSION, dumps
+    from reconciler.reports.json import told_json
 
-    click.echo(dumps({"format_version": FORMAT_VERSION, "stack": project.stack.name, **told}))
+    click.echo(told_json(project.stack.name, told))

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from reconciler.project import Project, ProjectOptions
 
 __all__ = [
+    "FORMAT",
     "emulated",
+    "formatted",
     "load_stack",
     "online",
     "options_of",
     "parsed",
     "project_at",
+    "recorded",
     "targets",
     "told_of_a_holder",
     "told_of_a_pause",
@@ -115,6 +118,19 @@ def targets(function: F) -> F:
     names: Any = {"metavar": "ADDRESS", "multiple": True, "shell_complete": complete}
     function = click.option("--exclude", **names, help="Leave these out (globs).")(function)
     return click.option("--target", **names, help="Only these, and what they need (globs).")(function)
+
+
+def recorded(function: F) -> F:
+    """What a command needs that asks a state and no API: --state, --emulator, and the variables of the stack."""
+    return click.option("--state", metavar="URL", help="Where state is kept.")(emulated(variables(function)))
+
+
+def formatted(*choices: str) -> Callable[[F], F]:
+    """--format, one of these."""
+    return click.option("--format", "form", type=click.Choice(choices), default="text", show_default=True)
+
+
+FORMAT = formatted("text", "json")
 
 
 def options_of(given: Mapping[str, Any]) -> ProjectOptions:

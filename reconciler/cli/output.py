@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.completing import complete
-from reconciler.cli.options import emulated, project_at, variables
+from reconciler.cli.options import formatted, project_at, recorded
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
@@ -27,10 +27,8 @@ __all__ = ["output"]
 @click.command()
 @click.argument("names", metavar="[NAME|ADDRESS]...", nargs=-1, shell_complete=complete)
 @click.option("--path", type=click.Path(exists=True, path_type=Path), default=".", help="The stack [.].")
-@click.option("--state", metavar="URL", help="Where state is kept.")
-@emulated
-@variables
-@click.option("--format", "form", type=click.Choice(["text", "json", "env"]), default="text", show_default=True)
+@recorded
+@formatted("text", "json", "env")
 def output(names: tuple[str, ...], path: Path, form: str, **options: Any) -> int:
     """Tell ids and other facts of what was made, for scripts: from the state, without a key and without a request.
 
@@ -48,12 +46,10 @@ def output(names: tuple[str, ...], path: Path, form: str, **options: Any) -> int
         told = asyncio.run(project.outputs(names))
         stack = project.stack.name
     if form == "json":
-        from reconciler.reports.json import FORMAT_VERSION, dumps
+        from reconciler.reports.json import told_json
 
         outputs = {it.name: {key: value for key, value in asdict(it).items() if key != "name"} for it in told.found}
-        click.echo(
-            dumps({"format_version": FORMAT_VERSION, "stack": stack, "outputs": outputs, "missing": told.missing})
-        )
+        click.echo(told_json(stack, {"outputs": outputs, "missing": told.missing}))
     else:
         alone = len(told.found) == 1 and not told.missing and len(names) == 1 and names[0] == told.found[0].name
         for line in _env(told.found) if form == "env" else _lines(told.found, alone):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import emulated, online, project_at, variables
+from reconciler.cli.options import online, project_at, recorded
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
 
@@ -45,12 +45,6 @@ def results() -> None:
     """
 
 
-def _kept(function: Any) -> Any:
-    """Which stack is meant, and which state knows its id."""
-    given = click.option("--state", metavar="URL", help="Where state is kept.")
-    return given(emulated(variables(function)))
-
-
 @contextmanager
 def _shelf(path: Path, options: dict[str, Any]) -> Iterator[tuple[Shelf, Project]]:
     """What is kept of a stack, known by the id that its state has."""
@@ -65,7 +59,7 @@ def _shelf(path: Path, options: dict[str, Any]) -> Iterator[tuple[Shelf, Project
 @results.command("list")
 @PATH
 @FORMAT
-@_kept
+@recorded
 def list_(path: Path, form: str, **options: Any) -> None:
     """List all sets: address, rows, model, when they were made, the store. JSON says where each is, for programs.
 
@@ -100,7 +94,7 @@ def list_(path: Path, form: str, **options: Any) -> None:
 @PATH
 @FORMAT
 @click.option("--all", "whole", is_flag=True, help=f"All rows, not only the first {FEW}.")
-@_kept
+@recorded
 def show(address: str, path: Path, form: str, whole: bool, **options: Any) -> None:
     """Show the set at ADDRESS: what it is, and its rows without their vectors.
 
@@ -146,7 +140,7 @@ def _line(row: dict[str, Any]) -> str:
 @PATH
 @FORMAT
 @click.option("--deep", is_flag=True, help="Read the rows of every set too, and compute their digests.")
-@_kept
+@recorded
 def verify(path: Path, form: str, deep: bool, **options: Any) -> int:
     """Hold what is kept against what the state knows of it. Exit with 2 if anything differs.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -14,7 +14,16 @@ from click.core import ParameterSource
 from reconciler.cli.applying import Manner, carried_out
 from reconciler.cli.completing import complete
 from reconciler.cli.formats import FORMATS, form_of, look_for, rendered
-from reconciler.cli.options import online, options_of, project_at, targets, told_of_a_holder, told_of_a_pause
+from reconciler.cli.options import (
+    FORMAT,
+    formatted,
+    online,
+    options_of,
+    project_at,
+    targets,
+    told_of_a_holder,
+    told_of_a_pause,
+)
 from reconciler.cli.outputs import write_file
 from reconciler.cli.telling import Telling, reporting
 from reconciler.cli.uploads import STDOUT, uploading
@@ -29,8 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["apply", "destroy", "drift", "plan", "show"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 OUT = click.option(
     "-o",
@@ -41,11 +48,7 @@ OUT = click.option(
 )
 
 
-def _format(choices: list[str]) -> Callable[[F], F]:
-    return click.option("--format", "form", type=click.Choice(choices), default="text", show_default=True)
-
-
-FORMAT, ANY_FORMAT = _format(["text", "json"]), _format(FORMATS)
+ANY_FORMAT = formatted(*FORMATS)
 REPLACE = click.option(
     "--replace",
     metavar="ADDRESS",

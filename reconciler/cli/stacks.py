@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import load_stack, variables
+from reconciler.cli.options import formatted, load_stack, variables
 from reconciler.errors import Invalid, ReconcilerError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _first_line(spec: Path) -> str:
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@formatted("text", "json", "github")
 def validate(path: Path, form: str, **options: Any) -> int:
     """Check a stack's YAML, offline: every problem at once, each with its place.
 

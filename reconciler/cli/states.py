@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.completing import complete
-from reconciler.cli.options import emulated, online, project_at, variables, waiting
+from reconciler.cli.options import FORMAT, online, project_at, recorded, waiting
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
@@ -27,13 +27,6 @@ __all__ = ["state"]
 T = TypeVar("T")
 
 PATH = click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
-FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-
-
-def STATE(function: Any) -> Any:
-    """Which state is meant."""
-    given = click.option("--state", metavar="URL", help="Where state is kept.")
-    return given(emulated(function))
 
 
 @click.group()
@@ -74,8 +67,7 @@ def _run(project: Project, call: Callable[[], Awaitable[T]]) -> T:
 @state.command("list")
 @PATH
 @FORMAT
-@STATE
-@variables
+@recorded
 def list_(path: Path, form: str, **options: Any) -> None:
     """List what the stack owns: address and id.
 
@@ -99,8 +91,7 @@ def list_(path: Path, form: str, **options: Any) -> None:
 @click.argument("address", shell_complete=complete)
 @PATH
 @FORMAT
-@STATE
-@variables
+@recorded
 def show(address: str, path: Path, form: str, **options: Any) -> None:
     """Show what was last applied at ADDRESS. Secrets are not in it: the state has none.
 
@@ -131,8 +122,7 @@ def show(address: str, path: Path, form: str, **options: Any) -> None:
 @click.argument("new")
 @PATH
 @waiting
-@STATE
-@variables
+@recorded
 def mv(old: str, new: str, path: Path, **options: Any) -> None:
     """Give what is recorded at OLD, and what lives in it, the address NEW. In YAML, `moved:` does it for everybody.
 
@@ -163,8 +153,7 @@ def mv(old: str, new: str, path: Path, **options: Any) -> None:
 @click.argument("addresses", nargs=-1, required=True, shell_complete=complete)
 @click.option("--path", type=click.Path(exists=True, path_type=Path), default=".")
 @waiting
-@STATE
-@variables
+@recorded
 def rm(addresses: tuple[str, ...], path: Path, **options: Any) -> None:
     """Forget what is recorded at ADDRESSES. The objects stay, with their marks: a stack that declares them claims
     them again. To let go for good use `removed:` in YAML.
@@ -217,8 +206,7 @@ def accept(path: Path, **options: Any) -> None:
 @click.argument("old", shell_complete=complete)
 @click.argument("new")
 @PATH
-@STATE
-@variables
+@recorded
 def rename(old: str, new: str, path: Path, **options: Any) -> None:
     """Go on with the stack OLD as NEW, which YAML says: nothing is made anew, and the next apply marks the objects so.
 
@@ -277,8 +265,7 @@ def duplicates(path: Path, keep: tuple[str, ...], **options: Any) -> None:
 
 @state.command()
 @PATH
-@STATE
-@variables
+@recorded
 def unlock(path: Path, **options: Any) -> None:
     """Clear the mark of a run that died; on PostgreSQL, end the session of one that hangs.
 
@@ -304,9 +291,9 @@ def _begun(it: Operation) -> dict[str, Any]:
 
 
 def _tell_json(project: Project, told: dict[str, Any]) -> None:
-    from reconciler.reports.json import FORMAT_VERSION, dumps
+    from reconciler.reports.json import told_json
 
-    click.echo(dumps({"format_version": FORMAT_VERSION, "stack": project.stack.name, **told}))
+    click.echo(told_json(project.stack.name, told))
 
 
 def _rows_at(project: Project, address: str) -> list[Recorded]:

@@ -16,7 +16,7 @@ from reconciler.plan.codec import shown_changes, shown_json
 from reconciler.redact import escaped_json, knows, redacted
 from reconciler.reports.result import Result
 
-__all__ = ["FORMAT_VERSION", "as_json", "dumps", "nothing_json", "problem_json", "report_json"]
+__all__ = ["FORMAT_VERSION", "as_json", "dumps", "nothing_json", "problem_json", "report_json", "told_json"]
 
 FORMAT_VERSION = "1.2"
 
@@ -115,6 +115,11 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "line": problem.line,
         "column": problem.column,
     }
+
+
+def told_json(stack: str, told: Mapping[str, Any]) -> str:
+    """What a command that is no run tells of a stack."""
+    return dumps({"format_version": FORMAT_VERSION, "stack": stack, **told})
 
 
 def dumps(value: Any, *, indent: int | None = 2) -> str:

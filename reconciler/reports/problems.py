@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler.errors import Problem
 from reconciler.model import Stack
 from reconciler.redact import annotation
-from reconciler.reports.json import FORMAT_VERSION, dumps
+from reconciler.reports.json import told_json
 
 __all__ = ["counted", "github_annotations", "valid_json"]
 
@@ -29,8 +29,8 @@ def counted(stack: Stack) -> str:
 
 def valid_json(stack: Stack) -> str:
     """That nothing is wrong, and what is declared. What is wrong is told as by all commands: `errors_json`."""
-    told = {"stack": stack.name, "provider": stack.provider, "valid": True, "counts": counts(stack)}
-    return dumps({"format_version": FORMAT_VERSION, **told, "diagnostics": []})
+    told = {"provider": stack.provider, "valid": True, "counts": counts(stack), "diagnostics": []}
+    return told_json(stack.name, told)
 
 
 def github_annotations(problems: Sequence[Problem], here: Path) -> Iterator[str]:
