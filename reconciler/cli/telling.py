@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -133,9 +134,7 @@ class Telling:
         from reconciler.reports.result import Result
 
         stack = drift.stack
-        counts: dict[str, int] = {}
-        for live in drift.unmanaged:
-            counts[live.kind] = counts.get(live.kind, 0) + 1
+        counts = Counter(live.kind for live in drift.unmanaged)
         return Result(
             "drift",
             Plan(stack.name, stack.provider, (), (), drift=drift.changes, unmanaged=counts),

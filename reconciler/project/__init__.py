@@ -293,17 +293,9 @@ class Project:
 
     async def searching(self) -> Searching:
         """To search what the stack has made. ReconcilerError where the provider cannot be searched."""
-        from reconciler.errors import ReconcilerError
-        from reconciler.searching import Searching
+        from reconciler.project.checking import searching
 
-        drivers = self._opened()
-        provider = drivers.provider
-        if provider.searches is None:
-            raise ReconcilerError(f"{provider.name} cannot be searched from here")
-        ids = {row.address: row.id for row in self.state.recorded() if not row.deposed}
-        if not ids:  # nothing is recorded here: whose what is, is found out as for a plan
-            ids = {address: live.id for address, live in (await self.plan()).claims.live.items()}
-        return Searching(self.stack, provider.kinds, provider.searches(drivers.hands), ids)
+        return await searching(self, self._opened())
 
     def bill(self, names: Sequence[str] = ()) -> Bill:
         """What it costs to run checks once: those of these names (globs), or all."""

@@ -1,4 +1,4 @@
-"""Checks of a project: what is recorded is read before they run, and what they found is kept where that is due."""
+"""Searches and checks of a project: what is recorded is read before they run, and what checks found is kept if due."""
 
 from __future__ import annotations
 
@@ -8,23 +8,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.checking import chosen, run_checks, to_record
-from reconciler.errors import Locked
+from reconciler.errors import Locked, ReconcilerError
+from reconciler.searching import Searching
 from reconciler.state import Score
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
     from reconciler.project import Project
+    from reconciler.provider import Drivers
 
-__all__ = ["check"]
+__all__ = ["check", "searching"]
+
+
+async def searching(project: Project, drivers: Drivers) -> Searching:
+    """To search what the stack has made, by the ids that its state has."""
+    provider = drivers.provider
+    if provider.searches is None:
+        raise ReconcilerError(f"{provider.name} cannot be searched from here")
+    ids = {row.address: row.id for row in project.state.recorded() if not row.deposed}
+    if not ids:  # nothing is recorded here: whose what is, is found out as for a plan
+        ids = {address: live.id for address, live in (await project.plan()).claims.live.items()}
+    return Searching(project.stack, provider.kinds, provider.searches(drivers.hands), ids)
 
 
 async def check(project: Project, names: Sequence[str], *, record: bool) -> list[Checked]:
     """Run the checks of these names, or all, and keep baselines. Nothing is held while they run: only who has
     something to keep takes the lock, for as long as that takes."""
     checks = chosen(project.stack, names)
-    searching = await project.searching()
+    asked = await project.searching()
     recorded, rows = project.state.baselines(), project.state.recorded()
-    outcomes = await run_checks(searching, checks, recorded=recorded, rows=rows)
+    outcomes = await run_checks(asked, checks, recorded=recorded, rows=rows)
     at = project.state.now().isoformat(timespec="seconds")
     kept = [
         Score(it.check.address, scores, anew=record)
