@@ -16,7 +16,8 @@ from reconciler.engine import Session
 from reconciler.errors import ApiError, FamilyForbidden, Forbidden, IncompleteListing, Rejected, Unclear
 from reconciler.http import Http
 from reconciler.model import Live
-from reconciler.provider import Drivers, Page, Progress, Want
+from reconciler.provider import Drivers, Page, Progress, Provider, Want
+from reconciler.providers.mixpeek import Mixpeek
 from reconciler.providers.twelvelabs import Asset, Entity, EntityCollection, Index, IndexedAsset, TwelveLabs
 from reconciler.providers.twelvelabs.assets import Assets
 from reconciler.refresh.lists import SIDE_BY_SIDE, listing
@@ -32,7 +33,9 @@ INDEX = {"_id": ID, "index_name": "i", "models": [{"model_name": "marengo3.0", "
 ENTITY = {"_id": ID, "name": "e", "asset_ids": [OTHER], "metadata": {"n": 1}, "status": "ready"}
 
 
-def ask(answer: Any, call: Callable[[Drivers], Awaitable[T]]) -> tuple[T | ApiError, list[str]]:
+def ask(
+    answer: Any, call: Callable[[Drivers], Awaitable[T]], provider: Provider | None = None
+) -> tuple[T | ApiError, list[str]]:
     """What becomes of a call that is answered so; and what was asked, as `METHOD path` on the wire."""
     asked: list[str] = []
 
@@ -44,7 +47,7 @@ def ask(answer: Any, call: Callable[[Drivers], Awaitable[T]]) -> tuple[T | ApiEr
         transport = httpx.MockTransport(handle)
         async with Http("https://a.example", headers={"x-api-key": KEY}, transport=transport, clock=NoTime()) as http:
             try:
-                return await call(drivers_of(TwelveLabs(), http))
+                return await call(drivers_of(provider or TwelveLabs(), http))
             except ApiError as error:
                 return error
 
@@ -121,6 +124,17 @@ def test_a_page_that_is_none_is_an_error_that_names_request_and_place(answer: An
     assert place in str(raised)
     assert KEY not in str(raised)
     assert asked == ["GET /assets"]
+
+
+def test_a_list_by_post_with_more_rows_than_its_page_holds_is_refused_too() -> None:
+    row = {"asset_id": "a", "status": "DONE", "collection_id": "c", "metadata": {}}
+    answer = {"results": [row] * 3, "pagination": {"total": 3, "page_size": 2, "total_pages": 2}}
+
+    raised, asked = ask(answer, lambda api: api["MediaAsset"].page("c"), Mixpeek())
+
+    assert type(raised) is ApiError
+    assert "POST /assets: the answer is not what it must be (results: 3 objects in a page of 2)" in str(raised)
+    assert asked == ["POST /assets"]
 
 
 @pytest.mark.parametrize(
