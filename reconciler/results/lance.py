@@ -54,6 +54,7 @@ class Lance(Store):
     def prepare(self, dims: Mapping[str, int | None], *, make: bool = True) -> Sequence[Problem]:
         """Tables are looked at before any is made; a set that a killed run left in two tables is removed from one."""
         try:
+            _library()  # of a directory that is not there yet nothing is asked, and it would be missed after the bill
             there = self._tables()
             wrong = [what for model, dim in dims.items() if (what := self._wrong(self._name(model, dim), dim, there))]
             if make and not wrong:
@@ -122,10 +123,7 @@ class Lance(Store):
 
     def _connect(self) -> Any:
         if self._database is None:
-            try:
-                import lancedb
-            except ModuleNotFoundError as error:
-                raise StoreError(f"LanceDB is an extra: {how_to_install('lancedb')}") from error
+            lancedb = _library()
             # Its caches are of the whole process and have no use in a run that reads each version once.
             session = lancedb.Session(index_cache_size_bytes=CACHE_BYTES, metadata_cache_size_bytes=CACHE_BYTES)
             self._database = lancedb.connect(self._place, session=session)
@@ -276,6 +274,14 @@ class Lance(Store):
         except Exception as error:
             said = self._hide(str(error)).splitlines() or [type(error).__name__]
             raise StoreError(f"{self.shown}: {said[0]}") from None
+
+
+def _library() -> Any:
+    try:
+        import lancedb
+    except ModuleNotFoundError as error:
+        raise StoreError(f"LanceDB is an extra: {how_to_install('lancedb')}") from error
+    return lancedb
 
 
 def _literal(text: str) -> str:

@@ -47,6 +47,7 @@ class Qdrant(Store):
         wanted = {self._name(model, dim): dim for model, dim in dims.items()}
         try:
             with self._said():
+                self._points.library()  # of a directory that is not there yet nothing is asked
                 wrong = self._wrong(wanted)
                 if make and not wrong:
                     self._make(wanted)

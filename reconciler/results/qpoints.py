@@ -31,6 +31,10 @@ class Points(Protocol):
     """Collections of points. `where` and `but` are values that fields of the payload must, or must not, have."""
 
     @abstractmethod
+    def library(self) -> Any:
+        """The package that does it; StoreError says how to install it."""
+
+    @abstractmethod
     def collections(self) -> Mapping[str, int | None]:
         """Name → dimension, None for a collection without vectors; none where nothing is yet."""
 
@@ -84,19 +88,24 @@ class ByClient(Points):
         self._url, self._directory, self._known = url, directory, None
         self._distance = "Cosine" if directory is None else "Dot"
 
+    def library(self) -> Any:
+        """The client's."""
+        try:
+            import qdrant_client
+        except ModuleNotFoundError as error:
+            raise StoreError(f"Qdrant is an extra: {how_to_install('qdrant')}") from error
+        return qdrant_client
+
     @property
     def _client(self) -> Any:
         if self._known is None:
-            try:
-                from qdrant_client import QdrantClient
-            except ModuleNotFoundError as error:
-                raise StoreError(f"Qdrant is an extra: {how_to_install('qdrant')}") from error
+            client = self.library().QdrantClient
             if self._directory is not None:
-                self._known = QdrantClient(path=str(self._directory), force_disable_check_same_thread=True)
+                self._known = client(path=str(self._directory), force_disable_check_same_thread=True)
             else:
                 parts = urlsplit(self._url)
                 keys = dict(parse_qsl(parts.query))
-                self._known = QdrantClient(
+                self._known = client(
                     url=urlunsplit(parts._replace(query="", fragment="")),
                     port=parts.port or 6333,
                     api_key=keys.get("api_key"),
@@ -216,7 +225,8 @@ class ByEngine(Points):
         self._directory = directory
         self._shards: dict[str, Any] = {}
 
-    def _engine(self) -> Any:
+    def library(self) -> Any:
+        """The engine's."""
         try:
             import qdrant_edge
         except ModuleNotFoundError as error:
@@ -226,7 +236,7 @@ class ByEngine(Points):
     def _shard(self, name: str) -> Any:
         if name not in self._shards:
             try:
-                self._shards[name] = self._engine().EdgeShard.load(str(self._directory / name))
+                self._shards[name] = self.library().EdgeShard.load(str(self._directory / name))
             except Exception as error:
                 if "WouldBlock" in str(error):
                     raise StoreError(f"{name} is open in another process; one at a time can have it") from error
@@ -244,7 +254,7 @@ class ByEngine(Points):
 
     def make(self, name: str, dim: int | None, indexed: Sequence[str] = _INDEXED) -> None:
         """A shard."""
-        edge = self._engine()
+        edge = self.library()
         if dim is None:
             config = edge.EdgeConfig(sparse_vectors={_NONE: edge.EdgeSparseVectorParams()})
         else:
@@ -256,7 +266,7 @@ class ByEngine(Points):
 
     def put(self, name: str, points: Sequence[Point]) -> None:
         """By pages."""
-        edge = self._engine()
+        edge = self.library()
         made = [
             edge.Point(id=id, vector={} if vector is None else list(vector), payload=dict(payload))
             for id, vector, payload in points
@@ -273,7 +283,7 @@ class ByEngine(Points):
         self, name: str, where: Mapping[str, Any], *, vectors: bool = False
     ) -> Iterator[tuple[Mapping[str, Any], Sequence[float] | None]]:
         """Page by page."""
-        edge, after = self._engine(), None
+        edge, after = self.library(), None
         while True:
             request = edge.ScrollRequest(
                 offset=after, limit=_PAGE, filter=self._filter(where), with_payload=True, with_vector=vectors
@@ -285,12 +295,12 @@ class ByEngine(Points):
 
     def remove(self, name: str, where: Mapping[str, Any], but: Mapping[str, Any] | None = None) -> None:
         """All of a filter in one operation."""
-        edge = self._engine()
+        edge = self.library()
         self._shard(name).update(edge.UpdateOperation.delete_points_by_filter(self._filter(where, but)))
 
     def drop(self, name: str, id: str) -> None:
         """By the id alone."""
-        self._shard(name).update(self._engine().UpdateOperation.delete_points([id]))
+        self._shard(name).update(self.library().UpdateOperation.delete_points([id]))
 
     def close(self) -> None:
         """Put into segments, the shards are free for others then."""
@@ -300,7 +310,7 @@ class ByEngine(Points):
             shard.close()
 
     def _filter(self, where: Mapping[str, Any], but: Mapping[str, Any] | None = None) -> Any:
-        edge = self._engine()
+        edge = self.library()
 
         def each(fields: Mapping[str, Any]) -> list[Any]:
             return [edge.FieldCondition(key=field, match=edge.MatchValue(value=it)) for field, it in fields.items()]

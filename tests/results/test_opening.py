@@ -145,19 +145,31 @@ def test_no_server_is_a_problem_in_plain_words_without_the_password(tmp_path: Pa
         ("results", "pyarrow", "parquet"),
         ("lancedb:x", "lancedb", "lancedb"),
         ("qdrant:http://127.0.0.1:1", "qdrant_client", "qdrant"),
+        ("qdrant:x", "qdrant_client", "qdrant"),
         ("postgresql://127.0.0.1:1/x", "psycopg", "pgvector"),
     ],
 )
+@pytest.mark.parametrize("make", [True, False])
 def test_a_package_that_is_missing_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, package: str, extra: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, package: str, extra: str, make: bool
 ) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 
-    (problem,) = open_store(url, root=tmp_path).prepare({MODEL: 8})
+    (problem,) = open_store(url, root=tmp_path).prepare({MODEL: 8}, make=make)
 
     assert f".[{extra}]" in problem.summary
+
+
+def test_the_engine_that_is_missing_is_named_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "qdrant_edge", None)
+
+    (problem,) = open_store("qdrant-edge:x", root=tmp_path).prepare({MODEL: 8}, make=False)
+
+    assert "pip install qdrant-edge-py" in problem.summary
 
 
 def test_texts_need_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
