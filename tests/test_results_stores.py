@@ -192,6 +192,14 @@ def test_two_names_of_one_store_lose_nothing(bench: Bench) -> None:
         ("results: {default: a, to: b}", 'results: "to" cannot be the name of a store beside others'),
         ("results: {default: a, b: {too: c}}", 'results.b: unknown word "too"; did you mean "to"?'),
         ("results: {default: a, b: 5}", "results.b: expected a directory, the URL of a store, or"),
+        (
+            "results: ftp://x/y",
+            "s.yaml:6:10: results: ftp://x/y: no store is called `ftp:`; there are a plain directory",
+        ),
+        ("results: {to: ../a}", "s.yaml:6:15: results: ../a: results are kept in a directory below that of the stack"),
+        ("results: {to: 'lancedb:/a'}", "s.yaml:6:15: results: /a: results are kept in a directory below that of the"),
+        ("results: {default: a, b: {table: 'x y'}}", "s.yaml:6:26: results.b: x y cannot be the name of a table"),
+        ("results: {columns: {kee: a}}", "s.yaml:6:10: results: columns of results: "),
         ("results: {search: {to: a}}", 'unknown word "search"; of several stores one is called `default`'),
     ],
 )

@@ -117,7 +117,7 @@ class _Load:
         checker = Checker(entries, self._shapes, root, self._problems, closed=closed)
         checker.ignore(self._settings.given("ignore"))
         checker.allow(self._settings.given("allow_models"))
-        results = self._settings.results()
+        results = self._settings.results(root)
         checker.stores(results)
         resources = checker.resources()
         contracts = Contracts(root, self._problems, self._shapes)

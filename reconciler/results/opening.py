@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.parse import unquote
 
 from reconciler.errors import StoreError
@@ -20,8 +20,10 @@ from reconciler.redact import Redactor, passwords_in, plain
 from reconciler.results.contract import Opening, Store
 from reconciler.results.naming import Naming
 
-__all__ = ["GROUP", "STORES", "beginnings", "open_store", "shown_url"]
+__all__ = ["DIRECTORY", "GROUP", "STORES", "beginnings", "open_declared", "open_store", "shown_url"]
 
+DIRECTORY: Final = "results"
+"""Where results are kept if nothing is said, below the stack's directory."""
 GROUP: Final = "reconciler.stores"
 STORES: Final[Mapping[str, str]] = {
     "": "reconciler.results.files:Directory",
@@ -46,6 +48,12 @@ def open_store(url: str, *, root: Path, table: str = "results", columns: Mapping
     if not _TABLE.fullmatch(table):
         raise StoreError(f"{table} cannot be the name of a table: letters, digits and _ can, up to 31")
     return _maker(url)(Opening(str(url), shown, root, table.lower(), naming, _without_secrets(url)))
+
+
+def open_declared(said: Mapping[str, Any], root: Path) -> Store:
+    """The store that a stack's YAML says: `to`, `table` and `columns`, none of which must be there."""
+    columns = said.get("columns")
+    return open_store(str(said.get("to", DIRECTORY)), root=root, table=said.get("table", "results"), columns=columns)
 
 
 def beginnings() -> list[str]:

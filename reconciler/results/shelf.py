@@ -18,16 +18,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from reconciler.errors import StoreError
 from reconciler.results.contract import Store, of_another
-from reconciler.results.opening import open_store
+from reconciler.results.opening import open_declared
 from reconciler.results.rows import Made, Rows
 
-__all__ = ["DEFAULT", "DIRECTORY", "SetPlace", "Shelf"]
+__all__ = ["DEFAULT", "SetPlace", "Shelf"]
 
 T = TypeVar("T")
 DEFAULT = "default"
 """The store of what does not say into which it goes."""
-DIRECTORY = "results"
-"""Where results are kept if nothing is said, below the stack's directory."""
 
 
 class SetPlace(NamedTuple):
@@ -258,6 +256,5 @@ class Shelf:
         if name not in self._stores:
             if (said := self._said.get(name)) is None:
                 raise StoreError(f"results: there is no store `{name}`; there are {', '.join(self.stores)}")
-            url, columns = str(said.get("to", DIRECTORY)), said.get("columns")
-            self._stores[name] = open_store(url, root=self._root, table=said.get("table", "results"), columns=columns)
+            self._stores[name] = open_declared(said, self._root)
         return self._stores[name]

@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from reconciler.errors import StoreError
 from reconciler.load.grammar.declarations import NAME, Declarations
 from reconciler.load.grammar.documents import Document
 from reconciler.load.grammar.shapes import Shape, stands_for
 from reconciler.load.problems import Place, Problems
-from reconciler.load.sources import TextFile
+from reconciler.load.sources import Root, TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 from reconciler.model import names_of, sections_of
@@ -124,13 +125,13 @@ class StackSettings:
         place, value = self._single.get(key, (None, None))
         return (place, value) if place is not None and value is not None else None
 
-    def results(self) -> Mapping[str, Mapping[str, Any]]:
+    def results(self, root: Root) -> Mapping[str, Mapping[str, Any]]:
         """Where results are kept: name of a store → `to`, and how tables and columns are called there."""
         place, said = self._single.get(RESULTS, (None, None))
         if place is None or not said:
             return {}
         if isinstance(said, str) or DEFAULT_STORE not in said:
-            return {DEFAULT_STORE: self._store(place, RESULTS, said)}
+            return {DEFAULT_STORE: self._store(place, RESULTS, said, root)}
         found: dict[str, Mapping[str, Any]] = {}
         for name, one in said.items():
             at = Place(place.source, (*place.path, name))
@@ -141,16 +142,22 @@ class StackSettings:
                 expected = "a directory, the URL of a store, or `{to: …}`"
                 self._problems.add(at, f"results.{name}: expected {expected}, got {a(one)}")
             else:
-                found[name] = self._store(at, f"results.{name}", one)
+                found[name] = self._store(at, f"results.{name}", one, root)
         self._told_apart(place, found)
         return found
 
-    def _store(self, place: Place, called: str, said: Any) -> Mapping[str, Any]:
+    def _store(self, place: Place, called: str, said: Any, root: Root) -> Mapping[str, Any]:
         if isinstance(said, str):
+            self._can_be_opened(place, called, {"to": said}, root)
             return {"to": said}
+        right = True
         for name, (due, words) in _OF_RESULTS.items():
             if name in said and not isinstance(said[name], due):
+                right = False
                 self._problems.add(Place(place.source, (*place.path, name)), f"{called}.{name}: expected {words}")
+        if right:
+            at = Place(place.source, (*place.path, "to")) if "to" in said else place
+            self._can_be_opened(at, called, said, root)
         for name in said.keys() - _OF_RESULTS.keys():
             at = Place(place.source, (*place.path, name), on_key=True)
             hint = self._problems.hint(name, _OF_RESULTS)
@@ -158,6 +165,19 @@ class StackSettings:
                 hint = f"; of several stores one is called `{DEFAULT_STORE}`"
             self._problems.add(at, f'{called}: unknown word "{cut(name)}"{hint}')
         return dict(said)
+
+    def _can_be_opened(self, place: Place, called: str, said: Mapping[str, Any], root: Root) -> None:
+        """Say what no store can be opened by. What comes from the environment is not looked at: it may not be shown,
+        and the next one who validates may have another."""
+        if holds_secret(said):
+            return
+        from reconciler.results.opening import open_declared  # most stacks say nothing of results
+
+        try:
+            open_declared(said, root.path)
+        except StoreError as error:
+            for line in str(error).splitlines():
+                self._problems.add(place, f"{called}: {line}")
 
     def _told_apart(self, place: Place, found: Mapping[str, Mapping[str, Any]]) -> None:
         """Say which names are of one and the same store: what is moved out of one would be gone from the other."""
