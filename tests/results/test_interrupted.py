@@ -116,6 +116,9 @@ class Watched(Points):
     def __init__(self, points: Points, look: Any) -> None:
         self._points, self._look = points, look
 
+    def library(self) -> Any:
+        return self._points.library()
+
     def collections(self) -> Mapping[str, int | None]:
         return self._points.collections()
 
