@@ -123,7 +123,7 @@ def test_what_would_not_load_is_refused(tmp_path: Path) -> None:
         noted(tmp_path, options, stack, check, {"text": "x"}, ["final"], "old")
     with pytest.raises(ReconcilerError, match="there is no check other to add to; there are: goals"):
         check_called(stack, "other")
-    with pytest.raises(ReconcilerError, match=r"write it with its first query, `checks: \{other: \{in: indexes/NAME"):
+    with pytest.raises(ReconcilerError, match=r"with its first query, `checks: \{other: \{in: ADDRESS, "):
         check_called(stack, "checks/other")
 
 

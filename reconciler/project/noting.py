@@ -41,7 +41,7 @@ def check_called(stack: Stack, word: str) -> Check:
     name = word.removeprefix("checks/")
     if name not in stack.checks:
         there = ", ".join(stack.checks) or "none"
-        first = f"{plain(name)}: {{in: indexes/NAME, queries: {{NAME: {{text: …, expect: [ASSET]}}}}}}"
+        first = f"{plain(name)}: {{in: ADDRESS, queries: {{NAME: {{text: …, expect: [NAME]}}}}}}"
         hint = f"write it with its first query, `checks: {{{first}}}`"
         raise ReconcilerError(f"there is no check {plain(name)} to add to; there are: {there}; {hint}")
     return stack.checks[name]
