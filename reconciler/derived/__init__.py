@@ -20,41 +20,33 @@ from typing import Any
 from reconciler.derived.adoption import SAYS, SLACK, WAY, Adoption, Task, way_of_lost
 from reconciler.derived.had import StillHad, is_expired
 from reconciler.derived.ids import another, plain, way_of
+from reconciler.derived.kept import KeptSets, now, source_of, store_for
 from reconciler.errors import NotFound, StoreError, Unclear
-from reconciler.kind import Derived, Field
-from reconciler.model import Live, Operation, Recorded, Signature, Stamp
+from reconciler.model import Operation, Recorded, Signature, Stamp
 from reconciler.model.operation import EVER
 from reconciler.provider import (
-    Cursor,
     Done,
-    Driver,
     Exists,
     ExistsWhen,
     Failed,
     Hands,
     Keep,
     Lost,
-    Page,
-    Patch,
     Progress,
     Running,
     Traits,
     Want,
 )
 from reconciler.results import Made, Rows
-from reconciler.results.shelf import DEFAULT, Shelf
 
 __all__ = ["Task", "TaskDriver", "way_of"]
 
-HANDLE, INTO = "task", "into"
-SEPARATOR = ","
-"""Between the ids of the inputs of what is made of several."""
+HANDLE = "task"
 
 
-class TaskDriver(Driver):
+class TaskDriver(KeptSets):
     """Raises StoreError for what is wrong with the store."""
 
-    kind: type[Derived]
     traits: Traits = Traits(exists=ExistsWhen.FINISHED, in_turn=True)
     kept_for_s: float | None = None
     """How long the platform keeps a task; None: for good, or nobody knows."""
@@ -62,21 +54,12 @@ class TaskDriver(Driver):
     """How long its vectors are, if they are known before; None for texts."""
 
     def __init__(self, hands: Hands) -> None:
-        self.hands, self.http = hands, hands.http
+        super().__init__(hands)
         self._beginning = asyncio.Lock()
         self._known: set[str] = set()
         """Ids of tasks of which this run knows whose they are."""
-        self._kept: dict[str, str] = {}
-        """id → when it was made, of all sets that this run has seen: also of those that are replaced by now"""
         self._had = StillHad()
         self._lost = Adoption(self)
-
-    @property
-    def shelf(self) -> Shelf:
-        """Where the results of this stack are kept."""
-        if self.hands.results is None:
-            raise StoreError("there is no store for results here")
-        return self.hands.results
 
     # What a provider says
 
@@ -141,63 +124,6 @@ class TaskDriver(Driver):
         """How long the vectors of this one will be, if that is known before."""
         return self.dim
 
-    # Reading: the manifest
-
-    async def page(self, parent_id: str | None, cursor: Cursor | None = None, *, newest: bool = False) -> Page:
-        """All sets of this kind, by the manifest; as this run knows it, when only the newest are asked for."""
-        sets = await self.shelf.sets(anew=not newest)
-        self._kept |= {made.task: made.made_at for made in sets.values()}
-        of_others = {made.task: made for made in await self.shelf.others() if self._is_mine(made)}
-        lives = [await self._live(made) for made in {**of_others, **await self._mine()}.values()]
-        return Page(tuple(lives), total=len(lives))
-
-    async def read(self, id: str, parent_id: str | None) -> Live | None:
-        """One set, by the manifest."""
-        made = await self._set(id)
-        return None if made is None else await self._live(made)
-
-    async def text(self, id: str, address: str) -> str | None:
-        """The text of a set of one row."""
-        made = (await self.shelf.sets()).get(address)
-        if made is None or made.task != id:  # it was made under another address
-            made = await self._set(id)
-        rows = None if made is None else await self.shelf.read(made)
-        texts = [record.get("text") for record in rows.records()] if rows is not None else []
-        return texts[0] if len(texts) == 1 and isinstance(texts[0], str) else None
-
-    async def _mine(self) -> dict[str, Made]:
-        """id → set, of this kind. Of one that a killed run was moving there are two: the older one is meant, and it is
-        moved once more."""
-        found: dict[str, Made] = {}
-        for made in (await self.shelf.sets()).values():
-            if self._is_mine(made):
-                other = found.get(made.task)
-                found[made.task] = made if other is None or made.made_at < other.made_at else other
-        return found
-
-    def _is_mine(self, made: Made) -> bool:
-        return made.address.partition("/")[0] == self.kind.section
-
-    async def _live(self, made: Made) -> Live:
-        ids = made.source.split(SEPARATOR)
-        inputs: dict[str, Any] = {ref.name: ids if ref.many else made.source for ref in self.kind.refs()}
-        if len(self.shelf.stores) > 1:
-            inputs[INTO] = await self.shelf.into(made)
-        facts = {
-            "rows": made.rows,
-            "dim": made.dim,
-            "digest": made.digest,
-            "made_at": made.made_at,
-            "model": made.model,
-        }
-        stamp = Stamp(made.stack, made.address, made.identity, made.stack_id or None)
-        return Live(self.kind.__name__, made.task, inputs, stamp=stamp, facts=facts)
-
-    async def _set(self, id: str) -> Made | None:
-        if (made := (await self._mine()).get(id)) is not None:
-            return made
-        return next((made for made in await self.shelf.others() if made.task == id and self._is_mine(made)), None)
-
     # Making
 
     def signature(self, want: Want) -> Signature:
@@ -226,7 +152,7 @@ class TaskDriver(Driver):
                 await keep(fetching)
                 return fetching
             model = str(want.fields.get("model", ""))
-            if wrong := await self.shelf.wrong({model: self.dim_of(want)}, want.address, _into(want.fields)):
+            if wrong := await self.shelf.wrong({model: self.dim_of(want)}, want.address, store_for(want.fields)):
                 raise StoreError(*wrong)
             try:
                 task = await self.begin(want, self.mark(want.address, self._identity(want)))
@@ -247,7 +173,7 @@ class TaskDriver(Driver):
         for made in (await self._mine()).values():
             if made.identity == identity and made.address != want.address and made.task not in self._had.unsound:
                 task = another(made.task)
-                if await self.shelf.copy(made, want.address, self._source(want), task, _now(), _into(want.fields)):
+                if await self.shelf.copy(made, want.address, self._source(want), task, now(), store_for(want.fields)):
                     return task
         return None
 
@@ -285,7 +211,7 @@ class TaskDriver(Driver):
         return found
 
     def _source(self, want: Want) -> str:
-        return _ids(self.kind, want.fields)
+        return source_of(self.kind, want.fields)
 
     async def look(self, operations: Sequence[Operation]) -> dict[str, Progress]:
         """One list for all; what it does not show is asked for by itself."""
@@ -377,76 +303,8 @@ class TaskDriver(Driver):
             dim=dim,
             model=model,
             source=source,
-            made_at=_now(),
+            made_at=now(),
             task=id,
         )
-        await self.shelf.keep(row, rows, _into(want.fields))
+        await self.shelf.keep(row, rows, store_for(want.fields))
         return Done(id)
-
-    # Writing: the store alone
-
-    async def update(self, patch: Patch) -> None:
-        """Of the same content: another address, another id of the same input, another store. Nothing is made."""
-        made = await self._set(patch.id)
-        if made is None:
-            raise NotFound(f"no result {patch.id} is kept")
-        address = patch.stamp.key if patch.stamp else made.address
-        source = _ids(self.kind, patch.fields) or made.source
-        here = (await self.shelf.place(made)).get("store", DEFAULT)
-        into = str(patch.fields.get(INTO) or here)
-        wanted, there = (self.shelf.stack, address, source, into), (made.stack, made.address, made.source, here)
-        if wanted == there and self.shelf.is_ours(made):
-            await self.shelf.only_at(made)
-        else:
-            await self.shelf.copy(made, address, source, made.task, _now(), into, agreed=True)
-        await self._remove(made.task, but=(self.shelf.stack, address))
-
-    async def delete(self, id: str, parent_id: str | None) -> None:
-        """Out of the store; what another has taken the place of is gone already."""
-        if await self._set(id) is not None:
-            await self._remove(id)
-
-    async def _remove(self, task: str, *, but: tuple[str, str] = ("", "")) -> None:
-        """All that is kept of a task, but for what is at one address: a killed run may have left two. What a set has
-        taken the place of and is left in another store goes with it."""
-        places = await self.shelf.places()
-        gone = {(it.stack, it.address, made.stack_id) for it, made in places.items() if made.task == task}
-        for place, made in places.items():
-            if (place.stack, place.address, made.stack_id) in gone and place[1:] != but:
-                await self.shelf.remove(place)
-
-    # What results have none of
-
-    async def users(self, field: Field, id: str, cursor: Cursor | None = None) -> Page:
-        """Nobody loses one without a word."""
-        return Page(())
-
-    async def start_many(self, parent_id: str | None, wants: Sequence[Want]) -> list[Progress]:
-        """Tasks are begun one by one."""
-        raise TypeError(f"{self.kind.__name__} is not made in bulk")
-
-    async def link(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
-        """They have no members."""
-        raise TypeError(f"{self.kind.__name__} has no members")
-
-    async def unlink(self, id: str, parent_id: str | None, field: Field, ids: Sequence[str]) -> None:
-        """They have no members."""
-        raise TypeError(f"{self.kind.__name__} has no members")
-
-    async def unstamp(self, live: Live) -> None:
-        """They are nobody's but the stack's."""
-        raise TypeError(f"{self.kind.__name__} is not let go of")
-
-
-def _into(fields: Mapping[str, Any]) -> str:
-    """The name of the store in which something is to be kept."""
-    return str(fields.get(INTO) or DEFAULT)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def _ids(kind: type[Derived], fields: Mapping[str, Any]) -> str:
-    found = (fields[ref.name] for ref in kind.refs() if ref.name in fields)
-    return SEPARATOR.join(str(id) for it in found for id in (it if isinstance(it, list | tuple) else [it]))
