@@ -20,7 +20,7 @@ from typing import BinaryIO
 from reconciler.errors import StoreError
 from reconciler.inside import is_hidden
 
-__all__ = ["Folder", "below", "written_name"]
+__all__ = ["Folder", "InTheWay", "below", "written_name"]
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _DIRECTORY = _OPEN | os.O_DIRECTORY
@@ -28,6 +28,10 @@ _MAKE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _UNFINISHED = re.compile(r"\..+\.part")
 ABANDONED_S = 3600
 """An unfinished file of this age is that of a run that was killed."""
+
+
+class InTheWay(StoreError):
+    """What was written is right, and what lies on this disk is no directory to keep results in."""
 
 
 def below(root: Path, written: str) -> tuple[str, ...]:
@@ -42,9 +46,9 @@ def below(root: Path, written: str) -> tuple[str, ...]:
     for upto in range(1, len(words) + 1):
         place = root.joinpath(*words[:upto])
         if place.is_symlink():
-            raise StoreError(f"{place} is a link; name the directory itself, below that of the stack")
+            raise InTheWay(f"{place} is a link; name the directory itself, below that of the stack")
         if place.exists() and not place.is_dir():
-            raise StoreError(f"{place} is a file; results are kept in a directory")
+            raise InTheWay(f"{place} is a file; results are kept in a directory")
     return words
 
 

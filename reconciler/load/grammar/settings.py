@@ -167,14 +167,17 @@ class StackSettings:
         return dict(said)
 
     def _can_be_opened(self, place: Place, called: str, said: Mapping[str, Any], root: Root) -> None:
-        """Say what no store can be opened by. What comes from the environment is not looked at: it may not be shown,
-        and the next one who validates may have another."""
+        """Say what no store can be opened by: what is written, and not what lies on this disk. What comes from the
+        environment is not looked at: it may not be shown, and the next one who validates may have another."""
         if holds_secret(said):
             return
-        from reconciler.results.opening import open_declared  # most stacks say nothing of results
+        from reconciler.results.folder import InTheWay  # most stacks say nothing of results
+        from reconciler.results.opening import open_declared
 
         try:
             open_declared(said, root.path)
+        except InTheWay:
+            return
         except StoreError as error:
             for line in str(error).splitlines():
                 self._problems.add(place, f"{called}: {line}")
