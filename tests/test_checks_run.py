@@ -186,7 +186,8 @@ def test_reports_name_what_was_found_and_missed(films: Place, tmp_path: Path) ->
         "three": False,
     }
     assert suites.get("failures") == "2" and suites.get("tests") == "4"
-    assert "missed lebron_dunks" in cases["dunk"].get("message", "")  # type: ignore[union-attr]
+    assert cases["dunk"] is not None
+    assert "missed lebron_dunks" in cases["dunk"].get("message", "")
     assert "dunk: found 0 of 1; missed lebron_dunks" in reports["markdown"]
     assert "| recall | 0.667 |" in reports["markdown"]
     assert "<td>missed</td>" in reports["html"] and "<img" not in reports["html"]

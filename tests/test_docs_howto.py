@@ -20,7 +20,9 @@ from reconciler.emulator import ServedEmulator
 from reconciler.emulator.twelvelabs import app
 from tests.support.commandline import CHECKOUT
 from tests.support.files import lay_out
-from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
+from tests.support.postgres import postgres, postgres_url
+
+__all__ = ["postgres", "postgres_url"]
 
 PAGES = [CHECKOUT / "docs/tutorial.md", *sorted((CHECKOUT / "docs/how-to").glob("*.md"))]
 MEDIA = {f"media/{file.name}": file.read_bytes() for file in (CHECKOUT / "examples/quickstart/media").iterdir()}

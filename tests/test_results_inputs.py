@@ -16,15 +16,13 @@ from reconciler.providers.twelvelabs import Embedding
 from reconciler.results import Made, open_store
 from tests.support.files import lay_out
 from tests.support.running import Bench, done, rows_of
+from tests.support.stacks import TWO_MATCHES
 
 pytest.importorskip("pyarrow")
 
-HEAD = """\
-stack: s
-provider: twelvelabs
-assets:
-  final: {url: "https://example.com/one/match.mp4"}
-  semi: {url: "https://example.com/two/match.mp4"}
+HEAD = (
+    TWO_MATCHES
+    + """\
   kit: {url: "https://example.com/kit.jpg"}
   crest: {url: "https://example.com/crest.png"}
   song: {url: "https://example.com/song.mp3"}
@@ -36,6 +34,7 @@ indexes:
     models: [{name: marengo3.0, options: [visual]}]
     assets: {final: {}}
 """
+)
 EMPTY = """\
   empty: {models: [{name: marengo3.0}]}
   two: {models: [{name: marengo2.7}], assets: {final: {}}}

@@ -30,17 +30,12 @@ from reconciler.results.files import Directory
 from reconciler.state import State
 from tests.support.older_state import back_to
 from tests.support.running import AGREED, Bench, Killed, done, rows_of
+from tests.support.stacks import TWO_MATCHES
 from tests.support.turns import in_turn
 
 pytest.importorskip("pyarrow")
 
-HEAD = """\
-stack: s
-provider: twelvelabs
-assets:
-  final: {url: "https://example.com/one/match.mp4"}
-  semi: {url: "https://example.com/two/match.mp4"}
-"""
+HEAD = TWO_MATCHES
 MADE = """\
 embeddings:
   clips: {of: [final, semi], model: marengo3.0, options: [visual, audio], segments: {every: 6}}

@@ -21,17 +21,12 @@ from reconciler.results.lance import Lance
 from reconciler.results.shelf import Shelf
 from tests.support.files import lay_out
 from tests.support.running import AGREED, Bench, Killed, done
+from tests.support.stacks import TWO_MATCHES
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("lancedb")
 
-HEAD = """\
-stack: s
-provider: twelvelabs
-assets:
-  final: {url: "https://example.com/one/match.mp4"}
-  semi: {url: "https://example.com/two/match.mp4"}
-"""
+HEAD = TWO_MATCHES
 STORES = 'results: {default: results, search: {to: "lancedb:lance", table: clips}}\n'
 CLIPS = "embeddings: {clips: {of: '*', model: marengo3.0, options: [visual], scopes: [asset]%s}}\n"
 HERE, THERE = CLIPS % "", CLIPS % ", into: search"

@@ -18,16 +18,15 @@ from reconciler.reports.result import Result
 from reconciler.reports.text import as_text
 from tests.support.running import AGREED, Bench, done
 from tests.support.served import place
+from tests.support.stacks import TWO_MATCHES
 
-HEAD = """\
-stack: s
-provider: twelvelabs
-assets:
-  final: {url: "https://example.com/one/match.mp4"}
-  semi: {url: "https://example.com/two/match.mp4"}
+HEAD = (
+    TWO_MATCHES
+    + """\
 analyses:
   topics: {of: "*", model: pegasus1.5, prompt: PROMPT, response: topics.json}
 """
+)
 GIVEN = """\
 indexes:
   catalog:

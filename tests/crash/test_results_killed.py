@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.core.clock import MachineClock
 from reconciler.results import open_store
-from tests.crash.world import World, Zygote, killed_then_finished, sampled, world
+from tests.crash.world import World, Zygote, killed_then_finished, on_time, sampled, whole_sets
 
 pytest.importorskip("pyarrow")
 
@@ -46,10 +44,6 @@ PAID_FOR_V1 = {"embed_v2_task": 2, "analyze_task": 2}
 PAID_FOR_V2 = {"embed_v2_task": 4, "analyze_task": 3}
 
 
-def on_time(zygote: Zygote, directory: Path, start: Path | None = None) -> AbstractContextManager[World]:
-    return world(zygote, directory, start, clock=MachineClock())
-
-
 @pytest.fixture(scope="module")
 def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An empty account; and one with V1 applied."""
@@ -66,14 +60,7 @@ def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 def kept(here: World) -> set[str]:
     """Addresses of all sets, each as whole as its manifest says."""
-    store = open_store("results", root=here.directory)
-    sets = list(store.list("crash"))
-    for made in sets:
-        rows = store.read("crash", made.address)
-        assert rows is not None
-        assert (rows.digest, len(rows)) == (made.digest, made.rows)
-        assert set(rows.cells["identity"]) == {made.identity}
-    return {made.address for made in sets}
+    return whole_sets(open_store("results", root=here.directory))
 
 
 def paid(here: World) -> Counter[str]:

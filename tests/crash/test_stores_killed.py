@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.emulator.core.clock import MachineClock
 from reconciler.results import open_store
-from tests.crash.world import World, Zygote, world
+from tests.crash.world import World, Zygote, on_time, whole_sets
 from tests.results.backends import NEEDS
-from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
+from tests.support.postgres import postgres, postgres_url
 from tests.support.turns import ALL, turn
+
+__all__ = ["postgres", "postgres_url"]
 
 URLS = {"pgvector": "", "lancedb": "lancedb:lance", "qdrant": "qdrant:points", "qdrant-edge": "qdrant-edge:shards"}
 HEAD = """\
@@ -43,7 +44,7 @@ class At:
     @contextmanager
     def place(self, zygote: Zygote, root: Path) -> Iterator[tuple[World, str]]:
         self.worlds += 1
-        with world(zygote, root / str(self.worlds), clock=MachineClock()) as here:
+        with on_time(zygote, root / str(self.worlds)) as here:
             yield here, f"t{self.worlds}"
 
     def said(self, table: str) -> str:
@@ -52,15 +53,10 @@ class At:
     def kept(self, here: World, table: str) -> set[str]:
         """Addresses of all sets, each as whole as its manifest says."""
         store = open_store(self.url, root=here.directory, table=table)
-        sets = list(store.list("crash"))
-        for made in sets:
-            rows = store.read("crash", made.address)
-            assert rows is not None
-            assert (rows.digest, len(rows)) == (made.digest, made.rows)
-            assert set(rows.cells["identity"]) == {made.identity}
+        addresses = whole_sets(store)
         assert store.foreign() == 0
         store.close()
-        return {made.address for made in sets}
+        return addresses
 
 
 @pytest.fixture(params=URLS)

@@ -4,16 +4,14 @@ and no analysis is paid for twice."""
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from reconciler.emulator.core.clock import MachineClock
 from reconciler.results import open_store
-from tests.crash.world import KEY, World, Zygote, killed_then_finished, sampled, world
+from tests.crash.world import KEY, World, Zygote, killed_then_finished, on_time, sampled
 
 HEAD = """\
 stack: crash
@@ -43,10 +41,6 @@ def files(prompt: str, season: int) -> dict[str, str]:
 
 
 FIRST, SECOND = files("What is it about?", 2024), files("Who is in it?", 2025)
-
-
-def on_time(zygote: Zygote, directory: Path, start: Path | None = None) -> AbstractContextManager[World]:
-    return world(zygote, directory, start, clock=MachineClock())
 
 
 @pytest.fixture(scope="module")

@@ -97,10 +97,14 @@ def instrument(points: Points) -> None:
         await remove(self, place)
         points.here(f"after removing {place.address}")
 
-    shelf.keep, shelf.remove = keeping, removing  # type: ignore[method-assign]
-    httpx.AsyncHTTPTransport.handle_async_request = handle  # type: ignore[method-assign]
-    reconciler.state.State.commit = committing  # type: ignore[method-assign]
-    reconciler.state.State.start_run = starting  # type: ignore[method-assign]
+    watched: list[tuple[type, dict[str, Any]]] = [
+        (shelf, {"keep": keeping, "remove": removing}),
+        (httpx.AsyncHTTPTransport, {"handle_async_request": handle}),
+        (reconciler.state.State, {"commit": committing, "start_run": starting}),
+    ]
+    for owner, methods in watched:
+        for name, method in methods.items():
+            setattr(owner, name, method)
 
 
 def child(job: dict[str, Any], out: int, log: int) -> None:

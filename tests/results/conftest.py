@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.results.backends import BACKENDS, Backend, backend_for
-from tests.support.postgres import postgres, postgres_url  # noqa: F401 - fixtures
+from tests.support.postgres import postgres, postgres_url
+
+__all__ = ["postgres", "postgres_url"]
 
 
 @pytest.fixture(params=BACKENDS)

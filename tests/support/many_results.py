@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -91,12 +92,15 @@ def _hook(event: str, arguments: Any) -> None:
             one.count += 1
 
 
+@cache
+def _watch() -> None:
+    sys.addaudithook(_hook)  # for good: there is no way to take one back
+
+
 @contextmanager
 def opened_files() -> Iterator[Opened]:
     """Counts them while the block runs, whoever opens them in this process."""
-    if not getattr(sys, "_reconciler_watches", False):
-        sys.addaudithook(_hook)  # for good: there is no way to take one back
-        sys._reconciler_watches = True  # type: ignore[attr-defined]
+    _watch()
     found = Opened()
     _watching.append(found)
     try:

@@ -173,3 +173,13 @@ def many(count: int) -> dict[str, str | bytes]:
     lines += ["entity_collections:", "  all:", "    entities:"]
     lines += [f"      e{n}: {{assets: [a{n}]}}" for n in range(count)]
     return files | {"stack.yaml": "\n".join(lines) + "\n"}
+
+
+TWO_MATCHES = """\
+stack: s
+provider: twelvelabs
+assets:
+  final: {url: "https://example.com/one/match.mp4"}
+  semi: {url: "https://example.com/two/match.mp4"}
+"""
+"""The head of a stack of two assets whose file names are the same: results tell them apart by their content."""
