@@ -287,19 +287,6 @@ entity_collections: {one: &c {description: d}, two: *c}
     assert [stack.resources[f"entity_collections/{key}"].fields["name"] for key in ("one", "two")] == ["one", "two"]
 
 
-def test_the_digest_is_of_the_files_and_the_variables_and_of_nothing_else(loaded: Loading, tmp_path: Path) -> None:
-    text = "variables: {v: {default: 1}}\nassets: {a: {url: 'http://${env.TOKEN}'}}"
-
-    def digest(**options: Any) -> str:
-        return loaded(text, **{"environ": {"TOKEN": "one"}, **options}).digest
-
-    first = digest()
-    assert digest(environ={"TOKEN": "two"}, display=Path("elsewhere")) == first
-    assert digest(variables={"v": "2"}) != first
-    (tmp_path / "more.yaml").write_text("")
-    assert digest() != first
-
-
 @pytest.mark.parametrize(
     ("text", "value"),
     [

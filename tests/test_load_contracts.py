@@ -168,9 +168,3 @@ entity_collections: {c: {entities_from: {file: r.csv, fields: {assets: assets, m
         f' got the string "z"{rule}',
         f'stack.yaml:4:73: assets/m: metadata.number: expected a whole number, got the string "x"{rule}',
     ]
-
-
-def test_the_digest_is_of_the_schemas_too(loaded: Loading) -> None:
-    text = "metadata_schema: s.json\nassets: {a: {url: 'http://a'}}"
-
-    assert loaded(text, {"s.json": "{}"}).digest != loaded(text, {"s.json": '{"type": "object"}'}).digest

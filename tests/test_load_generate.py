@@ -379,15 +379,6 @@ def test_a_table_of_metadata_names_files_that_exist_and_each_once(loaded: Loadin
     ]
 
 
-def test_the_digest_is_of_side_files_and_tables_too(loaded: Loading) -> None:
-    text = "assets: {m: {files: media/*, metadata_from: t.csv}}"
-    first = loaded(text, {"media/a.mp4": "", "t.csv": "path,x\nmedia/a.mp4,1\n"}).digest
-
-    assert loaded(text, {"t.csv": "path,x\nmedia/a.mp4,2\n"}).digest != first
-    assert loaded(text, {"t.csv": "path,x\nmedia/a.mp4,1\n", "media/b.mp4": ""}).digest != first
-    assert loaded(text, {"media/a.mp4": "other bytes"}).digest != first
-
-
 def test_names_and_values_that_cannot_be_written_down_are_refused(loaded: Loading, tmp_path: Path) -> None:
     table = '{"key": "a", "name": "\\ud83d"}\n{"key": "b", "name": "\\ud83d\\ude00", "id": "b"}\n'
     text = (

@@ -164,7 +164,7 @@ def test_an_edit_of_the_stack_stops_it(here: Place) -> None:
     said = here.run("apply", "plan.json")
 
     assert (said.code, here.writes()) == (6, [])
-    assert "the stack's files" in said.err
+    assert 'metadata to {league: "wnba", season: 2024}, planned was {league: "nba", season: 2024}' in said.err
 
 
 def test_another_file_under_the_same_name_stops_it(here: Place) -> None:
@@ -427,4 +427,4 @@ def test_a_plan_file_of_the_version_before_is_to_be_made_again(here: Place) -> N
 
     for said in (here.run("apply", "plan.json"), here.offline("show", "plan.json")):
         assert (said.code, here.writes()) == (6, [])
-        assert "a plan of format 1.1; this version reads 1.2; plan again" in said.err
+        assert "a plan of format 1.1; this version reads 1.3; plan again" in said.err

@@ -18,6 +18,7 @@ from reconciler.model import Action, Basis, Event, StepDone
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import Targeting
 from reconciler.planfile import Saved
+from reconciler.planfile.wishes import of_all, of_each
 from tests.support.files import sha, write
 from tests.support.running import Bench, Killed
 
@@ -276,8 +277,10 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
     lay(bench, {"a": "b", "b": "c", "c": "a", "d": "d"})
 
     async def saved(session: Session) -> Saved:
-        origin = Basis(account=session.account, stack_digest=session.stack.digest)
-        return Saved((await session.plan()).plan, origin, "", "", __version__, "plan.json")
+        plan = (await session.plan()).plan
+        declared = of_each(session.stack, session.kinds, plan, b"key", destroy=False)
+        origin = Basis(account=session.account, settings=of_all(session.stack, b"key"), declared=declared)
+        return Saved(plan, origin, "", "", __version__, "plan.json")
 
     async def killed(session: Session) -> None:
         ends = iter(range(1, steps))
@@ -292,7 +295,7 @@ def test_a_saved_plan_that_was_killed_amid_a_circle_can_be_applied_to_its_end(tm
 
     async def ended(session: Session) -> tuple[str, ...]:
         survey = await session.plan()
-        done = session.confirm(plan, survey)
+        done = session.confirm(plan, survey, b"key")
         with session.state.lock("test"):
             assert not (await session.apply(survey, command="test")).failed
         return done

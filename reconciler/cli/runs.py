@@ -314,6 +314,7 @@ def _of_a_saved_plan(file: Path, given: Mapping[str, Any]) -> Project:
         raise click.UsageError(f"{flag} is settled by the saved plan; plan again to change it")
     project = saved_project(file, options_of(given), on_pause=told_of_a_pause)
     project.on_locked = told_of_a_holder
+    click.echo(f"Plan {file}, for the stack in {project.path}.", err=True)
     return project
 
 

@@ -148,7 +148,7 @@ class Telling:
         """A plan out of its file; where its addresses stand the file does not say."""
         from reconciler.reports.result import Result, Spot, agreed
 
-        place = saved.stack_path(self.path)
+        place = next(iter(saved.stack_paths(self.path)), Path(saved.origin.path))
         path = _from(sources_root(place, self.root), str(place))
         home = Spot(path if place.suffix in (".yaml", ".yml") else f"{path}/stack.yaml".removeprefix("./"))
         return Result("plan", saved.plan, path=path, home=home, consents=agreed(saved.origin.consent))

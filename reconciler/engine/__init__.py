@@ -44,7 +44,8 @@ from reconciler.plan.facts import leaving, used
 from reconciler.plan.fingerprints import fingerprints
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import EVERYTHING, Targeting
-from reconciler.planfile import Saved, check
+from reconciler.planfile import Saved, wishes
+from reconciler.planfile.moved import check
 from reconciler.preflight import inspected, lengths
 from reconciler.provider import Drivers
 from reconciler.refresh import uses
@@ -175,14 +176,16 @@ class Session:
         plan = used(plan, self.kinds, claims, (await uses(self.drivers, going, snapshot)).users)
         return plan, replace(snapshot, requests=self.drivers.http.sent)
 
-    def confirm(self, saved: Saved, planning: Planning) -> tuple[str, ...]:
-        """Addresses of a saved plan that are done already; this plan does the rest of it and nothing else.
+    def confirm(self, saved: Saved, planning: Planning, key: bytes) -> tuple[str, ...]:
+        """Addresses of a saved plan that are done already; this plan does the rest of it and nothing else. `key` is
+        the one that seals plans for this account.
 
         Raises StalePlan, naming what moved. A row that is behind what is there says that somebody else did it.
         """
         others = {*planning.difference.refreshed, *(row.address for row in planning.claims.gone)}
-        here = Basis(account=self.account, stack_digest=self.stack.digest)
-        return check(saved, planning.plan, here, by_others=others)
+        declared = wishes.of_each(self.stack, self.kinds, saved.plan, key, destroy=planning.aim.destroy)
+        here = Basis(account=self.account, settings=wishes.of_all(self.stack, key), declared=declared)
+        return check(saved, planning.plan, here, self.kinds, by_others=others)
 
     async def recover(self, planning: Planning) -> None:
         """Under the lock, before anything is planned for good: record what an interrupted run made, and look up what

@@ -23,10 +23,8 @@ The grammar, where the design leaves a choice:
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +108,7 @@ class _Load:
         """All of it, in order; each stage goes on with what the one before could make sense of."""
         # Before variables are put in: afterwards nobody can see that the name had one.
         varies = any("${" in str(top.get("stack")) for _, top in self._tops())
-        values = self._fill(arguments, var_file)
+        self._fill(arguments, var_file)
         name, provider = self._head()
         entries = self._entries()
         closed, root = self._documents.closed, self._documents.root
@@ -135,7 +133,6 @@ class _Load:
             *contracts.sources,
             *checker.sources,
         ]
-        digest = _digest(sources, [values, entries.groups])
         return Stack(
             name=name,
             provider=provider,
@@ -151,12 +148,11 @@ class _Load:
             outputs=outputs,
             checks=checks,
             files=tuple(document.source.name for document in self._documents),
-            digest=digest,
             varies=varies,
         )
 
-    def _fill(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """Put variables into all files, those that are included too; gives their values."""
+    def _fill(self, arguments: Mapping[str, str], var_file: Path | Mapping[str, Any] | None) -> None:
+        """Put variables into all files, those that are included too."""
         documents, problems = self._documents, self._problems
         for document in documents:
             vars_.fill_defaults(document, problems)
@@ -169,7 +165,6 @@ class _Load:
             filling.fill(document)
         # Last: the patterns under `include:` may hold variables, and what is included cannot declare any.
         documents.include(filling.fill)
-        return values
 
     def _head(self) -> tuple[str, str]:
         """Name and provider; the shapes too, which follow from the provider."""
@@ -232,14 +227,3 @@ class WhereWritten:
             setting = self._settings.place(address, path)
             return setting.find() if setting else (origin.name, 0, 0)
         return Place(origin, (*address.split("/"), *path), on_key=not path).find()
-
-
-def _digest(sources: list[TextFile], rest: Any) -> str:
-    """The same for the same files, wherever they lie, and the same of the `rest`."""
-    digest = sha256()
-    for source in sources:
-        # With its length: else bytes could pass from the end of one file to the beginning of the next, unseen.
-        digest.update(f"{source.relative}\0{len(source.data or b'')}\0".encode())
-        digest.update(source.data or b"")
-    digest.update(json.dumps(rest, sort_keys=True).encode())
-    return digest.hexdigest()

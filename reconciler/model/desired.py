@@ -86,8 +86,6 @@ class Stack:
     former: tuple[str, ...] = ()
     """Names that it had before, as the state knows them."""
     files: tuple[str, ...] = ()
-    digest: str = ""
-    """sha256 over the names and bytes of its files and the values of its variables."""
 
     def problem(self, address: str, text: str, *path: str, severity: str = "error") -> Problem:
         """A problem of an address (of a field, if `path` says so), at its place in YAML if it stands there."""

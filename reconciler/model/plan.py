@@ -97,12 +97,14 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a plan was made of; it must be the same when the plan is applied."""
+    """What a plan was made of; it must mean the same when the plan is applied."""
 
     account: str = ""
     """Base URL and a digest of the key; no key."""
-    stack_digest: str = ""
-    """Of the stack's files and the values of its variables."""
+    settings: str = ""
+    """A digest of what the stack says once for all of its objects: `stamps:`, `results:`."""
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """Address → a digest of what was declared of it, for all that is changed; "" where nothing was."""
     path: str = ""
     """Of the stack, as it was given."""
     from_here: str = ""

@@ -244,13 +244,13 @@ class Project:
     async def again(self, planning: Planning, consent: Consent | None = None) -> Planning:
         """The same plan anew, after somebody has thought about it. Raises StalePlan with what moved meanwhile."""
         from reconciler.errors import Invalid, StalePlan
-        from reconciler.planfile import moved
+        from reconciler.planfile.moved import moved
 
         try:
             fresh = await self._planned(planning.aim, consent or planning.consent)
         except Invalid as error:
             raise StalePlan([f"this is wrong since the plan: {problem}" for problem in error.problems]) from error
-        if lines := moved(planning.plan, fresh.plan):
+        if lines := moved(planning.plan, fresh.plan, fresh.kinds):
             raise StalePlan([f"{line}; look at the plan again" for line in lines])
         return fresh
 
@@ -266,7 +266,10 @@ class Project:
         else:
             planning = await (session.plan_for_good if held else session.plan)(destroy=aim.destroy)
         if self.saved is not None:
-            planning = with_(planning, done=session.confirm(self.saved, planning))
+            from reconciler.planfile import sealing_key
+
+            key = sealing_key(*access.account(self.stack.provider, self.options))
+            planning = with_(planning, done=session.confirm(self.saved, planning, key))
         if held:
             self._fresh = planning
         return planning

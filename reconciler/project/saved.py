@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.engine.planning import Aim
-from reconciler.errors import ReconcilerError
-from reconciler.model import Basis
+from reconciler.errors import Invalid, ReconcilerError
+from reconciler.model import Basis, Stack
 from reconciler.plan.targeting import Targeting
-from reconciler.planfile import Saved, account_of, read, render, sealing_key
+from reconciler.planfile import Saved, account_of, read, render, sealing_key, wishes
 from reconciler.project import Project, access
 from reconciler.project.options import ProjectOptions
 
@@ -38,10 +38,11 @@ def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")
 
     options, aim = project.options, planning.aim
     address, key = access.account(project.stack.provider, options)
-    consent = asdict(planning.consent).items()
+    sealing, consent = sealing_key(address, key), asdict(planning.consent).items()
     origin = Basis(
         account=account_of(address, key),
-        stack_digest=project.stack.digest,
+        settings=wishes.of_all(project.stack, sealing),
+        declared=wishes.of_each(project.stack, planning.kinds, planning.plan, sealing, destroy=aim.destroy),
         path=project.path.as_posix(),
         from_here=Path(os.path.relpath(project.path, file.parent)).as_posix(),
         variables=dict(options.variables),
@@ -54,7 +55,7 @@ def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")
         },
         consent={name: sorted(it) if isinstance(it, frozenset) else it for name, it in consent},
     )
-    return render(planning.plan, origin, sealing_key(address, key))
+    return render(planning.plan, origin, sealing)
 
 
 def open_saved(file: str | Path, **options: Any) -> Project:
@@ -87,11 +88,33 @@ def saved_project(
     saved = read_plan(file)
     address, key = access.account(saved.plan.provider, options)
     saved.believed(sealing_key(address, key), account_of(address, key))
-    path = saved.stack_path(file)
-    if not path.exists():
-        raise ReconcilerError(f"{path}: the stack of the plan is not there; run where it was planned")
     options = replace(options, variables=saved.origin.variables, var_file=saved.origin.values or None)
-    return Project(access.load_stack(path, options), options, path=path, saved=saved, on_pause=on_pause)
+    path, stack = _stack_of(saved, file, options)
+    return Project(stack, options, path=path, saved=saved, on_pause=on_pause)
+
+
+def _stack_of(saved: Saved, file: Path, options: ProjectOptions) -> tuple[Path, Stack]:
+    """The stack of a plan, and where it is. Where there are two of its name nobody guesses: each has a state."""
+    paths = saved.stack_paths(file)
+    if not paths:
+        raise ReconcilerError(f"{saved.origin.path}: the stack of the plan is not there; run where it was planned")
+    found = paths[:1]
+    if len(paths) > 1:
+        found = [path for path in paths if _is_of(saved, path, options)] or found
+    if len(found) > 1:
+        raise ReconcilerError(
+            f"{file}: two directories hold a stack {saved.plan.stack!r}: {found[0]}, where it was as seen from the "
+            f"plan, and {found[1]}, where it was as seen from here. For the first: cd {file.parent} && "
+            f"reconciler apply {file.name}. For the second apply a copy of the plan that lies in it"
+        )
+    return found[0], access.load_stack(found[0], options)
+
+
+def _is_of(saved: Saved, path: Path, options: ProjectOptions) -> bool:
+    try:
+        return access.load_stack(path, options).name == saved.plan.stack
+    except Invalid:
+        return False
 
 
 def aim_before(saved: Saved) -> Aim:

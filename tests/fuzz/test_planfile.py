@@ -47,7 +47,9 @@ def document() -> dict[str, Any]:
     }
     plan = world(case).plan()
     plan = replace(plan, estimate=ESTIMATE)
-    origin = Basis(ACCOUNT, "d" * 64, "stack", "../stack", {"season": "2024"}, {"tags": ["a"]}, {"destroy": False}, {})
+    declared = {"assets/a": "e" * 32}
+    origin = Basis(ACCOUNT, "d" * 32, declared, "stack", "../stack", {"season": "2024"}, {"tags": ["a"]})
+    origin = replace(origin, options={"destroy": False})
     made: dict[str, Any] = json.loads(render(plan, origin, KEY))
     return made
 

@@ -1,0 +1,55 @@
+"""What a stack wishes, as digests: they are the same however it is written, and differ when it means something else.
+
+A plan file keeps them for what it changes. What is no longer needed by the time it is applied was done by an earlier
+apply of it, or is no longer wished for: only the wish tells which. They are made with the account's key, for a secret
+has a part in them that nobody may try out who has the file alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from reconciler.kinds import Kinds
+from reconciler.model import Plan, Resource, Stack
+from reconciler.redact import mask
+from reconciler.values import canonical
+
+__all__ = ["of_all", "of_each", "steadied"]
+
+NOTHING = ""
+"""In place of a digest: nothing is declared there."""
+
+
+def of_each(stack: Stack, kinds: Kinds, plan: Plan, key: bytes, *, destroy: bool) -> dict[str, str]:
+    """address → a digest of all that is declared of what the plan changes. Who destroys wishes for nothing."""
+    declared = {} if destroy else stack.resources
+    return {change.address: _of(declared.get(change.address), kinds, key) for change in plan.changes}
+
+
+def of_all(stack: Stack, key: bytes) -> str:
+    """A digest of what is said once for all objects and stands in no change: whether they carry our stamp, and where
+    results are kept."""
+    return _digest({"stamps": stack.stamps, "results": stack.results}, key)
+
+
+def steadied(kinds: Kinds, kind: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a kind in the form in which what means the same is the same."""
+    specs = kinds[kind].specs
+    return {name: canonical(specs[name], value) if name in specs else value for name, value in declared.items()}
+
+
+def _of(resource: Resource | None, kinds: Kinds, key: bytes) -> str:
+    if resource is None:
+        return NOTHING
+    said = {it.name: getattr(resource, it.name) for it in fields(resource)}
+    return _digest({**said, "fields": steadied(kinds, resource.kind, resource.fields)}, key)
+
+
+def _digest(said: Mapping[str, Any], key: bytes) -> str:
+    text = json.dumps(mask(said, keep=True), sort_keys=True)
+    return hmac.new(key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]
