@@ -67,6 +67,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
     if manner.telling and (done or report is not None):
         manner.telling.write(manner.telling.planned(planning, report, kind="apply"))
     code = 0 if done else _result(planning, report, checked, manner.shown_as)
+    if checked and manner.telling and manner.telling.observer:
+        manner.telling.observer.checked(checked)
     if checked and manner.shown_as == "text":
         from reconciler.reports.checks import checks_text
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.observing import observed
 from reconciler.cli.options import online, project_at
 from reconciler.cli.outputs import write_file
 
@@ -34,6 +35,7 @@ FORMATS = ["text", "json", "junit", "markdown", "html"]
     help="Write the report into FILE, and print its last line only.",
 )
 @online
+@observed
 def check(words: tuple[str, ...], form: str, record: bool, out: Path | None, **options: Any) -> int:
     """Run the checks of a stack, or those NAMEd (globs): ask, and hold what is found against what is expected.
 
@@ -55,6 +57,8 @@ def check(words: tuple[str, ...], form: str, record: bool, out: Path | None, **o
             return await project.check(names, record=record)
 
     outcomes = asyncio.run(run())
+    if observer := options.get("observer"):
+        observer.checked(outcomes)
     said = checks_as(form, project, outcomes)
     if out:
         write_file(out, said)

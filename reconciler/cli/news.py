@@ -27,6 +27,7 @@ def told_news(project: Project, drift: Drift, telling: Telling, form: str, look:
     with closing(project):
         found = project.news(drift)
         noted = project.state.exists
+    telling.seen(telling.drifted(drift))
     result = telling.drifted(replace(found.drift, unmanaged=()))
     if form == "json":
         click.echo(_json(found, result))

@@ -164,6 +164,8 @@ def project_at(path: Path, given: Mapping[str, Any]) -> Project:
     options = options_of(given)
     project = Project(access.load_stack(path, options), options, path=path, on_pause=told_of_a_pause)
     project.on_locked = told_of_a_holder
+    if observer := given.get("observer"):
+        observer.opened(project)
     return project
 
 

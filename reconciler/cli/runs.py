@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from reconciler.cli.applying import Manner, carried_out
 from reconciler.cli.completing import complete
 from reconciler.cli.formats import FORMATS, form_of, look_for, rendered
+from reconciler.cli.observing import observed
 from reconciler.cli.options import (
     FORMAT,
     formatted,
@@ -102,6 +103,7 @@ def consenting(function: Any) -> Any:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @OUT
 @reporting
+@observed
 def plan(
     path: Path,
     form: str,
@@ -165,6 +167,7 @@ def _shown(result: Result, form: str) -> Result:
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--check", is_flag=True, help="Run the checks of the stack when all is done; exit with 8 if one fails.")
 @reporting
+@observed
 def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, check: bool, **options: Any) -> int:
     """Make the account as the stack says: show the plan, ask, do it.
 
@@ -238,6 +241,7 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
 @WHOLE
 @click.option("--unmanaged", is_flag=True, help="Also list objects that are not of this stack.")
 @click.option("--new", "only_new", is_flag=True, help="Only what the last `drift --new` did not have; remember it.")
+@observed
 def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, out: Path | None, **options: Any) -> int:
     """Show what was changed outside git: live against what was last applied. Exit with 2 if anything was.
 
@@ -315,6 +319,8 @@ def _of_a_saved_plan(file: Path, given: Mapping[str, Any]) -> Project:
     project = saved_project(file, options_of(given), on_pause=told_of_a_pause)
     project.on_locked = told_of_a_holder
     click.echo(f"Plan {file}, for the stack in {project.path}.", err=True)
+    if observer := given.get("observer"):
+        observer.opened(project)
     return project
 
 

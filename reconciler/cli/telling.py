@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model import Plan, Report, Stack
     from reconciler.planfile import Saved
     from reconciler.reports.result import Result, Spot
+    from reconciler.watching.observer import Observer
 
 __all__ = ["Telling", "failed", "reporting", "sources_root"]
 
@@ -83,18 +84,26 @@ class Telling:
     targets: tuple[tuple[str, Path], ...] = ()
     root: Path | None = None
     look: Look = PLAIN
+    observer: Observer | None = None
+    """Who is told of each result."""
 
     @classmethod
     def of(cls, path: Path, given: Mapping[str, Any], *, whole: bool = False, verbose: bool = False) -> Telling:
         """As the options say; files are not as wide as a terminal."""
         look = replace(look_for(whole, verbose, given.get("limit")), columns=PLAIN.columns)
-        return cls(path, tuple(given.get("reports") or ()), given.get("source_root"), look)
+        return cls(path, tuple(given.get("reports") or ()), given.get("source_root"), look, given.get("observer"))
 
     def write(self, result: Result) -> None:
         """Into each file, whole or not at all; all are made before the first is written."""
+        self.seen(result)
         made = [(file, click.unstyle(rendered(form, result, self.look))) for form, file in self.targets]
         for file, text in made:
             write_file(file, text if text.endswith("\n") else f"{text}\n")
+
+    def seen(self, result: Result) -> None:
+        """Whoever watches the command is told of it."""
+        if self.observer is not None and result.kind != "error":
+            self.observer.saw(result)
 
     @contextmanager
     def errors(self) -> Iterator[None]:

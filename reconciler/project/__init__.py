@@ -81,6 +81,7 @@ class Project:
         self._fresh: Planning | None = None
         """The last plan that was made under the lock: nobody can have moved anything since but the API's users."""
         self._drivers: Drivers | None = None
+        self._spent = (0, 0)
         self._exits = AsyncExitStack()
 
     # Opening
@@ -122,6 +123,7 @@ class Project:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._spent = self.spent
         self._drivers = None
         await self._exits.aclose()
         if self._command is None:
@@ -137,6 +139,17 @@ class Project:
         from reconciler.model import Paused
 
         self._on_pause(Paused(round(seconds), why))
+
+    @property
+    def spent(self) -> tuple[int, int]:
+        """How many requests were sent, and how many of them were to change something; also after it was left."""
+        http = self._drivers.hands.http if self._drivers else None
+        return (http.sent, http.sent_writes) if http else self._spent
+
+    @property
+    def account_shown(self) -> str:
+        """Which account it is, as may be shown: its host, and a digest of the key; '' without a key."""
+        return access.shown(self.stack.provider, self.options)
 
     @property
     def state(self) -> State:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.results.shelf import Shelf
     from reconciler.state import State
 
-__all__ = ["account", "environment", "in_process", "load_stack", "open_state", "said_of_the_place", "shelf"]
+__all__ = ["account", "environment", "in_process", "load_stack", "open_state", "said_of_the_place", "shelf", "shown"]
 
 EMULATOR_KEY = "emulator"
 
@@ -53,6 +53,18 @@ def account(provider_name: str, options: ProjectOptions) -> tuple[str, str]:
         return f"emulator:{file}", EMULATOR_KEY
     access = provider(provider_name).access
     return _address(options, access), _key(access.key_variables)
+
+
+def shown(provider_name: str, options: ProjectOptions) -> str:
+    """Which account it is, for people and programs: no path of this machine, and a key is a digest."""
+    from reconciler.planfile import account_of
+
+    if options.emulator is not False:
+        return "emulator"
+    try:
+        return account_of(*account(provider_name, options)).partition("://")[2]
+    except ReconcilerError:
+        return ""
 
 
 def _address(options: ProjectOptions, access: Access) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from reconciler.diff.drifted import drift_set
 from reconciler.engine.planning import Drift
-from reconciler.model import Change
 
 if TYPE_CHECKING:
     from reconciler.project import Project
@@ -35,15 +35,10 @@ def news(project: Project, drift: Drift) -> News:
     state = project.state
     before = state.known_drift()
     known = dict(before.addresses) if before else {}
-    now = {change.address: _paths(change) for change in drift.changes}
+    now = drift_set(drift.changes)
     looked_at = {*drift.compared, *now}
     gone = tuple(sorted(address for address in known if address in looked_at and address not in now))
     new = tuple(it for it in drift.changes if not {*now[it.address]} <= {*known.get(it.address, ())})
     if state.exists:
         state.note_drift({**{at: paths for at, paths in known.items() if at not in gone}, **now})
     return News(replace(drift, changes=new), len(now) - len(new), before.at if before else None, gone)
-
-
-def _paths(change: Change) -> tuple[str, ...]:
-    """Which fields of it; what is gone, or was made anew, counts as a field of its own."""
-    return (*sorted({delta.path for delta in change.deltas}), f"({change.action.value})")

@@ -5,7 +5,6 @@ It is read as schemas/{plan,drift,report,error}.json describe it. Newer minor ve
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from reconciler.diff.drifted import digest_of, parts_of
 from reconciler.errors import Invalid, Problem
 
 __all__ = ["ACTIONS", "RunTold", "read_told"]
@@ -96,11 +96,11 @@ class RunTold:
     @cached_property
     def drift_digest(self) -> str:
         """Names the set of what drifted: which addresses, and which fields of them. Values are not in it."""
-        found = sorted(
-            (str(it.get("address")), str(it.get("action")), *sorted(str(d.get("path")) for d in it.get("deltas") or ()))
-            for it in self.drift
-        )
-        return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16] if found else ""
+        return digest_of({str(it.get("address")): _drifted(it) for it in self.drift})
+
+
+def _drifted(change: Mapping[str, Any]) -> tuple[str, ...]:
+    return parts_of((str(it.get("path")) for it in change.get("deltas") or ()), str(change.get("action")))
 
 
 def read_told(file: Path) -> RunTold:

@@ -32,11 +32,20 @@ import sqlalchemy as sa
 from reconciler.errors import Locked, StateError
 from reconciler.model import CheckScore, Operation, Recorded
 from reconciler.state.database import Database, connect
-from reconciler.state.history import KnownDrift, RunRow, drift_from_row, drift_row, run_from
+from reconciler.state.history import (
+    KnownDrift,
+    LastTold,
+    RunRow,
+    drift_from_row,
+    drift_row,
+    run_from,
+    told_from_row,
+    told_row,
+)
 from reconciler.state.holders import Holder, Unlocked
 from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
 from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from, score_from
-from reconciler.state.tables import checks, drifts, handles, locks, operations, resources, runs, stacks, unseen
+from reconciler.state.tables import checks, drifts, handles, locks, operations, resources, runs, stacks, told, unseen
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -62,7 +71,7 @@ SAFE: dict[sa.Table, str] = (
         f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
     )
     | dict.fromkeys(
-        (stacks, runs, drifts),
+        (stacks, runs, drifts, told),
         "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it",
     )
     | {checks: "Run `reconciler check --record` to make the baseline of its checks anew"}
@@ -82,6 +91,7 @@ __all__ = [
     "Identity",
     "Keep",
     "KnownDrift",
+    "LastTold",
     "Open",
     "Put",
     "RenameStack",
@@ -255,6 +265,17 @@ class State:
         row = {"stack": self._stack, "at": _stamp(self._now()), **drift_row(addresses)}
         with self._writing() as connection:
             connection.execute(upsert(connection.dialect.name, drifts, ("stack",)), row)
+
+    def last_told(self) -> list[LastTold]:
+        """What each target of notifications was told last, of each subject."""
+        c = told.c
+        return self._made_of(told_from_row, sa.select(c.target, c.subject, c.at, c.digest, c.what), told)
+
+    def note_told(self, target: str, subject: str, items: Mapping[str, Sequence[str]]) -> None:
+        """Note what a target was told of a subject: what is wrong → which parts of it; nothing when all is well."""
+        row = {"stack": self._stack, "target": target, "subject": subject, "at": _stamp(self._now()), **told_row(items)}
+        with self._writing() as connection:
+            connection.execute(upsert(connection.dialect.name, told, ("stack", "target", "subject")), row)
 
     @contextmanager
     def lock(

@@ -1,4 +1,5 @@
-"""What the state remembers for people: which runs there were, and what had drifted when news was last asked for."""
+"""What the state remembers for people: which runs there were, what had drifted when news was last asked for, and what
+who is notified was told last."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 
 from reconciler.state.rows import Damaged
 
-__all__ = ["KnownDrift", "RunRow", "drift_from_row", "drift_row", "run_from"]
+__all__ = ["KnownDrift", "LastTold", "RunRow", "drift_from_row", "drift_row", "run_from", "told_from_row", "told_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,16 @@ class KnownDrift:
     addresses: Mapping[str, Sequence[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class LastTold:
+    """What one who is notified was told last of one subject: what is wrong → which parts; empty when all is well."""
+
+    target: str
+    subject: str
+    at: datetime
+    items: Mapping[str, Sequence[str]]
+
+
 def run_from(row: Any) -> RunRow:
     """As it was written; Damaged for what is not as we write it."""
     try:
@@ -57,20 +68,39 @@ def run_from(row: Any) -> RunRow:
 
 def drift_from_row(row: Any) -> KnownDrift:
     """As it was written; Damaged for what is not as we write it."""
-    try:
-        kept = json.loads(row.addresses)
-        paths = {address: tuple(map(str, paths)) for address, paths in kept.items()}
-        if row.digest != _digest(row.addresses):
-            raise ValueError("the digest is of another set")
-        return KnownDrift(datetime.fromisoformat(row.at), paths)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Damaged(str(error)[:80]) from None
+    at, addresses = _set_from(row.at, row.digest, row.addresses)
+    return KnownDrift(at, addresses)
 
 
 def drift_row(addresses: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """What is kept of it: the same for the same set."""
-    kept = json.dumps({address: sorted(paths) for address, paths in addresses.items()}, sort_keys=True)
+    kept = _kept(addresses)
     return {"digest": _digest(kept), "addresses": kept}
+
+
+def told_from_row(row: Any) -> LastTold:
+    """As it was written; Damaged for what is not as we write it."""
+    return LastTold(str(row.target), str(row.subject), *_set_from(row.at, row.digest, row.what))
+
+
+def told_row(items: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What is kept of it: the same for the same set."""
+    kept = _kept(items)
+    return {"digest": _digest(kept), "what": kept}
+
+
+def _set_from(at: str, digest: str, kept: str) -> tuple[datetime, dict[str, tuple[str, ...]]]:
+    try:
+        found = {name: tuple(map(str, parts)) for name, parts in json.loads(kept).items()}
+        if digest != _digest(kept):
+            raise ValueError("the digest is of another set")
+        return datetime.fromisoformat(at), found
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Damaged(str(error)[:80]) from None
+
+
+def _kept(items: Mapping[str, Sequence[str]]) -> str:
+    return json.dumps({name: sorted(parts) for name, parts in items.items()}, sort_keys=True)
 
 
 def _digest(kept: str) -> str:

@@ -9,7 +9,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
-from reconciler.state.tables import checks, handles, locks, new_id, operations, resources, runs, stacks, unseen
+from reconciler.state.tables import (
+    checks,
+    drifts,
+    handles,
+    locks,
+    new_id,
+    operations,
+    resources,
+    runs,
+    stacks,
+    told,
+    unseen,
+)
 
 __all__ = ["Identity", "change", "ensure", "neighbours_of", "rename"]
 
@@ -64,10 +76,12 @@ def rename(connection: sa.Connection, old: str, new: str) -> None:
         locks,
         handles,
         checks,
+        drifts,
+        told,
     ):  # of the new name there is nothing but what an empty run has left
         connection.execute(table.delete().where(table.c.stack == new))
     before = connection.scalar(sa.select(stacks.c.former).where(stacks.c.stack == old))
     names = [name for name in (*json.loads(before or "[]"), old) if name != new]
-    for table in (stacks, resources, operations, handles, runs, unseen, checks):
+    for table in (stacks, resources, operations, handles, runs, unseen, checks, drifts, told):
         connection.execute(table.update().where(table.c.stack == old).values(stack=new))
     change(connection, new, former=json.dumps(names), rebuild=True)  # until all of it is marked anew

@@ -26,6 +26,7 @@ from reconciler.state.tables import (
     runs,
     schema,
     stacks,
+    told,
     unseen,
 )
 
@@ -72,6 +73,11 @@ def _history(connection: sa.Connection) -> None:
     make(connection, [drifts])
     for column in ("requests BIGINT", "writes BIGINT", "counts TEXT"):
         connection.exec_driver_sql(f"ALTER TABLE reconciler_runs ADD COLUMN {column}")
+
+
+def _told(connection: sa.Connection) -> None:
+    """9: what was notified, and to whom. Of an older state that is nothing."""
+    make(connection, [told])
 
 
 def _table(name: str, columns: str) -> Any:
@@ -146,7 +152,7 @@ def _handle(upload: Any) -> Iterator[tuple[str, str]]:
 
 
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts, _checks, _history)
+MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts, _checks, _history, _told)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

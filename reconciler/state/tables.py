@@ -20,6 +20,7 @@ __all__ = [
     "runs",
     "schema",
     "stacks",
+    "told",
     "unseen",
 ]
 
@@ -107,6 +108,16 @@ drifts = sa.Table(
     *_columns("at digest addresses"),
 )
 """What `drift --new` found last: when, a digest of it all, and as JSON address → the paths that had drifted."""
+
+told = sa.Table(
+    "reconciler_told",
+    _metadata,
+    _column("stack", key=True),
+    _column("target", key=True),
+    _column("subject", key=True),
+    *_columns("at digest what"),
+)
+"""What each who is notified was told last of a subject, as `drift`: `what` is JSON: what is wrong → which parts."""
 
 locks = sa.Table(
     "reconciler_locks",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 __all__ = ["back_to"]
 
 ADDED = {
+    9: ("DROP TABLE reconciler_told",),
     8: (
         *(f"ALTER TABLE reconciler_runs DROP COLUMN {name}" for name in ("requests", "writes", "counts")),
         "DROP TABLE reconciler_drifts",
