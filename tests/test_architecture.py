@@ -113,6 +113,7 @@ OUR_WORDS = {
     "reports/json.py": {"file"},
     "reports/junit.py": {"file"},
     "reports/estimate.py": {"file"},
+    "reports/html/figures.py": {"file"},
     "schema/stack.py": {"file"},
     "schema/results.py": {"file"},
     "files/body.py": {'"; filename="'},

@@ -79,7 +79,7 @@ def _markdown(result: Result, look: Look) -> str:
 def _html(result: Result, look: Look) -> str:
     from reconciler.reports.html import as_html
 
-    return as_html(result)
+    return as_html(result, whole=look.whole)
 
 
 def _junit(result: Result, look: Look) -> str:

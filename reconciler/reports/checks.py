@@ -11,6 +11,7 @@ from reconciler.checks import MEASURES, Answered, Checked
 from reconciler.checks.words import MEMBER, counted
 from reconciler.model import Expectation
 from reconciler.redact import plain
+from reconciler.reports.html.page import rendered_page
 from reconciler.reports.json import FORMAT_VERSION
 from reconciler.reports.markdown import LIMIT, code, fenced
 from reconciler.reports.values import played
@@ -246,5 +247,12 @@ def checks_html(stack: str, provider: str, outcomes: Sequence[Checked]) -> str:
         }
         for outcome in sorted(outcomes, key=lambda it: it.passes)
     ]
-    template = environment().get_template("checks.html.j2")
-    return template.render(stack=plain(stack), provider=plain(provider), summary=_summary(outcomes), checks=blocks)
+    return rendered_page(
+        "checked.html.j2",
+        what="Checks of",
+        stack=plain(stack),
+        origin=[("provider", plain(provider))],
+        state="good" if all(it.passes for it in outcomes) else "bad",
+        summary=_summary(outcomes),
+        checks=blocks,
+    )

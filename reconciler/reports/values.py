@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.later import UNKNOWN_YET, Later
 from reconciler.redact import HIDDEN, Secret, plain, redacted
 
-__all__ = ["both", "count_of", "cut", "in_lines", "shown"]
+__all__ = ["both", "codes", "count_of", "cut", "in_lines", "shown"]
 
 WORD = re.compile(r"[A-Za-z0-9/._-]+( \(new\))?")
 NO_STRING = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|NaN|-?Infinity")
@@ -95,8 +95,8 @@ def _windows(left: str, right: str, most: int) -> tuple[str, str]:
 def _texts(before: str, after: str) -> tuple[str, str]:
     """The words that differ, with some around them."""
     left, right = TOKEN.findall(before), TOKEN.findall(after)
-    codes = _codes(left, right)
-    return _hunks(left, [(c[1], c[2]) for c in codes]), _hunks(right, [(c[3], c[4]) for c in codes])
+    found = codes(left, right)
+    return _hunks(left, [(c[1], c[2]) for c in found]), _hunks(right, [(c[3], c[4]) for c in found])
 
 
 def _hunks(tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
@@ -114,8 +114,8 @@ def _hunks(tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
 def _lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[str, str]:
     """The items that differ, and how many are the same."""
     left, right = list(map(word, before)), list(map(word, after))
-    codes = _codes(left, right)
-    return _items(left, [(c[1], c[2]) for c in codes]), _items(right, [(c[3], c[4]) for c in codes])
+    found = codes(left, right)
+    return _items(left, [(c[1], c[2]) for c in found]), _items(right, [(c[3], c[4]) for c in found])
 
 
 def _items(items: Sequence[str], spans: Sequence[tuple[int, int]]) -> str:
@@ -143,7 +143,7 @@ def _mappings(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str,
     return side(before), side(after)
 
 
-def _codes(left: Sequence[str], right: Sequence[str]) -> list[Opcode]:
+def codes(left: Sequence[str], right: Sequence[str]) -> list[Opcode]:
     """Where two sequences differ."""
     start = _same(left, right)
     end = _same(left[start:][::-1], right[start:][::-1])

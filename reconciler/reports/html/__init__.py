@@ -1,0 +1,149 @@
+"""Whatever a run has to say as one page of HTML: for reading in a browser, on paper, in the dark, without a script.
+
+What stands in the way comes first, then what is destroyed, then the rest as a tree. The script only hides and shows
+what is there; it holds no data, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.model import Action
+from reconciler.redact import plain
+from reconciler.reports.applied import report_lines
+from reconciler.reports.estimate import cost_lines, effort_lines
+from reconciler.reports.html.figures import figures
+from reconciler.reports.html.page import rendered_page
+from reconciler.reports.html.tree import Block, Branch, Viewing, tree
+from reconciler.reports.losses import lost
+from reconciler.reports.result import Result
+from reconciler.reports.text import drift_line, summary_line
+from reconciler.reports.view import counted, is_destructive, left_out
+
+__all__ = ["as_html"]
+
+FOLDED_FROM = 60
+"""Of more changes than this each is one line until it is opened."""
+KINDS = {"plan": "Plan for", "apply": "Apply of", "drift": "Drift of", "error": "No result for"}
+
+NOTHING: Mapping[str, Any] = {
+    name: [] for name in ("undone", "losses", "stuck", "figures", "facts", "table", "baseline", "objects", "unmanaged")
+}
+"""What a page does not say unless its result does."""
+
+
+def as_html(result: Result, *, whole: bool = False) -> str:
+    """The whole of it; what is destroyed stands first. `whole` shows long values uncut."""
+    head: dict[str, Any] = {
+        **NOTHING,
+        "what": KINDS[result.kind],
+        "stack": plain(result.stack or result.path or "the stack"),
+        "origin": list(_origin(result)),
+        "refusals": list(map(plain, result.refusals)),
+        "consents": list(map(plain, result.consents)),
+        "notes": [(plain(note.severity), str(note)) for note in result.diagnostics],
+    }
+    if result.kind == "error":
+        return rendered_page("error.html.j2", reason=plain(result.reason) or "error", **head)
+    body = _drift(result, whole) if result.kind == "drift" else _plan(result, whole)
+    return rendered_page("result.html.j2", **{**head, **body})
+
+
+def _origin(result: Result) -> Iterator[tuple[str, str]]:
+    """Where it is from."""
+    named = (("provider", result.provider), ("path", result.path), ("reconciler", result.version))
+    yield from ((name, plain(value)) for name, value in named if value)
+
+
+def _plan(result: Result, whole: bool) -> Mapping[str, Any]:
+    plan, report = result.plan, result.report
+    gone = [change for change in plan.changes if is_destructive(change)]
+    rest = [change for change in plan.changes if not is_destructive(change)]
+    view = Viewing(result, whole)
+    parts = [
+        ("gone", f"Deleted or replaced: {len(gone)}", "", tree(gone, view)),
+        ("rest", f"{'All else' if gone else 'Changes'}: {len(rest)}", "", tree(rest, view)),
+        (
+            "drift",
+            f"Changed outside git: {len(plan.drift)}",
+            "As it was last applied, and as it is now. What of it the plan mends stands above.",
+            tree(plan.drift, Viewing(result, whole, "recorded")),
+        ),
+    ]
+    facts = [*cost_lines(plan.estimate), *effort_lines(plan.estimate), *left_out(plan)] if plan.changes else []
+    return {
+        "state": _state_of(result),
+        "summary": report_lines(report)[-1] if report else summary_line(plan),
+        "undone": report_lines(report)[:-1] if report else [],
+        "losses": list(map(plain, lost(plan.changes))),
+        "stuck": [(plain(address), plain(why)) for address, why in plan.stuck.items()],
+        "figures": [tuple(map(plain, it)) for it in figures(plan.estimate)] if plan.changes else [],
+        "table": _by_kind(result),
+        "facts": list(map(plain, facts)),
+        "unmanaged": counted(plan),
+        **_body(parts, len(plan.changes) + len(plan.drift)),
+    }
+
+
+def _drift(result: Result, whole: bool) -> Mapping[str, Any]:
+    side = "As it was declared" if result.baseline == "declared" else "As it was last applied"
+    drift = tree(result.drift, Viewing(result, whole, result.baseline))
+    parts = [("drift", f"Changed outside git: {len(result.drift)}", f"{side}, and as it is now.", drift)]
+    return {
+        "state": "bad" if result.drift else "good",
+        "summary": drift_line(result.stack, len(result.drift), result.baseline),
+        "baseline": result.baseline,
+        "objects": [tuple(map(plain, row)) for row in result.objects],
+        **_body(parts, len(result.drift)),
+    }
+
+
+def _state_of(result: Result) -> str:
+    """How it looks at a glance."""
+    if result.refusals or (result.report and (result.report.failed or result.report.interrupted)):
+        return "bad"
+    return "good" if result.report or not result.changes else "open"
+
+
+def _by_kind(result: Result) -> Mapping[str, Any]:
+    """How many of each kind, a column for each action that there is."""
+    counts = result.by_kind()
+    actions = [action for action in Action if any(action in row for row in counts.values())]
+    rows = [(plain(kind), [row.get(action, "") for action in actions]) for kind, row in counts.items()]
+    return {"actions": [action.value for action in actions], "rows": rows}
+
+
+def _body(parts: Iterable[tuple[str, str, str, list[Branch]]], count: int) -> Mapping[str, Any]:
+    """The changes themselves, and what they can be filtered by."""
+    shown = [part for part in parts if part[3]]
+    blocks = [block for *_, branches in shown for block in _blocks(branches)]
+    return {
+        "parts": shown,
+        "facets": [it for it in _facets(blocks) if it[2]] if count > 1 else [],
+        "count": count,
+        "folded": count > FOLDED_FROM,
+        "most": FOLDED_FROM,
+    }
+
+
+def _facets(blocks: Sequence[Block]) -> Iterator[tuple[str, str, list[tuple[str, int]]]]:
+    """What changes can be filtered by, and how many changes each chip is for, in the order of the page."""
+    yield "action", "a", _counts((block, (block.action,)) for block in blocks)
+    yield "kind", "k", _counts((block, (block.kind,)) for block in blocks)
+    yield "mark", "m", _counts((block, block.marks) for block in blocks)
+
+
+def _counts(values: Iterable[tuple[Block, Sequence[str]]]) -> list[tuple[str, int]]:
+    found: dict[str, int] = {}
+    for block, its in values:
+        for value in its:
+            found[value] = found.get(value, 0) + len(block.places)
+    return list(found.items())
+
+
+def _blocks(branches: Iterable[Branch]) -> Iterator[Block]:
+    for branch in branches:
+        for block in branch.blocks:
+            yield block
+            yield from _blocks(block.branches)
