@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 from reconciler.cli.applying import Manner, carried_out
 from reconciler.cli.completing import complete
 from reconciler.cli.formats import look_for
+from reconciler.cli.looping import awaited
 from reconciler.cli.options import FORMAT, online, options_of, project_at, told_of_a_pause
 from reconciler.redact import plain
 
@@ -74,7 +74,7 @@ def export(out: Path, name: str | None, target: tuple[str, ...], provider: str, 
         async with project:
             return await project.export(out, name=new.name, target=target)
 
-    exported = asyncio.run(run())
+    exported = awaited(run())
     for note in exported.notes:
         click.echo(plain(note), err=True)
     kinds = kinds_of(provider)

@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli.check import CHECK_FAILED
 from reconciler.cli.formats import Look, rendered
+from reconciler.cli.looping import awaited
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
@@ -62,7 +63,7 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
             return planning, report, await _checked(project, manner) if whole else ()
 
     with closing(project), locked(project, command):
-        planning, report, checked = asyncio.run(run())
+        planning, report, checked = awaited(run())
     done = report is None and project.saved is not None
     if manner.telling and (done or report is not None):
         manner.telling.write(manner.telling.planned(planning, report, kind="apply"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.looping import awaited
 from reconciler.cli.observing import observed
 from reconciler.cli.options import online, project_at
 from reconciler.cli.outputs import write_file
@@ -56,7 +56,7 @@ def check(words: tuple[str, ...], form: str, record: bool, out: Path | None, **o
             _tell_the_cost(project, names)
             return await project.check(names, record=record)
 
-    outcomes = asyncio.run(run())
+    outcomes = awaited(run())
     if observer := options.get("observer"):
         observer.checked(outcomes)
     said = checks_as(form, project, outcomes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shlex
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.completing import complete
+from reconciler.cli.looping import awaited
 from reconciler.cli.options import formatted, project_at, recorded
 from reconciler.errors import ReconcilerError
 from reconciler.redact import plain
@@ -43,7 +43,7 @@ def output(names: tuple[str, ...], path: Path, form: str, **options: Any) -> int
     eval "$(reconciler output --format env)"
     """
     with closing(project_at(path, options)) as project:
-        told = asyncio.run(project.outputs(names))
+        told = awaited(project.outputs(names))
         stack = project.stack.name
     if form == "json":
         from reconciler.reports.json import told_json

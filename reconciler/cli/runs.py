@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.core import ParameterSource
 from reconciler.cli.applying import Manner, carried_out
 from reconciler.cli.completing import complete
 from reconciler.cli.formats import FORMATS, form_of, look_for, rendered
+from reconciler.cli.looping import awaited
 from reconciler.cli.observing import observed
 from reconciler.cli.options import (
     FORMAT,
@@ -134,7 +134,7 @@ def plan(
 
     with telling.errors():
         project = project_at(path, options)
-        planning = asyncio.run(run())
+        planning = awaited(run())
     result = telling.planned(planning)
     click.echo(rendered(form, _shown(result, form), look_for(whole, verbose, options.get("limit"))))
     telling.write(result)
@@ -265,14 +265,14 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, o
         from reconciler.cli.news import told_news
 
         project = project_at(path, options)
-        return told_news(project, asyncio.run(run()), telling, form, look_for(whole))
+        return told_news(project, awaited(run()), telling, form, look_for(whole))
     if out:
         given = click.get_current_context().get_parameter_source("form") is not ParameterSource.DEFAULT
         as_named = form if given else form_of(out.name) or "text"
         telling = replace(telling, targets=(*telling.targets, (as_named, out)))
     with telling.errors():
         project = project_at(path, options)
-        result = telling.drifted(asyncio.run(run()))
+        result = telling.drifted(awaited(run()))
     telling.write(result)
     if out:
         click.echo(rendered("text", result, look_for(False)).rsplit("\n", 1)[-1])

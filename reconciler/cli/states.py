@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.completing import complete
+from reconciler.cli.looping import awaited
 from reconciler.cli.options import FORMAT, online, project_at, recorded, waiting
 from reconciler.cli.signals import locked
 from reconciler.errors import ReconcilerError
@@ -61,7 +61,7 @@ def _run(project: Project, call: Callable[[], Awaitable[T]]) -> T:
         async with project:
             return await call()
 
-    return asyncio.run(run())
+    return awaited(run())
 
 
 @state.command("list")
