@@ -14,6 +14,7 @@ import click
 from reconciler.cli.check import CHECK_FAILED
 from reconciler.cli.formats import Look, rendered
 from reconciler.cli.looping import awaited
+from reconciler.cli.pages import paged
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
@@ -66,7 +67,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
         planning, report, checked = awaited(run())
     done = report is None and project.saved is not None
     if manner.telling and (done or report is not None):
-        manner.telling.write(manner.telling.planned(planning, report, kind="apply"))
+        result = manner.telling.planned(planning, report, kind="apply")
+        manner.telling.write(paged(result, project, manner.telling.forms(), checked))
     code = 0 if done else _result(planning, report, checked, manner.shown_as)
     if checked and manner.telling and manner.telling.observer:
         manner.telling.observer.checked(checked)
@@ -111,7 +113,7 @@ async def _agreed(project: Project, planning: Planning, manner: Manner) -> Plann
     if reasons:
         if form == "json":
             click.echo(rendered(form, result, manner.look))
-        telling.write(result)
+        telling.write(paged(result, project, telling.forms()))
         raise Refused(reasons)
     if not planning.plan.changes or manner.auto_approve or project.saved is not None:
         return planning

@@ -26,6 +26,7 @@ from reconciler.cli.options import (
     told_of_a_pause,
 )
 from reconciler.cli.outputs import write_file
+from reconciler.cli.pages import paged
 from reconciler.cli.telling import Telling, reporting
 from reconciler.cli.uploads import STDOUT, uploading
 from reconciler.errors import Refused
@@ -135,7 +136,7 @@ def plan(
     with telling.errors():
         project = project_at(path, options)
         planning = awaited(run())
-    result = telling.planned(planning)
+    result = paged(telling.planned(planning), project, telling.forms(form))
     click.echo(rendered(form, _shown(result, form), look_for(whole, verbose, options.get("limit"))))
     telling.write(result)
     if refused := planning.refusals:
@@ -273,6 +274,7 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, o
     with telling.errors():
         project = project_at(path, options)
         result = telling.drifted(awaited(run()))
+    result = paged(result, project, telling.forms(form))
     telling.write(result)
     if out:
         click.echo(rendered("text", result, look_for(False)).rsplit("\n", 1)[-1])

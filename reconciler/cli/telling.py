@@ -93,6 +93,10 @@ class Telling:
         look = replace(look_for(whole, verbose, given.get("limit")), columns=PLAIN.columns)
         return cls(path, tuple(given.get("reports") or ()), given.get("source_root"), look, given.get("observer"))
 
+    def forms(self, *more: str) -> set[str]:
+        """The formats that a result goes into."""
+        return {*more, *(form for form, _ in self.targets)}
+
     def write(self, result: Result) -> None:
         """Into each file, whole or not at all; all are made before the first is written."""
         self.seen(result)

@@ -11,13 +11,13 @@ from reconciler.checks import MEASURES, Answered, Checked
 from reconciler.checks.words import MEMBER, counted
 from reconciler.model import Expectation
 from reconciler.redact import plain
-from reconciler.reports.html.page import rendered_page
 from reconciler.reports.json import FORMAT_VERSION
 from reconciler.reports.markdown import LIMIT, code, fenced
+from reconciler.reports.page import rendered_page
 from reconciler.reports.values import played
 from reconciler.reports.view import environment
 
-__all__ = ["checks_html", "checks_json", "checks_junit", "checks_markdown", "checks_text"]
+__all__ = ["checks_blocks", "checks_html", "checks_json", "checks_junit", "checks_markdown", "checks_text"]
 
 NOT_OURS = "not by this stack: nothing of ours that it depends on has changed since the baseline"
 
@@ -233,7 +233,20 @@ def _hits(outcome: Checked, *, whole: bool) -> Iterator[str]:
 
 def checks_html(stack: str, provider: str, outcomes: Sequence[Checked]) -> str:
     """One page: each query with its hits in their order, and what they lack."""
-    blocks = [
+    return rendered_page(
+        "checked.html.j2",
+        what="Checks of",
+        stack=plain(stack),
+        origin=[("provider", plain(provider))],
+        state="good" if all(it.passes for it in outcomes) else "bad",
+        summary=_summary(outcomes),
+        checks=checks_blocks(outcomes),
+    )
+
+
+def checks_blocks(outcomes: Sequence[Checked]) -> list[dict[str, Any]]:
+    """What a page says of each, those that failed first."""
+    return [
         {
             "name": outcome.check.address,
             "passed": outcome.passes,
@@ -247,12 +260,3 @@ def checks_html(stack: str, provider: str, outcomes: Sequence[Checked]) -> str:
         }
         for outcome in sorted(outcomes, key=lambda it: it.passes)
     ]
-    return rendered_page(
-        "checked.html.j2",
-        what="Checks of",
-        stack=plain(stack),
-        origin=[("provider", plain(provider))],
-        state="good" if all(it.passes for it in outcomes) else "bad",
-        summary=_summary(outcomes),
-        checks=blocks,
-    )

@@ -14,10 +14,12 @@ from reconciler.kinds import Kinds
 from reconciler.model import Resource, Stack, key_of, parent_of
 from reconciler.redact import plain
 
-__all__ = ["FORMATS", "graph"]
+__all__ = ["FORMATS", "Edge", "graph", "needs_of"]
 
 Edge = tuple[str, str, str]
 """From, to, and how: `in`, `ref` or `value`."""
+FEW = 50
+"""Of more addresses than this a picture is not looked at but searched."""
 ARROWS: Mapping[str, tuple[str, str]] = {
     "in": ("-.->", " [style=dotted]"),
     "ref": ("-->", ""),
@@ -31,6 +33,15 @@ def graph(stack: Stack, kinds: Kinds, form: str) -> str:
     resources = dict(sorted(stack.resources.items(), key=lambda item: item[0].split("/")))
     edges = [edge for resource in resources.values() for edge in _edges(kinds[resource.kind], resource)]
     return "\n".join(FORMATS[form](stack.name, resources, edges))
+
+
+def needs_of(stack: Stack, kinds: Kinds, most: int = FEW) -> tuple[tuple[str, ...], tuple[Edge, ...]]:
+    """(all addresses, what each needs) of a stack of which a picture can be looked at; nothing of a larger one."""
+    if len(stack.resources) > most:
+        return (), ()
+    resources = dict(sorted(stack.resources.items(), key=lambda item: item[0].split("/")))
+    edges = (edge for resource in resources.values() for edge in _edges(kinds[resource.kind], resource))
+    return tuple(resources), tuple(edge for edge in edges if edge[1] in resources)
 
 
 def _edges(kind: type[Kind], resource: Resource) -> Iterator[Edge]:

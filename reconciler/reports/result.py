@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Invalid, Problem
 from reconciler.model import Action, Change, Estimate, Plan, Report
 from reconciler.version import __version__
+
+if TYPE_CHECKING:
+    from reconciler.checks import Checked
+    from reconciler.state import RunRow
 
 __all__ = ["Result", "Spot", "agreed", "reason_of"]
 
@@ -67,6 +72,20 @@ class Result:
     reason: str = ""
     """Why there is no result, in a word."""
     version: str = __version__
+    account: str = ""
+    """Which host it is an account of."""
+    at: datetime | None = None
+    """When the account was looked at."""
+    sources: str = ""
+    """Where a code host shows the files of this commit: what a path is put behind. '' where nobody said."""
+    commit: str = ""
+    addresses: tuple[str, ...] = ()
+    """All that is declared, of a small stack; what needs what of it is in `needs`: (from, to, how)."""
+    needs: tuple[tuple[str, str, str], ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    """The last runs that the state knows, the last one first."""
+    checks: tuple[Checked, ...] = ()
+    """How the checks of the stack went after an apply."""
 
     @property
     def stack(self) -> str:

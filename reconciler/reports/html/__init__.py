@@ -12,11 +12,15 @@ from typing import Any
 from reconciler.model import Action
 from reconciler.redact import plain
 from reconciler.reports.applied import report_lines
+from reconciler.reports.checks import checks_blocks
 from reconciler.reports.estimate import cost_lines, effort_lines
 from reconciler.reports.html.figures import figures
-from reconciler.reports.html.page import rendered_page
+from reconciler.reports.html.history import bars, past
+from reconciler.reports.html.marks import coded
+from reconciler.reports.html.picture import picture
 from reconciler.reports.html.tree import Block, Branch, Viewing, tree
 from reconciler.reports.losses import lost
+from reconciler.reports.page import rendered_page
 from reconciler.reports.result import Result
 from reconciler.reports.text import drift_line, summary_line
 from reconciler.reports.view import counted, is_destructive, left_out
@@ -40,19 +44,32 @@ def as_html(result: Result, *, whole: bool = False) -> str:
         "what": KINDS[result.kind],
         "stack": plain(result.stack or result.path or "the stack"),
         "origin": list(_origin(result)),
-        "refusals": list(map(plain, result.refusals)),
+        "refusals": [coded(plain(line)) for line in result.refusals],
         "consents": list(map(plain, result.consents)),
-        "notes": [(plain(note.severity), str(note)) for note in result.diagnostics],
+        "notes": [(plain(note.severity), coded(str(note))) for note in result.diagnostics],
     }
     if result.kind == "error":
         return rendered_page("error.html.j2", reason=plain(result.reason) or "error", **head)
     body = _drift(result, whole) if result.kind == "drift" else _plan(result, whole)
-    return rendered_page("result.html.j2", **{**head, **body})
+    beside = {
+        "picture": picture(result.addresses, result.needs, result.changes or result.drift),
+        "past": list(past(result.runs)),
+        "bars": bars(result.runs),
+        "checks": checks_blocks(result.checks) if result.checks else [],
+    }
+    return rendered_page("result.html.j2", **{**head, **body, **beside})
 
 
 def _origin(result: Result) -> Iterator[tuple[str, str]]:
     """Where it is from."""
-    named = (("provider", result.provider), ("path", result.path), ("reconciler", result.version))
+    named = (
+        ("provider", result.provider),
+        ("account", result.account),
+        ("path", result.path),
+        ("commit", result.commit[:12]),
+        ("written", f"{result.at:%Y-%m-%d %H:%M} UTC" if result.at else ""),
+        ("reconciler", result.version),
+    )
     yield from ((name, plain(value)) for name, value in named if value)
 
 
@@ -75,9 +92,9 @@ def _plan(result: Result, whole: bool) -> Mapping[str, Any]:
     return {
         "state": _state_of(result),
         "summary": report_lines(report)[-1] if report else summary_line(plan),
-        "undone": report_lines(report)[:-1] if report else [],
-        "losses": list(map(plain, lost(plan.changes))),
-        "stuck": [(plain(address), plain(why)) for address, why in plan.stuck.items()],
+        "undone": list(map(coded, report_lines(report)[:-1])) if report else [],
+        "losses": [coded(plain(line)) for line in lost(plan.changes)],
+        "stuck": [coded(f"`{plain(address)}`: {plain(why)}") for address, why in plan.stuck.items()],
         "figures": [tuple(map(plain, it)) for it in figures(plan.estimate)] if plan.changes else [],
         "table": _by_kind(result),
         "facts": list(map(plain, facts)),

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from reconciler.reports.values import TOKEN, codes
 
-__all__ = ["Marked", "marked", "unmarked"]
+__all__ = ["Marked", "coded", "marked", "unmarked"]
 
 Marked = tuple[tuple[str, bool], ...]
 """Pieces of one value, in their order: (text, whether the other side lacks it)."""
 
 LEAST_IN_COMMON = 0.3
 """Of values that have less than this in common no word is marked: they are other values, and confetti reads badly."""
+
+TYPED = re.compile(r"`([^`]+)`|(--[a-z][a-z-]*(?: (?=\S*[/*])[^\s,;]+)?)")
+"""What a message says to write or to type: between backticks, or an option with the address it is for."""
+
+
+def coded(text: str) -> Marked:
+    """A message, with what is to be typed marked."""
+    pieces: list[tuple[str, bool]] = []
+    done = 0
+    for found in TYPED.finditer(text):
+        pieces += [(text[done : found.start()], False), (found[1] or found[2], True)]
+        done = found.end()
+    return tuple((piece, typed) for piece, typed in (*pieces, (text[done:], False)) if piece)
 
 
 def unmarked(text: str) -> Marked:

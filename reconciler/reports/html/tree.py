@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from reconciler.model import Action, Change, ChangedBy, Outcome, parent_of
 from reconciler.redact import plain
@@ -15,6 +16,9 @@ from reconciler.reports.view import is_destructive
 
 __all__ = ["DRIFTED", "Block", "Branch", "Viewing", "tree"]
 
+PREVIEWED = 80
+"""Characters of values that fit into the line of a folded block."""
+FEW_NAMES = 4
 DRIFTED: Mapping[Action, str] = {Action.UPDATE: "changed", Action.DELETE: "gone"}
 """What was done by somebody else, in a word."""
 
@@ -25,6 +29,8 @@ class PlacedChange:
 
     address: str
     where: str = ""
+    url: str = ""
+    """Of that line, where a code host shows it."""
     id: str = ""
     result: str = ""
 
@@ -43,6 +49,8 @@ class Block:
     says: tuple[str, ...]
     """What is to be known of it: why it is no small thing."""
     message: str
+    preview: str
+    """What changes, in a line, for as long as it is folded."""
     places: tuple[PlacedChange, ...]
     columns: tuple[Column, ...]
     rows: tuple[Cells, ...]
@@ -119,6 +127,7 @@ def _block(group: Group, view: Viewing, outcomes: Mapping[str, Outcome]) -> Bloc
     change = group.first
     columns = columns_of(change, view.drift)
     outcome = outcomes.get(change.address)
+    rows = tuple(cells_of(change, columns, whole=view.whole))
     return Block(
         symbol=change.action.symbol,
         action="drifted" if view.drift else change.action.value,
@@ -128,9 +137,10 @@ def _block(group: Group, view: Viewing, outcomes: Mapping[str, Outcome]) -> Bloc
         reason="" if change.reason == "new" else plain(change.reason),
         says=tuple(map(plain, _says(change))),
         message=plain(outcome.message) if outcome else "",
+        preview=_preview(rows),
         places=tuple(_place(it, view.result, outcomes) for it in group.changes),
         columns=columns,
-        rows=tuple(cells_of(change, columns, whole=view.whole)),
+        rows=rows,
         marks=tuple(_marks(change, view, outcome)),
         destroys=is_destructive(change) and not view.drift,
     )
@@ -140,13 +150,34 @@ def _place(change: Change, result: Result, outcomes: Mapping[str, Outcome]) -> P
     outcome = outcomes.get(change.address)
     spot = result.spots.get(change.address)
     id = (outcome.id if outcome else None) or change.id or ""
-    return PlacedChange(plain(change.address), _where(spot), plain(id), outcome.result if outcome else "")
+    url = _url(spot, result.sources) if spot else ""
+    return PlacedChange(plain(change.address), _where(spot), url, plain(id), outcome.result if outcome else "")
 
 
 def _where(spot: Spot | None) -> str:
     if spot is None:
         return ""
     return plain(f"{spot.file}:{spot.line}" if spot.line else spot.file)
+
+
+def _url(spot: Spot, sources: str) -> str:
+    """Of that line; '' where nobody says where files are, or it is no page."""
+    if not sources.startswith(("https://", "http://")):
+        return ""
+    return f"{plain(sources)}{quote(spot.file)}{f'#L{spot.line}' if spot.line else ''}"
+
+
+def _preview(rows: Sequence[Cells]) -> str:
+    """One field with its values, of more their names."""
+    if not rows:
+        return ""
+    if len(rows) == 1:
+        values = " → ".join("".join(text for text, _ in pieces) for _, pieces in rows[0].values)
+        if len(values) <= PREVIEWED:
+            return f"{rows[0].path}: {values}"
+    more = len(rows) - FEW_NAMES
+    names = ", ".join(row.path for row in rows[:FEW_NAMES])
+    return f"{names} and {more} more" if more > 0 else names
 
 
 def _says(change: Change) -> Iterator[str]:

@@ -9,11 +9,14 @@
   const chips = all("button[data-facet]", tools);
   const blocks = all(".part .b").map((element) => ({
     element,
+    branch: element.closest(".branch"),
     has: { a: [element.classList[1]], k: [element.dataset.k], m: (element.dataset.m || "").split(",") },
     items: all(".same > li", element),
     text: null,
   }));
   const branches = all(".part .branch").reverse(), parts = all(".part");
+  const counts = new Map(branches.map((branch) => [branch, { count: 0, of: 0 }]));
+  for (const block of blocks) counts.get(block.branch).of += block.items.length || 1;
   const total = blocks.reduce((sum, block) => sum + (block.items.length || 1), 0);
   const say = (number) => number.toLocaleString("en");
   const hide = (element, hidden) => { if (element.hidden !== hidden) element.hidden = hidden; };
@@ -24,15 +27,23 @@
     const chosen = {};
     for (const chip of pressed()) (chosen[chip.dataset.facet] ||= []).push(chip.value);
     let count = 0;
+    for (const its of counts.values()) its.count = 0;
     for (const block of blocks) {
       const fits = Object.entries(chosen).every(([facet, values]) => values.some((it) => block.has[facet].includes(it)));
       const found = fits && (words.length === 0 || matching(block, words));
       hide(block.element, !found);
-      if (found) count += items(block, words);
+      const number = found ? items(block, words) : 0;
+      count += number;
+      counts.get(block.branch).count += number;
     }
-    for (const branch of branches) hide(branch, !branch.querySelector(".b:not([hidden])"));
+    for (const branch of branches) {
+      hide(branch, !branch.querySelector(".b:not([hidden])"));
+      const { count, of } = counts.get(branch);
+      branch.querySelector("b").textContent = count === of ? `${of}` : `${count} of ${of}`;
+    }
     for (const part of parts) hide(part, !part.querySelector(".b:not([hidden])"));
     if (words.length) for (const branch of branches) if (!branch.hidden) branch.open = true;
+    by("reset").disabled = words.length === 0 && Object.keys(chosen).length === 0;
     shown.textContent = count === total ? `${say(total)} changes` : `${say(count)} of ${say(total)} changes`;
     highlight(words);
     remember();

@@ -16,7 +16,7 @@ from reconciler.reports.view import environment
 
 __all__ = ["rendered_page"]
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def rendered_page(template: str, **values: Any) -> str:
