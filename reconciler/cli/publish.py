@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.outputs import write_file
+from reconciler.cli.telling import Telling, failed, reporting
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ def _annotations(asked: _Errand) -> str:
 
 
 def _outputs(asked: _Errand) -> str:
+    from reconciler.publishing.plans import artifact_of
     from reconciler.publishing.runner import appended, outputs, written_outputs
 
-    appended(os.environ, "GITHUB_OUTPUT", written_outputs(outputs(asked.told)))
+    said = {**outputs(asked.told), "artifact-name": artifact_of(asked.message.label)}
+    appended(os.environ, "GITHUB_OUTPUT", written_outputs(said))
     return "outputs of the step"
 
 
@@ -193,7 +196,8 @@ def _kept(way: str, where: str) -> None:
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--label", metavar="LABEL", default=".", show_default=True, help="As it was given to `publish`.")
-def fetch_plan(file: Path, label: str) -> int:
+@reporting
+def fetch_plan(file: Path, label: str, **options: Any) -> int:
     """Fetch the plan that was saved for the pull request which has just been merged.
 
     \b
@@ -206,7 +210,11 @@ def fetch_plan(file: Path, label: str) -> int:
     from reconciler.publishing.places import GitHubRun
     from reconciler.publishing.plans import plan_of_merge
 
-    data = plan_of_merge(GitHubRun.here(), label)
+    try:
+        data = plan_of_merge(GitHubRun.here(), label)
+    except ReconcilerError as error:  # whoever merged reads why nothing is applied in the comment
+        Telling.of(Path(), options).write(failed(error, Path()))
+        raise
     write_file(file, data.decode("utf-8", errors="replace"), private=True)
     click.echo(f"The plan is in {file}.", err=True)
     return 0

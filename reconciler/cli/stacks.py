@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.options import formatted, load_stack, variables
+from reconciler.cli.telling import Telling, reporting
 from reconciler.errors import Invalid, ReconcilerError
 
 if TYPE_CHECKING:
@@ -142,10 +143,11 @@ def _first_line(spec: Path) -> str:
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @variables
 @formatted("text", "json", "github")
+@reporting
 def validate(path: Path, form: str, **options: Any) -> int:
     """Check a stack's YAML, offline: every problem at once, each with its place.
 
-    `github` are annotations of a pull request, for a step of GitHub Actions.
+    `github` are annotations of a pull request, for a step of GitHub Actions. A report is written of what is wrong.
 
     \b
     reconciler validate
@@ -155,7 +157,8 @@ def validate(path: Path, form: str, **options: Any) -> int:
     from reconciler.reports import problems as told
 
     try:
-        stack = _checked(path, options)
+        with Telling.of(path, options).errors():
+            stack = _checked(path, options)
     except Invalid as error:
         if form == "github":
             for line in told.github_annotations(error.problems, Path.cwd()):

@@ -69,6 +69,8 @@ class GitHubRun:
         for place in ("pull_request", "issue"):
             if isinstance(number := (self.event.get(place) or {}).get("number"), int):
                 return number
+        if self.environ.get("GITHUB_EVENT_NAME", "push") != "push":  # a nightly run is not about the last merge
+            return None
         merged = self.merged()
         return int(merged["number"]) if merged else None
 
