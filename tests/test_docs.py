@@ -29,6 +29,7 @@ PAGES = [
     *(it for top in ("examples", "docs") for it in sorted((CHECKOUT / top).rglob("*.md"))),
 ]
 DECISIONS = sorted((CHECKOUT / "docs/decisions").glob("*.md"))
+COMPONENT = CHECKOUT / "examples/ci/gitlab/templates/reconciler.yml"
 WORKFLOWS = sorted((CHECKOUT / "examples/ci/workflows").glob("*.yml"))
 RESULTS = {0, 2, 7, 8, 130}
 """Exit codes that are no errors."""
@@ -101,18 +102,16 @@ def lines_of(page: Path) -> list[str]:
     return [line for line in lines if line.startswith("reconciler ")]
 
 
-def steps_of(workflow: Path) -> list[str]:
-    """The commands that a workflow runs."""
-    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
-    runs = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
-    return [run for run in runs if run.startswith("reconciler ")]
+def scripts_of(pipeline: Path) -> list[str]:
+    """The commands that the jobs of a component for GitLab run, its variables standing for some path."""
+    *_, jobs = yaml.safe_load_all(pipeline.read_text(encoding="utf-8"))
+    lines = [line for job in jobs.values() for key in ("script", "after_script") for line in job.get(key, ())]
+    return [re.sub(r'"\$[^"]*"', ".", line) for line in lines]
 
 
 @pytest.mark.parametrize(
     "line",
-    sorted(
-        {line for page in PAGES for line in lines_of(page)} | {step for flow in WORKFLOWS for step in steps_of(flow)}
-    ),
+    sorted({line for page in PAGES for line in lines_of(page)} | {*scripts_of(COMPONENT)}),
 )
 def test_every_command_that_is_shown_can_be_typed(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
@@ -144,13 +143,20 @@ def test_secrets_of_a_workflow_are_seen_only_by_the_step_that_needs_them() -> No
         for scope in (flow, *flow["jobs"].values()):
             assert "secrets." not in str(scope.get("env"))
         for step in (step for job in flow["jobs"].values() for step in job["steps"]):
-            assert ("secrets." in str(step)) == step.get("run", "").startswith(
-                ("reconciler plan", "reconciler apply", "reconciler drift")
-            )
+            assert ("secrets." in str(step)) == step["uses"].startswith("OWNER/reconciler/.github/actions/reconciler@")
 
 
-def test_every_workflow_runs_the_command() -> None:
-    assert [len(steps_of(workflow)) for workflow in WORKFLOWS] == [1, 1, 2]
+def test_the_workflows_use_the_action_by_inputs_that_it_has() -> None:
+    action = yaml.safe_load((CHECKOUT / ".github/actions/reconciler/action.yml").read_text(encoding="utf-8"))
+    used = {}
+    for workflow in WORKFLOWS:
+        (job,) = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
+        (checkout, given) = (step["with"] for step in job["steps"])
+        assert checkout == {"persist-credentials": False}
+        assert set(given) <= set(action["inputs"])
+        used[workflow.stem] = given["command"]
+
+    assert used == {"plan": "plan", "apply": "apply", "drift": "drift"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))

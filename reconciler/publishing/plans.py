@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ def artifact_of(label: str) -> str:
 
 def plan_of_merge(run: GitHubRun, label: str, name: str = "plan.json") -> bytes:
     """The saved plan of the pull request whose merge is run on. Raises Refused when there is none, and says why."""
+    if (event := run.environ.get("GITHUB_EVENT_NAME", "push")) != "push":  # by hand, on a commit that was merged once
+        raise Refused([f"this run was started by {event} and not by a merge, so there is no plan that belongs to it"])
     pull = run.merged()
     if pull is None:
         raise Refused(["this commit was not made by merging a pull request, so no plan was saved for it"])
@@ -65,5 +68,5 @@ def _unpacked(data: bytes, name: str, artifact: str) -> bytes:
             if packed.getinfo(name).file_size > LARGEST:
                 raise Refused([f"{artifact}: {name} is bigger than {LARGEST >> 20} MB, which no plan is"])
             return packed.read(name)
-    except (KeyError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: with a password, or packed oddly
+    except (KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # the last: with a password
         raise Refused([f"{artifact}: there is no {name} in it that can be read"]) from error
