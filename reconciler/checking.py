@@ -16,11 +16,12 @@ from typing import Any, Final
 
 from reconciler.checks import Checked, Hit, checked, scores_of
 from reconciler.checks.words import counted
-from reconciler.errors import ReconcilerError
+from reconciler.errors import Problem, ReconcilerError
 from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack
 from reconciler.plan.prices import Prices
-from reconciler.provider import MENTION, Clip, Question, Search
+from reconciler.provider import MENTION, Clip, Question, Search, entries_of
 from reconciler.redact import mask, plain
+from reconciler.searched_vectors import Nearby
 from reconciler.searching import Searching
 from reconciler.tariff import Tariff
 
@@ -28,6 +29,8 @@ __all__ = ["Bill", "bill_of", "chosen", "made_of", "run_checks", "to_record"]
 
 THOUSAND: Final = 1000
 SHOWN: Final = 5
+CENT: Final = 0.005
+"""Less than that would be shown as nothing."""
 
 
 def chosen(stack: Stack, names: Sequence[str]) -> list[Check]:
@@ -51,29 +54,42 @@ def _means(name: str, check: Check) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What some checks cost: searches are billed by query."""
+    """What some checks cost: searches are billed by query, vectors of questions by text and by image."""
 
     queries: int
     amount: float | None
     """None: the price is not known."""
     currency: str
     source: str
+    pages: bool = True
+    """Whether anything of it comes in pages."""
 
     def __str__(self) -> str:
         count = counted(self.queries)
         if self.amount is None:
             return f"{count}; the price is not known"
-        return f"{count} ≈ {self.amount:.2f} {self.currency} (prices: {self.source}); billed by query, pages are not"
+        shown = f"{self.amount:.2f}" if self.amount >= CENT or not self.amount else f"{self.amount:.1g}"
+        paged = "; billed by query, pages are not" if self.pages else ""
+        return f"{count} ≈ {shown} {self.currency} (prices: {self.source}){paged}"
 
 
 def bill_of(checks: Iterable[Check], stack: Stack, tariff: Tariff, search: type[Search]) -> Bill:
-    """What it costs to run them once."""
+    """What it costs to run them once. Of the vectors of an entry each question is asked once, in however many checks it
+    stands."""
     prices = Prices(stack.prices, tariff)
-    count = sum(len(check.queries) for check in checks)
-    price = prices.of(search.price)
-    amount = price.of("")
-    source = f"of {price.as_of}, {price.source}" if price.as_of else price.source
-    return Bill(count, None if amount is None else amount * count / THOUSAND, prices.currency, source)
+    entries = entries_of(stack.resources, search.vectors)
+    asked = [(check, query) for check in checks for query in check.queries.values()]
+    searches = [query for check, query in asked if check.of not in entries]
+    vectors = {(check.of, query.text, query.images): query for check, query in asked if check.of in entries}
+    uses = [(search.price, len(searches) / THOUSAND)] if searches or not vectors else []
+    uses += [use for query in vectors.values() for use in search.prices_of(query).items()]
+    known = {word: prices.of(word) for word, _ in uses}
+    costs = [None if (per := known[word].of("")) is None else per * much for word, much in uses]
+    said = dict.fromkeys(f"of {it.as_of}, {it.source}" if it.as_of else it.source for it in known.values())
+    amount = None if None in costs else sum(filter(None, costs))
+    return Bill(
+        len(searches) + len(vectors), amount, prices.currency, "; ".join(filter(None, said)), pages=bool(searches)
+    )
 
 
 # Running
@@ -101,9 +117,10 @@ async def run_checks(
         for check in checks
         for query in check.queries.values()
     ]
+    ids = {check.address: container_id or await _id(searching, check) for check in checks}
     hits: dict[str, dict[str, Sequence[Hit]]] = {check.address: {} for check in checks}
 
-    async def ask(check: Check, query: CheckQuery, question: Question) -> None:
+    async def ask(check: Check, query: CheckQuery, question: Question | Nearby) -> None:
         try:
             rows = [clip async for row in searching.rows(question, check.k) for clip in row]
         except ReconcilerError as error:
@@ -114,14 +131,30 @@ async def run_checks(
     return [
         checked(
             check,
-            container_id or searching.container(check.of),
+            ids[check.address],
             hits[check.address],
             [row for row in recorded if row.check == check.address],
             "" if container_id else made_of(check, rows),
-            [] if members else list(_not_made(searching, check)),
+            [] if members else await _not_made(searching, check),
+            {query.name: _contents(question) for its, query, question in questions if its is check},
         )
         for check in checks
     ]
+
+
+async def _id(searching: Searching, check: Check) -> str:
+    """What is searched; what is wrong with it is said where the check says so."""
+    try:
+        return await searching.id_of(check.of)
+    except ReconcilerError as error:
+        where = searching.stack.where("checks", check.address.partition("/")[2], "in")
+        raise type(error)(str(Problem(*where, check.address, f"in: {error}"))) from error
+
+
+def _contents(question: Question | Nearby) -> tuple[str, ...]:
+    """What its pictures are, whatever they are called: their bytes, or where they are."""
+    images = question.question.images if isinstance(question, Nearby) else question.images
+    return tuple(image.url or hashlib.sha256(image.data).hexdigest() for image in images)
 
 
 async def _side_by_side(asking: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -135,7 +168,7 @@ async def _side_by_side(asking: Iterable[Coroutine[Any, Any, None]]) -> None:
         raise first from first.__cause__
 
 
-def _question(searching: Searching, check: Check, query: CheckQuery, container_id: str | None) -> Question:
+def _question(searching: Searching, check: Check, query: CheckQuery, container_id: str | None) -> Question | Nearby:
     try:
         return searching.question(check.of, query, page_size=check.k, container_id=container_id)
     except ReconcilerError as error:
@@ -144,19 +177,20 @@ def _question(searching: Searching, check: Check, query: CheckQuery, container_i
 
 def _hit(searching: Searching, check: Check, clip: Clip, members: Mapping[str, str] | None) -> Hit:
     """A clip by the name of the asset; what is not this stack's keeps its id."""
+    if check.of in searching.kept.entries:
+        return Hit(searching.member(clip).name, clip.start, clip.end)
     address = members.get(clip.id, "") if members is not None else searching.member(clip).address
     name = address.rpartition("/")[2] if address.startswith(f"{check.of}/") else clip.id
     return Hit(name, clip.start, clip.end)
 
 
-def _not_made(searching: Searching, check: Check) -> Iterator[str]:
+async def _not_made(searching: Searching, check: Check) -> list[str]:
     """What is expected and cannot be found, for it was not applied yet."""
-    section = searching.search.kind.section
     names = {it.asset: None for query in check.queries.values() for it in query.expect}
-    lacking = [name for name in names if f"{check.of}/{section}/{name}" not in searching.ids]
-    if lacking:
-        told = ", ".join(lacking[:SHOWN]) + (f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else "")
-        yield f"expected and not made yet: {told}; run `reconciler apply` first"
+    if not (lacking := await searching.lacking(check.of, names)):
+        return []
+    told = ", ".join(lacking[:SHOWN]) + (f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else "")
+    return [f"expected and not made yet: {told}; run `reconciler apply` first"]
 
 
 # The baseline

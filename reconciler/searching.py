@@ -1,13 +1,14 @@
 """Searching what a stack declares: asked by addresses, answered by addresses.
 
 Whoever asks knows names; the API knows ids. What an address is to the API is what was recorded of it, or, where nothing
-was, what a look at the account finds.
+was, what a look at the account finds. What is kept in a store is searched there: the API gives the question's vector
+(`reconciler.searched_vectors`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,8 @@ from reconciler.kinds import Kinds
 from reconciler.model import Asked, Stack
 from reconciler.provider import MENTION, Clip, Image, Question, Search
 from reconciler.redact import plain
+from reconciler.results.shelf import Shelf
+from reconciler.searched_vectors import Nearby, SearchedVectors
 
 __all__ = ["Member", "Searching"]
 
@@ -36,8 +39,11 @@ class Member:
 class Searching:
     """One stack's account, to be asked. ReconcilerError says what is wrong with a question, before it is sent."""
 
-    def __init__(self, stack: Stack, kinds: Kinds, search: Search, ids: Mapping[str, str]) -> None:
+    def __init__(
+        self, stack: Stack, kinds: Kinds, search: Search, ids: Mapping[str, str], shelf: Shelf | None = None
+    ) -> None:
         self.stack, self.kinds, self.search, self.ids = stack, kinds, search, ids
+        self.kept = SearchedVectors(stack, search, shelf)
         self._names = {
             id: address for address, id in ids.items() if address in stack.resources and self._is_member(address)
         }
@@ -51,8 +57,9 @@ class Searching:
         assert parent is not None, f"{self.search.kind.__name__} objects live in what is searched"
         resource = self.stack.resources.get(address)
         if resource is None or resource.kind != parent.__name__:
-            there = ", ".join(it for it, given in self.stack.resources.items() if given.kind == parent.__name__)
-            raise ReconcilerError(f"{plain(address)} is nothing to search here; there are: {there or 'none'}")
+            there = [it for it, given in self.stack.resources.items() if given.kind == parent.__name__]
+            told = ", ".join([*there, *self.kept.entries]) or "none"
+            raise ReconcilerError(f"{plain(address)} is nothing to search here; there are: {told}")
         if address not in self.ids:
             raise ReconcilerError(f"{address} is not made yet: run `reconciler apply` first")
         return self.ids[address]
@@ -66,7 +73,7 @@ class Searching:
         container_id: str | None = None,
         grouped: bool = False,
         with_metadata: bool = False,
-    ) -> Question:
+    ) -> Question | Nearby:
         """What is sent for what is asked. `container_id` is another object than the one that was recorded."""
         wrong = [option for option in asked.options if option not in self.search.options]
         if wrong:
@@ -76,6 +83,12 @@ class Searching:
             raise ReconcilerError("a search needs a text or an image")
         if len(asked.images) > self.search.most_images:
             raise ReconcilerError(f"a search takes {self.search.most_images} images at most")
+        if address in self.kept.entries:
+            if MENTION.search(asked.text):
+                raise ReconcilerError(f"{plain(asked.text)}: a vector is of words alone, and names nothing")
+            images = tuple(map(self.image, asked.images))
+            question = Question("", asked.text, images, asked.options, grouped=grouped)
+            return self.kept.question(address, asked, question)
         return Question(
             container_id=container_id or self.container(address),
             text=MENTION.sub(self._mentioned, asked.text),
@@ -104,10 +117,12 @@ class Searching:
         return f"<@{self.ids[address]}>"
 
     def image(self, said: str) -> Image:
-        """A picture by its URL, or that of something which the stack declares."""
+        """A picture by its URL, or that of something which the stack declares, by its address or its name."""
         if re.match(r"https?://", said):
             return Image(url=said)
-        resource = self.stack.resources.get(said)
+        sections = (kind.section for kind in self.kinds if kind.field_with(lambda spec: spec.file))
+        addresses = (said, *(f"{section}/{said}" for section in sections))
+        resource = next((found for it in addresses if (found := self.stack.resources.get(it))), None)
         if resource is None:
             raise ReconcilerError(f"{plain(said)} is neither a URL nor an address of the stack")
         if url := self.search.url_of(resource.fields):
@@ -122,11 +137,29 @@ class Searching:
 
     def member(self, clip: Clip) -> Member:
         """What a clip is of."""
+        if clip.id.rpartition("/")[0] in self.kept.entries:
+            return Member(self.kept.input_of(clip.id), clip.id.rpartition("/")[2], clip.id)
         address = self._names.get(clip.id, "")
         return Member(address, address.rpartition("/")[2] if address else clip.id, clip.id)
 
-    async def rows(self, question: Question, most: int) -> AsyncIterator[tuple[Clip, ...]]:
+    async def lacking(self, address: str, names: Iterable[str]) -> list[str]:
+        """Which of these names have nothing in what is searched yet."""
+        if address in self.kept.entries:
+            gone = await self.kept.lacking(address)
+            return [name for name in names if name in gone]
+        section = self.search.kind.section
+        return [name for name in names if f"{address}/{section}/{name}" not in self.ids]
+
+    async def id_of(self, address: str) -> str:
+        """What is searched, as it is now. What is kept is looked into: that it can be searched is known then."""
+        return await self.kept.id_of(address) if address in self.kept.entries else self.container(address)
+
+    async def rows(self, question: Question | Nearby, most: int) -> AsyncIterator[tuple[Clip, ...]]:
         """The first `most` rows, best first: no page is read that nobody needs."""
+        if isinstance(question, Nearby):
+            for row in _in_rows(await self.kept.clips(question), grouped=question.question.grouped)[:most]:
+                yield row
+            return
         found, given = await self.search.ask(question), 0
         while True:
             for row in found.rows:
@@ -137,3 +170,13 @@ class Searching:
             if not found.next or given >= most:
                 return
             found = await self.search.more(found.next, question)
+
+
+def _in_rows(clips: Sequence[Clip], *, grouped: bool) -> list[tuple[Clip, ...]]:
+    """One by one, or all of one object together, in the place of its best."""
+    if not grouped:
+        return [(clip,) for clip in clips]
+    rows: dict[str, list[Clip]] = {}
+    for clip in clips:
+        rows.setdefault(clip.id, []).append(clip)
+    return [tuple(row) for row in rows.values()]

@@ -156,7 +156,7 @@ def test_a_query_that_is_new_joins_the_baseline_and_the_others_stay(films: Place
     films.write({"stack.yaml": STACK + more})
     said = films.run("check", "--format", "json")
     assert said.code == 0
-    assert "1 of 4 queries are not in the baseline" in said.json["checks"][0]["warnings"][1]
+    assert "1 of 4 queries is not in the baseline" in said.json["checks"][0]["warnings"][1]
     after = {row.query: row for row in baseline(films)}
     assert len(after) == 4 and all(after[query] == row for query, row in good.items())
 

@@ -167,7 +167,7 @@ class TestVerdict:
         names = {"q0": "q0", "q1": "other"}
         found = judge(scores(1, 0), {"recall": Floor(allow=0.0)}, recorded(1, 1), digests=names)
         assert found.passes
-        assert "1 of 2 queries are not in the baseline, and are compared with nothing" in found.warnings
+        assert "1 of 2 queries is not in the baseline, and is compared with nothing" in found.warnings
 
     def test_intervals_hold_the_mean_and_are_the_same_each_time(self) -> None:
         values = [1.0, 0.0, 1.0, 1.0, 0.0, 1.0]

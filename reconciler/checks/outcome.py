@@ -15,9 +15,12 @@ from reconciler.model import Check, CheckQuery, CheckScore, Expectation
 __all__ = ["Answered", "Checked", "baseline_of", "checked", "digest_of", "scores_of"]
 
 
-def digest_of(check: Check, query: CheckQuery) -> str:
-    """Of all that a query asks and expects, and of how hits are held against that: what it is not compared without."""
-    said = asdict(query)
+def digest_of(check: Check, query: CheckQuery, contents: Sequence[str] = ()) -> str:
+    """Of all that a query asks and expects, and of how hits are held against that: what it is not compared without.
+
+    `contents` say what its pictures are: another picture under the same name is another query.
+    """
+    said = asdict(query) | ({"contents": contents} if contents else {})
     del said["name"]
     rule = {"format": 1, "k": check.k, "match": [check.match.fit, check.match.least]}
     text = json.dumps({**rule, **said}, sort_keys=True, separators=(",", ":"))
@@ -84,11 +87,17 @@ def checked(
     recorded: Sequence[CheckScore] = (),
     made_of: str = "",
     notes: Sequence[str] = (),
+    contents: Mapping[str, Sequence[str]] | None = None,
 ) -> Checked:
-    """What comes of the hits of each query. `recorded` is the baseline, `made_of` what the answers depend on now."""
+    """What comes of the hits of each query. `recorded` is the baseline, `made_of` what the answers depend on now,
+    `contents` what the pictures of each query are."""
+    contents = contents or {}
     answers = tuple(
         Answered(
-            query, digest_of(check, query), tuple(hits[name]), judged(hits[name], query.expect, check.match, check.k)
+            query,
+            digest_of(check, query, contents.get(name, ())),
+            tuple(hits[name]),
+            judged(hits[name], query.expect, check.match, check.k),
         )
         for name, query in check.queries.items()
     )

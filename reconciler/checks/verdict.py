@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.checks.scores import LEVEL, Scores, interval
+from reconciler.checks.words import counted
 from reconciler.model import Floor
 
 __all__ = ["Baseline", "Verdict", "judge"]
@@ -66,7 +67,9 @@ def judge(
     failures: list[str] = []
     warnings: list[str] = []
     if 0 < count < FEW:
-        warnings.append(f"{count} queries are few: chance cannot be told from a loss below {FEW}")
+        warnings.append(
+            f"{counted(count)} {'is' if count == 1 else 'are'} few: chance cannot be told from a loss below {FEW}"
+        )
     for measure, floor in floors.items():
         into = warnings if floor.warn else failures
         mean = scores.mean[measure]
@@ -76,8 +79,9 @@ def judge(
             into.extend(_lost(measure, floor.allow, scores, baseline, names, sure))
     known = [query for query, digest in names.items() if baseline and _knows(baseline, digest)]
     if baseline is not None and len(known) < count and any(it.allow is not None for it in floors.values()):
+        verb = "is" if count - len(known) == 1 else "are"
         warnings.append(
-            f"{count - len(known)} of {count} queries are not in the baseline, and are compared with nothing"
+            f"{count - len(known)} of {counted(count)} {verb} not in the baseline, and {verb} compared with nothing"
         )
     intervals = {measure: interval(list(each.values())) for measure, each in scores.by_query.items() if each}
     return Verdict(tuple(failures), tuple(warnings), intervals)

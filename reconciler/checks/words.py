@@ -18,7 +18,7 @@ MEMBER: Final = "asset"
 EXPECT_WORDS: Final = (MEMBER, "from", "to", "grade")
 
 DOCS: Final[Mapping[str, str]] = {
-    "in": "What is searched: the address of an index.",
+    "in": "What is searched: the address of an index, or of an entry of embeddings, whose vectors are compared.",
     "k": "So many hits count, 1 to 1000; 10, when left out.",
     "options": "What of the media is searched; all that the index can, when left out. A query may say it for itself.",
     "operator": "Whether a clip must fit by one of the options (`or`) or by each (`and`).",

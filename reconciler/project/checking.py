@@ -28,7 +28,10 @@ async def searching(project: Project, drivers: Drivers) -> Searching:
     ids = {row.address: row.id for row in project.state.recorded() if not row.deposed}
     if not ids:  # nothing is recorded here: whose what is, is found out as for a plan
         ids = {address: live.id for address, live in (await project.plan()).claims.live.items()}
-    return Searching(project.stack, provider.kinds, provider.searches(drivers.hands), ids)
+    shelf, identity = drivers.hands.results, project.state.identity()
+    if shelf is not None and identity is not None:
+        shelf.known_as(identity.id, identity.former)
+    return Searching(project.stack, provider.kinds, provider.searches(drivers.hands), ids, shelf)
 
 
 async def check(project: Project, names: Sequence[str], *, record: bool) -> list[Checked]:

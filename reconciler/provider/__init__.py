@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from reconciler.provider.contract import Driver, Drivers, Provider
 from reconciler.provider.registry import kinds_of, made_of, names, provider
-from reconciler.provider.searching import MENTION, Clip, Found, Image, Question, Search
+from reconciler.provider.searching import MENTION, Clip, Found, Image, Question, Search, Space, entries_of
 from reconciler.provider.values import (
     Access,
     AfterUnclear,
@@ -61,8 +61,10 @@ __all__ = [
     "Question",
     "Running",
     "Search",
+    "Space",
     "Traits",
     "Want",
+    "entries_of",
     "kinds_of",
     "made_of",
     "names",

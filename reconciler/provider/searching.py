@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
 from reconciler.kind import Kind
+from reconciler.model import Asked, Resource
 from reconciler.provider.values import Hands
 
-__all__ = ["MENTION", "Clip", "Found", "Image", "Question", "Search"]
+__all__ = ["MENTION", "Clip", "Found", "Image", "Question", "Search", "Space", "entries_of"]
 
 MENTION: Final = re.compile(r"<@([^<>/@]+)/([^<>/@]+)>")
 """How a text names something of a stack, as `<@players/lebron>`: what it lives in, and its key."""
@@ -75,6 +76,22 @@ class Found:
     """The token of the next page, which is not billed again; "" for the last."""
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What vectors can be compared with each other: those that one model makes, asked in one way."""
+
+    model: str
+    way: str = ""
+    """A word of the provider's, for the part of its API that makes them."""
+    dim: int | None = None
+    """How long they are; None where nobody knows."""
+    options: tuple[str, ...] = ()
+    """Of what of the media there are some."""
+    most_images: int = 1
+    with_text: bool = True
+    """Whether a text and images together make one vector."""
+
+
 class Search(Protocol):
     """Asks one API. Errors are those of `Http`."""
 
@@ -110,6 +127,27 @@ class Search(Protocol):
         """Where the picture of what is declared so can be had by the API itself; "" where only we have it."""
         return ""
 
+    # Of vectors that are kept in a store
+
+    vectors: ClassVar[type[Kind] | None] = None
+    """What has sets of vectors with which a question can be compared; None where a question has no vector."""
+
+    @classmethod
+    def space(cls, declared: Mapping[str, Any]) -> Space:
+        """Where the vectors of what is declared so are. ValueError says why no question can be compared with them."""
+        raise ValueError("its vectors can be compared with no question")
+
+    @classmethod
+    def prices_of(cls, asked: Asked) -> Mapping[str, float]:
+        """word of the provider's tariff → how much of that the vector of a question takes."""
+        return {}
+
+    async def vector(self, space: Space, question: Question) -> Sequence[float]:
+        """The vector of a question: one request."""
+        raise NotImplementedError(f"{type(self).__name__} makes no vectors")
+
+    # Of what the API searches
+
     @abstractmethod
     async def ask(self, question: Question) -> Found:
         """The first page."""
@@ -117,3 +155,13 @@ class Search(Protocol):
     @abstractmethod
     async def more(self, token: str, question: Question) -> Found:
         """The page of a token, for the question that it was given for."""
+
+
+def entries_of(resources: Mapping[str, Resource], kind: type[Kind] | None) -> dict[str, list[str]]:
+    """Entry → the addresses of its sets: `embeddings/clips` → `embeddings/clips/final` and others."""
+    found: dict[str, list[str]] = {}
+    for address, resource in resources.items():
+        entry, _, name = address.rpartition("/")
+        if kind is not None and resource.kind == kind.__name__ and entry.count("/") == 1 and name:
+            found.setdefault(entry, []).append(address)
+    return found

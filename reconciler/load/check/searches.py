@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +16,13 @@ from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
 from reconciler.model import Asked, Check, CheckQuery, Expectation, Fit, Floor, Match, Resource
-from reconciler.provider import MENTION, Search
+from reconciler.provider import MENTION, Search, Space, entries_of
 
 __all__ = ["SearchChecks"]
 
 URLS = ("http://", "https://")
+OF_AN_API = ("filter", "operator", "spoken")
+"""Words for what vectors do not know."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,8 @@ class _Searched:
     address: str
     options: Sequence[str] | None = None
     """What of the media can be searched in it; None where nobody knows."""
+    space: Space | None = None
+    """Where its vectors are, if it is those that are compared."""
     by_name: dict[str, str] = field(default_factory=dict)
     """Each word for a member, as people write it → its name."""
     section: str = ""
@@ -77,6 +81,7 @@ class SearchChecks:
         if said is None or "in" not in said or (searched := self._searched(written, said["in"])) is None:
             return None
         self._options(written, ("options",), said.get("options", ()), searched)
+        self._of_an_api(written, (), said, searched)
         usual = Asked(**_asked(said, Asked()))
         queries = {name: self._query(written, name, query, usual, searched) for name, query in said["queries"].items()}
         floors = {
@@ -98,7 +103,7 @@ class SearchChecks:
     # What is searched
 
     def _searched(self, written: WrittenCheck, address: str) -> _Searched | None:
-        """What an address under `in:` means: what the API searches."""
+        """What an address under `in:` means: what the API searches, or vectors that are kept."""
         assert self._search is not None and self._search.kind.parent is not None
         container = self._search.kind.parent
         resource = self._resources.get(address)
@@ -108,11 +113,66 @@ class SearchChecks:
                 found.options = self._search.searchable(resource.fields)
             self._name_members(found, self._search.kind)
             return found
-        known = [it for it, its in self._resources.items() if its.kind == container.__name__]
-        if self._closed:
-            near = written.hint(address, known) or (f"; there is {', '.join(known[:3])}" if known else "")
-            written.say(("in",), f"in: there is no {cut(address)} that can be searched{near}")
+        entries = self._entries()
+        if address in entries:
+            return self._kept(written, address, entries[address])
+        if self._closed and not self._is_garbled(address):
+            known = [*(it for it, its in self._resources.items() if its.kind == container.__name__), *entries]
+            written.say(("in",), f"in: {self._why_none(written, address, known)}")
         return None
+
+    def _entries(self) -> Mapping[str, Sequence[str]]:
+        """Entries whose vectors can be searched, with the addresses of their sets."""
+        assert self._search is not None
+        return entries_of(self._resources, self._search.vectors)
+
+    def _is_garbled(self, address: str) -> bool:
+        """Whether it is declared, and so wrongly that nobody knows of what it is: that was said."""
+        vectors = self._search.vectors if self._search else None
+        return (
+            vectors is not None
+            and address in self._resources
+            and address.count("/") == 1
+            and (self._resources[address].kind == vectors.__name__)
+        )
+
+    def _why_none(self, written: WrittenCheck, address: str, known: Sequence[str]) -> str:
+        below = next((it for it in known if address.startswith(f"{it}/")), None)
+        if below is not None:
+            return f"{cut(address)} is searched with all of {below}; name that"
+        section = address.partition("/")[0]
+        if any(it.startswith(f"{address}/") or it == address for it in self._resources):
+            return f"{cut(address)} has no vectors that a text or an image can be compared with, and no searches"
+        near = written.hint(address, known)
+        some = [it for it in known if it.startswith(f"{section}/")] or known
+        there = f"; there is {', '.join(some[:3])}" if some else ""
+        return f"there is no {cut(address)} that can be searched{near or there}"
+
+    def _kept(self, written: WrittenCheck, entry: str, addresses: Sequence[str]) -> _Searched | None:
+        """Vectors that are kept, by what is declared of them."""
+        assert self._search is not None
+        found = _Searched(entry, section="of")
+        try:
+            found.space = self._search.space(self._resources[addresses[0]].fields)
+        except ValueError as error:
+            written.say(("in",), f"in: {entry}: {error}")
+        except (TypeError, KeyError, AttributeError):  # it is declared wrongly, which was said
+            return None
+        if found.space is not None and found.space.options:
+            found.options = found.space.options
+        for address in addresses:
+            name = address.rpartition("/")[2]
+            for word in (name, address, *self._made_of(address)):
+                found.by_name.setdefault(word, name)
+        return found
+
+    def _made_of(self, address: str) -> Iterator[str]:
+        """What a set is made of, by address and by name, and what that is made of: of what is indexed the asset."""
+        resource = self._resources[address]
+        for ref in self._kinds[resource.kind].refs():
+            of = resource.fields.get(ref.name)
+            if isinstance(of, str) and of in self._resources:
+                yield from (of, of.rpartition("/")[2], *self._made_of(of))
 
     def _name_members(self, found: _Searched, kind: type[Kind]) -> None:
         """A member is called by its name, or as what it is made of is called."""
@@ -133,12 +193,11 @@ class SearchChecks:
         path: Path = ("queries", name)
         self._options(written, (*path, "options"), query.get("options", ()), searched)
         text = query.get("text", "")
-        self._mentions(written, (*path, "text"), text)
+        self._mentions(written, (*path, "text"), text, searched)
         images: list[tuple[Path, str]] = [(("image",), query["image"])] if "image" in query else []
         images += [(("images", index), it) for index, it in enumerate(query.get("images", ()))]
-        most = self._search.most_images if self._search else 0
-        if len(images) > most:
-            written.say((*path, "images"), f"images: a query takes {most} at most", on_key=True)
+        self._of_an_api(written, path, query, searched)
+        self._together(written, path, len(images), text, searched)
         expect = [self._expectation(written, (*path, "expect", index), it, searched) for index, it in query["expect"]]
         return CheckQuery(
             name=name,
@@ -157,13 +216,36 @@ class SearchChecks:
                 written.say(below, f'options: unknown option "{cut(option)}"{known}')
             elif searched.options is not None and option not in searched.options:
                 can = ", ".join(searched.options) or "nothing"
-                written.say(below, f"options: the models of {searched.address} cannot search {option}; they can: {can}")
+                whose = "vectors" if searched.space else "models"
+                written.say(
+                    below, f"options: the {whose} of {searched.address} cannot search {option}; they can: {can}"
+                )
 
-    def _mentions(self, written: WrittenCheck, path: Path, text: str) -> None:
+    def _of_an_api(self, written: WrittenCheck, path: Path, said: Mapping[str, Any], searched: _Searched) -> None:
+        """What only an API knows, where vectors are compared."""
+        for word in OF_AN_API if searched.space is not None else ():
+            if word in said:
+                what = f"{word}: vectors are compared by nothing but their nearness; take it out"
+                written.say((*path, word), what, on_key=True)
+
+    def _together(self, written: WrittenCheck, path: Path, images: int, text: str, searched: _Searched) -> None:
+        """How many images a query may have, and whether a text beside them."""
+        space, word = searched.space, "images" if images > 1 else "image"
+        most = space.most_images if space else self._search.most_images if self._search else 0
+        if images > most:
+            written.say((*path, word), f"{word}: a query takes {most} at most", on_key=True)
+        if space is not None and images and text and not space.with_text:
+            what = f"{word}: {searched.address} can be compared with a text or with an image, not with both; ask twice"
+            written.say((*path, word), what, on_key=True)
+
+    def _mentions(self, written: WrittenCheck, path: Path, text: str, searched: _Searched) -> None:
         """What a text names must be declared."""
         assert self._search is not None
         kind = self._search.mentions
         for found in MENTION.finditer(text):
+            if searched.space is not None:
+                written.say(path, f"text: {cut(found[0])}: a vector is of words alone, and names nothing")
+                continue
             address = self._search.mentioned(found)
             if kind is None or not address:
                 written.say(path, f"text: {cut(found[0])}: the searches of this provider name nothing")

@@ -7,12 +7,15 @@ pages after the first are read by a token, for a quarter of an hour, and are not
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.provider import Clip, Found, Hands, Question, Search
+from reconciler.model import Asked
+from reconciler.provider import Clip, Found, Hands, Question, Search, Space
+from reconciler.providers.twelvelabs.embeddings import Embedding
 from reconciler.providers.twelvelabs.entities import Entity
 from reconciler.providers.twelvelabs.indexed_assets import IndexedAsset
+from reconciler.providers.twelvelabs.question_vectors import prices_of, space_of, vector_of
 from reconciler.rest import Marks
 from reconciler.wire import answer_to, below, items, mapping, number, segment, text, whole
 
@@ -27,7 +30,7 @@ OF_SOUND = "audio"
 class IndexSearch(Search):
     """Asks `/search`."""
 
-    kind, mentions = IndexedAsset, Entity
+    kind, mentions, vectors = IndexedAsset, Entity, Embedding
     options = ("visual", "audio", "transcription")
     price = "search_1k"
     most_images = 10
@@ -46,6 +49,20 @@ class IndexSearch(Search):
     def url_of(self, declared: Mapping[str, Any]) -> str:
         """Of an asset that was declared by its address."""
         return str(declared.get("url") or "")
+
+    @classmethod
+    def space(cls, declared: Mapping[str, Any]) -> Space:
+        """Where a model makes vectors of texts and images too."""
+        return space_of(declared)
+
+    @classmethod
+    def prices_of(cls, asked: Asked) -> Mapping[str, float]:
+        """By text and by image."""
+        return prices_of(asked)
+
+    async def vector(self, space: Space, question: Question) -> Sequence[float]:
+        """By the same part of the API as what is kept."""
+        return await vector_of(self.http, space, question)
 
     async def ask(self, question: Question) -> Found:
         """Everything that was said is sent; what was not is left to the API."""
