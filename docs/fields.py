@@ -11,7 +11,11 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from reconciler.kind import Kind
+from reconciler.provider import provider
+from reconciler.provider.registry import BUILT_IN
 from reconciler.schema import COMMON, fields_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -21,7 +25,8 @@ PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "ARCHI
 def rewritten(text: str) -> str:
     """The page with its generated parts as they should be; raises KeyError for a marker that nothing is known of."""
     parts = {
-        "fields of twelvelabs": fields_table("twelvelabs"),
+        "providers": providers_table(),
+        **{f"fields of {name}": fields_table(name) for name in BUILT_IN},
         "common fields": common_table(),
         "make help": make_table(),
         "layers": layers_table(),
@@ -32,6 +37,22 @@ def rewritten(text: str) -> str:
         return f"<!-- {match[1]} -->\n{parts[match[1]]}\n<!-- end -->"
 
     return re.sub(r"<!-- ([a-z ]+) -->\n(?:.*?\n)??<!-- end -->", fresh, text, flags=re.DOTALL)
+
+
+def providers_table() -> str:
+    """The providers that come along, a row each: what can be declared, where the API is, what has its key."""
+    lines = ["| `provider:` | API | declared under | key |", "| --- | --- | --- | --- |"]
+    for name in BUILT_IN:
+        access, kinds = provider(name).access, provider(name).kinds
+        sections = ", ".join(f"`{'/'.join(kind.section_path())}`" for kind in sorted(kinds, key=section_of))
+        key = " or ".join(f"`{it}`" for it in access.key_variables)
+        lines.append(f"| `{name}` | {urlsplit(access.base_url).hostname} | {sections} | {key} |")
+    return "\n".join(lines)
+
+
+def section_of(kind: type[Kind]) -> tuple[str, ...]:
+    """Where it stands in YAML: parents first, sections by name."""
+    return tuple(kind.section_path())
 
 
 def common_table() -> str:

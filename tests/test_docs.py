@@ -18,6 +18,8 @@ import yaml
 from reconciler.cli import COMMANDS
 from reconciler.cli import cli as group
 from reconciler.errors import ReconcilerError
+from reconciler.provider import provider
+from reconciler.provider.registry import BUILT_IN
 from tests.support.commandline import CHECKOUT
 
 README = CHECKOUT / "README.md"
@@ -56,10 +58,22 @@ def test_the_tables_are_not_stale() -> None:
     assert texts == fresh, "run `make docs`"
     marked = [re.findall("<!-- (.*) -->", text) for text in fresh]
     assert marked == [
-        ["fields of twelvelabs", "end", "common fields", "end"],
+        ["providers", "end", "fields of twelvelabs", "end", "fields of mixpeek", "end", "common fields", "end"],
         ["make help", "end"],
         ["layers", "end", "contracts", "end"],
     ]
+
+
+def test_the_readme_has_a_row_and_a_table_for_each_provider_that_comes_along() -> None:
+    rows = [line for line in section("Providers").splitlines() if line.startswith("| `")][1:]
+
+    assert [row.split("`")[1] for row in rows] == list(BUILT_IN)
+    for row, name in zip(rows, BUILT_IN, strict=True):
+        for kind in provider(name).kinds:
+            assert f"`{'/'.join(kind.section_path())}`" in row
+            assert f"| {kind.__name__} | `{'/NAME/'.join(kind.section_path())}/NAME` |" in README.read_text("utf-8")
+        assert all(f"`{it}`" in row for it in provider(name).access.key_variables)
+        assert all(f"`{it}`" in section("With a real account") for it in provider(name).access.url_variables)
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from reconciler.emulator.mixpeek.finding import content_of
 from reconciler.errors import Invalid
 from reconciler.model import Action
 from reconciler.results import open_store
-from tests.support.commandline import reconciler
+from tests.support.commandline import CHECKOUT, reconciler
+from tests.support.guide import walked
 from tests.support.running import Bench, done
 
 pytest.importorskip("pyarrow")
@@ -77,6 +78,25 @@ def test_four_lines_walk_from_an_address_to_named_vectors_in_a_store(films: Benc
 
     assert films.survey().plan.changes == ()
     assert asked(films.emulator) == {}
+
+
+def test_a_stack_of_four_lines_leaves_in_a_store_what_the_programs_of_the_guide_are_told(tmp_path: Path) -> None:
+    """The same address in two accounts: once by the guide's own requests, once by the example that is shipped."""
+    shipped = (CHECKOUT / "examples/mixpeek-features/stack.yaml").read_text()
+    assert len([line for line in shipped.splitlines() if not line.startswith("#")]) == 4
+    with ServedEmulator(app(dimensions=DIM)) as served:
+        told = walked(served.url, "https://media.example.com/video.mp4")
+    bench = Bench(tmp_path, app(dimensions=DIM))
+    bench.write({"stack.yaml": shipped})
+
+    done(bench)
+
+    rows = open_store("results", root=tmp_path, table="results").read("guide", "features/vectors/video")
+    assert rows is not None
+    assert len(rows.cells["option"]) == len(told["features"]) > 1
+    vectors = [value for feature in told["features"] for value in feature["vectors"]["multimodal-v1"]]
+    assert rows.vectors == struct.pack(f"<{len(vectors)}f", *vectors)
+    assert bench.survey().plan.changes == ()
 
 
 def test_only_what_changed_is_read_again(films: Bench) -> None:
@@ -143,7 +163,11 @@ def test_sets_go_when_they_are_not_declared(films: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("of", "says"),
-    [("collections/exampel", "there is no collections/exampel"), ("collections/example/assets/x*", "finds nothing")],
+    [
+        ("collections/exampel", "there is no collections/exampel"),
+        ("assets/car", "there is no assets/car; declare it under `collections:`"),
+        ("collections/example/assets/x*", "finds nothing under `collections:`"),
+    ],
 )
 def test_what_is_not_there_is_said_offline(films: Bench, of: str, says: str) -> None:
     films.write({"stack.yaml": STACK.replace("of: collections/example", f"of: {of}")})
@@ -168,3 +192,20 @@ def test_results_are_listed_shown_and_read_again_by_their_commands(films: Bench)
     assert "two people inside a car" in shown.out
     assert again.code == 0, again.out + again.err
     assert asked(films.emulator) == {"GET /assets/{asset_id}/features": 1, "GET /features/{feature_id}": 1}
+
+
+def test_who_looks_for_what_the_emulator_keeps_without_it_is_told_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(STACK, encoding="utf-8")
+    assert reconciler("results", "list", tmp_path).out == "Nothing is kept for this stack.\n"
+    applied = reconciler("apply", "--emulator", "--auto-approve", "--poll-interval", "0", tmp_path)
+    assert applied.code == 0, applied.out + applied.err
+
+    listed, shown = (
+        reconciler("results", "list", tmp_path),
+        reconciler("results", "show", "features/shown/car", tmp_path),
+    )
+
+    told = "of the real account; 2 sets are kept of the emulator's, see them with --emulator"
+    assert listed.out == f"Nothing is kept for this stack {told}.\n"
+    assert f"nothing is kept at features/shown/car {told}" in shown.err
+    assert "features/shown/car" in reconciler("results", "list", tmp_path, "--emulator").out

@@ -74,8 +74,9 @@ def list_(path: Path, form: str, **options: Any) -> None:
         ids = {made.stack_id for made in await shelf.others()}
         return [(made, await shelf.place(made)) for made in sets], sorted(ids)
 
-    with _shelf(path, options) as (shelf, _):
+    with _shelf(path, options) as (shelf, project):
         sets, others = asyncio.run(read(shelf))
+        hint = "" if sets else asyncio.run(_of_the_emulator(project))
         several = len(shelf.stores) > 1
     if form == "json":
         click.echo(json.dumps([{**asdict(made), "where": place} for made, place in sets], indent=2))
@@ -84,7 +85,7 @@ def list_(path: Path, form: str, **options: Any) -> None:
         dim, store = f" x {made.dim}" if made.dim else "", f"  in {plain(place['store'])}" if several else ""
         click.echo(f"{plain(made.address)}  {made.rows}{dim}  {plain(made.model)}  {plain(made.made_at[:19])}{store}")
     if not sets:
-        click.echo("Nothing is kept for this stack.")
+        click.echo(f"Nothing is kept for this stack{hint}.")
     for id in others:
         click.echo(f"Another stack of this name keeps sets here too; its id is {plain(id)}.")
 
@@ -101,8 +102,8 @@ def show(address: str, path: Path, form: str, whole: bool, **options: Any) -> No
     \b
     reconciler results show analyses/topics/final
     """
-    with _shelf(path, options) as (shelf, _):
-        made, rows, place = asyncio.run(_read(shelf, address))
+    with _shelf(path, options) as (shelf, project):
+        made, rows, place = asyncio.run(_read(shelf, address, project))
     if form == "json":
         click.echo(json.dumps({**asdict(made), "rows": rows, "where": place}, indent=2))
         return
@@ -118,13 +119,23 @@ def show(address: str, path: Path, form: str, whole: bool, **options: Any) -> No
         click.echo(f"  … {len(rows) - FEW} more; --all shows them")
 
 
-async def _read(shelf: Shelf, address: str) -> tuple[Made, list[dict[str, Any]], Mapping[str, str]]:
+async def _of_the_emulator(project: Project) -> str:
+    """For who has applied with --emulator, and looks without it: an account of its own has results of its own."""
+    from reconciler.project.access import kept_of_the_emulator
+
+    count = await kept_of_the_emulator(project.stack, project.options)
+    those = "1 set is" if count == 1 else f"{count} sets are"
+    return f" of the real account; {those} kept of the emulator's, see them with --emulator" if count else ""
+
+
+async def _read(shelf: Shelf, address: str, project: Project) -> tuple[Made, list[dict[str, Any]], Mapping[str, str]]:
     await shelf.known_by_what_is_kept()
     sets = await shelf.sets()
     made, rows = sets.get(address), await shelf.rows(address)
     if made is None or rows is None:
         near = get_close_matches(address, sets, n=1)
-        raise ReconcilerError(f"nothing is kept at {address}{f'; did you mean {near[0]}?' if near else ''}")
+        hint = f"; did you mean {near[0]}?" if near else "" if sets else await _of_the_emulator(project)
+        raise ReconcilerError(f"nothing is kept at {address}{hint}")
     return made, list(rows.records()), await shelf.place(made)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,17 @@ if TYPE_CHECKING:
     from reconciler.results.shelf import Shelf
     from reconciler.state import State
 
-__all__ = ["account", "environment", "in_process", "load_stack", "open_state", "said_of_the_place", "shelf", "shown"]
+__all__ = [
+    "account",
+    "environment",
+    "in_process",
+    "kept_of_the_emulator",
+    "load_stack",
+    "open_state",
+    "said_of_the_place",
+    "shelf",
+    "shown",
+]
 
 EMULATOR_KEY = "emulator"
 
@@ -124,6 +136,16 @@ def shelf(stack: Stack, options: ProjectOptions) -> Shelf:
     said = stack.results or {DEFAULT: {}}
     places = {name: f"{beside.stem}.results" + ("" if name == DEFAULT else f"-{name}") for name in said}
     return Shelf(stack.name, beside.parent, {name: {**one, "to": places[name]} for name, one in said.items()})
+
+
+async def kept_of_the_emulator(stack: Stack, options: ProjectOptions) -> int:
+    """How many sets a run with `--emulator` has kept beside its account, for who looks for them where those of the real
+    one are."""
+    beside = replace(options, emulator=True)
+    if options.emulator is not False or not _emulator_file(stack.root, beside).exists():
+        return 0
+    with closing(shelf(stack, beside)) as there:
+        return len(await there.places())
 
 
 def state_url(root: Path, options: ProjectOptions) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,50 +9,10 @@ import httpx
 import pytest
 
 from reconciler.emulator import ManualClock, ServedEmulator
+from reconciler.emulator.core.request_log import Exchange
 from reconciler.emulator.mixpeek import app
+from tests.support.guide import walked
 
-GUIDE = """
-import json, sys
-import httpx
-
-requests = httpx.Client(trust_env=False)  # as the library of that name, but for what it calls the data
-
-BASE = sys.argv[1]
-
-url = f"{BASE}/index/videos/url"
-payload = json.dumps({
-"url": "video.mp4",
-"collection_id": "example"
-})
-headers = {
-'Authorization': 'Bearer API_KEY',
-'Content-Type': 'application/json'
-}
-response = requests.request("POST", url, headers=headers, content=payload)
-queued = response.json()
-
-while True:
-    url = f"{BASE}/tasks/{queued['task_id']}"
-    response = requests.request("GET", url, headers=headers)
-    task = response.json()
-    if task["status"] in ("DONE", "FAILED"):
-        break
-
-url = f"{BASE}/assets/{task['asset_id']}/features"
-response = requests.request("GET", url, headers=headers, content=payload)
-asset = response.json()
-
-features = []
-for modality, found in asset["features"].items():
-    for feature in found:
-        url = f"{BASE}/features/{feature['feature_id']}?include_vectors=true"
-        response = requests.request("GET", url, headers=headers)
-        features.append(response.json())
-
-print(json.dumps({"queued": queued, "task": task, "asset": asset, "features": features}))
-"""
-"""The requests of the guide as they are printed there: paths, bodies, headers; even the body of the GET. Only the
-address is another, and what the guide has typed in is taken from the answers."""
 KEY = {"Authorization": "Bearer API_KEY"}
 
 
@@ -84,11 +41,15 @@ def indexed(api: httpx.Client, what: str = "text", **body: Any) -> str:
 
 
 def test_the_guide_of_the_vendor_gets_the_answers_that_it_prints(served: ServedEmulator) -> None:
-    said = subprocess.run([sys.executable, "-c", GUIDE, served.url], capture_output=True, text=True, check=False)
-    assert said.returncode == 0, said.stderr
+    exchanges: list[Exchange] = []
+    served.emulator.journal.listen(exchanges.append)
 
-    told = json.loads(said.stdout)
+    told = walked(served.url)
 
+    sent = [(it.method, it.request_body) for it in exchanges if it.request_body]  # of the GET it is ignored
+    printed = b'{"url": "video.mp4", "collection_id": "example"}'
+    assert sent == [("POST", printed)]
+    assert "python-requests/" in exchanges[0].client
     assert set(told["queued"]) == {"message", "task_id"}
     assert told["queued"]["message"] == "Video URL processing queued"
     assert told["task"] == {

@@ -154,7 +154,7 @@ class Inputs:
         return []
 
     def _unknown(self, entry: Declaration, path: Path, name: str, target: Shape, known: Sequence[str]) -> None:
-        word, prefix = target.kind.section, "" if "/" in name else target.prefix
+        word, prefix = _root(target).section, "" if "/" in name else target.prefix
         if _GLOB.search(name):
             what = f'"{cut(name)}" finds nothing under `{word}:`'
         else:
