@@ -33,6 +33,7 @@ NAV: dict[str, str | dict[str, str]] = {
         "Secrets": "how-to/secrets.md",
         "Large uploads": "how-to/large-uploads.md",
         "Cost": "how-to/cost.md",
+        "Keep watch": "how-to/watch.md",
     },
     "Reference": {
         "Grammar": "reference/grammar.md",

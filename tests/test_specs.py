@@ -50,8 +50,8 @@ SHIPPED = [
     Shipped("examples/rename-and-move/before.yaml", "rename-and-move", creates=6),
     Shipped("examples/rename-and-move/after.yaml", "rename-and-move", creates=6),
 ]
-ELSEWHERE = {"examples/adopt-existing", "examples/ci", "examples/own-provider"}
-"""Have tests of their own: below, in test_docs, in test_own_provider."""
+ELSEWHERE = {"examples/adopt-existing", "examples/ci", "examples/own-provider", "examples/watch"}
+"""Have tests of their own: below, in test_docs, in test_own_provider, in test_watch."""
 
 
 class Checkout:

@@ -25,6 +25,7 @@ COMMANDS = {
     "plan": ("runs", "Show what would change; change nothing."),
     "apply": ("runs", "Make the account as the stack says."),
     "drift": ("runs", "Show what was changed outside git."),
+    "watch": ("watch", "Look for drift again and again, and tell of it."),
     "destroy": ("runs", "Delete everything that a stack has made."),
     "show": ("runs", "Show a saved plan again."),
     "import": ("account", "Take over one object that is in the account."),

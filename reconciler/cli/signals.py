@@ -17,7 +17,7 @@ from reconciler.errors import StateError
 if TYPE_CHECKING:
     from reconciler.project.applying import Applying
 
-__all__ = ["TO_STOP", "interruptible", "locked", "stop_on_signals"]
+__all__ = ["TO_STOP", "interruptible", "locked", "put_back", "stop_on_signals"]
 
 TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,12 +37,30 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         changed = [number for number in TO_STOP[1:] if signal.getsignal(number) is signal.SIG_DFL]
     for number in changed:
-        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+        signal.signal(number, _as_interrupt)
     try:
         yield
     finally:
         for number in changed:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """After the block these signals mean what they meant before: an event loop that was told to hear one leaves the
+    system's own way with it behind, which is death."""
+    before = {number: signal.getsignal(number) for number in TO_STOP}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_interrupt(*_: Any) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's `&` has it: that is about Ctrl-C alone
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,10 @@ class Ended:
     result: Result | None = None
     checked: Sequence[Checked] | None = None
     error: BaseException | None = None
+
+    def of(self, stack: str, account: str) -> Ended:
+        """The same run, of a stack that is known by something else."""
+        return replace(self, stack=stack, account=account)
 
     @property
     def reason(self) -> str:

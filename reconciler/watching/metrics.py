@@ -36,6 +36,8 @@ FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "changes_total": ("counter", "Addresses that applies were at, by what became of them."),
     "refusals": ("gauge", "What guards said against the last plan."),
     "checks": ("gauge", "Search checks, by how they ended last."),
+    "watch_interval_seconds": ("gauge", "From look to look, while all goes well."),
+    "watch_failures": ("gauge", "Looks in a row that failed."),
     "notification_failures_total": ("counter", "Notifications that did not get through."),
 }
 """Name without prefix → type and help."""
@@ -73,6 +75,11 @@ class Metrics:
             self._add("changes_total", count, **whose, kind=kind, action=action, result=result)
         if ended.checked is not None:
             self._of_checks(ended.checked, whose)
+
+    def watching(self, stack: str, account: str, *, interval_s: float, failures: int) -> None:
+        """Add how a watch fares."""
+        self._set("watch_interval_seconds", interval_s, stack=stack, account=account)
+        self._set("watch_failures", failures, stack=stack, account=account)
 
     def _of_the_run(self, ended: Ended, run: Mapping[str, str]) -> None:
         self._set("last_run_timestamp_seconds", ended.at, **run)

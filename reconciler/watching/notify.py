@@ -48,10 +48,11 @@ class _Remembered:
 
     def of(self, stack: str, target: str, state: State | None) -> dict[str, dict[str, tuple[str, ...]]]:
         """subject → what is wrong."""
-        if state is not None and state.exists:
-            rows = [it for it in state.last_told() if it.target == target]
-            return {it.subject: {name: tuple(parts) for name, parts in it.items.items()} for it in rows}
-        return {subject: items for (of, to, subject), items in self._told.items() if (of, to) == (stack, target)}
+        here = {subject: items for (of, to, subject), items in self._told.items() if (of, to) == (stack, target)}
+        if state is None or not state.exists:
+            return here
+        rows = [it for it in state.last_told() if it.target == target]
+        return {it.subject: {name: tuple(parts) for name, parts in it.items.items()} for it in rows} | here
 
     def note(self, stack: str, target: str, notice: Notice, state: State | None) -> bool:
         """Note that it was told; False when that lasts no longer than this process."""
@@ -59,6 +60,7 @@ class _Remembered:
         if state is None or not state.exists:
             return False
         state.note_told(target, notice.subject, notice.items)
+        del self._told[stack, target, notice.subject]  # others may tell more from now on
         return True
 
 
