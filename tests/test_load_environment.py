@@ -37,7 +37,10 @@ def loaded(directory: Path, text: str, **options: Any) -> Stack:
         ("XTEAM_A", ("TEAM_*",), False),
         ("a", ("A",), False),
         *((name, ("*",), False) for name in ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "MIXPEEK_API_KEY")),
-        *((name, ("*", name), False) for name in ("RECONCILER_STATE", "RECONCILER_ALLOW_ENV", "GITHUB_TOKEN")),
+        *(
+            (name, ("*", name), False)
+            for name in ("RECONCILER_STATE", "RECONCILER_NOTIFY", "RECONCILER_ALLOW_ENV", "GITHUB_TOKEN")
+        ),
         *((name, ("*",), False) for name in ("GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
         *((name, ("*",), False) for name in ("CI_JOB_TOKEN", "CI_REGISTRY_PASSWORD", "github_token")),
     ],

@@ -222,6 +222,16 @@ def test_a_long_set_is_cut_with_its_count() -> None:
     assert notice.body.endswith("and 79 more")
 
 
+def test_a_plan_ends_no_drift(applied: Place, hook: Receiver) -> None:
+    """It knows less of it than `drift` does: what is not recorded, for one."""
+    by_hand(applied, "a", 1)
+    nightly(applied, hook)
+
+    assert applied.run("plan", "--target", "assets/b", "--notify", hook.url(TOKEN)).code == 0
+    assert applied.run("plan", "--notify", hook.url(TOKEN)).code == 0
+    assert hook.take() == []
+
+
 def test_a_stack_that_gets_another_name_is_not_told_again(applied: Place, hook: Receiver) -> None:
     by_hand(applied, "a", 1)
     nightly(applied, hook)

@@ -47,7 +47,7 @@ def _interval(_: click.Context, __: click.Parameter, text: str) -> float:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=".")
+@click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
 @click.option(
     "--interval", metavar="TIME", default="15m", show_default=True, callback=_interval, help="From look to look."
 )

@@ -77,11 +77,13 @@ class Ended:
     @cached_property
     def drift(self) -> Items | None:
         """Address → what of it drifted, in all of the stack, after this run; of a part see `looked_at`."""
-        if self.result is None or (self.part and self.command != "drift"):
+        if self.result is None:
             return None
-        if self.command == "apply" and not self.refusals:  # what it has done may have mended some: only all is certain
-            return {} if self.succeeded and not self.result.plan.left_out else None
-        return drift_set(self.result.drift)
+        if self.command == "drift":
+            return drift_set(self.result.drift)
+        # A plan knows only what differs from what is recorded. After an apply that did all of it nothing does.
+        whole = self.command == "apply" and self.succeeded and not (self.part or self.result.plan.left_out)
+        return {} if whole else None
 
     @property
     def looked_at(self) -> frozenset[str] | None:

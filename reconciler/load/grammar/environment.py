@@ -22,12 +22,13 @@ FREE: Final = "RECONCILER_VAR_"
 ALLOW: Final = "RECONCILER_ALLOW_ENV"
 
 CLOSED: Final = (
-    *("RECONCILER_STATE", ALLOW),
+    *("RECONCILER_STATE", "RECONCILER_*_STATE", "RECONCILER_NOTIFY", "RECONCILER_*_NOTIFY", ALLOW),
     *("GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN", "ACTIONS_*", "RUNNER_*_TOKEN"),
     *("CI_JOB_TOKEN", "CI_JOB_JWT*", "CI_BUILD_TOKEN", "CI_*_PASSWORD", "CI_REPOSITORY_URL", "GITLAB_TOKEN"),
     *("SYSTEM_ACCESSTOKEN", "BITBUCKET_*_TOKEN", "BUILDKITE_*_TOKEN", "CIRCLE_*_TOKEN", "DRONE_*_TOKEN"),
 )
-"""Globs of names that are closed whatever is allowed, beside the keys of accounts: the state, and what CI holds."""
+"""Globs of names that are closed whatever is allowed, beside the keys of accounts: the state, who is notified, what CI
+holds."""
 
 
 class FromEnvironment(str):
