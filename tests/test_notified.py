@@ -10,8 +10,11 @@ import pytest
 from reconciler.redact import forget
 from reconciler.watching.ended import Ended
 from reconciler.watching.transitions import DRIFT, Severity, notices
+from tests.support.postgres import postgres, postgres_url
 from tests.support.receiver import Receiver, receiver
 from tests.support.served import KEY, Place
+
+__all__ = ["postgres", "postgres_url"]
 
 STACK = """
 stack: told
@@ -220,6 +223,38 @@ def test_a_long_set_is_cut_with_its_count() -> None:
     assert (notice.severity, len(notice.body.splitlines())) == (Severity.WARNING, 22)
     assert notice.body.splitlines()[0] == "New or changed: 98. In order again: 0."
     assert notice.body.endswith("and 79 more")
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_what_was_told_is_kept_in_either_database(
+    here: Place, hook: Receiver, database: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if database == "postgresql" else "sqlite:///state.db"
+    here.write({"stack.yaml": STACK})
+    assert here.apply("--state", url).code == 0
+    by_hand(here, "a", 1)
+
+    assert nightly(here, hook, "--state", url) == ["told: drift, 1 object changed outside git"]
+    assert nightly(here, hook, "--state", url) == []
+
+
+def test_drift_that_is_told_as_news_is_notified_as_a_whole(applied: Place, hook: Receiver) -> None:
+    by_hand(applied, "a", 1)
+    assert nightly(applied, hook, "--new") == ["told: drift, 1 object changed outside git"]
+    assert nightly(applied, hook, "--new") == [], "no news is no end of the drift"
+
+
+def test_a_saved_plan_that_is_stale_is_told_and_one_that_is_applied_ends_it(applied: Place, hook: Receiver) -> None:
+    applied.write({"stack.yaml": STACK.replace("2024", "2025")})
+    plan = applied.directory / "plan.json"
+    assert applied.run("plan", "-o", plan).code == 0
+    by_hand(applied, "a", 1)
+    assert applied.run("apply", plan, "--notify", hook.url()).code == 6
+    assert hook.take() == ["told: apply failed (stale)"]
+
+    assert applied.run("plan", "-o", plan).code == 0
+    assert applied.run("apply", plan, "--notify", hook.url()).code == 0
+    assert hook.take() == ["told: apply is well again"]
 
 
 def test_a_plan_ends_no_drift(applied: Place, hook: Receiver) -> None:

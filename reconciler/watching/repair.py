@@ -48,9 +48,10 @@ async def planned_repair(project: Project, repair: Repair, drifted: tuple[str, .
     chosen = _chosen(planning.plan, repair)
     if not chosen:
         return None
-    rest = tuple(it.address for it in planning.plan.changes if it.address not in chosen)
+    # What stands behind an @ is an object that was replaced at an address; patterns are of addresses.
+    rest = {it.address.partition("@")[0] for it in planning.plan.changes} - {*chosen}
     if rest:
-        planning = await project.plan(target=chosen, exclude=rest)
+        planning = await project.plan(target=chosen, exclude=sorted(rest))
     if planning.refusals:
         raise Refused(planning.refusals)
     _prove(planning.plan, frozenset(chosen), repair)

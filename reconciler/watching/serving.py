@@ -93,7 +93,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _server(address: tuple[str, int], board: Board, now: Callable[[], float]) -> ThreadingTCPServer:
-    class Page(BaseHTTPRequestHandler):
+    class BoardPage(BaseHTTPRequestHandler):
         timeout = SILENCE_S
         server_version, sys_version = "reconciler", ""
 
@@ -125,7 +125,7 @@ def _server(address: tuple[str, int], board: Board, now: Callable[[], float]) ->
         def log_message(self, *_: Any) -> None:
             """Who asks is nobody's business."""
 
-    class Server(ThreadingTCPServer):
+    class BoardServer(ThreadingTCPServer):
         address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         allow_reuse_address = daemon_threads = True
         block_on_close = False
@@ -133,4 +133,4 @@ def _server(address: tuple[str, int], board: Board, now: Callable[[], float]) ->
         def handle_error(self, *_: Any) -> None:
             """A caller that goes away in the middle."""
 
-    return Server(address, Page)
+    return BoardServer(address, BoardPage)
