@@ -60,6 +60,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
                 return planning, None, await _checked(project, manner)
             agreed = await _agreed(project, planning, manner)
             report = await _done(project, agreed, command, manner) if agreed else None
+            if any(not it.passes for it in project.gates):
+                return planning, report, project.gates
             whole = report is not None and report.exit_code == 0
             return planning, report, await _checked(project, manner) if whole else ()
 
@@ -69,6 +71,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
     if manner.telling and (done or report is not None):
         result = manner.telling.planned(planning, report, kind="apply")
         manner.telling.write(paged(result, project, manner.telling.forms(), checked))
+    # A check that has kept a replacement back is why that is only begun.
+    held_back = any(not it.passes for it in project.gates)
     code = 0 if done else _result(planning, report, checked, manner.shown_as)
     if checked and manner.telling and manner.telling.observer:
         manner.telling.observer.checked(checked)
@@ -76,6 +80,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
         from reconciler.reports.checks import checks_text
 
         click.echo("\n" + checks_text(checked))
+    if held_back and code in (0, 7):
+        return CHECK_FAILED
     return code or (0 if all(it.passes for it in checked) else CHECK_FAILED)
 
 

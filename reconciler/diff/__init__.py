@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
 
-from reconciler.diff.decide import FETCHED, TRIED_TWICE, Attempts, Decider
+from reconciler.diff.decide import FETCHED, TRIED_TWICE, WISHED, Attempts, Decider
 from reconciler.diff.drift import against_recorded, flipped
 from reconciler.diff.laters import NOTE, filled, without_laters
 from reconciler.diff.orphans import orphans
@@ -28,7 +28,9 @@ __all__ = [
     "FETCHED",
     "NOTE",
     "TRIED_TWICE",
+    "WISHED",
     "Attempts",
+    "Decider",
     "Difference",
     "applied",
     "changed_by_others",

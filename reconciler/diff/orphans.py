@@ -14,7 +14,7 @@ LEFT = "deposed by a replacement"
 
 def orphans(claims: Claims) -> dict[str, Change]:
     """address → what happens to it: deleted, or let go of and kept."""
-    return {change.address: change for change in (*_forgotten(claims), *_deleted(claims))}
+    return {change.address: change for change in (*_forgotten(claims), *_held(claims), *_deleted(claims))}
 
 
 def _forgotten(claims: Claims) -> Iterator[Change]:
@@ -22,6 +22,11 @@ def _forgotten(claims: Claims) -> Iterator[Change]:
         now = claims.addresses.get((row.kind, row.id), address)
         why = "under `removed:`" if now == address else f"it is external now, as {now}"
         yield _change(address, row, Action.FORGET, why)
+
+
+def _held(claims: Claims) -> Iterator[Change]:
+    for row in sorted(claims.to_hold, key=lambda row: (row.address, row.id)):
+        yield _change(deposed_address(row), row, Action.HOLD, f"{row.address} is another one now, and has its name")
 
 
 def _deleted(claims: Claims) -> Iterator[Change]:

@@ -9,14 +9,15 @@ Nothing here prints; nothing here decides what a plan does. Who opens state, acc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.apply import Limits, Walk
 from reconciler.apply.recover import told as on_its_way
-from reconciler.diff import diff
-from reconciler.engine import applying
-from reconciler.engine.planning import Aim, Planning
+from reconciler.diff import Attempts, Difference, diff
+from reconciler.engine import applying, beside, turning
+from reconciler.engine.beside import Turn
+from reconciler.engine.planning import Aim, InFlight, Planning, Prior
 from reconciler.engine.stages import (
     declared,
     in_flight,
@@ -34,13 +35,14 @@ from reconciler.engine.wishes import as_seen, wished_for
 from reconciler.errors import Invalid, Problem
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
-from reconciler.model import Basis, Event, Plan, Report, Snapshot, Stack
+from reconciler.model import Basis, Change, Event, Plan, Recorded, Report, Snapshot, Stack
 from reconciler.ownership import Claims
 from reconciler.ownership.rebuild import known_as, said_of
 from reconciler.ownership.unseen import told
-from reconciler.plan import make_plan
+from reconciler.plan import make_plan, with_changes
 from reconciler.plan.cost import estimated
 from reconciler.plan.facts import leaving, used
+from reconciler.plan.facts import told as facts_of
 from reconciler.plan.fingerprints import fingerprints
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import EVERYTHING, Targeting
@@ -52,6 +54,27 @@ from reconciler.refresh import uses
 from reconciler.state import State
 
 __all__ = ["Limits", "Planning", "Session"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """Who is who, and what differs."""
+
+    stack: Stack
+    snapshot: Snapshot
+    claims: Claims
+    difference: Difference
+    silent: Sequence[Problem]
+    """Notes on what results do not say."""
+    turns: tuple[Turn, ...] = ()
+
+
+async def _nobody_checks(turn: Turn) -> str:
+    return f"nothing here can run {', '.join(turn.replacing.checks)}"
+
+
+def _but(wishes: Mapping[str, str], addresses: Container[str]) -> dict[str, str]:
+    return {address: id for address, id in wishes.items() if address not in addresses}
 
 
 @dataclass
@@ -78,6 +101,10 @@ class Session:
     """What else is to be said with each plan, of where it is made."""
     place: str = ""
     """The file that names the stack, or "." for its directory."""
+    gate: Callable[[Turn], Awaitable[str]] = _nobody_checks
+    """Runs the checks of what was made beside something: says which failed, and why; "" when it may take the place."""
+    promoted: frozenset[str] = frozenset()
+    """Addresses whose place is taken, in this run, by what was made beside them."""
     alone: bool = False
     """Whether the state is that of this directory alone, so that another stack in its place is this one renamed."""
 
@@ -95,8 +122,7 @@ class Session:
     async def plan(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Planning:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `everything` also lists what
         is not of this stack; `inspect` looks into new files, and raises Invalid with all that the API would refuse."""
-        drivers, kinds = self.drivers, self.kinds
-        tariff = drivers.provider.tariff
+        drivers, kinds, tariff = self.drivers, self.kinds, self.drivers.provider.tariff
         # load
         stack = declared(self.stack, self.consent, tariff, destroy=destroy)
         prior = known(self.state, kinds, self.resolve)
@@ -105,6 +131,9 @@ class Session:
             drivers.hands.results.known_as(stack.id, stack.former)
         if prior.nothing and self.alone:
             renamed(stack, self.state.neighbours(self.place))
+        declared_so, wishes = stack, wished_for(stack, kinds, self.replace)
+        # replaced beside
+        stack, prior, under_way, deposing = self._beside(stack, prior)
         # identify, refresh
         need = wanted(stack, prior, everything=everything)
         agreed = self.consent if self.whole else None
@@ -113,16 +142,16 @@ class Session:
             drivers.hands.results.known_as(read.stack.id, read.stack.former)
         # operations in flight
         begun = await in_flight(drivers, read, prior)
-        # ownership
-        snapshot, claims = await owned(drivers, read.stack, begun)
-        # diff, steps
+        # ownership, diff
         known_attempts = await tried(drivers, read.stack, prior, begun, retry=self.consent.retry_failed)
-        stack, silent = await valued(drivers, read.stack, claims, known_attempts)
-        difference = diff(stack, kinds, claims, known_attempts, wished_for(stack, kinds, self.replace))
+        looked = await self._differing(read.stack, begun, known_attempts, wishes, under_way)
+        stack, snapshot, claims, difference = looked.stack, looked.snapshot, looked.claims, looked.difference
+        # steps
         plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
+        plan = self._with_turns(plan, looked, declared_so, wishes)
         # preflight
-        notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind), *self.said]
-        notes += [*silent, *said_of(stack, claims, read.belonging)]
+        notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind)]
+        notes += [*self.said, *looked.silent, *said_of(stack, claims, read.belonging), *beside.notes(claims, kinds)]
         seconds: Mapping[str, float] = {}
         if inspect:
             plan, snapshot = await self._who_uses(plan, claims, snapshot)
@@ -152,7 +181,53 @@ class Session:
             belonging=read.belonging,
             unshown=frozenset(row.id for row in read.behind),
             hidden=begun.hidden,
+            turns=looked.turns,
+            deposing=tuple(deposing),
         )
+
+    def _beside(self, stack: Stack, prior: Prior) -> tuple[Stack, Prior, dict[str, str], list[Recorded]]:
+        """The stack with what an earlier run has begun beside something, or with what takes the place of that; what is
+        known then; address → id of the old object; and the rows that are deposed by it."""
+        deposing = beside.deposing(stack, prior.recorded, self.promoted, self.state.now())
+        stack = beside.moving(stack, self.kinds, prior.recorded, self.promoted)
+        prior = prior.with_rows(deposing)
+        under_way = beside.begun(stack, self.kinds, prior.recorded, prior.operations)
+        there = {row.address for row in prior.recorded if not row.deposed}
+        return beside.with_next(stack, self.kinds, under_way, there.__contains__), prior, under_way, deposing
+
+    async def _differing(
+        self, stack: Stack, begun: InFlight, attempts: Attempts, wishes: Mapping[str, str], under_way: Mapping[str, str]
+    ) -> _Looked:
+        """Which object each address means, and what differs: once more, when something has to be replaced beside."""
+        looked = await self._look(stack, begun, attempts, _but(wishes, under_way))
+        if fresh := beside.found(looked.stack, self.kinds, looked.difference):
+            under_way = {**under_way, **fresh}
+            stack = beside.with_next(stack, self.kinds, fresh, looked.claims.live.__contains__)
+            looked = await self._look(stack, begun, attempts, _but(wishes, under_way))
+        turns = beside.turns(looked.stack, self.kinds, looked.claims, looked.difference, under_way)
+        return replace(looked, turns=turns)
+
+    async def _look(self, stack: Stack, begun: InFlight, attempts: Attempts, wishes: Mapping[str, str]) -> _Looked:
+        snapshot, claims = await owned(self.drivers, stack, begun)
+        beside.held(self.kinds, claims, snapshot, self.state.now())
+        stack, silent = await valued(self.drivers, stack, claims, attempts)
+        return _Looked(stack, snapshot, claims, diff(stack, self.kinds, claims, attempts, wishes), silent)
+
+    def _with_turns(self, plan: Plan, looked: _Looked, declared: Stack, wishes: Mapping[str, str]) -> Plan:
+        """The plan with each replacement that is done beside, for whoever reviews it and for the guards: what it takes
+        is planned as what is made beside."""
+        changes: dict[str, Change] = {}
+        for turn in looked.turns:
+            if self.targeting.has(turn.address):
+                resource = replace(
+                    declared.resources[turn.address], replace=looked.stack.resources[turn.address].replace
+                )
+                change = beside.replacement(looked.stack, self.kinds, looked.claims, turn, resource, wishes)
+                changes[turn.address] = beside.shown(turn, change)
+        if not changes:
+            return plan
+        changes = facts_of(changes, self.kinds, looked.claims, looked.snapshot)
+        return with_changes(plan, changes.values())
 
     @property
     def is_open(self) -> bool:
@@ -201,4 +276,7 @@ class Session:
         on_start: Callable[[Walk], None] = lambda _: None,
     ) -> Report:
         """Do what the plan says. The caller holds the lock. Raises Refused; failures of single steps are reported."""
-        return await applying.apply(self, planning, command=command, on_event=on_event, on_start=on_start)
+        report = await applying.apply(self, planning, command=command, on_event=on_event, on_start=on_start)
+        if not planning.turns:
+            return report
+        return await turning.turned(self, planning, report, command=command, on_event=on_event, on_start=on_start)

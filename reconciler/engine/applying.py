@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["apply", "recover"]
 
 Tell = Callable[[Event], None]
+Begin = Callable[[Walk], None]
 
 
 async def recover(session: Session, planning: Planning) -> None:
@@ -170,7 +171,8 @@ async def _housekeeping(session: Session, planning: Planning) -> None:
     moves = readdressed(planning.plan, planning.claims, session.kinds, planning.difference.refreshed)
     unseen = state.unseen() - planning.unshown
     seen = [Seen(id) for id in sorted(unseen & planning.snapshot.ids)] if unseen else []
-    await state.aside(partial(state.commit, *writes, *moves, *seen))
+    # Deposed before anything else has the address: never are two of one address in the state.
+    await state.aside(partial(state.commit, *map(Put, planning.deposing), *writes, *moves, *seen))
 
 
 async def _sight(session: Session, run: Run) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.diff import Difference, drift_from
+from reconciler.engine.beside import Turn
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
 from reconciler.model import Change, Live, Operation, Plan, Recorded, Snapshot, Stack
@@ -29,6 +30,13 @@ class Prior:
     """What was announced and is not concluded."""
     unseen: frozenset[str]
     """Ids of what was made so short a time ago that a read which lacks it proves nothing."""
+
+    def with_rows(self, rows: Sequence[Recorded]) -> Prior:
+        """The same with these rows for those of the same objects."""
+        if not rows:
+            return self
+        known = {(row.address, row.id): row for row in (*self.recorded, *rows)}
+        return replace(self, recorded=list(known.values()))
 
     @property
     def nothing(self) -> bool:
@@ -99,6 +107,10 @@ class Planning:
     """Ids of what was made a moment ago and is in the snapshot though no read showed it."""
     hidden: frozenset[str] = frozenset()
     """Ids of objects that were seen and are not in the snapshot: half made, or deleted."""
+    turns: tuple[Turn, ...] = ()
+    """What is replaced beside, and how far that is."""
+    deposing: tuple[Recorded, ...] = ()
+    """Rows of what loses its address to what was made beside it."""
 
     @property
     def is_open(self) -> bool:

@@ -31,6 +31,7 @@ from typing import Any
 from reconciler.errors import Invalid, ReconcilerError
 from reconciler.load.check.contracts import WORD as CONTRACT
 from reconciler.load.check.contracts import Contracts
+from reconciler.load.check.replacing import known_checks
 from reconciler.load.check.resources import Checker
 from reconciler.load.check.searches import SearchChecks
 from reconciler.load.grammar import variables as vars_
@@ -124,6 +125,8 @@ class _Load:
         removed = self._settings.removed(entries, self._shapes)
         outputs = named_outputs(self._settings.many["outputs"], entries, self._shapes, self._problems, closed=closed)
         checks = self._checks(provider, resources)
+        if not self._problems:
+            known_checks(entries, resources, checks, self._problems)
         if self._problems:
             found = list(self._problems.all(lambda path: address_of(path, self._shapes)))
             raise Invalid(found, more=self._problems.more)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
 from reconciler.model.change import MAKING, Action, Change, ChangedBy, Delta
 from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
-from reconciler.model.desired import OUTPUT_NAME, Output, Resource, Stack, Where, ignores, nowhere
+from reconciler.model.desired import OUTPUT_NAME, Output, Replacing, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
     BytesSent,
     Event,
@@ -87,6 +87,7 @@ __all__ = [
     "Record",
     "Recorded",
     "Rename",
+    "Replacing",
     "Report",
     "Resource",
     "RunEnded",

@@ -22,6 +22,8 @@ class Action(Enum):
     MOVE = "move"
     ADOPT = "adopt"
     FORGET = "forget"
+    HOLD = "hold"
+    """Something that was replaced gives up its name, and is kept for a while."""
 
     @property
     def symbol(self) -> str:
@@ -40,6 +42,7 @@ _SYMBOLS = {
     Action.MOVE: ">",
     Action.ADOPT: "<=",
     Action.FORGET: "x",
+    Action.HOLD: "=",
 }
 
 

@@ -12,7 +12,20 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.model.check import Check
 
-__all__ = ["OUTPUT_NAME", "Output", "Resource", "Stack", "Where", "ignores", "nowhere"]
+__all__ = ["OUTPUT_NAME", "Output", "Replacing", "Resource", "Stack", "Where", "ignores", "nowhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacing:
+    """How something that others live in is replaced, when it has to be."""
+
+    beside: bool = True
+    """Made anew beside the old one, which serves until the new one has all that it had; else the old one gives up its
+    name first."""
+    checks: tuple[str, ...] = ()
+    """Names of the checks that the new one has to pass before it takes the old one's place."""
+    hold_s: int = 0
+    """How long the old one is kept when that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,7 @@ class Resource:
     external: bool = False
     replace: bool = False
     """`replace: allow`: consent to being replaced."""
+    replacing: Replacing = Replacing()
     laters: tuple[tuple[str, str], ...] = ()
     """(field, key) of each value that is known after apply."""
 

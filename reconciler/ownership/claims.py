@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +15,21 @@ __all__ = [
     "Claims",
     "Renames",
     "addresses_of",
+    "declared_address",
     "deposed_address",
     "deposed_name",
     "has_deposed_name",
     "name_before",
+    "next_address",
+    "next_name",
+    "next_root",
     "row_from",
 ]
+
+
+NEXT = "~next-"
+"""No key of YAML has a `~`, so nothing that is declared has such an address."""
+_NEXT = re.compile(rf"{NEXT}[0-9a-f]{{8}}(?=/|@|$)")
 
 
 @dataclass(slots=True)
@@ -46,6 +56,10 @@ class Claims:
     """Under `removed:`, or external now: to be let go and kept."""
     deposed: list[Recorded] = field(default_factory=list)
     """Old objects of replacements, still there."""
+    held: list[Recorded] = field(default_factory=list)
+    """Of those the ones that were replaced beside and are kept for a while yet: nothing is done to them."""
+    to_hold: list[Recorded] = field(default_factory=list)
+    """Those of them that have their name still, which the new one is to have."""
     displaced: list[Recorded] = field(default_factory=list)
     """Ours and there, at an address that has got another object from elsewhere: to be deleted."""
     gone: list[Recorded] = field(default_factory=list)
@@ -153,6 +167,28 @@ def name_before(live: Live | Recorded) -> str | None:
 def has_deposed_name(live: Live | Recorded) -> bool:
     """Whether we renamed it, to replace it."""
     return name_before(live) is not None
+
+
+def next_name(name: str, digest: str) -> str:
+    """What an object is called that is made beside the one whose place it shall take. As secret as the name is."""
+    suffix = f"{NEXT}{digest}"
+    return Secret(name + suffix, name.template + suffix) if isinstance(name, Secret) else f"{name}{suffix}"
+
+
+def next_address(address: str, digest: str) -> str:
+    """Where what is made beside the object of an address is recorded, until it takes the place of that."""
+    return f"{address}{NEXT}{digest}"
+
+
+def declared_address(address: str) -> str:
+    """What YAML calls it: what is made to take the place of something is declared there."""
+    return _NEXT.sub("", address)
+
+
+def next_root(address: str) -> str:
+    """The address of what is made beside something, of that itself or of what lives in it; "" for any other."""
+    found = _NEXT.search(address)
+    return address[: found.end()] if found else ""
 
 
 def deposed_address(row: Recorded) -> str:

@@ -13,6 +13,7 @@ The order, worked out once (and case by case in docs/order.md):
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from reconciler.diff import Difference
 from reconciler.errors import Invalid, Problem
@@ -26,7 +27,7 @@ from reconciler.plan.order import by_path, order
 from reconciler.plan.steps import steps_of
 from reconciler.plan.targeting import EVERYTHING, Targeting
 
-__all__ = ["deposed_name", "make_plan", "order"]
+__all__ = ["deposed_name", "make_plan", "order", "with_changes"]
 
 
 def make_plan(
@@ -58,6 +59,11 @@ def make_plan(
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
         left_out=len(difference.changes) - len(changes),
     )
+
+
+def with_changes(plan: Plan, changes: Iterable[Change]) -> Plan:
+    """The plan with changes that have no steps of their own."""
+    return replace(plan, changes=_as_tree([*plan.changes, *changes]))
 
 
 def _as_tree(changes: Iterable[Change]) -> tuple[Change, ...]:

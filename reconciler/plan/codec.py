@@ -158,7 +158,7 @@ class _ReadFacts:
 def _change_written(change: Change, rest: Any) -> dict[str, Any]:
     """What goes keeps no fields, for they are not sent anywhere; only of what both changed the third value is told."""
     written: dict[str, Any] = rest(change)
-    if "fields" in written and change.action in (Action.DELETE, Action.FORGET):
+    if "fields" in written and change.action in (Action.DELETE, Action.FORGET, Action.HOLD):
         written["fields"] = {}
     for name in IF_THERE:
         if not written[name]:

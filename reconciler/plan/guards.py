@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Plan, Stack
-from reconciler.ownership import Belonging
+from reconciler.ownership import Belonging, declared_address
 
 __all__ = ["DEFAULTS", "Consent", "all_gone", "problems", "refusals"]
 
@@ -157,7 +157,7 @@ def _replacements(plan: Plan, stack: Stack, kinds: Kinds, consent: Consent) -> I
             continue
         resource = stack.resources.get(change.address)
         if not _agreed(change, consent.replace) and not (resource and resource.replace):
-            below = sum(other.address.startswith(change.address + "/") for other in plan.changes)
+            below = sum(declared_address(it.address).startswith(change.address + "/") for it in plan.changes)
             yield (
                 f"{change.address} would be replaced ({change.reason}), and {below} objects in it made anew; "
                 f"agree with --allow-replace {change.address} or `replace: allow`"

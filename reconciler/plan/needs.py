@@ -128,9 +128,17 @@ class Needs:
             return self.gone(holder)
         if holder.action is Action.REPLACE and self.goes_first(holder):
             return self.gone(holder)
-        if holder.action in LEAVING or holder.address in self.names.turned:
+        if holder.action in (*LEAVING, Action.HOLD) or holder.address in self.names.turned:
             return Rename.id_of(holder.address)
         return Update.id_of(holder.address)
+
+    def parent_named(self, change: Change) -> StepId | None:
+        """The step after which what it lives in has its name. What comes to an address with its parent waits for that:
+        the parent is to be without its name for the time of one request, whatever lives in it."""
+        parent = self.changes.get(parent_of(change.address) or "")
+        if change.action is not Action.MOVE or parent is None or parent.action is not Action.MOVE:
+            return None
+        return Update.id_of(parent.address) if parent.address in self.names.taken else None
 
     def goes_first(self, change: Change) -> bool:
         """Whether a new object is to have the key that the old one has, and that cannot give it up but by going."""

@@ -65,6 +65,8 @@ class _Building:
                 yield from replaced(change, self.needs, self._creates)
             case Action.DELETE:
                 yield from deleted(change, self.needs)
+            case Action.HOLD:
+                yield from renamed(change, self.needs)
             case Action.FORGET:
                 yield Forget(*at(change), self._can_be_stamped(change.kind))
             case Action.UPDATE | Action.MOVE | Action.ADOPT:
@@ -117,7 +119,9 @@ class _Building:
             yield from renames
             named = (it for ref in kind.refs() if ref.name in fields and not ref.members for it in _named(ref, fields))
             used = (self.needs.usable(it) for it in named if isinstance(it, str))
-            after = present(self.needs.name_free(change), *used, *(step.id for step in renames))
+            after = present(
+                self.needs.name_free(change), self.needs.parent_named(change), *used, *(step.id for step in renames)
+            )
             yield (update := Update(*at(change), fields, needs=after))
             first = update.id
         elif change.action is not Action.UPDATE or not (members or later):

@@ -20,7 +20,7 @@ from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
 from reconciler.later import Later, laters_in
 from reconciler.model import MAKING, Action, Change, Snapshot, Stack, parent_of
-from reconciler.ownership import Claims
+from reconciler.ownership import Claims, declared_address
 from reconciler.plan.names import NameTrades
 
 __all__ = ["EVERYTHING", "Targeting"]
@@ -44,7 +44,7 @@ class Targeting:
         """Whether an address was asked for, by itself."""
         if self.is_everything:
             return True
-        address = address.partition("@")[0]
+        address = declared_address(address.partition("@")[0])
         chosen = not self.target or self._targets.match(address) is not None
         return chosen and not (self.exclude and self._excludes.match(address))
 
@@ -135,7 +135,7 @@ class _Choice:
 
     def _needs(self, change: Change) -> Iterator[str]:
         """Addresses with a change of their own that must be there before this one's object can be as it shall be."""
-        if change.action in (Action.DELETE, Action.FORGET):
+        if change.action in (Action.DELETE, Action.FORGET, Action.HOLD):
             return
         if change.address in self.named_after:
             yield self.named_after[change.address]
@@ -198,7 +198,10 @@ class _Choice:
         # is left out").
         if self.changes[address].action is Action.DELETE:
             return True
-        return bool(self.targeting.exclude) and self.targeting._excludes.match(address.partition("@")[0]) is not None
+        return (
+            bool(self.targeting.exclude)
+            and self.targeting._excludes.match(declared_address(address.partition("@")[0])) is not None
+        )
 
     def _leave_out(self) -> bool:
         """Take out what cannot be done without something that is out; whether anything was."""

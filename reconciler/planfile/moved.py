@@ -41,7 +41,7 @@ __all__ = ["check", "moved"]
 
 NOT_COMPARED = ("reason", "facts")
 """Keys of a change that are for people, or that change by themselves."""
-LEAVING = (Action.DELETE, Action.FORGET)
+LEAVING = (Action.DELETE, Action.FORGET, Action.HOLD)
 MOST_TOLD = 3
 """So many fields or steps that differ are told of one address, and how many more there are."""
 LONGEST = 60

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.checking import Bill
     from reconciler.checks import Checked
     from reconciler.engine import Planning, Session
+    from reconciler.engine.beside import Turn
     from reconciler.engine.planning import Aim, Drift
     from reconciler.export import Exported
     from reconciler.http import Clock
@@ -83,6 +84,8 @@ class Project:
         self._drivers: Drivers | None = None
         self._spent = (0, 0)
         self._exits = AsyncExitStack()
+        self.gates: list[Checked] = []
+        """Checks that were run before something was replaced."""
 
     # Opening
 
@@ -215,6 +218,7 @@ class Project:
             resolve=partial(expand, environment=access.environment(options.allow_env)),
             account=account_of(*access.account(self.stack.provider, options)),
             said=tuple(access.said_of_the_place(options)),
+            gate=self._gate,
             place=self.path.name if self.path.is_file() else ".",
             alone=here and not self.stack.varies,
         )
@@ -328,6 +332,15 @@ class Project:
         from reconciler.project.checking import check
 
         return await check(self, names, record=record)
+
+    async def _gate(self, turn: Turn) -> str:
+        """Why what was made beside something does not take its place; "" when it does."""
+        from reconciler.project.checking import check_beside
+
+        outcomes = await check_beside(self, turn)
+        self.gates += outcomes
+        failed = (it for it in outcomes if not it.passes)
+        return "; ".join(f"{it.check.address} failed ({', '.join(it.verdict.failures)})" for it in failed)
 
     def save(self, planning: Planning, file: str | Path) -> None:
         """Write a plan file, for whoever is to apply it with this account's key: `reconciler.open_saved`, or the

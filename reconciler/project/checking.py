@@ -14,10 +14,11 @@ from reconciler.state import Score
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
+    from reconciler.engine.beside import Turn
     from reconciler.project import Project
     from reconciler.provider import Drivers
 
-__all__ = ["check", "searching"]
+__all__ = ["check", "check_beside", "searching"]
 
 
 async def searching(project: Project, drivers: Drivers) -> Searching:
@@ -32,6 +33,21 @@ async def searching(project: Project, drivers: Drivers) -> Searching:
     if shelf is not None and identity is not None:
         shelf.known_as(identity.id, identity.former)
     return Searching(project.stack, provider.kinds, provider.searches(drivers.hands), ids, shelf)
+
+
+async def check_beside(project: Project, turn: Turn) -> list[Checked]:
+    """Check what was made to take the place of something, against the baseline of that: one that there is none of yet
+    is what the old one does now. A baseline is left as it is, whatever the new one does."""
+    checks = chosen(project.stack, [f"checks/{name}" for name in turn.replacing.checks])
+    asked = await project.searching()
+    rows, recorded = project.state.recorded(), project.state.baselines()
+    if unknown := [it for it in checks if not any(row.check == it.address for row in recorded)]:
+        at = project.state.now().isoformat(timespec="seconds")
+        before = await run_checks(asked, unknown, recorded=recorded, rows=rows)
+        scores = [(it.check.address, to_record(it, recorded, rows, at, anew=False)) for it in before]
+        project.state.commit(*(Score(address, found, anew=False) for address, found in scores if found))
+        recorded = project.state.baselines()
+    return await run_checks(asked, checks, recorded=recorded, container_id=turn.next_id, members=turn.members)
 
 
 async def check(project: Project, names: Sequence[str], *, record: bool) -> list[Checked]:

@@ -17,7 +17,7 @@ from reconciler.errors import Invalid, Problem
 
 __all__ = ["ACTIONS", "RunTold", "read_told"]
 
-ACTIONS = ("create", "update", "replace", "delete", "move", "adopt", "forget")
+ACTIONS = ("create", "update", "replace", "delete", "move", "adopt", "forget", "hold")
 LARGEST = 1 << 30
 """Bytes of a result."""
 

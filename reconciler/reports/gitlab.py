@@ -9,7 +9,7 @@ __all__ = ["as_gitlab"]
 
 SHOWN_AS = {
     "create": (Action.CREATE, Action.REPLACE),
-    "update": (Action.UPDATE, Action.MOVE, Action.ADOPT, Action.FORGET),
+    "update": (Action.UPDATE, Action.MOVE, Action.ADOPT, Action.FORGET, Action.HOLD),
     "delete": (Action.DELETE, Action.REPLACE),
 }
 """What is replaced is made and deleted, as Terraform counts it. The widget knows three words and no more."""

@@ -29,6 +29,7 @@ COLOURS = {
     Action.MOVE: "cyan",
     Action.ADOPT: "cyan",
     Action.FORGET: "cyan",
+    Action.HOLD: "cyan",
 }
 ALWAYS = (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE)
 COLUMNS = 80
@@ -307,6 +308,7 @@ def _legend(plan: Plan) -> Iterator[str]:
         Action.MOVE: "move: another address for the same object",
         Action.ADOPT: "adopt: from now on managed here",
         Action.FORGET: "forget: no longer managed here, and kept",
+        Action.HOLD: "hold: replaced, and kept for a while",
     }
     for action, word in words.items():
         if plan.count(action):

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
+from reconciler.load.check.replacing import HOLD, WAYS
 from reconciler.load.grammar.declarations import NAME
 from reconciler.load.grammar.defaults import may_be_shared
 from reconciler.load.grammar.shapes import FOUND_BY, at, shapes_of
@@ -43,7 +44,25 @@ COMMON: Mapping[str, Any] = {
         "default": False,
         "description": "Look it up, refer to it, never change it.",
     },
-    "replace": {"const": "allow", "description": "Agree to its being replaced."},
+    "replace": {
+        "oneOf": [
+            {"const": "allow"},
+            {
+                "type": "object",
+                "properties": {
+                    "how": {"enum": list(WAYS), "default": WAYS[0]},
+                    "checks": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+                    "hold": {"type": "string", "pattern": HOLD, "examples": ["24h"]},
+                    "allow": {"type": "boolean", "default": False},
+                },
+                "additionalProperties": False,
+            },
+        ],
+        "description": "`allow` agrees to its being replaced. How that is done can be said of what others live in: "
+        "`beside` the old one, which serves until the new one has passed its `checks`, and is kept for the time of "
+        "`hold` then; or `aside`, where the old one gives up its name first.",
+        "examples": ["allow", {"how": "beside", "checks": ["goals"], "hold": "24h"}],
+    },
 }
 
 LATER: Mapping[str, Any] = {

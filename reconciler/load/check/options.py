@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.load.check.replacing import replacing_problems
 from reconciler.load.grammar.shapes import Shape
 from reconciler.load.wording import a, cut, did_you_mean
 from reconciler.load.yaml.positions import Path
@@ -26,8 +27,7 @@ def option_problems(name: str, value: Any, shape: Shape) -> Iterator[tuple[Path,
             hint = f'; put it in quotes: "{value}"' if type(value) is int else ""
             yield (), f"expected the id as a string, got {a(value)}{hint}"
     elif name == "replace":
-        if value != "allow":
-            yield (), f"takes the word allow only, got {a(value)}"
+        yield from replacing_problems(value, shape)
     elif not isinstance(value, list):
         yield (), f"expected a list of fields, got {a(value)}"
     else:

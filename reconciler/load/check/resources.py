@@ -12,6 +12,7 @@ from reconciler.kind import Field, Known
 from reconciler.load.check.complaints import complaints, dotted
 from reconciler.load.check.laters import Laters
 from reconciler.load.check.options import ignore_problems, ignored, option_problems
+from reconciler.load.check.replacing import replacing_of
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in, text_in
 from reconciler.load.grammar.settings import DEFAULT_STORE
@@ -158,7 +159,7 @@ class Checker:
                 for path, summary in wrong:
                     self._say(entry, (name, *path), f"{name}: {summary}")
                 if not wrong:
-                    options[name] = True if name == "replace" else value
+                    options |= replacing_of(value) if name == "replace" else {name: value}
             elif name in entry.shape.kind.specs and name not in entry.shape.names:
                 self._say(entry, (name,), f"{name}: is found out, not declared; take it out", on_key=True)
             elif name not in entry.shape.others:
