@@ -152,13 +152,12 @@ class Session:
         # preflight
         notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind)]
         notes += [*self.said, *looked.silent, *said_of(stack, claims, read.belonging), *beside.notes(claims, kinds)]
-        seconds: Mapping[str, float] = {}
         if inspect:
             plan, snapshot = await self._who_uses(plan, claims, snapshot)
         notes += plan.diagnostics
         if inspect:
             notes += await inspected(drivers, stack, plan)
-            seconds = await lengths(drivers, stack, plan)
+        seconds = await lengths(drivers, stack, plan) if inspect else {}
         # cost
         estimate, warnings = estimated(
             plan, stack, claims, snapshot, tariff, means(drivers, plan, self.limits, seconds)
