@@ -332,14 +332,15 @@ def test_an_index_with_other_models_is_refused_and_with_consent_replaced_in_the_
         for entry in bench.emulator.journal.entries
         if entry.method != "GET"
     ]
-    assert writes == [
-        f"PUT /indexes/{old}",  # renamed
-        "POST /indexes",
-        f"POST /indexes/{new}/indexed-assets",
-        f"POST /indexes/{new}/indexed-assets",
-        f"POST /indexes/{new}/indexed-assets",
-        f"DELETE /indexes/{old}",
+    members = {f"PATCH /indexes/{new}/indexed-assets/{it.id}" for it in bench.survey().claims.live.values()}
+    assert writes[:6] == [
+        "POST /indexes",  # beside, under a working name
+        *[f"POST /indexes/{new}/indexed-assets"] * 3,
+        f"PUT /indexes/{old}",  # gives up its name
+        f"PUT /indexes/{new}",
     ]
+    assert len(writes) == 10 and members.issuperset(writes[6:9])  # their marks say the address
+    assert writes[9] == f"DELETE /indexes/{old}"
     assert bench.survey().plan.changes == ()
 
 

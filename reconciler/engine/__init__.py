@@ -208,7 +208,7 @@ class Session:
 
     async def _look(self, stack: Stack, begun: InFlight, attempts: Attempts, wishes: Mapping[str, str]) -> _Looked:
         snapshot, claims = await owned(self.drivers, stack, begun)
-        beside.held(self.kinds, claims, snapshot, self.state.now())
+        beside.held(stack, self.kinds, claims, snapshot, self.state.now())
         stack, silent = await valued(self.drivers, stack, claims, attempts)
         return _Looked(stack, snapshot, claims, diff(stack, self.kinds, claims, attempts, wishes), silent)
 
@@ -275,7 +275,14 @@ class Session:
         on_start: Callable[[Walk], None] = lambda _: None,
     ) -> Report:
         """Do what the plan says. The caller holds the lock. Raises Refused; failures of single steps are reported."""
-        report = await applying.apply(self, planning, command=command, on_event=on_event, on_start=on_start)
-        if not planning.turns:
+        walks: list[Walk] = []
+
+        def begun(walk: Walk) -> None:
+            walks.append(walk)
+            on_start(walk)
+
+        report = await applying.apply(self, planning, command=command, on_event=on_event, on_start=begun)
+        if not (planning.turns and walks):
             return report
-        return await turning.turned(self, planning, report, command=command, on_event=on_event, on_start=on_start)
+        stages = turning.Stages(self, command, on_event, begun, lambda: walks[-1].stopping)
+        return await turning.turned(stages, planning, report)

@@ -290,13 +290,14 @@ def deposing(stack: Stack, recorded: Sequence[Recorded], addresses: Iterable[str
 # What is kept for a while
 
 
-def held(kinds: Kinds, claims: Claims, snapshot: Snapshot, now: datetime) -> None:
-    """Take what was replaced and is to be kept yet out of what is to go. What still has its name gives that up first,
-    however long it is kept: there is always one of that name but for the moment between two requests."""
+def held(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot, now: datetime) -> None:
+    """Take what was replaced and is to be kept yet out of what is to go: as long as something is declared in its place.
+    What still has its name gives that up first, however long it is kept: there is always one of that name but for the
+    moment between two requests."""
     going: list[Recorded] = []
     named = {row.id for row in claims.deposed if _has_its_name(kinds, row, snapshot)}
     for row in claims.deposed:
-        if REPLACED_AT not in row.facts:
+        if REPLACED_AT not in row.facts or row.address not in stack.resources:
             going.append(row)
         elif row.id in named:
             claims.to_hold.append(row)

@@ -7,8 +7,8 @@ was agreed to is the replacement, so each stage plans nothing but that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.engine import applying
@@ -20,41 +20,51 @@ if TYPE_CHECKING:
     from reconciler.engine import Planning, Session
     from reconciler.engine.applying import Begin, Tell
 
-__all__ = ["turned"]
+__all__ = ["Stages", "turned"]
 
 CHECK = "check"
 NAMED = 3
+INTERRUPTED = "interrupted"
 
 
-async def turned(
-    session: Session, planning: Planning, report: Report, *, command: str, on_event: Tell, on_start: Begin
-) -> Report:
-    """What an apply that replaces something beside came to, all of its stages together."""
-    return await _Turning(session, planning, command, on_event, on_start).go(report)
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How the stages of one apply are run."""
+
+    session: Session
+    command: str
+    on_event: Tell
+    on_start: Begin
+    stopping: Callable[[], bool]
+    """Whether the run was asked to stop."""
+
+
+async def turned(stages: Stages, planning: Planning, report: Report) -> Report:
+    """What an apply that replaces something beside came to, all of its stages together: one replacement after the
+    other, for what becomes of one is not another's business."""
+    mine = [it.address for it in planning.turns if stages.session.targeting.has(it.address)]
+    why: dict[str, str] = {}
+    for address in mine:
+        if report.interrupted:
+            break
+        report, why[address] = await _Turning(stages, address).go(report)
+    return _with(report, mine, why)
 
 
 class _Turning:
-    def __init__(self, session: Session, planning: Planning, command: str, on_event: Tell, on_start: Begin) -> None:
-        self.session, self.planning = session, planning
-        self.command, self.on_event, self.on_start = command, on_event, on_start
+    """One replacement."""
 
-    async def go(self, report: Report) -> Report:
-        """One after the other: what becomes of one is not another's business."""
-        mine = [it.address for it in self.planning.turns if self.session.targeting.has(it.address)]
-        why: dict[str, str] = {}
-        for address in mine:
-            if report.interrupted:
-                break
-            report, why[address] = await self._one(address, report)
-        return _with(report, mine, why)
+    def __init__(self, stages: Stages, address: str) -> None:
+        self.stages, self.address = stages, address
 
-    def _stage(self, address: str, promoted: frozenset[str] = frozenset()) -> Session:
-        return replace(self.session, promoted=promoted, targeting=Targeting((address,)), replace={})
+    def _stage(self, promoted: frozenset[str] = frozenset()) -> Session:
+        targeting = Targeting((self.address,))
+        return replace(self.stages.session, promoted=promoted, targeting=targeting, replace={})
 
-    async def _one(self, address: str, report: Report) -> tuple[Report, str]:
+    async def go(self, report: Report) -> tuple[Report, str]:
         """The report with what was done more, and why the new one has not taken the place; "" when it has."""
-        turns = (await self._stage(address).plan_for_good()).turns
-        turn = next((it for it in turns if it.address == address), None)
+        turns = (await self._stage().plan_for_good()).turns
+        turn = next((it for it in turns if it.address == self.address), None)
         if turn is None:
             return report, ""
         if not turn.ready:
@@ -63,28 +73,33 @@ class _Turning:
             return report, f"{turn.name} is not whole yet ({lacking}{more}); the old one serves on"
         if why := await self._failed(turn):
             return report, f"{why}; {turn.name} is kept to be looked at, and the old one serves on"
-        report = await self._applied(self._stage(address, frozenset((address,))), report)
-        if report.interrupted:
-            return report, "interrupted"
+        report, why = await self._applied(self._stage(frozenset((self.address,))), report)
+        if why or report.interrupted:
+            return report, why or INTERRUPTED
         # Then the old one goes, unless it is kept for a while.
-        return await self._applied(self._stage(address), report), ""
+        report, why = await self._applied(self._stage(), report)
+        return report, f"the new one is there, and the old one does not go: {why}" if why else ""
 
-    async def _applied(self, session: Session, report: Report) -> Report:
+    async def _applied(self, session: Session, report: Report) -> tuple[Report, str]:
+        """The report with what this stage does, and why it cannot do it."""
+        if self.stages.stopping():
+            return replace(report, interrupted=True), ""
         planning = await session.plan_for_good()
-        if not planning.plan.changes:
-            return report
+        if not planning.plan.changes or planning.refusals:
+            return report, "; ".join(planning.refusals)
+        stages = self.stages
         more = await applying.apply(
-            session, planning, command=self.command, on_event=self.on_event, on_start=self.on_start
+            session, planning, command=stages.command, on_event=stages.on_event, on_start=stages.on_start
         )
-        return _both(report, more)
+        return _both(report, more), ""
 
     async def _failed(self, turn: Turn) -> str:
         """Which checks the new one does not pass, and why; "" when it passes all."""
         if not turn.replacing.checks:
             return ""
-        self.on_event(StepStarted(turn.address, CHECK))
-        why = await self.session.gate(turn)
-        self.on_event(StepFailed(turn.address, why) if why else StepDone(turn.address, CHECK))
+        self.stages.on_event(StepStarted(turn.address, CHECK))
+        why = await self.stages.session.gate(turn)
+        self.stages.on_event(StepFailed(turn.address, why) if why else StepDone(turn.address, CHECK))
         return why
 
 
@@ -102,7 +117,7 @@ def _with(report: Report, addresses: Sequence[str], why: Mapping[str, str]) -> R
     outcomes = {it.address: it for it in report.outcomes}
     for address in addresses:
         id = outcomes[address].id if address in outcomes else ""
-        if told := why.get(address, "interrupted"):
+        if told := why.get(address, INTERRUPTED):
             outcomes[address] = Outcome(address, Action.REPLACE, "begun", told, wrote=True, id=id)
         elif address in outcomes and outcomes[address].result == "done":
             outcomes[address] = replace(outcomes[address], action=Action.REPLACE)

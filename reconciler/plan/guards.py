@@ -171,7 +171,9 @@ def _takes_others_along(change: Change, kinds: Kinds) -> bool:
 
 
 def _agreed(change: Change, patterns: frozenset[str]) -> bool:
-    return any(fnmatchcase(change.address, pattern) for pattern in patterns)
+    # What was replaced at an address goes with what was agreed to for that.
+    address = change.address.partition("@")[0]
+    return any(fnmatchcase(change.address, it) or fnmatchcase(address, it) for it in patterns)
 
 
 def _with_foreign(plan: Plan, consent: Consent) -> Iterator[str]:
