@@ -42,6 +42,7 @@ __all__ = [
     "held",
     "moving",
     "notes",
+    "readers",
     "replacement",
     "shown",
     "turns",
@@ -176,7 +177,11 @@ def _moved_to(kinds: Kinds, resource: Resource, root: str, beside: str) -> Resou
 
 
 def _below(address: str, root: str, beside: str) -> str:
-    return beside + address[len(root) :] if address == root or address.startswith(f"{root}/") else address
+    return beside + address[len(root) :] if _is_in(address, root) else address
+
+
+def _is_in(address: str, root: str) -> bool:
+    return address == root or address.startswith(f"{root}/")
 
 
 def _ways_up(address: str) -> Iterator[str]:
@@ -188,6 +193,12 @@ def _references(kinds: Kinds, resource: Resource) -> Iterator[str]:
     for ref in kinds[resource.kind].refs():
         value = resource.fields.get(ref.name)
         yield from [value] if isinstance(value, str) else value or ()
+
+
+def readers(stack: Stack, kinds: Kinds, address: str) -> list[str]:
+    """Addresses of what refers to the object of an address, or to what lives in it, and lives elsewhere."""
+    outside = (it for it in stack.resources.values() if not _is_in(it.address, address))
+    return [it.address for it in outside if any(_is_in(used, address) for used in _references(kinds, it))]
 
 
 # How far it is

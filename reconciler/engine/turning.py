@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reconciler.engine import applying
+from reconciler.engine import applying, beside
 from reconciler.engine.beside import Turn
 from reconciler.model import Action, Outcome, Report, StepDone, StepFailed, StepStarted
 from reconciler.plan.targeting import Targeting
@@ -57,8 +57,8 @@ class _Turning:
     def __init__(self, stages: Stages, address: str) -> None:
         self.stages, self.address = stages, address
 
-    def _stage(self, promoted: frozenset[str] = frozenset()) -> Session:
-        targeting = Targeting((self.address,))
+    def _stage(self, *more: str, promoted: frozenset[str] = frozenset()) -> Session:
+        targeting = Targeting((self.address, *more))
         return replace(self.stages.session, promoted=promoted, targeting=targeting, replace={})
 
     async def go(self, report: Report) -> tuple[Report, str]:
@@ -73,11 +73,13 @@ class _Turning:
             return report, f"{turn.name} is not whole yet ({lacking}{more}); the old one serves on"
         if why := await self._failed(turn):
             return report, f"{why}; {turn.name} is kept to be looked at, and the old one serves on"
-        report, why = await self._applied(self._stage(frozenset((self.address,))), report)
+        report, why = await self._applied(self._stage(promoted=frozenset((self.address,))), report)
         if why or report.interrupted:
             return report, why or INTERRUPTED
-        # Then the old one goes, unless it is kept for a while.
-        report, why = await self._applied(self._stage(), report)
+        # Then what was read of the old one is read of the new one, and the old one goes, unless it is kept for a while.
+        session = self.stages.session
+        readers = beside.readers(session.stack, session.kinds, self.address)
+        report, why = await self._applied(self._stage(*readers), report)
         return report, f"the new one is there, and the old one does not go: {why}" if why else ""
 
     async def _applied(self, session: Session, report: Report) -> tuple[Report, str]:
