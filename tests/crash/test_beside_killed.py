@@ -6,7 +6,9 @@ twice, nothing of others is touched, and the next run goes on from there.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +77,19 @@ def start(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Seen:
-    """What is in the account: the indexes by name, each with the names of what is in it."""
+    """What is in the account: the id of each index by its name, and the names of what is in it."""
 
     def __init__(self, here: World) -> None:
-        found = [(str(it["name"]), str(it["id"])) for it in objects(here, "index")]
-        self.ids = dict(found)
+        with closing(sqlite3.connect(here.directory.parent / "account.db")) as account:
+            found = account.execute("SELECT name, id FROM objects WHERE kind = 'index'").fetchall()
+            members = account.execute(
+                "SELECT above.id, below.name FROM objects below JOIN objects above ON above.seq = below.parent "
+                "WHERE below.kind = 'indexed_asset'"
+            ).fetchall()
+            self.assets = Counter(name for (name,) in account.execute("SELECT name FROM objects WHERE kind = 'asset'"))
+        self.ids: dict[str, str] = dict(found)
         assert len(self.ids) == len(found), f"two of one name: {found}"
-        self.inside: dict[str, Counter[str]] = {id: Counter() for id in self.ids.values()}
-        self.unready = [it["id"] for it in objects(here, "indexed_asset") if it.get("status", "ready") != "ready"]
-        for it in objects(here, "indexed_asset"):
-            self.inside[str(it["parent_id"])][str(it["name"]).removesuffix(".mp4")] += 1
-
-
-def objects(here: World, kind: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = here.steer("GET", f"/objects?kind={kind}")["objects"]
-    return found
+        self.inside = {id: Counter(name.removesuffix(".mp4") for at, name in members if at == id) for _, id in found}
 
 
 def indexed(here: World) -> int:
@@ -100,17 +100,15 @@ def indexed(here: World) -> int:
     )
 
 
-def of_others(here: World, seen: Seen) -> None:
+def of_others(seen: Seen) -> None:
     assert seen.inside[seen.ids["theirs"]] == Counter(["lebron_dunks"])
-    assert Counter(it["name"] for it in objects(here, "asset")) == Counter(
-        {"lebron_dunks.mp4": 2, "final_goal.mp4": 1}
-    )
+    assert seen.assets == Counter({"lebron_dunks.mp4": 2, "final_goal.mp4": 1})
 
 
 def after_the_kill(here: World, old: str, said: str) -> None:
     """Nobody has been there to mend anything yet."""
     seen = Seen(here)
-    of_others(here, seen)
+    of_others(seen)
     mine = {name: id for name, id in seen.ids.items() if name != "theirs"}
     assert 1 <= len(mine) <= 2, f"{said}: {mine}"
     if "catalog" in mine:
@@ -147,7 +145,7 @@ def tried(zygote: Zygote, directory: Path, start: Path, due: int, *, kill: int =
 
 def as_due(here: World, old: str, due: int, hold: str, said: str) -> None:
     seen = Seen(here)
-    of_others(here, seen)
+    of_others(seen)
     names, ids = set(seen.ids) - {"theirs"}, {id for name, id in seen.ids.items() if name != "theirs"}
     assert all(seen.inside[id] == Counter(NAMES) for id in ids), said
     if due == RED:
