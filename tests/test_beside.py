@@ -317,7 +317,8 @@ def test_an_index_of_others_under_the_working_name_is_not_touched(films: Place) 
     (name,) = set(indexes(films)) - {"catalog"}
     films.write(stack())
     assert films.apply(*AGREED).code == 0
-    made = films.api.post("/indexes", json={"index_name": name, "models": [{"model_name": "marengo3.0", "model_options": ["visual"]}]})
+    models = [{"model_name": "marengo3.0", "model_options": ["visual"]}]
+    made = films.api.post("/indexes", json={"index_name": name, "models": models})
     theirs = str(made.json()["_id"])
     films.write(stack(NEW))
     worse(films)

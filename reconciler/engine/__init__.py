@@ -282,7 +282,7 @@ class Session:
             on_start(walk)
 
         report = await applying.apply(self, planning, command=command, on_event=on_event, on_start=begun)
-        if not (planning.turns and walks):
+        if not walks or not (planning.turns or turning.halfway(planning)):
             return report
         stages = turning.Stages(self, command, on_event, begun, lambda: walks[-1].stopping)
         return await turning.turned(stages, planning, report)

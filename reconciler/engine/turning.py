@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.engine import Planning, Session
     from reconciler.engine.applying import Begin, Tell
 
-__all__ = ["Stages", "turned"]
+__all__ = ["Stages", "halfway", "turned"]
 
 CHECK = "check"
 NAMED = 3
@@ -44,11 +44,20 @@ async def turned(stages: Stages, planning: Planning, report: Report) -> Report:
     other, for what becomes of one is not another's business."""
     mine = [it.address for it in planning.turns if stages.session.targeting.has(it.address)]
     why: dict[str, str] = {}
+    for address in halfway(planning):
+        if not report.interrupted and not report.failed:
+            report = await _Turning(stages, address).end(report)
     for address in mine:
         if report.interrupted:
             break
         report, why[address] = await _Turning(stages, address).go(report)
     return _with(report, mine, why)
+
+
+def halfway(planning: Planning) -> list[str]:
+    """Addresses that have their new one, which an interrupted run has left without its name."""
+    held = (it.address for it in planning.plan.changes if it.action is Action.HOLD)
+    return sorted(address.partition("@")[0] for address in held)
 
 
 class _Turning:
@@ -76,11 +85,19 @@ class _Turning:
         report, why = await self._applied(self._stage(promoted=frozenset((self.address,))), report)
         if why or report.interrupted:
             return report, why or INTERRUPTED
-        # Then what was read of the old one is read of the new one, and the old one goes, unless it is kept for a while.
+        return await self.end(report), ""
+
+    async def end(self, report: Report) -> Report:
+        """Then what was read of the old one is read of the new one, and the old one goes, unless it is kept for a while
+        or something is against it: that the next plan says."""
+        return (await self._applied(await self._rest(), report))[0]
+
+    async def _rest(self) -> Session:
+        """What follows. Results that have to be paid were in no plan that anybody has seen: they are left for one."""
         session = self.stages.session
-        readers = beside.readers(session.stack, session.kinds, self.address)
-        report, why = await self._applied(self._stage(*readers), report)
-        return report, f"the new one is there, and the old one does not go: {why}" if why else ""
+        stage = self._stage(*beside.readers(session.stack, session.kinds, self.address))
+        paid = (await stage.plan()).plan.estimate.derived_objects
+        return self._stage() if paid else stage
 
     async def _applied(self, session: Session, report: Report) -> tuple[Report, str]:
         """The report with what this stage does, and why it cannot do it."""

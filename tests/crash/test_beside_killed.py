@@ -95,9 +95,7 @@ class Seen:
 def indexed(here: World) -> int:
     """So often something was indexed since the log was emptied."""
     log: list[dict[str, Any]] = here.steer("GET", "/requests")["log"]
-    return sum(
-        it["method"] == "POST" and it["path"].endswith("/indexed-assets") and it["status"] < 300 for it in log
-    )
+    return sum(it["method"] == "POST" and it["path"].endswith("/indexed-assets") and it["status"] < 300 for it in log)
 
 
 def of_others(seen: Seen) -> None:
