@@ -160,7 +160,7 @@ class Session:
         seconds = await lengths(drivers, stack, plan) if inspect else {}
         # cost
         estimate, warnings = estimated(
-            plan, stack, claims, snapshot, tariff, means(drivers, plan, self.limits, seconds)
+            plan, stack, claims, snapshot, tariff, means(drivers, plan, self.limits, seconds, self._follow(looked))
         )
         if inspect and (errors := [it for it in warnings if it.severity == "error"]):
             raise Invalid(errors)
@@ -211,6 +211,9 @@ class Session:
         beside.held(stack, self.kinds, claims, snapshot, self.state.now())
         stack, silent = await valued(self.drivers, stack, claims, attempts)
         return _Looked(stack, snapshot, claims, diff(stack, self.kinds, claims, attempts, wishes), silent)
+
+    def _follow(self, looked: _Looked) -> int:
+        return beside.follows(looked.stack, self.kinds, looked.turns)
 
     def _with_turns(self, plan: Plan, looked: _Looked, declared: Stack, wishes: Mapping[str, str]) -> Plan:
         """The plan with each replacement that is done beside, for whoever reviews it and for the guards: what it takes

@@ -38,6 +38,7 @@ __all__ = [
     "Turn",
     "begun",
     "deposing",
+    "follows",
     "found",
     "held",
     "moving",
@@ -235,6 +236,17 @@ def _whole(claims: Claims, difference: Difference, address: str) -> bool:
     if live is None or live.status is not Status.READY or address not in claims.rows:
         return False
     return address not in difference.changes and address not in difference.stuck
+
+
+def follows(stack: Stack, kinds: Kinds, turns: Iterable[Turn]) -> int:
+    """How many writes it takes for what was made to take the place: two names, the marks of what lives in it, which say
+    the address, and the end of the old one, unless that is kept."""
+    writes = 0
+    for turn in turns:
+        inside = (kinds[it.kind] for address, it in stack.resources.items() if _is_in(address, turn.next))
+        marked = sum(kind.field_with(lambda field: field.stamped) is not None for kind in inside) if stack.stamps else 0
+        writes += 2 + marked + (not turn.replacing.hold_s)
+    return writes
 
 
 def shown(turn: Turn, change: Change) -> Change:

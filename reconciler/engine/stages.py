@@ -276,8 +276,8 @@ async def valued(drivers: Drivers, stack: Stack, claims: Claims, attempts: Attem
 # cost
 
 
-def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, float]) -> Means:
-    """What is known of files and of the pace, for the estimate."""
+def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, float], follows: int) -> Means:
+    """What is known of files and of the pace, for the estimate; `follows` are writes after all steps."""
     sizes: dict[str, int] = {}
     chunks = 0
     for change in plan.changes:
@@ -294,6 +294,7 @@ def means(drivers: Drivers, plan: Plan, limits: Limits, durations: Mapping[str, 
         results={kind.__name__: kind.section for kind in drivers.kinds if kind.stored},
         traits={kind: driver.traits for kind, driver in drivers.items()},
         poll_s=limits.poll_s,
+        follows=follows,
         rate_per_s=drivers.http.rate_per_s,
     )
 

@@ -55,6 +55,8 @@ class Means:
     """kind → how the API behaves towards its objects"""
     poll_s: float | None = None
     """First pause between looks, if whoever runs this has chosen one."""
+    follows: int = 0
+    """Writes of the stages that come after the steps: what was made beside something takes its place."""
     rate_per_s: float | None = None
     """Requests that the API allows now, if it has said so."""
 
@@ -92,7 +94,7 @@ class _Weighing:
         self.seconds |= {it.change.address: it.seen_s for it in self.paid if it.takes.media is not None}
 
     def all(self) -> Estimate:
-        writes = sum(step.writes for step in self.plan.steps if not self._is_local(step))
+        writes = sum(step.writes for step in self.plan.steps if not self._is_local(step)) + self.means.follows
         polls = self._polls()
         reads = sum(it.takes.requests for it in self.read)
         known = [seconds for it in self.billed if (seconds := self.seconds[it.address]) is not None]

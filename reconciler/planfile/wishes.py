@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from reconciler.kinds import Kinds
@@ -47,6 +47,7 @@ def _of(resource: Resource | None, kinds: Kinds, key: bytes) -> str:
     if resource is None:
         return NOTHING
     said = {it.name: getattr(resource, it.name) for it in fields(resource)}
+    said["replacing"] = asdict(resource.replacing)
     return _digest({**said, "fields": steadied(kinds, resource.kind, resource.fields)}, key)
 
 
