@@ -73,8 +73,11 @@ class Searching:
         container_id: str | None = None,
         grouped: bool = False,
         with_metadata: bool = False,
+        besides: Mapping[str, str] | None = None,
     ) -> Question | Nearby:
-        """What is sent for what is asked. `container_id` is another object than the one that was recorded."""
+        """What is sent for what is asked. `container_id` is another object than the one that was recorded, `besides`
+        what else is said, in the API's own words."""
+        self._fits(besides or {})
         wrong = [option for option in asked.options if option not in self.search.options]
         if wrong:
             known = ", ".join(self.search.options)
@@ -86,6 +89,9 @@ class Searching:
         if address in self.kept.entries:
             if MENTION.search(asked.text):
                 raise ReconcilerError(f"{plain(asked.text)}: a vector is of words alone, and names nothing")
+            if besides or with_metadata:
+                what = next(iter(besides or {}), "metadata")
+                raise ReconcilerError(f"{what}: vectors are compared by nothing but their nearness; leave it out")
             images = tuple(map(self.image, asked.images))
             question = Question("", asked.text, images, asked.options, grouped=grouped)
             return self.kept.question(address, asked, question)
@@ -100,7 +106,18 @@ class Searching:
             grouped=grouped,
             with_metadata=with_metadata,
             page_size=min(page_size, self.search.most_in_page),
+            besides=besides or {},
         )
+
+    def _fits(self, besides: Mapping[str, str]) -> None:
+        """Only words that the API has, with what each takes."""
+        for word, said in besides.items():
+            if (takes := self.search.besides.get(word)) is None:
+                known = ", ".join(self.search.besides) or "nothing"
+                raise ReconcilerError(f"{plain(word)}: a search says nothing of that name; it may say: {known}")
+            if said not in takes and not (takes == () and re.fullmatch(r"[0-9]+(\.[0-9]+)?", said)):
+                expected = " or ".join(takes) or "a number"
+                raise ReconcilerError(f"{word}: expected {expected}, got {plain(said)}")
 
     def _all_options(self, address: str) -> tuple[str, ...]:
         return self.search.searchable(self.stack.resources[address].fields)
@@ -124,16 +141,25 @@ class Searching:
         addresses = (said, *(f"{section}/{said}" for section in sections))
         resource = next((found for it in addresses if (found := self.stack.resources.get(it))), None)
         if resource is None:
-            raise ReconcilerError(f"{plain(said)} is neither a URL nor an address of the stack")
+            return self._file(said)
         if url := self.search.url_of(resource.fields):
             return Image(url=url)
         path = next(iter(self.kinds[resource.kind].files_of(resource.fields).values()), None)
         if path is None:
             raise ReconcilerError(f"{said} has neither a file nor a URL here, and so no picture")
+        return self._bytes(said, path)
+
+    def _file(self, said: str) -> Image:
+        """A picture that is no asset: for who looks for something like it."""
+        if not (self.stack.root / said).is_file():
+            raise ReconcilerError(f"{plain(said)} is neither a URL nor an address of the stack, and no file in it")
+        return self._bytes(said, said)
+
+    def _bytes(self, said: str, path: str) -> Image:
         try:
             return Image(name=path.rpartition("/")[2], data=read_inside(self.stack.root, path, MOST_BYTES))
         except OSError as error:
-            raise ReconcilerError(f"{said}: {path} cannot be read ({error.strerror or error})") from error
+            raise ReconcilerError(f"{plain(said)}: {path} cannot be read ({error.strerror or error})") from error
 
     def member(self, clip: Clip) -> Member:
         """What a clip is of."""

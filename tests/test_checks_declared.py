@@ -118,3 +118,30 @@ def test_names_are_not_asked_for_where_a_file_could_not_be_read(tmp_path: Path) 
     with pytest.raises(Invalid) as caught:
         loaded(tmp_path, HEAD + checks, more="indexes: [\n")
     assert [problem.file.rpartition("/")[2] for problem in caught.value.problems] == ["more.yaml"]
+
+
+FILTERED = "checks: {x: {in: indexes/catalog, filter: {%s: 1}, queries: {a: {text: x, expect: [final]}}}}\n"
+WITH_SEASON = HEAD.replace("final: {}, half", "final: {metadata: {season: 2024}}, half")
+ONLY_SEASON = HEAD.replace(
+    "catalog: {models", "catalog: {metadata_schema: {properties: {season: {}}, additionalProperties: false}, models"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "key", "told"),
+    [
+        (WITH_SEASON, "seson", 'nothing in indexes/catalog has "seson"; did you mean "season"'),
+        (HEAD, "durration", 'nothing in indexes/catalog has "durration"; did you mean "duration"'),
+        (ONLY_SEASON, "league", 'has "league"; there are duration, filename, height, id, season, size, width'),
+    ],
+)
+def test_a_filter_by_what_nothing_has_is_told_where_it_stands(tmp_path: Path, head: str, key: str, told: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        loaded(tmp_path, head + FILTERED % key)
+    (problem,) = caught.value.problems
+    assert told in problem.summary and (problem.line, problem.column) == (11, 44)
+
+
+@pytest.mark.parametrize(("head", "key"), [(HEAD, "league"), (WITH_SEASON, "season"), (ONLY_SEASON, "duration")])
+def test_a_filter_by_what_may_be_there_is_taken(tmp_path: Path, head: str, key: str) -> None:
+    assert loaded(tmp_path, head + FILTERED % key).checks["x"].queries["a"].filter == {key: 1}

@@ -26,6 +26,7 @@ from tests.support.served import Place, place
 IDLE = 50
 """So many turns of the loop and nobody who is awake has anything to do."""
 URL = "https://media.example.com"
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000800000008008020000004c5cf69c")
 NAMES = ("lebron_dunks", "curry_threes", "final_goal", "press_talk")
 STACK = f"""\
 stack: films
@@ -161,6 +162,18 @@ def test_a_query_that_is_new_joins_the_baseline_and_the_others_stay(films: Place
     assert len(after) == 4 and all(after[query] == row for query, row in good.items())
 
 
+def test_a_picture_with_other_bytes_is_compared_with_nothing(films: Place) -> None:
+    query = "kit: {image: kit, expect: [final_goal]}"
+    with_kit = STACK.replace("assets:\n", "assets:\n  kit: {file: kit.png}\n", 1).replace(
+        "queries:\n", f"queries:\n      {query}\n"
+    )
+    films.write({"kit.png": PNG + b"home", "stack.yaml": with_kit})
+    assert films.run("check", "--record").code in (0, 8)
+    assert "not in the baseline" not in films.run("check").out
+    films.write({"kit.png": PNG + b"away"})
+    assert "warning: 1 of 4 queries is not in the baseline, and is compared with nothing" in films.run("check").out
+
+
 def test_warned_of_is_not_failed(films: Place) -> None:
     films.write({"stack.yaml": STACK.replace("    allow: {mrr: 0.1}\n", "    warn: true\n")})
     forget(films, "dunks")
@@ -219,6 +232,7 @@ def test_before_it_is_applied_it_says_what_to_do(tmp_path: Path) -> None:
         assert said.code == 1
         assert "checks/goals, query dunk: indexes/catalog is not made yet: run `reconciler apply` first" in said.err
         assert not any(it == "POST /search" for it in fresh.writes())
+        assert "Checks when that is done: 3 queries ≈ 0.01 USD" in fresh.apply("--check").out
 
 
 def test_the_example_passes_and_takes_the_query_that_its_page_writes(tmp_path: Path) -> None:

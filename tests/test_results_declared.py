@@ -200,3 +200,13 @@ def test_an_address_of_a_result_has_a_group_and_an_input_and_lives_in_nothing() 
     assert (sections_of(address), names_of(address), parent_of(address)) == (("embeddings",), ("clips", "final"), None)
     assert parent_of("indexes/catalog/assets/final") == "indexes/catalog"
     assert sections_of("indexes/catalog/assets/final") == ("indexes", "assets")
+
+
+def test_of_an_entry_that_stands_for_nothing_the_rest_is_told_too(tmp_path: Path) -> None:
+    text = "  clips: {of: 'nothing-*', model: marengo3.0, options: [smell], scopes: [clip, clip]}\n"
+    (tmp_path / "stack.yaml").write_text(f"stack: s\nprovider: twelvelabs\nembeddings:\n{text}")
+    with pytest.raises(Invalid) as caught:
+        load(tmp_path, environ={})
+    told = "\n".join(map(str, caught.value.problems))
+    assert "finds nothing under `assets:`" in told and "options" in told and "scopes" in told
+    assert len(caught.value.problems) == 3

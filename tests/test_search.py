@@ -21,6 +21,7 @@ from tests.support.served import KEY, Place, place
 
 T = TypeVar("T")
 URL = "https://media.example.com"
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000800000008008020000004c5cf69c") + b"lebron"
 STACK = f"""\
 stack: films
 provider: twelvelabs
@@ -96,7 +97,7 @@ def test_a_filter_metadata_and_groups(films: Place) -> None:
 
 
 def test_pictures_by_url_and_by_their_bytes(films: Place) -> None:
-    png = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000800000008008020000004c5cf69c") + b"lebron"
+    png = PNG
 
     async def what(search: Search, question: Question) -> list[int]:
         by_url = await search.ask(replace(question, images=(Image(url=f"{URL}/lebron.png"),)))
@@ -147,7 +148,21 @@ class TestCommand:
                 ["indexes/catalog", "<@players/lebron>"],
                 "the stack declares no entity_collections/players/entities/lebron",
             ),
-            (["indexes/catalog", "--image", "kit.png"], "kit.png is neither a URL nor an address of the stack"),
+            (
+                ["indexes/catalog", "--image", "kit.png"],
+                "kit.png is neither a URL nor an address of the stack, and no file",
+            ),
+            (["indexes/catalog", "--image", "../kit.png"], "../kit.png is neither a URL"),
+            (
+                ["indexes/catalog", "x", "--with", "speed=1"],
+                "speed: a search says nothing of that name; it may say: thr",
+            ),
+            (["indexes/catalog", "x", "--with", "threshold=some"], "expected high or medium or low or none, got some"),
+            (["indexes/catalog", "x", "--with", "adjust_confidence_level=much"], "expected a number, got much"),
+            (
+                ["indexes/catalog", "x", "--expect", "talk", "--add-to", "c", "--with", "threshold=low"],
+                "for looking only",
+            ),
             (["indexes/catalog", "x", "--filter", "season"], "write it as KEY=VALUE, or as JSON"),
             (["indexes/catalog", "x", "--filter", "{season"], "is not JSON"),
         ],
@@ -167,3 +182,28 @@ class TestCommand:
         finally:
             (films.directory / "away").rename(state)
         assert "dunks" in said.out, said.err
+
+    def test_all_that_a_question_can_say_is_sent(self, films: Place) -> None:
+        (films.directory / "like.png").write_bytes(PNG)
+        pictures = ["--image", "like.png", "--image", f"{URL}/a.png"]
+        ways = ["--option", "visual", "--option", "transcription", "--operator", "or", "--spoken", "lexical"]
+        shown = ["--group", "--metadata", "--limit", "3", "--format", "json"]
+        wanted = ["--filter", '{"duration": {"gte": 1}}']
+        said = films.run("search", "indexes/catalog", "dunks", *pictures, *ways, *wanted, *shown)
+        assert said.code == 0, said
+        assert said.json and all(len({clip["id"] for clip in row}) == 1 for row in said.json)
+        assert {json.dumps(row[0]["metadata"]) for row in said.json} <= {'{"season": 2024}', '{"season": 2023}'}
+
+    def test_an_account_of_2024_is_searched_by_what_its_models_know_and_in_its_own_words(self, tmp_path: Path) -> None:
+        with place(tmp_path, vintage="2024-11") as old:
+            index = "indexes: {catalog: {models: [{name: marengo2.7}]}}\n"  # there are no assets on such an account
+            old.write({"stack.yaml": f"stack: old\nprovider: twelvelabs\n{index}"})
+            assert old.apply().code == 0
+            sent = {"index_id": (None, old.objects("/indexes")[0]["_id"]), "video_url": (None, f"{URL}/dunks.mp4")}
+            assert old.api.post("/tasks", files=sent).is_success
+            words = ("threshold=low", "sort_option=clip_count", "adjust_confidence_level=0.5")
+            besides = [it for word in words for it in ("--with", word)]
+            said = old.run("search", "indexes/catalog", "LeBron dunks", "--group", *besides)
+            assert said.code == 0, said
+            unknown = old.run("search", "indexes/catalog", "x", "--option", "transcription")
+            assert "search_option_not_supported" in unknown.err

@@ -116,6 +116,8 @@ async def _agreed(project: Project, planning: Planning, manner: Manner) -> Plann
     reasons = planning.refusals
     if form == "text":  # refusals are told as errors, after the plan, and not twice
         click.echo(rendered(form, replace(result, refusals=()), manner.look))
+        if manner.check and project.stack.checks and planning.plan.changes:
+            click.echo(f"Checks when that is done: {project.bill()}.")
     if reasons:
         if form == "json":
             click.echo(rendered(form, result, manner.look))

@@ -38,11 +38,12 @@ class _Answer:
 @click.argument("index")
 @click.argument("text", default="")
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
-@click.option("--image", "images", metavar="ADDRESS|URL", multiple=True, help="Also, or only, by this picture.")
+@click.option("--image", "images", metavar="NAME|URL|FILE", multiple=True, help="Also, or only, by this picture.")
 @click.option("--option", "options", metavar="NAME", multiple=True, help="What of the media [all that the index has].")
 @click.option("--operator", type=click.Choice(["or", "and"]), help="Between options [or].")
 @click.option("--spoken", type=click.Choice(["lexical", "semantic"]), multiple=True, help="How speech is compared.")
 @click.option("--filter", "filters", metavar="KEY=VALUE|JSON", multiple=True, help="Only of what has this metadata.")
+@click.option("--with", "besides", metavar="WORD=VALUE", multiple=True, help="What only some versions of the API take.")
 @click.option("--group", is_flag=True, help="All clips of what they are of together.")
 @click.option("--metadata", is_flag=True, help="Show the metadata of what is found.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True, help="So many at most.")
@@ -97,6 +98,8 @@ def _noted(project: Project, index: str, text: str, given: Mapping[str, Any]) ->
         raise click.UsageError("--expect says what should be found, and --add-to where that is written: give both")
     if not given["add_to"]:
         return None
+    if given["besides"]:
+        raise click.UsageError("--with is for looking only: a check asks what every version of the API takes")
     from reconciler.project.noting import check_called, noted
 
     check = check_called(project.stack, given["add_to"])
@@ -113,9 +116,9 @@ def _noted(project: Project, index: str, text: str, given: Mapping[str, Any]) ->
 async def _answer(project: Project, index: str, asked: Asked, limit: int, given: Mapping[str, Any]) -> _Answer:
     async with project:
         searching = await project.searching()
-        question = searching.question(
-            index, asked, page_size=limit, grouped=given["group"], with_metadata=given["metadata"]
-        )
+        besides = dict(it.partition("=")[::2] for it in given["besides"])
+        how = {"grouped": given["group"], "with_metadata": given["metadata"], "besides": besides}
+        question = searching.question(index, asked, page_size=limit, **how)
         return _Answer(searching, [row async for row in searching.rows(question, limit)])
 
 

@@ -124,7 +124,7 @@ class _Load:
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
         outputs = named_outputs(self._settings.many["outputs"], entries, self._shapes, self._problems, closed=closed)
-        checks = self._checks(provider, resources)
+        checks = self._checks(provider, resources, contracts)
         if not self._problems:
             known_checks(entries, resources, checks, self._problems)
         if self._problems:
@@ -183,13 +183,14 @@ class _Load:
             self._settings.no_provider(provider, names())
         return self._settings.stack(self._documents.top), provider
 
-    def _checks(self, provider: str, resources: Mapping[str, Resource]) -> Mapping[str, Check]:
+    def _checks(self, provider: str, resources: Mapping[str, Resource], contracts: Contracts) -> Mapping[str, Check]:
         """Search checks; nobody knows what can be searched where no provider is."""
         given = self._settings.many["checks"]
         if not (given and provider and self._shapes):
             return {}
         chosen = provider_of(provider)
-        reading = SearchChecks(resources, chosen.kinds, chosen.searches, self._problems, closed=self._documents.closed)
+        closed, kinds = self._documents.closed, chosen.kinds
+        reading = SearchChecks(resources, kinds, chosen.searches, self._problems, keys=contracts.keys, closed=closed)
         return reading.checks(given)
 
     def _tops(self) -> Iterator[tuple[TextFile, Mapping[str, Any]]]:

@@ -49,6 +49,8 @@ class Question:
     """Whether clips come grouped by what they are of."""
     with_metadata: bool = False
     page_size: int = 10
+    besides: Mapping[str, str] = field(default_factory=dict)
+    """By the API's own words (`Search.besides`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class Search(Protocol):
     """What a text can name as `<@ID>`."""
     options: ClassVar[tuple[str, ...]]
     """What of the media can be searched."""
+    filters: ClassVar[tuple[str, ...]] = ()
+    """What the API knows of each object by itself, and can be filtered by beside its metadata."""
+    besides: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What else a question can say, by the API's own words → what each takes; a number, where it is empty. Older
+    versions of an API have some that newer ones refuse."""
     price: ClassVar[str] = ""
     """The word of the provider's tariff for a thousand questions."""
     most_images: ClassVar[int] = 0

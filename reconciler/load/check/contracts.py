@@ -37,6 +37,7 @@ class Contract:
 
     place: Place
     errors: Callable[[Any], Iterable[Any]]
+    schema: Mapping[str, Any]
 
 
 class Contracts:
@@ -50,6 +51,8 @@ class Contracts:
         self._broken: set[Place] = set()
         self._budget = Budget()
         self._laters: Mapping[str, Mapping[str, Samples]] = {}
+        self._asked: dict[str, list[Contract]] = {}
+        """Section, address of a parent, or "" for the whole stack → what its metadata must be like."""
 
     @property
     def sources(self) -> list[TextFile]:
@@ -74,6 +77,8 @@ class Contracts:
         }
         if for_all is None and not of_parents and not of_sections:
             return
+        asked = {"": for_all, **of_sections, **of_parents}
+        self._asked = {key: [contract] for key, contract in asked.items() if contract is not None}
         for entry in entries.values():
             # What is only looked up has the metadata that somebody else gave it.
             if entry.shape.metadata is not None and not resources[entry.address].external:
@@ -82,6 +87,15 @@ class Contracts:
                 for contract in (for_all, of_section, of_parents.get(parent) if parent else None):
                     if contract is not None:
                         self._hold(entry, entry.shape.metadata.name, resources[entry.address], contract)
+
+    def keys(self, section: str, parent: str) -> tuple[frozenset[str], bool]:
+        """What metadata of a section below a parent has by the schemas that are asked for, and whether there is nothing
+        else; after `check`."""
+        schemas = [it.schema for key in ("", section, parent) for it in self._asked.get(key, ())]
+        named = (it.get("properties") for it in schemas)
+        known = frozenset(key for properties in named if isinstance(properties, Mapping) for key in properties)
+        closed = any(it.get("additionalProperties") is False and "patternProperties" not in it for it in schemas)
+        return known, closed
 
     def _of_the_stack(self, whole: tuple[Place, Any] | None) -> tuple[Contract | None, dict[str, Contract | None]]:
         """The schema of all metadata, or those of some sections."""
@@ -159,7 +173,7 @@ class Contracts:
             return None
         made = compiled(schema, self._budget)
         if not isinstance(made, tuple):
-            return Contract(place, made)
+            return Contract(place, made, schema)
         path, summary = made
         inner = Place(within.source, (*within.path, *path))
         self._problems.add(inner, f"{WORD}: {summary}", address="" if within is not place else None)

@@ -99,8 +99,8 @@ class Checker:
 
     def _told(self, entry: Declaration, resource: Resource, all: Mapping[str, Resource]) -> Resource:
         """A result with what follows from its inputs, and whether that is enough to make it."""
-        if self._is_garbled(entry):
-            return resource
+        if self._is_garbled(entry) or self._entries.groups.get(entry.address) == [entry.address]:
+            return resource  # or it stands for no input, which was said: nothing follows from that
         kind = entry.shape.kind
         try:
             told = kind.told(resource.fields, lambda address: all[address].fields if address in all else None)

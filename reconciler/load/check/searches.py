@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +34,9 @@ class _Searched:
     """What of the media can be searched in it; None where nobody knows."""
     space: Space | None = None
     """Where its vectors are, if it is those that are compared."""
+    keys: frozenset[str] = frozenset()
+    """What of the metadata in it is known, and what the API knows of each by itself."""
+    no_others: bool = False
     by_name: dict[str, str] = field(default_factory=dict)
     """Each word for a member, as people write it → its name."""
     section: str = ""
@@ -41,7 +44,8 @@ class _Searched:
 
 
 class SearchChecks:
-    """Makes the checks of one stack. `closed` says that all of it was read, so that an unknown name is wrong."""
+    """Makes the checks of one stack. `keys` says what metadata a section below a parent has, and whether nothing else;
+    `closed` says that all of it was read, so that an unknown name is wrong."""
 
     def __init__(
         self,
@@ -50,9 +54,10 @@ class SearchChecks:
         search: type[Search] | None,
         problems: Problems,
         *,
+        keys: Callable[[str, str], tuple[frozenset[str], bool]],
         closed: bool,
     ) -> None:
-        self._resources, self._kinds, self._search = resources, kinds, search
+        self._resources, self._kinds, self._search, self._keys = resources, kinds, search, keys
         self._problems, self._closed = problems, closed
         self._first: dict[str, Place] = {}
 
@@ -82,6 +87,7 @@ class SearchChecks:
             return None
         self._options(written, ("options",), said.get("options", ()), searched)
         self._of_an_api(written, (), said, searched)
+        self._filter(written, (), said.get("filter", {}), searched)
         usual = Asked(**_asked(said, Asked()))
         queries = {name: self._query(written, name, query, usual, searched) for name, query in said["queries"].items()}
         floors = {
@@ -112,6 +118,7 @@ class SearchChecks:
             with suppress(TypeError, KeyError, AttributeError):  # it is declared wrongly, which was said
                 found.options = self._search.searchable(resource.fields)
             self._name_members(found, self._search.kind)
+            self._name_keys(found, self._search)
             return found
         entries = self._entries()
         if address in entries:
@@ -185,6 +192,18 @@ class SearchChecks:
             for word in (name, address, *((of, of.rpartition("/")[2]) if isinstance(of, str) else ())):
                 found.by_name.setdefault(word, name)
 
+    def _name_keys(self, found: _Searched, search: type[Search]) -> None:
+        """What can be filtered by: by the schemas that metadata has to fit, and by what members have."""
+        assert search.kind.parent is not None
+        by_schema, found.no_others = self._keys(f"{search.kind.parent.section}/{search.kind.section}", found.address)
+        stamped = search.kind.field_with(lambda spec: spec.stamped)
+        members = [it for address, it in self._resources.items() if address.startswith(f"{found.section}/")]
+        said = (it.fields.get(stamped.name) for it in members if stamped is not None)
+        declared = {key for metadata in said if isinstance(metadata, Mapping) for key in metadata}
+        found.keys = by_schema | declared | frozenset(search.filters)
+        # What somebody else looks after may have whatever that one gives it.
+        found.no_others = found.no_others and not any(it.external for it in members)
+
     # What is asked
 
     def _query(
@@ -197,6 +216,7 @@ class SearchChecks:
         images: list[tuple[Path, str]] = [(("image",), query["image"])] if "image" in query else []
         images += [(("images", index), it) for index, it in enumerate(query.get("images", ()))]
         self._of_an_api(written, path, query, searched)
+        self._filter(written, path, query.get("filter", {}), searched)
         self._together(written, path, len(images), text, searched)
         expect = [self._expectation(written, (*path, "expect", index), it, searched) for index, it in query["expect"]]
         return CheckQuery(
@@ -227,6 +247,17 @@ class SearchChecks:
             if word in said:
                 what = f"{word}: vectors are compared by nothing but their nearness; take it out"
                 written.say((*path, word), what, on_key=True)
+
+    def _filter(self, written: WrittenCheck, path: Path, filter: Mapping[str, Any], searched: _Searched) -> None:
+        """What is filtered by must be something that is there; where nobody knows all of it, what looks like it."""
+        for key in filter if searched.keys and self._closed else ():
+            if key in searched.keys:
+                continue
+            near = written.hint(key, searched.keys)
+            if near or searched.no_others:
+                known = near or f"; there are {', '.join(sorted(searched.keys))}"
+                what = f'filter: nothing in {searched.address} has "{cut(key)}"{known}'
+                written.say((*path, "filter", key), what, on_key=True)
 
     def _together(self, written: WrittenCheck, path: Path, images: int, text: str, searched: _Searched) -> None:
         """How many images a query may have, and whether a text beside them."""

@@ -52,7 +52,9 @@ class Inputs:
             ]
         else:
             self._say(entry, (), f"needs `{word}`")
-            made = [Declaration(entry.address, shape, raw, entry.source, entry.origin)]
+            made = []
+        # What else is wrong with it is said too, of an entry that stands for nothing.
+        made = made or [Declaration(entry.address, shape, raw, entry.source, entry.origin)]
         self._groups[entry.address] = [one.address for one in made]
         return made
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.model import Asked
 from reconciler.provider import Clip, Found, Hands, Question, Search, Space
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["IndexSearch"]
 
 OF_SOUND = "audio"
+OLDER = "marengo2."
 
 
 class IndexSearch(Search):
@@ -32,6 +33,13 @@ class IndexSearch(Search):
 
     kind, mentions, vectors = IndexedAsset, Entity, Embedding
     options = ("visual", "audio", "transcription")
+    filters = ("id", "filename", "duration", "width", "height", "size")
+    besides: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "threshold": ("high", "medium", "low", "none"),
+        "sort_option": ("score", "clip_count"),
+        "adjust_confidence_level": (),
+    }
+    """Of accounts that follow the references of 2024; those of now refuse them."""
     price = "search_1k"
     most_images = 10
     most_in_page = 50
@@ -41,10 +49,13 @@ class IndexSearch(Search):
 
     @classmethod
     def searchable(cls, container: Mapping[str, Any]) -> tuple[str, ...]:
-        """What the model that searches was made for; spoken words come with sound."""
+        """What the model that searches was made for; spoken words come with sound, and of the older models are a part
+        of it that cannot be asked for alone."""
         models = [it for it in container.get("models", ()) if str(it["name"]).startswith("marengo")]
         made_for = {option for model in models for option in model.get("options", ("visual", "audio"))}
-        return tuple(it for it in cls.options if (OF_SOUND if it == "transcription" else it) in made_for)
+        if OF_SOUND in made_for and not any(str(it["name"]).startswith(OLDER) for it in models):
+            made_for.add("transcription")
+        return tuple(it for it in cls.options if it in made_for)
 
     def url_of(self, declared: Mapping[str, Any]) -> str:
         """Of an asset that was declared by its address."""
@@ -74,6 +85,7 @@ class IndexSearch(Search):
             "group_by": "video" if question.grouped else "clip",
             "include_user_metadata": "true" if question.with_metadata else "false",
         }
+        form |= question.besides
         if question.text:
             form["query_text"] = question.text
         if question.spoken:
