@@ -158,8 +158,12 @@ def test_a_query_that_is_new_joins_the_baseline_and_the_others_stay(films: Place
     said = films.run("check", "--format", "json")
     assert said.code == 0
     assert "1 of 4 queries is not in the baseline" in said.json["checks"][0]["warnings"][1]
+    films.write({"stack.yaml": STACK + more + "      more: {text: press talk there, expect: [press_talk]}\n"})
+    assert films.run("check", "-o", "checks.txt").code == 0
+    text = (films.directory / "checks.txt").read_text()
+    assert "was 1.000 of 4 queries" in text and text.endswith("5 queries.\n")
     after = {row.query: row for row in baseline(films)}
-    assert len(after) == 4 and all(after[query] == row for query, row in good.items())
+    assert len(after) == 5 and all(after[query] == row for query, row in good.items())
 
 
 def test_a_picture_with_other_bytes_is_compared_with_nothing(films: Place) -> None:
@@ -201,6 +205,7 @@ def test_reports_name_what_was_found_and_missed(films: Place, tmp_path: Path) ->
     assert suites.get("failures") == "2" and suites.get("tests") == "4"
     assert cases["dunk"] is not None
     assert "missed lebron_dunks" in cases["dunk"].get("message", "")
+    assert "missed lebron_dunks" in (cases["dunk"].text or "").splitlines()
     assert "dunk: found 0 of 1; missed lebron_dunks" in reports["markdown"]
     assert "| recall | 0.667 |" in reports["markdown"]
     assert "<td>missed</td>" in reports["html"] and "<img" not in reports["html"]

@@ -68,6 +68,12 @@ class Checked:
         return (*self.verdict.warnings, *self.notes)
 
     @property
+    def compared(self) -> int:
+        """How many of the queries that are asked now the baseline knows."""
+        known = {digest for each in self.baseline.values.values() for digest in each} if self.baseline else set()
+        return sum(answer.digest in known for answer in self.answers)
+
+    @property
     def before(self) -> Mapping[str, float]:
         """measure → its mean in the baseline, over the queries that are asked now."""
         if self.baseline is None:

@@ -61,7 +61,7 @@ def check(words: tuple[str, ...], form: str, record: bool, out: Path | None, **o
         observer.checked(outcomes)
     said = checks_as(form, project, outcomes)
     if out:
-        write_file(out, said)
+        write_file(out, said if said.endswith("\n") else f"{said}\n")
         said = checks_as("text", project, outcomes).rsplit("\n", 1)[-1]
     click.echo(said)
     return 0 if all(it.passes for it in outcomes) else CHECK_FAILED

@@ -59,13 +59,15 @@ def _lines(answer: Answered) -> Iterator[_Line]:
 
 def _measures(outcome: Checked) -> Iterator[tuple[str, str, str, str]]:
     """Of each: its name, mean, interval, and what is demanded and what it was."""
+    some = outcome.compared < len(outcome.answers)  # the means are of other queries then
+    of_which = f" of {counted(outcome.compared)}" if some else ""
     for measure in MEASURES:
         floor, low_high = outcome.check.floors.get(measure), outcome.verdict.intervals.get(measure)
         words = []
         if floor is not None and floor.least is not None:
             words.append(f"floor {floor.least:g}")
         if (was := outcome.before.get(measure)) is not None:
-            words.append(f"was {was:.3f}")
+            words.append(f"was {was:.3f}{of_which}")
         if floor is not None and floor.allow is not None:
             words.append(f"may lose {floor.allow:g}")
         between = f"{low_high[0]:.3f} to {low_high[1]:.3f}" if low_high else ""
@@ -189,7 +191,7 @@ def checks_junit(stack: str, outcomes: Sequence[Checked]) -> str:
         _tell(case, "; ".join(map(plain, outcome.verdict.failures)), lines)
         for answer in outcome.answers:
             case = ElementTree.SubElement(suite, "testcase", {"classname": classname, "name": answer.query.name})
-            lines = [f"{line.what} {line.rank} {line.asset} {line.times}".rstrip() for line in _lines(answer)]
+            lines = [" ".join(filter(None, (it.what, it.rank, it.asset, it.times))) for it in _lines(answer)]
             missed = "missed " + ", ".join(_expected(it) for it in answer.missed)
             _tell(case, missed if answer.missed and not outcome.passes else "", lines)
     root.set("tests", str(sum(len(it.answers) + 1 for it in outcomes)))
