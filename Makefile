@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SDKS   := .venv-sdk
+READERS := .venv-readers
 DECIDES := $(patsubst %,tests/test_%.py,adopt checks_scores checks_declared codec diff estimate estimate_results graph guards inside kinds plan operation planfile properties_plan redact results_declared results_once secrets steps trust_properties uses values)
 FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.py,announced contract docs http reports schemas state tooling)
 
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
 PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
 
-.PHONY: help demo test fast lint fmt coverage test-long sdks fuzz bench schemas docs docs-site package constraints clean
+.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench schemas docs docs-site package constraints clean
 
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -41,6 +42,8 @@ test-long: $(VENV)/.dev        ## what takes minutes: every point at which a run
 
 sdks: $(SDKS)/.tried           ## the vendor's clients from 2024 on, for tests/test_tours.py; what cannot be had is left out
 
+readers: $(READERS)/.tried     ## linters and readers of others, for tests/test_readers.py; what cannot be had is left out
+
 fuzz: $(VENV)/.dev             ## the fuzzers of tests/fuzz, FUZZ_RUNS times as long as in the suite
 	FUZZ_RUNS=$${FUZZ_RUNS:-150} $(BIN)/python -m pytest -q -p no:cacheprovider tests/fuzz
 
@@ -68,7 +71,7 @@ constraints: $(VENV)/.dev      ## write constraints.txt anew: the versions that 
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
 
 clean:                         ## remove what was made
-	rm -rf $(VENV) $(SDKS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(SDKS) $(READERS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -97,4 +100,15 @@ $(SDKS)/.tried:
 	  { echo "no SDK $$version"; rm -rf $(SDKS)/$$version; }; \
 	done
 	@npm install --silent --no-audit --no-fund --prefix $(SDKS)/js twelvelabs-js || echo "no SDK for JavaScript"
+	@touch $@
+
+# All at once; else one at a time, so that one which a registry lacks does not take the rest with it.
+$(READERS)/.tried: .ci/readers/requirements.txt .ci/readers/npm.txt
+	@$(PYTHON) -m venv $(READERS)
+	@pip="$(READERS)/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	$$pip -r .ci/readers/requirements.txt || for one in $$(grep -v '^#' .ci/readers/requirements.txt); do \
+	  $$pip $$one || echo "no $$one"; \
+	done
+	@npm="npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(READERS)/js"; \
+	$$npm $$(cat .ci/readers/npm.txt) || for one in $$(cat .ci/readers/npm.txt); do $$npm $$one || echo "no $$one"; done
 	@touch $@

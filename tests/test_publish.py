@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -102,6 +105,25 @@ class Job:
 @pytest.fixture
 def job(github: FakeGitHub, tmp_path: Path) -> Job:
     return Job(github, tmp_path)
+
+
+@contextmanager
+def says(answer: bytes) -> Iterator[str]:
+    """A server that says one thing, whatever it is asked."""
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(answer)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 # Comments
@@ -213,6 +235,25 @@ def test_two_jobs_of_a_run_with_one_label_are_an_error(job: Job) -> None:
 
     assert said.code == 1
     assert "used by two jobs of this run, for the stacks at stacks and others" in said.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (b"", "no answer (RemoteProtocolError)"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}", "no answer (RemoteProtocolError)"),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\noops", "no answer (DecodingError)"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>", "200, and the answer is no JSON"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]", "is this the address of the API?"),
+    ],
+)
+def test_a_host_that_does_not_answer_as_it_should_is_an_error_and_no_traceback(
+    job: Job, answer: bytes, what: str
+) -> None:
+    with says(answer) as url:
+        said = job.comment(plan(), GITHUB_API_URL=url)
+
+    assert said.code == 1 and "Error: github-comment: " in said.err and what in said.err
 
 
 def test_a_report_that_does_not_fit_is_said_to(job: Job, github: FakeGitHub) -> None:
@@ -359,7 +400,20 @@ def test_the_plan_of_a_merge_is_fetched_though_a_page_of_runs_kept_none(github: 
     assert github.requests.count(f"GET /repos/{REPOSITORY}/actions/runs") == 2
 
 
-@pytest.mark.parametrize("data", [b"no archive", b"other.json", b"locked"])
+def damaged(packed: bytes, *, cut: bool) -> bytes:
+    """An archive whose only file, of 8 bytes, is not what was packed, or says that it is bigger than it is."""
+    broken = bytearray(packed)
+    start = 30 + len("plan.json")
+    if cut:
+        listed = packed.index(b"PK\x01\x02")
+        broken[listed + 20 : listed + 24] = (2**20).to_bytes(4, "little")
+        broken[start] = 0x02  # a block that goes on behind the end
+    else:
+        broken[start : start + 4] = b"\xff\xff\xff\xff"
+    return bytes(broken)
+
+
+@pytest.mark.parametrize("data", [b"no archive", b"other.json", b"locked", b"broken", b"cut short"])
 def test_an_artifact_without_a_plan_that_can_be_read_is_refused(
     github: FakeGitHub, tmp_path: Path, data: bytes
 ) -> None:
@@ -373,6 +427,8 @@ def test_an_artifact_without_a_plan_that_can_be_read_is_refused(
         packed[6] |= 1
         packed[packed.index(b"PK\x01\x02") + 8] |= 1
         artifact["data"] = bytes(packed)
+    elif data in (b"broken", b"cut short"):  # its list is whole, and what it lists is not
+        artifact["data"] = damaged(artifact["data"], cut=data == b"cut short")
 
     said = fetched(github, tmp_path)
 

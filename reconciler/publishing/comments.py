@@ -76,7 +76,7 @@ def note(run: GitLabRun, message: Message, *, when: When, worth_saying: bool) ->
 def login_of(host: CodeHost) -> str | None:
     """Whose token it is; None for the token of a job or an app, which may not ask."""
     try:
-        return str(host.get("/user")["login"])
+        return host.get("/user").get("login")
     except (Forbidden, NotFound):
         return None
 
@@ -101,12 +101,11 @@ def _said(thread: _Thread, message: Message, when: When, worth_saying: bool) -> 
         there = next((it for it in reversed(ours) if not new or _is_of_run(it, run)), None)
         if there is not None:
             _refuse_shared(there, message)
-            answer = thread.host.send(thread.method, thread.one(there), json={"body": message.body(thread.room)})
+            made = thread.host.write(thread.method, thread.one(there), {"body": message.body(thread.room)})
         elif when is When.CHANGES and not worth_saying:
             return ""
         else:
-            answer = thread.host.send("POST", thread.path, json={"body": message.body(thread.room)})
-        made = answer.json()
+            made = thread.host.write("POST", thread.path, {"body": message.body(thread.room)})
         return str(made.get("html_url") or made["id"])
 
     return insisting(thread.host, once)

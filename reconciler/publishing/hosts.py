@@ -46,9 +46,13 @@ class CodeHost:
         self.sleep = sleep
         self._headers = {"user-agent": f"reconciler/{__version__}", **headers}
 
-    def get(self, path: str, **params: Any) -> Any:
-        """An object, or one page."""
-        return self.send("GET", path, params=params).json()
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """An object."""
+        return _object(self.send("GET", path, params=params))
+
+    def write(self, method: str, path: str, json: Any) -> dict[str, Any]:
+        """What was made, or is now so."""
+        return _object(self.send(method, path, json=json))
 
     def all(self, path: str, *, within: str = "", **params: Any) -> Iterator[dict[str, Any]]:
         """Everything of a list, or of that which an object has under the word `within`. A mark may be on its last page,
@@ -56,7 +60,9 @@ class CodeHost:
         page = 1
         while True:
             answer = self.send("GET", path, params={**params, "per_page": PER_PAGE, "page": page})
-            items = answer.json()[within] if within else answer.json()
+            items = _object(answer).get(within) if within else _said(answer)
+            if not isinstance(items, list):
+                raise Rejected(f"GET {path}: the answer is not a list: is {self.url} the address of the API?")
             yield from items
             if 'rel="next"' not in answer.headers.get("link", "") and len(items) < PER_PAGE:
                 return
@@ -73,7 +79,7 @@ class CodeHost:
         """The bytes of a file, which usually are on another host: that one is not given the token."""
         answer = self._sent("GET", f"{self.url}{path}", None, None)
         if answer.is_redirect:
-            answer = self._sent("GET", str(answer.url.join(answer.headers["location"])), None, None, signed=False)
+            answer = self._sent("GET", _place(path, answer), None, None, signed=False)
         if len(answer.content) > largest:
             raise Rejected(f"{path}: has {len(answer.content):,} bytes, more than the {largest:,} that are read")
         return answer.content
@@ -89,7 +95,7 @@ class CodeHost:
                 answer = client.request(method, url, params=params, json=json)
         except httpx.ConnectError as error:
             raise Unreachable(f"{parts.host} cannot be reached: {error}") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:  # no time left, a protocol that is not kept, bytes that cannot be unpacked
             raise Unclear(f"{method} {parts.path}: no answer ({type(error).__name__})") from error
         if not (answer.is_success or answer.is_redirect):
             raise _error(method, parts.path, answer)
@@ -129,6 +135,33 @@ def _error(method: str, path: str, answer: httpx.Response) -> ApiError:
     if status >= 500:
         return Unclear(what, status=status)
     return ERRORS.get(status, Rejected)(what, status=status)
+
+
+def _place(path: str, answer: httpx.Response) -> str:
+    """Where an answer leads to."""
+    try:
+        return str(answer.url.join(answer.headers["location"]))
+    except (KeyError, httpx.InvalidURL) as error:
+        raise Rejected(f"GET {path}: {answer.status_code} that leads nowhere") from error
+
+
+def _said(answer: httpx.Response) -> Any:
+    """An answer as JSON; a page of a proxy, or half of one, is none."""
+    try:
+        return answer.json()
+    except ValueError as error:
+        request = answer.request
+        raise Unclear(
+            f"{request.method} {request.url.path}: {answer.status_code}, and the answer is no JSON"
+        ) from error
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    said = _said(answer)
+    if not isinstance(said, dict):
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise Rejected(f"{asked}: the answer is no object: is this the address of the API?")
+    return said
 
 
 def _message(answer: httpx.Response) -> str:

@@ -45,12 +45,11 @@ class _Tracker:
         return None
 
     def edit(self, number: int, **fields: Any) -> str:
-        answer = self.run.host.send("PATCH", f"{self.path}/{number}", json=fields)
-        return str(answer.json()["html_url"])
+        return str(self.run.host.write("PATCH", f"{self.path}/{number}", fields).get("html_url"))
 
     def comment(self, number: int, what: str) -> None:
         body = f"{what} {self.message.footer}"
-        self.run.host.send("POST", f"{self.path}/{number}/comments", json={"body": body})
+        self.run.host.write("POST", f"{self.path}/{number}/comments", {"body": body})
 
 
 def drift_issue(
@@ -81,7 +80,7 @@ def drift_issue(
 def _opened(tracker: _Tracker, labels: Sequence[str], assignees: Sequence[str]) -> str:
     body = tracker.message.body(GITHUB_ROOM)
     said = {"title": tracker.title, "body": body, "labels": list(labels), "assignees": list(assignees)}
-    return str(tracker.run.host.send("POST", tracker.path, json=said).json()["html_url"])
+    return str(tracker.run.host.write("POST", tracker.path, said).get("html_url"))
 
 
 def _kept(tracker: _Tracker, there: Mapping[str, Any], digest: str) -> str:
