@@ -182,7 +182,9 @@ def test_a_plan_that_moved_is_not_applied_and_the_comment_says_so(team: Team) ->
     stale = team.merged()
 
     assert (stale.code, stale.outputs["failure-reason"]) == (6, "stale"), stale.log
-    assert "stale" in team.comments()[0] and team.here.objects("assets") == []
+    (comment,) = team.comments()
+    assert "### Not applied: the plan for `stacks/archive` is stale" in comment and team.here.objects("assets") == []
+    assert "Plan: 2 to create" in comment.partition("#### What would be done now")[2]
 
 
 def test_without_a_saved_plan_nothing_is_applied(team: Team) -> None:
@@ -206,3 +208,4 @@ def test_of_a_fork_the_yaml_is_checked_and_nothing_else_done(team: Team) -> None
     assert (good.code, bad.code) == (0, 1), good.log
     assert len(team.here.served.emulator.journal.entries) == before
     assert team.github.artifacts == [] and "asets" in bad.summary
+    assert team.comments() == [] and "::error file=stacks/archive/stack.yaml,line=3" in bad.log

@@ -22,6 +22,9 @@ lines_of() {
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 
 fetch() {
+  if [ "$REQUIRED" = false ] && [ "${GITHUB_EVENT_NAME:-push}" != push ]; then
+    echo "Started by $GITHUB_EVENT_NAME, which merges nothing: what is planned now is applied." && return
+  fi
   "$reconciler" fetch-plan "$work/fetched.json" --label "$label" \
     --report "json=$work/result.json" --report "md=$work/result.md" && return
   [ "$REQUIRED" != false ] || echo "No saved plan: what is planned now is applied."
@@ -63,7 +66,7 @@ run() {
 apply() {
   local plan="${PLAN_FILE:-$work/fetched.json}"
   if [ -f "$plan" ]; then
-    "$reconciler" apply "$plan" --no-color "${lines[@]}" "${reports[@]}"
+    "$reconciler" apply "$plan" --no-color "${lines[@]}" "${reports[@]}" || told_stale $?
   elif [ "$REQUIRED" = false ]; then
     "$reconciler" apply "$stack" --auto-approve --no-color "${lines[@]}" "${reports[@]}"
   else
@@ -71,10 +74,24 @@ apply() {
   fi
 }
 
+# A plan that is not what would be done any more (6) is told with what would be done now, which somebody has to review.
+told_stale() {
+  if [ "$1" = 6 ] && "$reconciler" plan "$stack" --no-color --report "md=$work/now.md" --limit 40000 >/dev/null; then
+    {
+      echo "### Not applied: the plan for \`$label\` is stale"
+      tail -n +2 "$work/result.md"
+      printf '\n#### What would be done now\n\nOpen a pull request for it, or start the job by hand.\n'
+      tail -n +2 "$work/now.md"
+    } >"$work/both.md"
+    mv "$work/both.md" "$work/result.md"
+  fi
+  return "$1"
+}
+
 publish() {
   local ways=()
   case "$COMMAND:$COMMENT" in
-    drift:* | *:false) ;;
+    drift:* | validate:* | *:false) ;; # what is valid has no comment, so what is not could not be taken back
     *:changes-only) ways+=(--to github-comment --when changes) ;;
     *:always-new) ways+=(--to github-comment --when new) ;;
     *) ways+=(--to github-comment) ;;
