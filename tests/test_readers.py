@@ -156,6 +156,14 @@ def test_hadolint_finds_nothing() -> None:
     read(reader("hadolint"), EXAMPLES / "container/Dockerfile")
 
 
+def test_systemd_reads_the_timer_and_what_it_starts() -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("there is no systemd here")
+
+    read(tool, "verify", "--man=no", *sorted((EXAMPLES / "cron").glob("reconciler-drift.*")))
+
+
 def test_the_hook_is_installed_from_here_and_reads_a_stack(tmp_path: Path) -> None:
     tool = reader("pre-commit")
     (tmp_path / "stack.yaml").write_text("stack: archive\nprovider: twelvelabs\nassets: {}\n")
