@@ -407,3 +407,49 @@ checks:
     assert films.apply(*AGREED).code == 0
     assert set(indexes(films)) == {"catalog", "other"}
     in_step(films)
+
+
+def test_a_saved_plan_carries_all_of_it(films: Place) -> None:
+    old = indexes(films)["catalog"]
+    films.write(stack(NEW))
+    saved = films.run("plan", "-o", "plan.json", "--allow-replace", "*")
+    assert saved.code == 0, saved
+
+    said = films.run("apply", "plan.json", "--auto-approve")
+
+    assert said.code == 0, said
+    assert set(indexes(films)) == {"catalog"}
+    assert indexes(films)["catalog"] != old
+    in_step(films)
+
+
+def test_what_changes_meanwhile_is_done_to_both_and_what_is_new_is_made_in_the_new_one(films: Place) -> None:
+    films.write(stack(NEW))
+    worse(films, NEXT)
+    assert films.apply(*AGREED).code == 8
+    old, (new,) = indexes(films)["catalog"], set(indexes(films)) - {"catalog"}
+    made = writes_of(films)
+    text = (
+        stack(NEW)["stack.yaml"]
+        .replace("of: press_talk", "of: talks")
+        .replace("assets:\n", f'assets:\n  more: {{url: "{URL}/more.mp4"}}\n', 1)
+    )
+    films.write({"stack.yaml": text.replace("    assets: {", "    assets: {more: {}, ")})
+
+    assert films.apply(*AGREED).code == 8
+
+    assert writes_of(films) - made == Counter({"assets": 1, "indexed-assets": 1})
+    assert inside(films, old) == Counter(NAMES)
+    assert inside(films, indexes(films)[new]) == Counter([*NAMES, "more"])
+    assert [metadata(films, id, "press_talk")["of"] for id in (old, indexes(films)[new])] == ["talks", "talks"]
+    worse(films)
+    assert films.apply(*AGREED).code == 0
+    assert set(indexes(films)) == {"catalog"}
+    in_step(films)
+
+
+def metadata(films: Place, index: str, name: str) -> dict[str, Any]:
+    asset = recorded(films)[f"assets/{name}"]
+    (id,) = (it["_id"] for it in films.objects(f"/indexes/{index}/indexed-assets") if it["asset_id"] == asset)
+    found: dict[str, Any] = films.api.get(f"/indexes/{index}/indexed-assets/{id}").json()["user_metadata"]
+    return found

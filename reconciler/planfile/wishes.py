@@ -16,6 +16,7 @@ from typing import Any
 
 from reconciler.kinds import Kinds
 from reconciler.model import Plan, Resource, Stack
+from reconciler.ownership import declared_address
 from reconciler.redact import mask
 from reconciler.values import canonical
 
@@ -28,7 +29,7 @@ NOTHING = ""
 def of_each(stack: Stack, kinds: Kinds, plan: Plan, key: bytes, *, destroy: bool) -> dict[str, str]:
     """address → a digest of all that is declared of what the plan changes. Who destroys wishes for nothing."""
     declared = {} if destroy else stack.resources
-    return {change.address: _of(declared.get(change.address), kinds, key) for change in plan.changes}
+    return {it.address: _of(declared.get(declared_address(it.address)), kinds, key) for it in plan.changes}
 
 
 def of_all(stack: Stack, key: bytes) -> str:
