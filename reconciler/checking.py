@@ -23,7 +23,7 @@ from reconciler.provider import MENTION, Clip, Question, Search, entries_of
 from reconciler.redact import mask, plain
 from reconciler.searched_vectors import Nearby
 from reconciler.searching import Searching
-from reconciler.tariff import Tariff
+from reconciler.tariff import Tariff, dated
 
 __all__ = ["Bill", "bill_of", "chosen", "made_of", "run_checks", "to_record"]
 
@@ -85,7 +85,7 @@ def bill_of(checks: Iterable[Check], stack: Stack, tariff: Tariff, search: type[
     uses += [use for query in vectors.values() for use in search.prices_of(query).items()]
     known = {word: prices.of(word) for word, _ in uses}
     costs = [None if (per := known[word].of("")) is None else per * much for word, much in uses]
-    said = dict.fromkeys(f"of {it.as_of}, {it.source}" if it.as_of else it.source for it in known.values())
+    said = dict.fromkeys(dated(it.as_of, it.source) for it in known.values())
     amount = None if None in costs else sum(filter(None, costs))
     return Bill(
         len(searches) + len(vectors), amount, prices.currency, "; ".join(filter(None, said)), pages=bool(searches)

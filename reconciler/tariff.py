@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Measure", "Metered", "Price", "Quota", "Rate", "Takes", "Tariff", "Use"]
+__all__ = ["Measure", "Metered", "Price", "Quota", "Rate", "Takes", "Tariff", "Use", "dated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +123,8 @@ class Tariff:
     """By plan."""
     rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
     """By plan."""
+
+
+def dated(as_of: str | None, source: str) -> str:
+    """Whence a price is, as every report says it."""
+    return f"of {as_of}, {source}" if as_of else source

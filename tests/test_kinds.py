@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, STAMPED, Kind, Members, Ref, Wire
+from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, STAMPED, Kind, Members, Part, Ref, Wire
 from reconciler.kinds import Kinds
 from reconciler.providers.twelvelabs import (
     KINDS,
@@ -142,3 +143,29 @@ def test_a_class_that_contradicts_itself_is_refused(
 ) -> None:
     with pytest.raises(TypeError, match=wrong):
         types.new_class("Odd", (Kind,), {"section": "odd"} | arguments, lambda ns: ns.update(__annotations__=fields))
+
+
+class Pass(Part):
+    every: int = 1
+
+
+class Reel(Kind, section="reels"):
+    one: Pass | None = None
+    some: list[Pass] = Field(default_factory=list)
+    maybe: list[Pass] | None = None
+    marked: Annotated[list[Annotated[Pass, SOURCE]] | None, SOURCE] = None
+    named: dict[str, Pass] | None = None
+    numbers: list[int] | None = None
+    word: str | None = None
+
+
+def test_a_part_is_found_however_its_field_is_written() -> None:
+    assert {name: (spec.part, spec.many) for name, spec in Reel.specs.items()} == {
+        "one": (Pass, False),
+        "some": (Pass, True),
+        "maybe": (Pass, True),
+        "marked": (Pass, True),
+        "named": (Pass, False),
+        "numbers": (None, True),
+        "word": (None, False),
+    }

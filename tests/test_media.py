@@ -20,7 +20,7 @@ from reconciler.errors import Invalid
 from reconciler.files import Cache, Files, Probe, prober, probes
 from reconciler.files.structure import cut_short
 from tests.support.files import opens, write
-from tests.support.running import Bench
+from tests.support.running import Bench, done
 
 
 def movie(path: Path, width: int, height: int, seconds: int) -> None:
@@ -36,14 +36,14 @@ def movie(path: Path, width: int, height: int, seconds: int) -> None:
         out.mux(stream.encode(None))
 
 
-def picture(path: Path) -> None:
+def picture(path: Path, width: int = 4, height: int = 2) -> None:
     """A PNG."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 4, 2, 8, 2, 0, 0, 0)
-    rows = zlib.compress(b"\0" * (2 * 13))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0" * (height * (1 + 3 * width)))
     write(path, b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b""))
 
 
@@ -103,6 +103,41 @@ def test_all_that_the_api_would_refuse_is_said_at_once_and_nothing_is_sent(bench
         "10:18: assets/poster: is an image; only video and audio can be indexed in indexes/films (marengo3.0)",
         "11:17: assets/large: large.jpg has 33 MB; image files may have 32 MB",
     ]
+    assert not [entry for entry in bench.emulator.journal.entries if entry.method != "GET"]
+
+
+PICTURES = """\
+stack: s
+provider: twelvelabs
+assets:
+  poster: {file: poster.png}
+  stamp: {file: stamp.png}
+"""
+VECTORS = """\
+embeddings:
+  of: {of: "*", model: marengo3.0}
+  named: {model: marengo3.0, of: {both: {text: two, images: {a: poster, b: stamp}}}}
+"""
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new", "uploaded before"])
+def test_a_picture_too_small_for_a_vector_is_said_before_it_is_paid_for(tmp_path: Path, there: bool) -> None:
+    pytest.importorskip("pyarrow")
+    bench = Bench(tmp_path)
+    bench.write({"stack.yaml": PICTURES})
+    picture(tmp_path / "poster.png", 128, 200)
+    picture(tmp_path / "stamp.png", 200, 127)
+    if there:
+        done(bench)
+    bench.write({"stack.yaml": PICTURES + VECTORS})
+    bench.emulator.journal.clear()
+
+    with pytest.raises(Invalid) as refused:
+        bench.apply()
+
+    (problem,) = refused.value.problems
+    told = "stack.yaml:5:17: assets/stamp: has 200x127 pixels, and embeddings/named/both is made of 128x128 at least"
+    assert str(problem).endswith(told)
     assert not [entry for entry in bench.emulator.journal.entries if entry.method != "GET"]
 
 

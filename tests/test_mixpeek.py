@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator, ManualClock, ServedEmulator
+from reconciler.emulator import Emulator, Exchange, ManualClock, ServedEmulator
 from reconciler.emulator.mixpeek import app
 from reconciler.engine import Limits, Session
 from reconciler.errors import Invalid, StalePlan
@@ -74,6 +76,18 @@ def writes(emulator: Emulator) -> list[str]:
 
 def in_step(bench: Bench) -> None:
     assert bench.survey().plan.changes == ()
+
+
+def running(directory: Path, url: str) -> subprocess.Popen[str]:
+    """`reconciler apply` as a process of its own."""
+    command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--poll-interval", "0.01"]
+    return subprocess.Popen(
+        [*command, "--endpoint", url, str(directory)],
+        env={**os.environ, "MIXPEEK_API_KEY": "k", "NO_COLOR": "1", "NO_PROXY": "127.0.0.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def steer(emulator: Emulator, **rule: Any) -> None:
@@ -322,6 +336,34 @@ def test_a_network_that_loses_answers_makes_nothing_twice(tmp_path: Path, seed: 
     in_step(bench)
 
 
+def test_ctrl_c_says_of_what_was_begun_that_the_next_apply_goes_on_with_it(films: Bench) -> None:
+    begun = threading.Barrier(2)
+    films.emulator.add_fault({"fault": "never_ready", "method": "POST", "path": "/index/**"})
+
+    def after_the_last(exchange: Exchange) -> None:
+        if exchange.route.startswith("POST /index/") and posted(films.emulator) == len(TOLD):
+            begun.wait(30)
+
+    films.emulator.journal.listen(after_the_last)
+    with ServedEmulator(films.emulator) as served:
+        run = running(films.directory, served.url)
+        begun.wait(30)
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=60)
+
+        assert run.returncode == 130
+        for name in TOLD:
+            assert f"begun collections/example/assets/{name}: interrupted; the next apply goes on with it" in out
+        assert "Interrupted: 1 done, 3 begun, 0 failed, 0 skipped." in out
+        assert "Traceback" not in out
+    films.emulator.clear_faults()
+    films.emulator.store.db.execute("UPDATE objects SET fate = ''")
+    done(films)
+
+    assert posted(films.emulator) == 3
+    in_step(films)
+
+
 # Others in the same collection
 
 
@@ -471,18 +513,7 @@ def test_two_who_apply_at_once_with_one_state_make_everything_once(tmp_path: Pat
     """Processes of the command line, over a socket: one of them is told who holds the stack, or has nothing to do."""
     bench = bench_of(tmp_path)
     with ServedEmulator(bench.emulator) as served:
-        command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--endpoint"]
-        command += [served.url, "--poll-interval", "0.01"]
-        env = {**os.environ, "MIXPEEK_API_KEY": "k", "NO_COLOR": "1"}
-        both = [
-            subprocess.Popen(
-                [*command, "--poll-interval", "0.01", str(tmp_path)],
-                env=env,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-            for _ in range(2)
-        ]
+        both = [running(tmp_path, served.url) for _ in range(2)]
         for process in both:
             process.communicate(timeout=60)
 

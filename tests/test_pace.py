@@ -143,6 +143,29 @@ def test_more_embeddings_than_a_minute_takes_bring_one_refusal_a_minute_and_stop
     assert all(moment < 60 for moment, it in creates if it.route == "POST /analyze/tasks")
 
 
+def test_words_do_not_wait_until_as_many_videos_may_be_embedded(tmp_path: Path) -> None:
+    """What is made by another way is begun by itself, although it is of the same kind."""
+    account = ManualClock()
+    bench = Bench(tmp_path, app(clock=account, plan="free"), clock=lambda: Both(account))
+    assets = "".join(f"  a{n}: {{url: 'https://x.example/a{n}.mp4'}}\n" for n in range(40))
+    head = f"stack: s\nprovider: twelvelabs\nresults: results\nassets:\n{assets}"
+    bench.write({"stack.yaml": head})
+    done(bench)
+    bench.emulator.store.db.execute("UPDATE objects SET doc = json_set(doc, '$.media.duration', 12)")
+    words = ", ".join(f"w{n}: {{text: word {n}}}" for n in range(6))
+    made = f"  e: {{of: 'a*', model: marengo3.0}}\n  z: {{of: {{{words}}}, model: marengo3.0}}\n"
+    bench.write({"stack.yaml": f"{head}embeddings:\n{made}"})
+    sent: list[tuple[float, Exchange]] = []
+    bench.emulator.journal.listen(lambda it: sent.append((account.now(), it)))
+    began = account.now()
+
+    done(bench)
+
+    creates = [(moment - began, it.route) for moment, it in sent if it.method == "POST" and it.status != 429]
+    assert max(moment for moment, route in creates if route == "POST /embed-v2/tasks") >= 60
+    assert [moment < 60 for moment, route in creates if route == "POST /embed-v2"] == [True] * 6
+
+
 def test_twenty_tasks_run_five_at_a_time_and_one_list_serves_all_of_a_round(tmp_path: Path) -> None:
     account = ManualClock()
     clock = Both(account)

@@ -115,6 +115,11 @@ def read_from_indexes(bench: Bench) -> int:
         ("embeddings: {p: {model: marengo3.0, scopes: [clip], of: {a: {text: x}}}}", "scopes: a text or an image has"),
         ("embeddings: {c: {of: final, model: marengo3.5}}", '"marengo3.5" was not offered in November 2026'),
         ("embeddings: {c: {of: kit, model: marengo3.0, options: [audio]}}", "assets/kit is an image by its name"),
+        (
+            "analyses: {t: {of: kit, model: pegasus1.5, prompt: x}}",
+            "of: assets/kit is an image by its name, and analyses",
+        ),
+        ("analyses: {t: {of: 'ki*', model: pegasus1.5, prompt: x}}", "18:20: analyses/t: of: assets/kit is an image"),
         ("embeddings: {c: {of: song, model: marengo3.0, options: [visual]}}", "assets/song is sound by its name"),
         ("embeddings: {c: {of: song, model: marengo3.0, segments: {at_least: 3}}}", "sound has no scenes"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from reconciler.results import Made, Store, open_store
 from reconciler.results.files import Directory
 from reconciler.results.lance import Lance
 from reconciler.results.shelf import Shelf
+from reconciler.state import Drop, State
 from tests.support.files import lay_out
 from tests.support.running import AGREED, Bench, Killed, done
 from tests.support.stacks import TWO_MATCHES
@@ -63,6 +65,12 @@ def where(bench: Bench) -> tuple[list[str], list[str]]:
 def tasks(bench: Bench) -> int:
     ((count,),) = bench.emulator.store.db.execute("SELECT count(*) FROM objects WHERE kind = 'embed_v2_task'")
     return int(count)
+
+
+def let_go(bench: Bench, address: str) -> None:
+    """What `state rm` does."""
+    with closing(State.open(f"sqlite:///{bench.directory}/.reconciler/state.db", "s")) as state, state.lock("test"):
+        state.commit(*(Drop(row.address, row.id) for row in state.recorded() if row.address == address))
 
 
 def in_step(bench: Bench) -> None:
@@ -151,6 +159,43 @@ def dying(call: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
         raise Killed
 
     return dies
+
+
+def test_a_store_that_is_taken_out_with_sets_in_it_is_refused_before_anything_is_asked(bench: Bench) -> None:
+    done(written(bench, STORES + THERE))
+    bench.emulator.journal.clear()
+
+    for text in (HERE, f"results: {{default: results, other: {{to: there}}}}\n{HERE}", ""):
+        written(bench, text)
+        with pytest.raises(Refused) as caught:
+            bench.survey()
+        (told,) = caught.value.reasons
+        assert "no store 'search' any more, and embeddings/clips/final, embeddings/clips/semi are kept there" in told
+        assert "Put it back" in told
+    assert not bench.emulator.journal.entries
+
+    written(bench, STORES + HERE)  # as it says: moved first, then taken out
+    done(bench)
+    written(bench, HERE)
+    assert bench.survey().plan.changes == ()
+    assert tasks(bench) == 2
+
+
+def test_a_store_that_is_called_otherwise_is_no_other_and_one_that_is_lost_can_be_let_go(bench: Bench) -> None:
+    done(written(bench, STORES + THERE))
+    written(bench, (STORES + THERE).replace("search", "vectors"))
+    assert [it.action for it in bench.survey().plan.changes if it.action is not Action.UPDATE] == []
+    done(bench)
+    in_step(bench)
+    assert tasks(bench) == 2
+
+    written(bench, HERE)
+    with pytest.raises(Refused):
+        bench.survey()
+    for address in ADDRESSES:
+        let_go(bench, address)
+
+    assert {it.action for it in bench.survey().plan.changes} == {Action.CREATE}
 
 
 def test_two_names_of_one_store_lose_nothing(bench: Bench) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from typing import TypeAlias
 
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.find import Finder
@@ -23,6 +24,7 @@ from reconciler.later import laters_in
 from reconciler.model import (
     Action,
     BulkCreate,
+    Change,
     Create,
     Delete,
     Fill,
@@ -51,6 +53,8 @@ __all__ = [
 
 
 APPLIED_IN_PART = 7
+Turn: TypeAlias = tuple[str, str]
+"""A kind, and which of its creates wait for one another (`Driver.turn`)."""
 
 
 class Walk:
@@ -81,10 +85,10 @@ class Walk:
             self.results[address] = Outcome(address, Action.REPLACE, "failed", why)
             self.codes.add(BecameFailed.exit_code)
         self._ready = deque(id for id, count in self.unmet.items() if count == 0)
-        self._making = Counter[str]()
-        """kind → how many are being made, of kinds that are made a few at a time"""
-        self._next: dict[str, deque[StepId]] = {}
-        """kind → creates that wait until one of those has ended"""
+        self._making = Counter[Turn]()
+        """How many are being made, of kinds that are made a few at a time"""
+        self._next: dict[Turn, deque[StepId]] = {}
+        """Creates that wait until one of those has ended"""
         self._writing = 0
         self._room = asyncio.Event()
         """That a step which is under way has given its place to another."""
@@ -171,17 +175,20 @@ class Walk:
         """Whether it is begun now: creates of a kind that is made a few at a time wait for each other."""
         if not isinstance(step, Create) or (most := self.run.drivers[step.kind].traits.at_once) is None:
             return True
-        if self._making[step.kind] >= most:
-            self._next.setdefault(step.kind, deque()).append(id)
+        if self._making[turn := self._turn_of(step)] >= most:
+            self._next.setdefault(turn, deque()).append(id)
             return False
-        self._making[step.kind] += 1
+        self._making[turn] += 1
         return True
+
+    def _turn_of(self, step: Create) -> Turn:
+        return step.kind, self.run.drivers[step.kind].turn(step.fields)
 
     def _next_of(self, step: Step) -> None:
         """One has ended: the next of its kind can begin."""
         if isinstance(step, Create) and self.run.drivers[step.kind].traits.at_once is not None:
-            self._making[step.kind] -= 1
-            if waiting := self._next.get(step.kind):
+            self._making[turn := self._turn_of(step)] -= 1
+            if waiting := self._next.get(turn):
                 self._ready.append(waiting.popleft())
 
     def _why_not(self, step: Step) -> str:
@@ -280,17 +287,24 @@ class Walk:
 
     def _outcomes(self) -> Iterable[Outcome]:
         unfinished = {address for id in self._left() for address in self.steps[id].addresses}
+        under_way = self.run.ledger.under_way()
         for change in self.run.plan.changes:
             address = change.address
             if address in self.results:
                 yield self._told(self.results[address])
             elif address in unfinished:
-                why = str(self.fatal) if self.fatal else "interrupted"
-                yield self._told(Outcome(address, change.action, "skipped", why))
+                yield self._told(self._unfinished(change, under_way))
             else:
                 yield Outcome(address, change.action, "done", self.run.said.get(address, ""), wrote=True)
         changed = {change.address for change in self.run.plan.changes}
         yield from (self._told(outcome) for address, outcome in self.results.items() if address not in changed)
+
+    def _unfinished(self, change: Change, under_way: Collection[str]) -> Outcome:
+        """What this run has not ended: of what was sent the next one makes no second."""
+        why = str(self.fatal) if self.fatal else "interrupted"
+        if change.address not in under_way:
+            return Outcome(change.address, change.action, "skipped", why)
+        return Outcome(change.address, change.action, "begun", f"{why}; the next apply goes on with it", wrote=True)
 
     def _told(self, outcome: Outcome) -> Outcome:
         """As it was: what was skipped after a part of it was done is begun."""

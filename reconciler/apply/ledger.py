@@ -52,6 +52,10 @@ class Ledger:
         """Whether there is something to go on with."""
         return op in self._by_op and self._by_op[op].handle is not None
 
+    def under_way(self) -> frozenset[str]:
+        """The addresses of all that was begun, by this run or an earlier one, and can be gone on with."""
+        return frozenset(it.address for it in self._by_op.values() if it.handle is not None)
+
     async def open(self, *operations: Operation) -> None:
         """Announce them; returns when that is on disk."""
         self._by_op |= {it.op: _own(it) for it in operations}

@@ -7,6 +7,7 @@ stays open: the next run looks it up.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
@@ -50,7 +51,7 @@ class Maker:
         self.finder = Finder(run.drivers, run.snapshot, run.clock, run.limits)
         self.tasks = Tasks(run)
         self._present_by_kind: dict[str, Present] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = defaultdict[tuple[str, str], asyncio.Lock](asyncio.Lock)
 
     async def create(self, kind: type[Kind], step: Create) -> None:
         """Make one, or go on with what an earlier run has begun for it."""
@@ -130,7 +131,7 @@ class Maker:
         if driver.traits.in_turn:
             # Its task may carry nothing that tells whose it is. So the next one is announced when this one is known:
             # of two announced tasks whose answers were lost nobody could say which is which.
-            async with self._turns.setdefault(driver.kind.__name__, asyncio.Lock()):
+            async with self._turns[driver.kind.__name__, driver.turn(want.fields)]:
                 if not self.run.ledger.has(operation.op):
                     await self.run.ledger.open(operation)
                 return await driver.start(want, keep)

@@ -6,14 +6,16 @@ of one (`TaskDriver`).
 
 Exactly once: the operation is on disk before the task is sent, its id before anything else is done. A task whose
 answer was lost is looked for by the mark that it carries, if it carries one; else it is taken only if exactly one task
-that nobody knows names the input. So tasks are begun one after the other, and run side by side.
+that nobody knows names the input. So tasks of one way are begun one after the other, and run side by side.
 """
 
 from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +57,8 @@ class TaskDriver(KeptSets):
 
     def __init__(self, hands: Hands) -> None:
         super().__init__(hands)
-        self._beginning = asyncio.Lock()
+        self._beginning = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        """way → held while a task of it is begun: tasks of another way are never taken for one of it."""
         self._known: set[str] = set()
         """Ids of tasks of which this run knows whose they are."""
         self._had = StillHad()
@@ -99,10 +102,14 @@ class TaskDriver(KeptSets):
         """Why what was lost there may be billed twice, if it is made again."""
         return self._lost.doubts.get(address, "")
 
-    def way(self, want: Want) -> str:
+    def way(self, fields: Mapping[str, Any]) -> str:
         """Which of its ways something is made by, where there are several; ids of what one makes begin with it and a
         colon (`way_of`). "" is the usual one."""
         return ""
+
+    def turn(self, fields: Mapping[str, Any]) -> str:
+        """Its way: of two lost tasks of different ways anybody can say which is which."""
+        return self.way(fields)
 
     def at_once(self, id: str) -> bool:
         """Whether this is no task of the platform: what has this id is made, or read, when it is fetched."""
@@ -132,7 +139,7 @@ class TaskDriver(KeptSets):
         stamp = Stamp(self.shelf.stack, want.address, self._identity(want), self.shelf.id or None)
         young = (datetime.now(UTC) - SLACK).isoformat(timespec="microseconds")
         known = frozenset(id for id, made_at in self._kept.items() if made_at >= young)
-        told = {WAY: self.way(want), SAYS: dict(self.says(want))}
+        told = {WAY: self.way(want.fields), SAYS: dict(self.says(want))}
         natural = {**self._inputs(want), **{name: value for name, value in told.items() if value}}
         return Signature(natural=natural, stamp=stamp, listed=True, known=known)
 
@@ -144,7 +151,7 @@ class TaskDriver(KeptSets):
 
     async def start(self, want: Want, keep: Keep) -> Progress:
         """A copy, if the same was made elsewhere in the stack; else a task, begun when no other is being begun."""
-        async with self._beginning:
+        async with self._beginning[self.way(want.fields)]:
             if copied := await self._copied(want):
                 return Done(copied)
             if had := self._had.take(self._identity(want)):
@@ -157,7 +164,7 @@ class TaskDriver(KeptSets):
             try:
                 task = await self.begin(want, self.mark(want.address, self._identity(want)))
             except Unclear:
-                self._lost.doubtful[want.address] = self.way(want), self._source(want)
+                self._lost.doubtful[want.address] = self.way(want.fields), self._source(want)
                 raise
             self._known.add(task)
             self._lost.doubtful.pop(want.address, None)
@@ -217,7 +224,11 @@ class TaskDriver(KeptSets):
         """One list for all; what it does not show is asked for by itself."""
         if all(it.handle for it in operations):
             return await self._looked(operations)
-        async with self._beginning:  # else a task that is just being begun would be taken for a lost one
+        async with AsyncExitStack() as begun:
+            # Else a task that is just being begun would be taken for a lost one. In one order, so that two who look do
+            # not wait for each other.
+            for way in sorted({way_of_lost(it) for it in operations if not it.handle}):
+                await begun.enter_async_context(self._beginning[way])
             return await self._looked(operations)
 
     async def _looked(self, operations: Sequence[Operation]) -> dict[str, Progress]:

@@ -26,6 +26,7 @@ from reconciler.engine.stages import (
     owned,
     refreshed,
     renamed,
+    stores_are_there,
     tried,
     unstamped,
     valued,
@@ -131,12 +132,12 @@ class Session:
             drivers.hands.results.known_as(stack.id, stack.former)
         if prior.nothing and self.alone:
             renamed(stack, self.state.neighbours(self.place))
+        await stores_are_there(drivers, prior)
         declared_so, wishes = stack, wished_for(stack, kinds, self.replace)
         # replaced beside
         stack, prior, under_way, deposing = self._beside(stack, prior)
         # identify, refresh
-        need = wanted(stack, prior, everything=everything)
-        agreed = self.consent if self.whole else None
+        need, agreed = wanted(stack, prior, everything=everything), self.consent if self.whole else None
         read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed)
         if drivers.hands.results:  # whoever adopts goes on under the id that all of it carries
             drivers.hands.results.known_as(read.stack.id, read.stack.former)

@@ -7,7 +7,7 @@ to be asked, and what becomes of the answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -17,6 +17,7 @@ from reconciler.apply import Limits
 from reconciler.apply.attempts import attempts
 from reconciler.apply.fill import answer_of, nothing_at
 from reconciler.apply.recover import recover
+from reconciler.derived.kept import store_for
 from reconciler.diff import Attempts, laters
 from reconciler.engine.planning import InFlight, Prior, Reading
 from reconciler.errors import Invalid, Problem, Refused
@@ -49,6 +50,7 @@ __all__ = [
     "owned",
     "refreshed",
     "renamed",
+    "stores_are_there",
     "tried",
     "unstamped",
     "valued",
@@ -56,6 +58,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+FEW = 3
+"""So many addresses are named; of more their count is said."""
 
 
 # load
@@ -100,6 +104,32 @@ def renamed(stack: Stack, others: Mapping[str, int]) -> None:
             f"the state here knows {told}, and nothing of {new!r}. If that is the same stack under a new name, say "
             f"so with {ways}; nothing is made anew then. If it is another one, give it a state of its own (--state)"
         ]
+    )
+
+
+async def stores_are_there(drivers: Drivers, prior: Prior) -> None:
+    """Refused if the state knows sets in a store that `results:` names no more and no other store has: they are not
+    lost, and would be made again. Nothing is asked of the account for that; nor of a store, unless a name is gone."""
+    shelf = drivers.hands.results
+    stored = {kind.__name__ for kind in drivers.kinds if kind.stored}
+    if shelf is None or not stored:
+        return
+    rows = [row for row in prior.recorded if row.kind in stored and store_for(row.fields) not in shelf.stores]
+    there = {made.task for made in (await shelf.places()).values()} if rows else set()
+    gone: dict[str, list[str]] = {}
+    for row in rows:
+        if row.id not in there:  # else the store only has another name now
+            gone.setdefault(store_for(row.fields), []).append(row.address)
+    if gone:
+        raise Refused([_store_gone(name, sorted(addresses)) for name, addresses in sorted(gone.items())])
+
+
+def _store_gone(name: str, addresses: Sequence[str]) -> str:
+    some = ", ".join(addresses[:FEW]) + (f" and {len(addresses) - FEW} more" if len(addresses) > FEW else "")
+    return (
+        f"`results:` has no store {name!r} any more, and {some} {'is' if len(addresses) == 1 else 'are'} kept there. "
+        f"Put it back; then move what is to stay (`into:` another store) or take it out of the stack, apply, and take "
+        f"the store out. If it is lost, let go of what was in it with `reconciler state rm ADDRESS`"
     )
 
 

@@ -246,14 +246,14 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
 
 
 def _part_of(annotation: Any) -> tuple[type[Part] | None, bool]:
-    """The `Part` inside a field's type, and whether the field holds a list."""
-    many = get_origin(annotation) in (list, tuple)
-    for inner in (annotation, *get_args(annotation)):
-        if isinstance(inner, type) and issubclass(inner, Part):
-            return inner, many
-        if get_origin(inner) in (list, tuple):
-            many = True
-    return None, many
+    """The `Part` inside a field's type, however deep, and whether the field holds a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation, False
+    origin = get_origin(annotation)
+    inner = get_args(annotation)[:1] if origin is Annotated else get_args(annotation)
+    found = [_part_of(each) for each in inner] if origin is not Literal else []
+    part = next((part for part, _ in found if part is not None), None)
+    return part, origin in (list, tuple) or (origin is not dict and any(many for _, many in found))
 
 
 def _shape_of(annotation: Any) -> type:

@@ -85,6 +85,11 @@ class Driver(Protocol):
             weak=weak,
         )
 
+    def turn(self, fields: Mapping[str, Any]) -> str:
+        """Which creates wait for one another, where the traits say that some do (`in_turn`, `at_once`): those of whose
+        fields this says the same. References in them may be addresses still."""
+        return ""
+
     @abstractmethod
     async def start(self, want: Want, keep: Keep) -> Progress:
         """Make one object: sent once, never repeated here. Raises Unclear when it cannot know what became of it.

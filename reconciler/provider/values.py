@@ -97,8 +97,8 @@ class Traits:
     after_unclear: AfterUnclear = AfterUnclear.LOOK
     exists: ExistsWhen = ExistsWhen.STARTED
     in_turn: bool = False
-    """Whether one create is announced only when the answer to the one before is known: an object, or the task that
-    makes it, may carry nothing that tells it from another one whose answer was lost."""
+    """Whether one create of a turn (`Driver.turn`) is announced only when the answer to the one before is known: an
+    object, or the task that makes it, may carry nothing that tells it from another one whose answer was lost."""
     by_use: bool = False
     """Whether nothing is sent to make one: it is there as soon as something is in it."""
 

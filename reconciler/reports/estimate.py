@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.model import Charge, Cost, Estimate
 from reconciler.reports.values import count_of
+from reconciler.tariff import dated
 
 __all__ = ["cost_lines", "effort_lines", "size"]
 
@@ -94,7 +95,7 @@ def _charge(charge: Charge, cost: Cost) -> str:
         return f"{charge.what}: the price is not known{say}"
     sign = "≥" if lacking or charge.note else "≈"
     most = f" + at most {charge.at_most:.2f} {cost.currency} of output" if charge.at_most else ""
-    when = f"of {charge.as_of}, {charge.source}" if charge.as_of else charge.source
+    when = dated(charge.as_of, charge.source)
     note = f"; {charge.note}" if charge.note else ""
     return f"{charge.what} {sign} {charge.amount:.2f} {cost.currency}{most} (prices: {when}{say}{note})"
 
@@ -108,5 +109,5 @@ def _money(cost: Cost | None) -> str:
     if not charge.amount and charge.objects_without_price:
         return "; the price is not known"
     least = "at least" if charge.objects_without_price else "about"
-    when = f"of {charge.as_of}, {charge.source}" if charge.as_of else charge.source
+    when = dated(charge.as_of, charge.source)
     return f": {least} {charge.amount:.2f} {cost.currency} (prices: {when})"

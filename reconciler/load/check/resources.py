@@ -105,7 +105,8 @@ class Checker:
         try:
             told = kind.told(resource.fields, lambda address: all[address].fields if address in all else None)
         except ValueError as error:
-            self._say(entry, (), str(error))
+            word = str(error).partition(":")[0]
+            self._say(entry, (word,) if word in entry.raw else (), str(error))
             return resource
         fields = {**resource.fields, **told}
         if lack := kind.lacks(fields):

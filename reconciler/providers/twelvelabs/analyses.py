@@ -15,6 +15,8 @@ from reconciler.kind import EACH, SOURCE, Derived, FromFile, Known, Ref
 from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.answer_schemas import checked_schema
 from reconciler.providers.twelvelabs.answers import plain_schema, wrong_with
+from reconciler.providers.twelvelabs.embeddings_v2 import media_of
+from reconciler.providers.twelvelabs.embeddings_way import Look
 from reconciler.providers.twelvelabs.segment_definitions import (
     Definitions,
     Lasting,
@@ -73,6 +75,15 @@ class MediaAnalysis(Derived, section="analyses", asynchronous=False, label=("ana
         by_segments = declared.get("segments") is not None
         wrong = _of_segments(declared) if by_segments else _of_a_prompt(declared)
         return backwards(declared) or _too_short_or_long(declared) or wrong
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any], look: Look) -> Mapping[str, Any]:
+        """Nothing follows from a video; of an image none is made."""
+        if media_of(look(str(fields.get("of"))) or {}) == "image":
+            raise ValueError(
+                f"of: {fields['of']} is an image by its name, and analyses are made of videos; name those, by glob too"
+            )
+        return {}
 
     @classmethod
     def recipe(cls, fields: Mapping[str, Any]) -> Mapping[str, Any]:

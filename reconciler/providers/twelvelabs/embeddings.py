@@ -167,9 +167,9 @@ class Embeddings(TaskDriver):
         super().__init__(hands)
         self.ways = {name: way(hands, self.kind) for name, way in WAYS.items()}
 
-    def way(self, want: Want) -> str:
+    def way(self, fields: Mapping[str, Any]) -> str:
         """By its recipe."""
-        name = str(self.kind.recipe(want.fields)["api"])
+        name = str(self.kind.recipe(fields)["api"])
         return "" if name == USUAL else name
 
     def _of(self, way: str) -> Making:
@@ -177,7 +177,7 @@ class Embeddings(TaskDriver):
 
     async def begin(self, want: Want, mark: str) -> str:
         """No task of any way carries a mark."""
-        way = self.way(want)
+        way = self.way(want.fields)
         return _ours(way, await self._of(way).begin(want, self.kind.recipe(want.fields)))
 
     async def tasks(self, way: str = "") -> AsyncIterator[Sequence[Task]]:
@@ -193,11 +193,11 @@ class Embeddings(TaskDriver):
 
     def made(self, want: Want, answer: Any) -> tuple[list[dict[str, Any]], int | None] | Failed:
         """A row for each vector."""
-        return self._of(self.way(want)).made(want, answer)
+        return self._of(self.way(want.fields)).made(want, answer)
 
     def says(self, want: Want) -> Mapping[str, Any]:
         """As the way says."""
-        way = self._of(self.way(want))
+        way = self._of(self.way(want.fields))
         sent = way.named(want.fields)
         return {**way.says(self.kind.recipe(want.fields)), **({"sent": sent} if sent else {})}
 

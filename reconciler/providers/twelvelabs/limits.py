@@ -84,3 +84,6 @@ may be shown two by its window (SDK 1.3.6)."""
 
 IMAGE_CODECS = frozenset({"mjpeg", "png"})
 """What an entity can be shown by: JPEG and PNG."""
+
+LEAST_SIDE = 128
+"""Pixels that a picture must have on either side for a vector to be made of it."""

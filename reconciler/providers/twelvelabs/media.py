@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from reconciler.errors import how_to_install
-from reconciler.files import Files, Hashed, Probe, can_probe, cuts, media_type, probes
+from reconciler.files import Files, Probe, can_probe, cuts, media_type, probes
 from reconciler.model import Resource, parent_of
 from reconciler.provider import Finding
-from reconciler.providers.twelvelabs.limits import FRAMES, IMAGE_CODECS, LENGTHS, Sizes
+from reconciler.providers.twelvelabs.limits import FRAMES, IMAGE_CODECS, LEAST_SIDE, LENGTHS, Sizes
 
 __all__ = ["inspect", "lengths"]
 
@@ -23,29 +23,31 @@ async def inspect(
     resources: Mapping[str, Resource], making: Collection[str], files: Files, sizes: Mapping[str, Sizes]
 ) -> list[Finding]:
     """What is to be said of the files of the assets that are to be made."""
-    new = {
-        address: str(resources[address].fields["file"])
-        for address in making
-        if resources[address].kind == "Asset" and "file" in resources[address].fields
-    }
+    assets = (address for address in making if resources[address].kind == "Asset")
+    new = {address: file for address in assets if (file := _file_of(resources[address]))}
     hashed, _ = await files.hashed(new.values())
     new = {address: file for address, file in new.items() if file in hashed}  # what is gone by now is told when sent
     found = [it for address, file in new.items() for it in _by_size(address, hashed[file].size_bytes, file, sizes)]
     missing = await cuts(files, {file: it for file, it in hashed.items() if it.size_bytes})
     found += [_cut(address, file, missing[file]) for address, file in new.items() if file in missing]
     new = {address: file for address, file in new.items() if file not in missing}
-    models, shown = _models(resources), _shown(resources)
+    models, shown, pictures = _models(resources), _shown(resources), _pictures(resources, making)
     used = {address: file for address, file in new.items() if address in models or address in shown}
+    # Of a picture that is there already something may be made only now.
+    used |= {it: file for it in pictures if (file := _file_of(resources[it])) and file not in missing}
     if not used:
         return found
     if not can_probe():
         text = f"{len(used)} new files were not inspected before their upload; {how_to_install('media')}"
         return [*found, Finding("", "", text, "note")]
-    wanted: dict[str, Hashed] = {file: hashed[file] for file in used.values() if hashed[file].size_bytes}
+    hashed = {**hashed, **(await files.hashed(file for file in used.values() if file not in hashed))[0]}
+    wanted = {file: hashed[file] for file in used.values() if file in hashed and hashed[file].size_bytes}
     seen = await probes(files, wanted)
     for address, file in used.items():
-        if file in seen:
+        if file in seen and address in new:
             found += _by_probe(address, seen[file], models.get(address, {}), shown.get(address))
+        if file in seen and address in pictures:
+            found += _by_side(address, seen[file], pictures[address])
     return found
 
 
@@ -76,6 +78,22 @@ def _models(resources: Mapping[str, Resource]) -> dict[str, dict[str, str]]:
 def _made_of(resources: Mapping[str, Resource]) -> set[str]:
     """Assets of which results are made."""
     return {str(resource.fields["of"]) for resource in resources.values() if "of" in resource.fields}
+
+
+def _file_of(asset: Resource) -> str:
+    """Its file; "" of what is behind an address."""
+    return str(asset.fields.get("file") or "")
+
+
+def _pictures(resources: Mapping[str, Resource], making: Collection[str]) -> dict[str, str]:
+    """asset → a vector that is to be made of it as a picture."""
+    found: dict[str, str] = {}
+    for address in making:
+        fields = resources[address].fields if resources[address].kind == "Embedding" else {}
+        of = [fields["of"]] if fields.get("media") == "image" and "of" in fields else []
+        for asset in (*of, *filter(None, [fields.get("image")]), *fields.get("images", ())):
+            found.setdefault(str(asset), address)
+    return {asset: address for asset, address in found.items() if asset in resources}
 
 
 def _shown(resources: Mapping[str, Resource]) -> dict[str, str]:
@@ -121,6 +139,14 @@ def _by_probe(address: str, probe: Probe, models: Mapping[str, str], entity: str
     for model, index in models.items():
         for text in _for_model(probe, model):
             yield Finding(address, "file", f"{text} in {index} ({model})")
+
+
+def _by_side(address: str, probe: Probe, result: str) -> Iterator[Finding]:
+    """A picture against what a vector is made of."""
+    if probe.kind != "image" or not probe.width or not probe.height or min(probe.width, probe.height) >= LEAST_SIDE:
+        return
+    size = f"{probe.width}x{probe.height}"
+    yield Finding(address, "file", f"has {size} pixels, and {result} is made of {LEAST_SIDE}x{LEAST_SIDE} at least")
 
 
 def _for_model(probe: Probe, model: str) -> Iterator[str]:
