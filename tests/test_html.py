@@ -288,14 +288,14 @@ def test_what_an_apply_came_to_stands_at_each_address() -> None:
 
     page = as_html(result)
 
-    assert '<p class="message">the API says no</p>' in page
+    assert '<p class="message bad">the API says no</p>' in page
     assert "6 × assets/m-*" in page and "<code>assets/m-3</code>" in page
-    assert re.findall(r'value="(\w+)" class="">\w+ <b>(\d)</b>', page)[-2:] == [("done", "6"), ("failed", "1")]
+    assert re.findall(r'value="(\w+)">\w+ <b>(\d)</b>', page)[-2:] == [("done", "6"), ("failed", "1")]
     assert all(f"id-{n}" in page for n in range(7) if n != 3)
 
 
 def chips(page: str) -> Sequence[tuple[str, str, str]]:
-    return re.findall(r'data-facet="(\w)" value="(.*?)" class=".*?">.*? <b>(\d+)</b>', page)
+    return re.findall(r'data-facet="(\w)" value="(.*?)"(?: class=".*?")?>.*? <b>(\d+)</b>', page)
 
 
 def test_chips_count_changes_and_not_blocks() -> None:
@@ -316,3 +316,31 @@ def test_a_long_value_is_cut_unless_all_of_it_is_asked_for() -> None:
 
     assert "a" * 900 not in as_html(result) and "shown in part" in as_html(result)
     assert "a" * 900 in as_html(result, whole=True) and "shown in part" not in as_html(result, whole=True)
+
+
+def test_of_more_changes_than_a_browser_takes_all_that_is_destroyed_is_there_and_the_rest_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reconciler.reports.html.MOST", 30)
+    drift = tuple(children(3, of="assets"))
+
+    page = as_html(plan_of(*children(28, Action.DELETE), *children(7, of="indexes/b/assets"), drift=drift))
+    text = Page(page).text()
+
+    assert page.count('class="b delete"') == 28 and page.count('class="b update"') == 2
+    assert "Deleted or replaced: 28" in text and "All else: 7" in text and "Changed outside git: 3" in text
+    assert "5 of them are not on this page" in text and "3 of them are not on this page" in text
+    assert as_html(plan_of(*children(40, Action.DELETE))).count('class="b delete"') == 40
+
+
+def test_a_chip_that_all_changes_have_is_none() -> None:
+    assert chips(as_html(plan_of(*children(3)))) == []
+    assert chips(as_html(plan_of(*children(2), update("a", 1, 2)))) == [("k", "IndexedAsset", "2"), ("k", "Asset", "1")]
+
+
+def test_drift_is_filtered_by_what_became_of_it() -> None:
+    drift = (*children(2), *(replace(it, action=Action.DELETE, deltas=()) for it in children(1, of="assets")))
+    of_drift = Result("drift", Plan("sports", "twelvelabs", (), (), drift=drift))
+
+    assert chips(as_html(of_drift)) == [("a", "changed", "2"), ("a", "gone", "1")]
+    assert ("a", "drifted", "3") in chips(as_html(plan_of(update("a", 1, 2), drift=drift)))

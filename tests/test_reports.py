@@ -466,8 +466,8 @@ def test_plan_and_show_know_the_same_formats(tmp_path: Path) -> None:
         )
 
         assert planned["markdown"] == shown["markdown"]
-        assert '<span class="where">stack.yaml:4</span>' in planned["html"]  # a saved plan does not say where
-        beside = re.compile(' · <span class="where">.*?</span>|<dl class="origin">.*?</dl>', re.DOTALL)
+        assert '<p class="dim">Asset · stack.yaml:4</p>' in planned["html"]  # a saved plan does not say where
+        beside = re.compile(' · stack.yaml:4|<dl class="origin">.*?</dl>', re.DOTALL)
         assert beside.sub("", planned["html"]) == beside.sub("", shown["html"])
 
 

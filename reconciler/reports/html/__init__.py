@@ -7,9 +7,10 @@ what is there; it holds no data, and nothing is fetched.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from reconciler.model import Action
+from reconciler.model import Action, Change
 from reconciler.redact import plain
 from reconciler.reports.applied import report_lines
 from reconciler.reports.checks import checks_blocks
@@ -31,10 +32,24 @@ FOLDED_FROM = 60
 """Of more changes than this each is one line until it is opened."""
 KINDS = {"plan": "Plan for", "apply": "Apply of", "drift": "Drift of", "error": "No result for"}
 
+MOST = 20_000
+"""So many changes are on a page, and no more: a browser takes seconds for it. What is destroyed always is."""
 NOTHING: Mapping[str, Any] = {
     name: [] for name in ("undone", "losses", "stuck", "figures", "facts", "table", "baseline", "objects", "unmanaged")
 }
 """What a page does not say unless its result does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Some of the changes, under a title."""
+
+    id: str
+    title: str
+    changes: Sequence[Change]
+    said: str = ""
+    drift: str = ""
+    """By what drift was found, of a chapter of it."""
 
 
 def as_html(result: Result, *, whole: bool = False) -> str:
@@ -77,16 +92,11 @@ def _plan(result: Result, whole: bool) -> Mapping[str, Any]:
     plan, report = result.plan, result.report
     gone = [change for change in plan.changes if is_destructive(change)]
     rest = [change for change in plan.changes if not is_destructive(change)]
-    view = Viewing(result, whole)
-    parts = [
-        ("gone", f"Deleted or replaced: {len(gone)}", "", tree(gone, view)),
-        ("rest", f"{'All else' if gone else 'Changes'}: {len(rest)}", "", tree(rest, view)),
-        (
-            "drift",
-            f"Changed outside git: {len(plan.drift)}",
-            "As it was last applied, and as it is now. What of it the plan mends stands above.",
-            tree(plan.drift, Viewing(result, whole, "recorded")),
-        ),
+    mended = "As it was last applied, and as it is now. What of it the plan mends stands above."
+    chapters = [
+        Chapter("gone", "Deleted or replaced", gone),
+        Chapter("rest", "All else" if gone else "Changes", rest),
+        Chapter("drift", "Changed outside git", plan.drift, mended, "recorded"),
     ]
     facts = [*cost_lines(plan.estimate), *effort_lines(plan.estimate), *left_out(plan)] if plan.changes else []
     return {
@@ -99,20 +109,19 @@ def _plan(result: Result, whole: bool) -> Mapping[str, Any]:
         "table": _by_kind(result),
         "facts": list(map(plain, facts)),
         "unmanaged": counted(plan),
-        **_body(parts, len(plan.changes) + len(plan.drift)),
+        **_body(result, chapters, whole),
     }
 
 
 def _drift(result: Result, whole: bool) -> Mapping[str, Any]:
     side = "As it was declared" if result.baseline == "declared" else "As it was last applied"
-    drift = tree(result.drift, Viewing(result, whole, result.baseline))
-    parts = [("drift", f"Changed outside git: {len(result.drift)}", f"{side}, and as it is now.", drift)]
+    chapter = Chapter("drift", "Changed outside git", result.drift, f"{side}, and as it is now.", result.baseline)
     return {
         "state": "bad" if result.drift else "good",
         "summary": drift_line(result.stack, len(result.drift), result.baseline),
         "baseline": result.baseline,
         "objects": [tuple(map(plain, row)) for row in result.objects],
-        **_body(parts, len(result.drift)),
+        **_body(result, [chapter], whole),
     }
 
 
@@ -131,13 +140,22 @@ def _by_kind(result: Result) -> Mapping[str, Any]:
     return {"actions": [action.value for action in actions], "rows": rows}
 
 
-def _body(parts: Iterable[tuple[str, str, str, list[Branch]]], count: int) -> Mapping[str, Any]:
+def _body(result: Result, chapters: Iterable[Chapter], whole: bool) -> Mapping[str, Any]:
     """The changes themselves, and what they can be filtered by."""
-    shown = [part for part in parts if part[3]]
-    blocks = [block for *_, branches in shown for block in _blocks(branches)]
+    room = MOST
+    shown: list[tuple[Chapter, int, list[Branch]]] = []
+    for chapter in chapters:
+        some = chapter.changes if chapter.id == "gone" else chapter.changes[: max(room, 0)]
+        room -= len(some)
+        if chapter.changes:
+            branches = tree(some, Viewing(result, whole, chapter.drift))
+            shown.append((chapter, len(chapter.changes) - len(some), branches))
+    blocks = [block for _, _, branches in shown for block in _blocks(branches)]
+    count = sum(len(block.places) for block in blocks)
     return {
         "parts": shown,
-        "facets": [it for it in _facets(blocks) if it[2]] if count > 1 else [],
+        "facets": [it for it in _facets(blocks) if any(number < count for _, number in it[2])],
+        "searched": count > 1,
         "count": count,
         "folded": count > FOLDED_FROM,
         "most": FOLDED_FROM,
@@ -146,7 +164,7 @@ def _body(parts: Iterable[tuple[str, str, str, list[Branch]]], count: int) -> Ma
 
 def _facets(blocks: Sequence[Block]) -> Iterator[tuple[str, str, list[tuple[str, int]]]]:
     """What changes can be filtered by, and how many changes each chip is for, in the order of the page."""
-    yield "action", "a", _counts((block, (block.action,)) for block in blocks)
+    yield "action", "a", _counts((block, (block.choice,)) for block in blocks)
     yield "kind", "k", _counts((block, (block.kind,)) for block in blocks)
     yield "mark", "m", _counts((block, block.marks) for block in blocks)
 

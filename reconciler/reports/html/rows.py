@@ -43,7 +43,9 @@ def columns_of(change: Change, drift: str = "") -> tuple[Column, ...]:
     return (WAS, NOW, SAID) if any(delta.source is ChangedBy.BOTH for delta in change.deltas) else (NOW, SAID)
 
 
-def cells_of(change: Change, columns: tuple[Column, ...], *, whole: bool = False) -> Iterator[Cells]:
+def cells_of(
+    change: Change, columns: tuple[Column, ...], *, whole: bool = False, drift: bool = False
+) -> Iterator[Cells]:
     """The fields that differ."""
     for delta in change.deltas:
         most = WHOLE if whole else LONGEST
@@ -54,7 +56,7 @@ def cells_of(change: Change, columns: tuple[Column, ...], *, whole: bool = False
         elif len(columns) > len(sides):
             sides = (unmarked(_was(delta, left, right, most)), *sides)
         named = tuple(zip((name for name, _ in columns), sides, strict=True))
-        yield Cells(plain(delta.path), named, tuple(_notes(change, delta, in_part)))
+        yield Cells(plain(delta.path), named, tuple(_notes(change, delta, in_part, drift)))
 
 
 def _was(delta: Delta, left: str, right: str, most: int) -> str:
@@ -68,10 +70,11 @@ def _was(delta: Delta, left: str, right: str, most: int) -> str:
     return cut(shown(delta.recorded), most)
 
 
-def _notes(change: Change, delta: Delta, in_part: bool) -> Iterator[str]:
+def _notes(change: Change, delta: Delta, in_part: bool, drift: bool) -> Iterator[str]:
+    """What is to be said of one field; all of drift was changed outside git."""
     if delta.path in change.replace_paths:
         yield "forces replacement"
-    if delta.source is ChangedBy.DRIFT:
+    if delta.source is ChangedBy.DRIFT and not drift:
         yield "changed outside git"
     elif delta.source is ChangedBy.BOTH:
         yield "changed in git and outside git"

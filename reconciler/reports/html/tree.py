@@ -41,7 +41,9 @@ class Block:
 
     symbol: str
     action: str
-    """Its class: how it is coloured, and what the chips call it."""
+    """Its class: how it is coloured."""
+    choice: str
+    """By which chip it is shown: its action, or that it drifted; on a page of drift, how."""
     word: str
     title: str
     kind: str
@@ -127,11 +129,14 @@ def _block(group: Group, view: Viewing, outcomes: Mapping[str, Outcome]) -> Bloc
     change = group.first
     columns = columns_of(change, view.drift)
     outcome = outcomes.get(change.address)
-    rows = tuple(cells_of(change, columns, whole=view.whole))
+    rows = tuple(cells_of(change, columns, whole=view.whole, drift=bool(view.drift)))
+    word = DRIFTED.get(change.action, change.action.value) if view.drift else change.action.value
+    action = "drifted" if view.drift else word
     return Block(
         symbol=change.action.symbol,
-        action="drifted" if view.drift else change.action.value,
-        word=DRIFTED.get(change.action, change.action.value) if view.drift else change.action.value,
+        action=action,
+        choice=word if view.result.kind == "drift" else action,
+        word=word,
         title=plain(group.title),
         kind=plain(change.kind),
         reason="" if change.reason == "new" else plain(change.reason),

@@ -10,7 +10,7 @@
   const blocks = all(".part .b").map((element) => ({
     element,
     branch: element.closest(".branch"),
-    has: { a: [element.classList[1]], k: [element.dataset.k], m: (element.dataset.m || "").split(",") },
+    has: { a: [element.dataset.a || element.classList[1]], k: [element.dataset.k], m: (element.dataset.m || "").split(",") },
     items: all(".same > li", element),
     text: null,
   }));
