@@ -67,6 +67,18 @@ package: $(VENV)/.release      ## build wheel and sdist into dist, look at both,
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/uvx --from dist/*.whl reconciler --version
 
+# A Chromium that is there is taken; Debian's is installed where that is allowed. Without either its tests are skipped.
+.PHONY: browser
+browser: build/browser/.tried  ## Chromium and axe-core, for tests/test_browser.py; what cannot be had is left out
+build/browser/.tried:
+	@mkdir -p build/browser
+	@command -v chromium > /dev/null || command -v google-chrome > /dev/null || { \
+	  [ "$$(id -u)" = 0 ] && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium fonts-dejavu-core; \
+	} > build/browser/log 2>&1 || echo "no Chromium"
+	@npm install --silent --no-audit --no-fund --prefix build/browser puppeteer-core@24.43.1 axe-core@4.14.1 || echo "no axe-core"
+	@touch $@
+
 constraints: $(VENV)/.dev      ## write constraints.txt anew: the versions that are installed here
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
 
