@@ -218,12 +218,27 @@ def test_money_that_nobody_knows_is_unknown_and_never_nothing(estimate: Estimate
     assert next(it[1:] for it in figures(estimate) if it[0] == "money") == money
 
 
+def test_a_child_that_goes_with_its_parent_forces_nothing() -> None:
+    parent = Change("indexes/c", "Index", Action.REPLACE, "", (Delta("models", 1, 2),), ("models",))
+    child = Change("indexes/c/assets/a", "IndexedAsset", Action.REPLACE, "", (), ("parent",))
+
+    assert ("m", "forces replacement", "1") in chips(as_html(plan_of(parent, child)))
+
+
 def test_minutes_of_unknown_length_are_unknown() -> None:
     told = {
         name: (figure, more)
         for name, figure, more in figures(Estimate(index_objects=3, index_objects_of_unknown_length=3))
     }
     assert told["to index"] == ("unknown", "3 objects of unknown length")
+    assert (
+        next(
+            it
+            for it in figures(Estimate(index_minutes=2.5, index_objects=3, index_objects_of_unknown_length=1))
+            if it[0] == "to index"
+        )[1]
+        == "≥ 2.5 min"
+    )
     assert told["at the API's rate"][0] == "unknown"
 
 

@@ -39,7 +39,7 @@ def _minutes(minutes: float, objects: int, unknown: int) -> tuple[str, str]:
     told = count_of(objects, "object")
     if objects == unknown:
         return UNKNOWN, f"{told} of unknown length"
-    return f"{minutes:g} min", f"{told}, {unknown} of unknown length" if unknown else told
+    return f"{'≥ ' if unknown else ''}{minutes:g} min", f"{told}, {unknown} of unknown length" if unknown else told
 
 
 def _money(estimate: Estimate) -> tuple[str, str]:

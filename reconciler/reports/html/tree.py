@@ -16,6 +16,8 @@ from reconciler.reports.view import is_destructive
 
 __all__ = ["DRIFTED", "Block", "Branch", "Viewing", "tree"]
 
+PARENT = "parent"
+"""What a replacement is for when nothing of the object itself changed but what it lives in."""
 PREVIEWED = 80
 """Characters of values that fit into the line of a folded block."""
 FEW_NAMES = 4
@@ -200,7 +202,7 @@ def _marks(change: Change, view: Viewing, outcome: Outcome | None) -> Iterator[s
         yield "in git and outside git"
     elif not view.drift and ChangedBy.DRIFT in sources:
         yield "mends drift"
-    if change.replace_paths:
+    if {*change.replace_paths} - {PARENT}:
         yield "forces replacement"
     if change.facts.get("foreign"):
         yield "holds objects of others"
