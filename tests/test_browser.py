@@ -123,6 +123,7 @@ def test_a_large_plan_is_there_at_once_and_can_be_filtered(tmp_path: Path) -> No
         shown,
         {"click": 'button[value="update"]'},
         shown,
+        {"eval": "[...document.querySelectorAll('.branch:not([hidden])')].every((it) => it.open)"},
         {"key": "/"},
         {"type": "playoffs known-59"},
         shown,
@@ -137,8 +138,9 @@ def test_a_large_plan_is_there_at_once_and_can_be_filtered(tmp_path: Path) -> No
     assert page["cpu_s"] < MOST_CPU_S
     assert page["values"][0] == page["values"][-1] == "3,000 changes"
     assert page["values"][2] == "600 of 3,000 changes"
-    assert page["values"][5] == "11 of 3,000 changes"
-    assert page["values"][6:8] == ["#q=playoffs+known-59&a=update", ["rest"]]
+    assert page["values"][3] is True
+    assert page["values"][6] == "11 of 3,000 changes"
+    assert page["values"][7:9] == ["#q=playoffs+known-59&a=update", ["rest"]]
     assert page["said"] == []
 
 

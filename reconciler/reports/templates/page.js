@@ -42,8 +42,9 @@
       branch.querySelector("b").textContent = count === of ? `${of}` : `${count} of ${of}`;
     }
     for (const part of parts) hide(part, !part.querySelector(".b:not([hidden])"));
-    if (words.length) for (const branch of branches) if (!branch.hidden) branch.open = true;
-    by("reset").disabled = words.length === 0 && Object.keys(chosen).length === 0;
+    const whole = words.length === 0 && Object.keys(chosen).length === 0;
+    if (!whole) for (const branch of branches) if (!branch.hidden) branch.open = true;
+    by("reset").disabled = whole;
     shown.textContent = count === total ? `${say(total)} changes` : `${say(count)} of ${say(total)} changes`;
     highlight(words);
     remember();
