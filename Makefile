@@ -10,7 +10,7 @@ FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.p
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
 PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
 
-.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench schemas docs docs-site package constraints clean
+.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench schemas docs docs-site package constraints clean browser
 
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -68,7 +68,6 @@ package: $(VENV)/.release      ## build wheel and sdist into dist, look at both,
 	$(BIN)/uvx --from dist/*.whl reconciler --version
 
 # A Chromium that is there is taken; Debian's is installed where that is allowed. Without either its tests are skipped.
-.PHONY: browser
 browser: build/browser/.tried  ## Chromium and axe-core, for tests/test_browser.py; what cannot be had is left out
 build/browser/.tried:
 	@mkdir -p build/browser
