@@ -588,10 +588,10 @@ def test_a_wait_that_a_server_asks_for_is_told_once_however_many_wait() -> None:
             await asyncio.gather(*(client.request("GET", "/things") for _ in range(count)))
 
     asyncio.run(go(json(429, None, **{"retry-after": "40"}), 30))
-    assert told == [(40.0, "rate limited")]
+    assert told == [(40.0, "the API asks for it (429)")]
 
     asyncio.run(go(json(503, None, **{"retry-after": "20"}), 1))
-    assert told[1:] == [(20.0, "the API asks for a pause")]
+    assert told[1:] == [(20.0, "the API asks for it (503)")]
 
     asyncio.run(go(json(429, None, **{"retry-after": "2"}), 30))
     assert len(told) == 2

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.engine import Limits
 from reconciler.errors import Forbidden, Unauthorised
-from reconciler.model import Report
+from reconciler.model import Plan, Report
 from reconciler.plan.guards import Consent
 from reconciler.reports.applied import report_text
 from tests.support.running import Bench
@@ -39,7 +39,7 @@ def by_result(report: Report) -> dict[str, list[str]]:
 
 
 def last_line(report: Report) -> str:
-    return click.unstyle(report_text(report)).splitlines()[-1]
+    return click.unstyle(report_text(report, Plan("s", "twelvelabs", (), ()))).splitlines()[-1]
 
 
 @pytest.mark.parametrize(

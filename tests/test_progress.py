@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from reconciler.model import (
     Action,
     BytesSent,
+    Create,
     Estimate,
     Outcome,
     Paused,
@@ -26,10 +27,15 @@ from reconciler.model import (
     StepStarted,
     StillWaiting,
     Verb,
+    Wait,
 )
+from reconciler.providers.twelvelabs import KINDS
 from reconciler.reports.events import Events, telling
-from reconciler.reports.progress import lines
+from reconciler.reports.progress import Lines, paused
+from reconciler.reports.refreshing import Refreshing
+from reconciler.reports.statusline import StatusLine
 from reconciler.reports.traffic import Traffic, amount, duration
+from reconciler.reports.underway import UnderWay
 from reconciler.schema import schemas
 from tests.support.commandline import reconciler
 from tests.support.files import write
@@ -76,25 +82,112 @@ def test_durations_read_well(value: float | None, text: str) -> None:
     assert duration(value) == text
 
 
-def test_a_log_gets_a_line_in_thirty_seconds_about_bytes() -> None:
+def log(plan: Plan, clock: Manual, said: list[str]) -> Lines:
+    """What a log gets of an apply, line by line."""
+    line = StatusLine(lambda text: said.append(text.removesuffix("\n")), clock.now, in_place=False)
+    return Lines(UnderWay(plan, KINDS, clock.now), line)
+
+
+def test_a_log_is_never_without_a_line_for_more_than_thirty_seconds() -> None:
     clock, said = Manual(), list[str]()
-    show = lines(2, 3000, clock.now, said.append)
+    shown = log(PLAN, clock, said)
 
     for second in range(100):
         clock.time_s = float(second)
-        show(upload(10 * second))
-    show(StepDone("assets/a", Verb.CREATE))
-    show(Paused(40, "rate limited"))
-    show(StepFailed("assets/b", "no"))
+        shown.show(upload(10 * second))
+    shown.show(StepDone("assets/a", Verb.CREATE))
+    shown.show(Paused(40, "the API asks for it (429)"))
+    shown.show(StepFailed("assets/b", "no"))
 
     assert said == [
-        "[ 10 %] 300 B of 3.0 kB sent, 10 B/s, 4 min 30 s left, 1 files under way",
-        "[ 20 %] 600 B of 3.0 kB sent, 10 B/s, 4 min 00 s left, 1 files under way",
-        "[ 30 %] 900 B of 3.0 kB sent, 10 B/s, 3 min 30 s left, 1 files under way",
-        "[1/2] create assets/a",
-        "rate limited, going on in 40 s",
+        "[0/0] 3 % of 3.0 kB sent, 10 B/s, 4 min 50 s left, 1 file under way, 10 s",
+        "[0/0] 13 % of 3.0 kB sent, 10 B/s, 4 min 20 s left, 1 file under way, 40 s",
+        "[0/0] 23 % of 3.0 kB sent, 10 B/s, 3 min 50 s left, 1 file under way, 1 min 10 s",
+        "[1/0] create assets/a",
+        "waiting 40 s: the API asks for it (429)",
         "failed: assets/b: no",
     ]
+
+
+def indexing(count: int) -> Plan:
+    """Some assets that are to be indexed."""
+    addresses = [f"indexes/i/assets/{n}" for n in range(count)]
+    waits = [Wait(it, "IndexedAsset", needs=(Create.id_of(it),)) for it in addresses]
+    return Plan("s", "twelvelabs", (), (*(Create(it, "IndexedAsset", {}) for it in addresses), *waits))
+
+
+def test_a_log_says_what_is_not_ready_yet_though_nothing_happens() -> None:
+    clock, said = Manual(), list[str]()
+    shown = log(indexing(31), clock, said)
+    for n in range(31):
+        shown.show(StepStarted(f"indexes/i/assets/{n}", Verb.CREATE))
+    for n in range(31):
+        shown.show(StepDone(f"indexes/i/assets/{n}", Verb.CREATE))
+        shown.show(StepStarted(f"indexes/i/assets/{n}", Verb.WAIT))
+    for n in range(19):
+        shown.show(StepDone(f"indexes/i/assets/{n}", Verb.WAIT))
+    del said[:]
+
+    for second in range(1, 95):
+        clock.time_s = float(second)
+        shown.tick()
+
+    assert said == [
+        f"[50/62] 12 of 31 indexed assets not ready yet, {it}" for it in ("30 s", "1 min 00 s", "1 min 30 s")
+    ]
+
+
+def test_what_is_being_made_is_told_by_kind() -> None:
+    clock = Manual()
+    going_on = UnderWay(indexing(3), KINDS, clock.now)
+    for n in range(3):
+        going_on.happened(StepStarted(f"indexes/i/assets/{n}", Verb.CREATE))
+    going_on.happened(StepStarted("assets/gone", Verb.DELETE))
+
+    assert going_on.told() == "3 indexed assets being made, 1 other step under way, 0 s"
+
+
+# While a plan is made
+
+
+def refresh(clock: Manual, said: list[str], *, in_place: bool) -> Refreshing:
+    return Refreshing(StatusLine(said.append, clock.now, in_place=in_place, columns=60), lambda: 1234, clock.now)
+
+
+def test_a_log_is_told_of_a_refresh_that_takes_long() -> None:
+    clock, said = Manual(), list[str]()
+    shown = refresh(clock, said, in_place=False)
+    for second in range(75):
+        clock.time_s = float(second)
+        shown.page("Asset", 50)
+
+    assert said == [
+        "Refreshing… 1 kind, 550 objects, 1,234 requests, 10 s\n",
+        "Refreshing… 1 kind, 2,050 objects, 1,234 requests, 40 s\n",
+        "Refreshing… 1 kind, 3,550 objects, 1,234 requests, 1 min 10 s\n",
+    ]
+
+
+def test_a_log_is_not_told_of_one_that_takes_no_time() -> None:
+    said: list[str] = []
+    refresh(Manual(), said, in_place=False).page("Asset", 50)
+
+    assert said == []
+
+
+def test_on_a_terminal_it_is_one_line_of_which_nothing_is_left() -> None:
+    clock, said = Manual(), list[str]()
+    shown = refresh(clock, said, in_place=True)
+    for second in range(5):
+        clock.time_s = float(second)
+        shown.page("Asset", 1)
+    shown.line.say(paused(Paused(12, "the API asks for it (429)")))
+    shown.line.clear()
+
+    *drawn, erased, line = said
+    assert drawn[-1] == "\r\x1b[2KRefreshing… 1 kind, 5 objects, 1,234 requests, 4 s"
+    assert all(text.startswith("\r\x1b[2K") and "\n" not in text and len(text) < 65 for text in drawn)
+    assert (erased, line) == ("\r\x1b[2K", "waiting 12 s: the API asks for it (429)\n")
 
 
 def told(clock: Manual, written: list[str]) -> Events:

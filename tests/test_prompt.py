@@ -113,3 +113,47 @@ def test_an_import_looks_again_too(here: Place) -> None:
 
     assert said.code == 6, said
     assert "indexes/two: it was changed in the account since the plan" in said.err
+
+
+def test_the_prompt_says_where_and_how_much(here: Place) -> None:
+    said = here.run("apply", "--allow-deletes", answer=lambda: "n")
+
+    *_, where, question = said.out.rstrip("\n").split("\n")[-2:]
+    assert f"s (twelvelabs, {here.served.url}, key #" in where
+    assert where.endswith(": 1 to create, 1 to update, 1 to delete.")
+    assert question.startswith("Do this? [y/N]: ")
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y", 1), ("", 1), ("S", 1), ("s", 0)])
+def test_who_destroys_everything_types_the_name_of_the_stack(here: Place, typed: str, code: int) -> None:
+    before = here.writes()
+
+    said = here.run("destroy", "--allow-deletes", answer=lambda: typed)
+
+    assert said.code == code, said
+    assert ": 4 to delete. All that it has would be gone: 4 objects." in said.out
+    assert (here.writes() == before) is (code != 0)
+
+
+def test_a_plan_that_deletes_all_asks_for_it_too(here: Place) -> None:
+    here.write({"s.yaml": "stack: s\nprovider: twelvelabs\nentity_collections: {new: {}}\n"})
+
+    said = here.run("apply", "--allow-deletes", answer=lambda: "y")
+
+    assert (said.code, "The name of the stack, to do it" in said.out) == (1, True), said
+
+
+def test_a_part_of_it_is_asked_for_as_any_plan(here: Place) -> None:
+    said = here.run("destroy", "--target", "indexes/*", "--allow-deletes", answer=lambda: "y")
+
+    assert (said.code, "Do this? [y/N]" in said.out) == (0, True), said
+
+
+def test_an_apply_ends_with_what_it_made_and_the_ids_that_others_need(here: Place) -> None:
+    said = here.run("apply", "--allow-deletes", answer=lambda: "y")
+
+    (index,) = here.objects("/indexes")
+    made, id, last = said.out.rstrip("\n").split("\n")[-3:]
+    assert made.startswith("Created 1 index, updated 1 entity, deleted 1 index")
+    assert id.split() == ["indexes/two", index["_id"]]
+    assert last == "Applied: 3 objects, 3 writes."

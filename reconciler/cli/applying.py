@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.asking import agrees
 from reconciler.cli.check import CHECK_FAILED
 from reconciler.cli.formats import Look, rendered
 from reconciler.cli.looping import awaited
 from reconciler.cli.pages import paged
+from reconciler.cli.refreshing import refreshing, ticking
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
@@ -55,7 +57,8 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
 
     async def run() -> tuple[Planning, Report | None, Sequence[Checked]]:
         async with project:
-            planning = await planned()
+            async with refreshing(project):
+                planning = await planned()
             if project.saved is not None and _already_done(planning, manner.shown_as):
                 return planning, None, await _checked(project, manner)
             agreed = await _agreed(project, planning, manner)
@@ -125,7 +128,10 @@ async def _agreed(project: Project, planning: Planning, manner: Manner) -> Plann
         raise Refused(reasons)
     if not planning.plan.changes or manner.auto_approve or project.saved is not None:
         return planning
-    return await project.again(planning) if click.confirm("\nDo this?", default=False) else None
+    if not agrees(planning, project.account):
+        return None
+    async with refreshing(project):
+        return await project.again(planning)
 
 
 async def _done(project: Project, planning: Planning, command: str, manner: Manner) -> Report:
@@ -133,14 +139,13 @@ async def _done(project: Project, planning: Planning, command: str, manner: Mann
     from reconciler.reports.progress import progress
 
     plan = planning.plan
-    size = plan.estimate.upload_bytes
-    with progress(len(plan.steps), upload_bytes=size, quiet=manner.shown_as != "text") as show:
-        async with events_to(manner.json_events, plan, command, project.clock) as told:
+    with progress(plan, planning.kinds, quiet=manner.shown_as != "text") as shown:
+        async with ticking(shown.tick), events_to(manner.json_events, plan, command, project.clock) as told:
             applying = project.apply(planning)
             stop_on_signals(applying)
             try:
                 async for event in applying:
-                    show(event)
+                    shown.show(event)
                     if told:
                         told.happened(event)
             except asyncio.CancelledError:  # the second Ctrl-C
@@ -163,5 +168,5 @@ def _result(planning: Planning, report: Report | None, checked: Sequence[Checked
             said["checks"] = checks_json(planning.stack.name, checked)["checks"]
         click.echo(as_json.dumps(said))
     elif form == "text" and (planning.plan.changes or report.failed):
-        click.echo("\n" + report_text(report))
+        click.echo("\n" + report_text(report, planning.plan, planning.stack.outputs.values()))
     return report.exit_code

@@ -130,7 +130,9 @@ def plan(
     telling = Telling.of(path, options, whole=whole, verbose=verbose)
 
     async def run() -> Planning:
-        async with project:
+        from reconciler.cli.refreshing import refreshing
+
+        async with project, refreshing(project):
             return await project.plan(destroy=destroying, **_asked(options))
 
     with telling.errors():
@@ -259,7 +261,9 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, o
     telling = Telling.of(path, options, whole=whole)
 
     async def run() -> Drift:
-        async with project:
+        from reconciler.cli.refreshing import refreshing
+
+        async with project, refreshing(project):
             return await project.drift(unmanaged=unmanaged, target=options["target"], exclude=options["exclude"])
 
     if only_new:

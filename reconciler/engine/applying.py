@@ -65,7 +65,9 @@ async def apply(
         run = _run(session, planning, noted.id, known, on_event)
         walk = Walk(run)
         on_start(walk)
-        report = noted.report = await walk.go()
+        since_s = session.clock.now()
+        report = await walk.go()
+        report = noted.report = replace(report, seconds=session.clock.now() - since_s)
         noted.result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
         if not report.interrupted:
             await _sight(session, run)

@@ -9,7 +9,7 @@ from reconciler.diff import Difference, drift_from
 from reconciler.engine.beside import Turn
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
-from reconciler.model import Change, Live, Operation, Plan, Recorded, Snapshot, Stack
+from reconciler.model import Action, Change, Live, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims
 from reconciler.plan import guards
 from reconciler.plan.guards import Consent
@@ -125,6 +125,14 @@ class Planning:
             *guards.all_gone(self.belonging, self.consent),
             *guards.refusals(self.plan, self.stack, self.kinds, owned, self.consent, self.claims.unproven),
         ]
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether nothing would be left of all that the stack has."""
+        changes = self.plan.changes
+        going = {change.address for change in changes if change.action is Action.DELETE}
+        only_so = all(change.action in (Action.DELETE, Action.CREATE) for change in changes)
+        return bool(going) and only_so and not self.plan.left_out and going >= self.claims.rows.keys()
 
     @property
     def foreign(self) -> list[Live]:

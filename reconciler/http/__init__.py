@@ -36,6 +36,8 @@ LOG = logging.getLogger(__name__)
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 WORTH_REPEATING = frozenset({408, 425, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_RETRY_AFTER_S = 0.5, 30.0, 120.0
+TOLD_FROM_TRY = 3
+"""So many tries have failed before somebody is told that more follow."""
 PATIENT_S = 600.0
 """How long a request is repeated that is answered by nothing but 429: a burst of others' requests ends some time."""
 CONNECT_S = 10.0
@@ -232,14 +234,24 @@ class Http:
             patient = isinstance(outcome.error, RateLimited) and self._clock.now() - since_s < PATIENT_S
             if not outcome.again or (attempt >= self._attempts and not patient):
                 raise _told(outcome.error, attempt) from outcome.cause
-            await self._pause(attempt, outcome.wait_s)
+            await self._pause(call, outcome, attempt)
             attempt += 1
         return outcome
 
-    async def _pause(self, attempt: int, wait_s: float | None) -> None:
+    async def _pause(self, call: Call, failed: _Failed, attempt: int) -> None:
+        asked_s = failed.wait_s or 0.0
         longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
-        self._pace.tell(wait_s or 0.0, "the API asks for a pause")
-        await self._clock.sleep(max(wait_s or 0.0, self._chance.uniform(0, longest)))
+        pause_s = max(asked_s, self._chance.uniform(0, longest))
+        status = failed.error.status
+        if asked_s:
+            self._pace.tell(asked_s, f"the API asks for it ({status})" if status else "the API asks for it")
+        elif attempt >= TOLD_FROM_TRY and not isinstance(failed.error, RateLimited):
+            away = isinstance(failed.error, Unreachable)
+            none = f"{call.host} cannot be reached" if away else f"no whole answer came from {call.host}"
+            why = f"answered {status}" if status else none
+            again = f"{call.what}: {why}; try {attempt + 1} of {self._attempts} follows"
+            self._pace.tell(pause_s, again, least_s=1.0)
+        await self._clock.sleep(pause_s)
 
     def _tell(self, seconds: float, why: str) -> None:
         if on_wait := (self._asked_by or self).on_wait:

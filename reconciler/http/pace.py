@@ -19,6 +19,7 @@ MEASURED = 32
 """So many requests tell how fast they left."""
 TOLD_FROM_S = 5.0
 """A shorter wait is told to nobody."""
+ASKED_FOR = "the API asks for it (429)"
 BucketOf: TypeAlias = Callable[[str, str, Mapping[str, Any]], str]
 """Method, path with `*` for each id, and what is sent (JSON or a form; {} for anything else) → the bucket; "" for the
 one of this method and path."""
@@ -57,7 +58,7 @@ class Pace:
         mine = max(self._clock.now(), one.next, one.until)
         one.next = mine + (1 / one.rate if one.rate else 0.0)
         while (wait_s := max(mine, one.until) - self._clock.now()) > 0:
-            self.tell(one.until - self._clock.now(), "rate limited")
+            self.tell(one.until - self._clock.now(), ASKED_FOR)
             await self._clock.sleep(wait_s)  # and look again: a refusal may have come meanwhile
         return one.refusals
 
@@ -73,7 +74,7 @@ class Pace:
         """A 429 came for a request whose turn was `turn`; nothing leaves before `retry_after_s` are over."""
         one = self._buckets[bucket]
         one.until = max(one.until, self._clock.now() + (retry_after_s or 0.0))
-        self.tell(retry_after_s or 0.0, "rate limited")
+        self.tell(retry_after_s or 0.0, ASKED_FOR)
         if turn != one.refusals:
             return
         one.refusals += 1
@@ -90,10 +91,10 @@ class Pace:
         until, error = self._buckets[bucket].spent
         return error if self._clock.now() < until else None
 
-    def tell(self, seconds: float, why: str) -> None:
+    def tell(self, seconds: float, why: str, least_s: float = TOLD_FROM_S) -> None:
         """Say once, to whoever wants to know, that nothing goes on for so long: however many requests wait for it."""
         until = self._clock.now() + seconds
-        if seconds >= TOLD_FROM_S and until >= self._told_until + TOLD_FROM_S:
+        if seconds >= least_s and until >= self._told_until + least_s:
             self._told_until = until
             self._tell(seconds, why)
 

@@ -46,6 +46,8 @@ class Report:
     writes: int = 0
     failure_code: int = 1
     """The exit code of a failure before which nothing was done."""
+    seconds: float = 0.0
+    """How long it took, from the first step to the last."""
 
     @property
     def failed(self) -> bool:

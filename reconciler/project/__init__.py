@@ -62,6 +62,8 @@ class Project:
 
     on_locked: Callable[[str], object] = staticmethod(lambda _: None)
     """Told who holds the stack while it is waited for."""
+    on_page: Callable[[str, int], object] = staticmethod(lambda kind, count: None)
+    """Told of each page of a list that is read: of which kind, and of how many objects."""
 
     def __init__(
         self,
@@ -73,8 +75,8 @@ class Project:
         on_pause: Callable[[Paused], object] = lambda _: None,
     ) -> None:
         self.stack, self.options, self.path, self.saved = stack, options or ProjectOptions(), path, saved
-        self._on_pause = on_pause
-        """Told of each pause of the API's that falls into no apply."""
+        self.on_pause = on_pause
+        """Told of each pause that falls into no apply."""
         self._state: State | None = None
         self._may_write = False
         self._command: str | None = None
@@ -93,6 +95,19 @@ class Project:
     def clock(self) -> Clock:
         """By which this run waits."""
         return self._opened().hands.clock
+
+    @property
+    def account(self) -> str:
+        """Which account it is about: its address, and a few digits that tell its key from others."""
+        from reconciler.planfile import account_of
+
+        address, _, digits = account_of(*access.account(self.stack.provider, self.options)).rpartition("#")
+        return f"{address}, key #{digits[:4]}" if self.options.emulator is False else "the emulator"
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent since it was opened."""
+        return self._opened().http.sent
 
     async def __aenter__(self) -> Self:
         from reconciler.files import Files, Sending
@@ -122,7 +137,7 @@ class Project:
         )
         shelf = access.shelf(self.stack, options)
         self._exits.callback(shelf.close)
-        self._drivers = Drivers(chosen, Hands(http, sending, clock, self.stack.root, shelf))
+        self._drivers = Drivers(chosen, Hands(http, sending, clock, self.stack.root, shelf, self._page_read))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -138,10 +153,13 @@ class Project:
             self._state.close()
             self._state = None
 
+    def _page_read(self, kind: str, count: int) -> None:
+        self.on_page(kind, count)
+
     def _paused(self, seconds: float, why: str) -> None:
         from reconciler.model import Paused
 
-        self._on_pause(Paused(round(seconds), why))
+        self.on_pause(Paused(round(seconds), why))
 
     @property
     def spent(self) -> tuple[int, int]:

@@ -119,6 +119,8 @@ class Hands:
     """What paths of files are relative to."""
     results: Shelf | None = None
     """Where what is made from media is kept; None where nothing such is read or made."""
+    on_page: Callable[[str, int], object] = lambda kind, count: None
+    """Told of each page of a list that is read in a refresh: of which kind, and of how many objects."""
 
 
 @dataclass(frozen=True, slots=True)

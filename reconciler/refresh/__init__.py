@@ -47,7 +47,7 @@ async def _listed(drivers: Drivers, kind: type[Kind], wanted: Wanted) -> dict[st
     """All objects of a kind. Where nothing is recorded, kinds that nobody declares are listed too, for what of ours may
     be left: an account that has no such family has nothing left there."""
     try:
-        return await listing(drivers[kind.__name__], None)
+        return await listing(drivers[kind.__name__], None, drivers.hands.on_page)
     except FamilyForbidden:
         if wanted.everything or kind.__name__ in kinds_in_hand(wanted):
             raise

@@ -28,11 +28,18 @@ SIDE_BY_SIDE = 32
 """How many pages, lists or objects are asked for at once."""
 
 
-async def listing(driver: Driver, parent_id: str | None) -> dict[str, Live]:
+async def listing(
+    driver: Driver, parent_id: str | None, on_page: Callable[[str, int], object] = lambda kind, count: None
+) -> dict[str, Live]:
     """All objects of a kind (under one parent), id → object in the server's order, proven whole."""
-    where = f" of {parent_id}" if parent_id else ""
-    name = f"the list of {driver.kind.__name__} objects{where}"
-    return await whole(name, lambda cursor: driver.page(parent_id, cursor))
+    kind, where = driver.kind.__name__, f" of {parent_id}" if parent_id else ""
+
+    async def read(cursor: Cursor | None) -> Page:
+        page = await driver.page(parent_id, cursor)
+        on_page(kind, len(page.objects))
+        return page
+
+    return await whole(f"the list of {kind} objects{where}", read)
 
 
 async def whole(name: str, read: Callable[[Cursor | None], Awaitable[Page]]) -> dict[str, Live]:
@@ -93,7 +100,7 @@ async def children(drivers: Drivers, kind: type[Kind], parent_id: str) -> dict[s
     assert kind.parent is not None
     for attempt in range(1, READS + 1):
         try:
-            return await listing(drivers[kind.__name__], parent_id)
+            return await listing(drivers[kind.__name__], parent_id, drivers.hands.on_page)
         except NotFound:
             if await drivers[kind.parent.__name__].read(parent_id, None) is None:
                 return None

@@ -86,6 +86,7 @@ def report_json(stack: str, report: Report) -> dict[str, Any]:
         ],
         "requests": report.requests,
         "writes": report.writes,
+        "seconds": round(report.seconds, 1),
     }
 
 

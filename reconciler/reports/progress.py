@@ -1,4 +1,5 @@
-"""Progress of long work: bars on a terminal; elsewhere a line for each thing done, and now and then one for uploads."""
+"""Progress of long work: bars on a terminal; elsewhere a line for each thing done, and when none was done for long,
+how things stand. All of it goes to standard error."""
 
 from __future__ import annotations
 
@@ -7,75 +8,91 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from reconciler.model import (
-    BytesSent,
-    Event,
-    Paused,
-    StepDone,
-    StepFailed,
-    StepSkipped,
-    StepStarted,
-    StillWaiting,
-)
+from reconciler.kinds import Kinds
+from reconciler.model import BytesSent, Event, Paused, Plan, StepDone, StepFailed, StepSkipped, StepStarted, Verb
 from reconciler.redact import plain
-from reconciler.reports.traffic import Traffic, amount, duration
+from reconciler.reports.statusline import StatusLine
+from reconciler.reports.traffic import duration
+from reconciler.reports.underway import UnderWay
 
-__all__ = ["lines", "paused", "progress"]
+__all__ = ["Lines", "Shown", "is_watched", "paused", "progress", "to_standard_error"]
 
-LINE_EVERY_S = 30.0
-"""How often a log that nobody watches is told about uploads."""
+
+class Shown(Protocol):
+    """Who shows an apply."""
+
+    def show(self, event: Event) -> None:
+        """What happens."""
+
+    def tick(self) -> None:
+        """A second has passed, whatever happened in it."""
 
 
 @contextmanager
 def progress(
-    steps: int, *, upload_bytes: int = 0, quiet: bool = False, now: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[Event], None]]:
-    """Give what is to be called with each event; all of it goes to standard error."""
-    if quiet or not steps:
-        yield lambda _: None
-    elif sys.stderr.isatty() and not os.environ.get("CI"):
-        with _bars(steps, upload_bytes) as show:
-            yield show
+    plan: Plan, kinds: Kinds, *, quiet: bool = False, now: Callable[[], float] = time.monotonic
+) -> Iterator[Shown]:
+    """Who is to be told of each event, and of each second."""
+    going_on = UnderWay(plan, kinds, now)
+    if quiet or not plan.steps:
+        yield _Nobody()
+    elif is_watched():
+        with _bars(going_on) as shown:
+            yield shown
     else:
-        yield lines(steps, upload_bytes, now, _to_standard_error)
+        yield Lines(going_on, StatusLine(to_standard_error, now, in_place=False))
 
 
-def _to_standard_error(text: str) -> None:
-    sys.stderr.write(text + "\n")
+def is_watched() -> bool:
+    """Whether somebody sits at a terminal and sees what is drawn over."""
+    return sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+
+
+def to_standard_error(text: str) -> None:
+    """Write it at once."""
+    sys.stderr.write(text)
     sys.stderr.flush()
 
 
-def lines(
-    steps: int, upload_bytes: int, now: Callable[[], float], write: Callable[[str], None]
-) -> Callable[[Event], None]:
-    """What a log gets: no more than a line in 30 seconds about bytes."""
-    done, last_s = 0, now()
-    traffic = Traffic(upload_bytes, now)
+class _Nobody:
+    def show(self, event: Event) -> None: ...
+    def tick(self) -> None: ...
 
-    def show(event: Event) -> None:
-        nonlocal done, last_s
+
+class Lines:
+    """What a log gets."""
+
+    def __init__(self, going_on: UnderWay, line: StatusLine) -> None:
+        self._going_on, self._line = going_on, line
+
+    def show(self, event: Event) -> None:
+        """A line for what was done, for what was not, and for each pause."""
+        self._going_on.happened(event)
         match event:
-            case StepDone():
-                done += 1
-                write(f"[{done}/{steps}] {event.verb} {plain(event.address)}")
+            case StepDone(address, verb):
+                self._line.say(f"{self._count} {'ready' if verb == Verb.WAIT else verb} {plain(address)}")
             case StepFailed() | StepSkipped():
-                write(not_done(event))
+                self._line.say(not_done(event))
             case Paused():
-                write(paused(event))
-            case BytesSent():
-                traffic.see(event.address, event.done, event.total)
-                if now() - last_s >= LINE_EVERY_S:
-                    last_s = now()
-                    write(_line(traffic))
+                self._line.say(paused(event))
+            case _:
+                self.tick()
 
-    return show
+    def tick(self) -> None:
+        """A line when there was none for half a minute."""
+        if self._line.is_due:
+            self._line.show(f"{self._count} {self._going_on.told()}")
+
+    @property
+    def _count(self) -> str:
+        return f"[{self._going_on.done}/{self._going_on.steps}]"
 
 
 def paused(event: Paused) -> str:
     """That nothing goes on for a while, and why."""
-    return f"{event.message}, going on in {duration(event.seconds)}"
+    return f"waiting {duration(event.seconds)}: {plain(event.message)}"
 
 
 def not_done(event: StepFailed | StepSkipped) -> str:
@@ -84,17 +101,8 @@ def not_done(event: StepFailed | StepSkipped) -> str:
     return f"{word}: {plain(event.address)}: {plain(event.message)}"
 
 
-def _line(traffic: Traffic) -> str:
-    whole = traffic.all
-    share = 100 * whole.done // whole.total if whole.total else 100
-    return (
-        f"[{share:3} %] {amount(whole.done)} of {amount(whole.total)} sent, {amount(whole.bytes_per_s)}/s, "
-        f"{duration(whole.left_s)} left, {traffic.under_way} files under way"
-    )
-
-
 @contextmanager
-def _bars(steps: int, upload_bytes: int) -> Iterator[Callable[[Event], None]]:
+def _bars(going_on: UnderWay) -> Iterator[Shown]:
     from rich.console import Console, Group
     from rich.live import Live
     from rich.progress import (
@@ -104,51 +112,55 @@ def _bars(steps: int, upload_bytes: int) -> Iterator[Callable[[Event], None]]:
         Progress,
         SpinnerColumn,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
     console = Console(stderr=True)
     text = TextColumn("{task.description}", markup=False)
-    work = Progress(SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), text, console=console)
-    bytes_columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), text)
+    work = Progress(SpinnerColumn(), BarColumn(bar_width=20), MofNCompleteColumn(), text, console=console)
+    bytes_columns = (BarColumn(bar_width=20), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), text)
     uploads = Progress(*bytes_columns, console=console)
     with Live(Group(work, uploads), console=console, transient=True, refresh_per_second=5):
-        yield _Bars(console, work, uploads, steps, upload_bytes).show
+        yield _Bars(going_on, console, work, uploads)
 
 
 class _Bars:
     """One bar for the steps, one for each file that is being sent, one for all of them."""
 
-    def __init__(self, console: Any, work: Any, uploads: Any, steps: int, upload_bytes: int) -> None:
-        self.console, self.work, self.uploads = console, work, uploads
-        self.steps = work.add_task("", total=steps)
-        self.traffic = Traffic(upload_bytes, time.monotonic)
+    def __init__(self, going_on: UnderWay, console: Any, work: Any, uploads: Any) -> None:
+        self.going_on, self.console, self.work, self.uploads = going_on, console, work, uploads
+        self.steps = work.add_task("", total=going_on.steps)
         self.tasks: dict[str, Any] = {}
 
     def show(self, event: Event) -> None:
+        self.going_on.happened(event)
         match event:
-            case StepStarted(verb=verb) if verb != "wait":  # those are told together, by how many are left
-                self.work.update(self.steps, description=f"{verb} {plain(event.address)}")
-            case StillWaiting(waiting=waiting) if waiting:
-                self.work.update(self.steps, description=f"waiting until {waiting} are ready")
-            case Paused():
-                self.console.print(paused(event), highlight=False, markup=False)
-            case BytesSent():
-                self._upload(event)
+            case StepStarted():
+                self.tick()
             case StepDone():
                 self.work.advance(self.steps)
+                self.tick()
+            case Paused():
+                self._print(paused(event))
+            case BytesSent():
+                self._upload(event)
             case StepFailed() | StepSkipped():
-                self.console.print(not_done(event), highlight=False, markup=False)
+                self._print(not_done(event))
+
+    def tick(self) -> None:
+        self.work.update(self.steps, description=self.going_on.told())
+
+    def _print(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False)
 
     def _upload(self, event: BytesSent) -> None:
-        self.traffic.see(event.address, event.done, event.total)
+        whole = self.going_on.traffic.all
         if "" not in self.tasks:
-            self.tasks[""] = self.uploads.add_task("all files", total=self.traffic.all.total)
+            self.tasks[""] = self.uploads.add_task("all files", total=whole.total)
         if event.address not in self.tasks:
             self.tasks[event.address] = self.uploads.add_task(plain(event.address), total=event.total)
         self.uploads.update(self.tasks[event.address], completed=event.done)
         if event.done >= event.total:
             self.uploads.update(self.tasks[event.address], visible=False)
-        self.uploads.update(self.tasks[""], completed=self.traffic.all.done, total=self.traffic.all.total)
+        self.uploads.update(self.tasks[""], completed=whole.done, total=whole.total)

@@ -19,7 +19,7 @@ from reconciler.reports.style import styled
 from reconciler.reports.values import both, count_of, cut, in_lines, shown
 from reconciler.reports.view import counted
 
-__all__ = ["as_text", "drift_line", "summary_line"]
+__all__ = ["as_text", "counts_of", "drift_line", "summary_line"]
 
 COLOURS = {
     Action.CREATE: "green",
@@ -65,7 +65,7 @@ def as_text(result: Result, *, whole: bool = False, verbose: bool = False, colum
         case "error":
             lines = [*_notes(result, look), f"No result: {result.reason or 'error'}."]
         case "apply" if result.report is not None:
-            lines = [*_planned(result, look), "", report_text(result.report)]
+            lines = [*_planned(result, look), "", report_text(result.report, result.plan)]
         case _:
             lines = _planned(result, look)
     return "\n".join(lines)
@@ -111,9 +111,13 @@ def summary_line(plan: Plan) -> str:
     """The last line of a plan, for people and scripts: its form is part of the interface."""
     if not plan.changes:
         return _nothing(plan)
-    words = [f"{plan.count(action)} to {action.value}" for action in ALWAYS]
-    words += [f"{n} to {action.value}" for action in Action if action not in ALWAYS and (n := plan.count(action))]
+    words = [f"{n} to {action.value}" for action in Action if (n := plan.count(action)) or action in ALWAYS]
     return f"Plan: {', '.join(words)}."
+
+
+def counts_of(plan: Plan) -> str:
+    """What a plan does, by action, without what it does not do."""
+    return ", ".join(f"{n} to {action.value}" for action in Action if (n := plan.count(action)))
 
 
 def _nothing(plan: Plan) -> str:

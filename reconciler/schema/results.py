@@ -186,6 +186,7 @@ def report_schema() -> dict[str, Any]:
             "checks": {"type": "array", "items": {"type": "object"}, "description": "With `--check`: as `check` says."},
             "requests": {"type": "integer", "minimum": 0},
             "writes": {"type": "integer", "minimum": 0},
+            "seconds": {"type": "number", "minimum": 0, "description": "From the first step to the last."},
             **OF_EVERY_RESULT,
         },
     }
