@@ -43,7 +43,10 @@ def _cli() -> Iterator[str]:
     yield from (
         "# Commands",
         "",
-        "`--help` after a command says the same. PATH is a directory or a file of YAML.",
+        "`--help` after a command says the same. PATH is a directory or a file of YAML. A variable at the end of an",
+        "option's meaning gives the option when the line does not: several values stand between blanks, a flag is `1`.",
+        "What agrees to something, or says which account, state or part of a stack is meant, has none: the variables",
+        "of a job reach all of its commands, and nobody reads them beside one.",
         "",
     )
     yield from ("| command | what it does |", "| --- | --- |")
@@ -68,13 +71,18 @@ def _command(command: click.Command, name: str, context: click.Context, level: s
         assert record is not None, option.name
         # click keeps the first help option that it makes of a command, whatever context asks for it afterwards.
         words = "-h, --help" if "--help" in option.opts else record[0]
-        yield f"| `{_cell(words)}` | {_cell(record[1])} |"
+        yield f"| `{_cell(words)}` | {_cell(record[1])}{_variable(option)} |"
     yield ""
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             below = command.get_command(context, inner)
             assert below is not None, inner
             yield from _command(below, f"{name} {inner}", click.Context(below, info_name=inner, parent=context), "###")
+
+
+def _variable(option: click.Option) -> str:
+    """What gives the option when the line does not."""
+    return f" `{option.envvar}`" if isinstance(option.envvar, str) else ""
 
 
 def _help(text: str) -> Iterator[str]:

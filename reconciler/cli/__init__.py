@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 
 import click
 
+from reconciler.cli.fromenv import formats_in, with_variables
 from reconciler.version import __version__
 
 __all__ = ["main"]
@@ -94,7 +94,7 @@ class _Lazy(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(f"reconciler.cli.{module}"), FUNCTIONS.get(cmd_name, cmd_name))
-        return command
+        return with_variables(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -208,9 +208,7 @@ def _wanted(argv: list[str]) -> str | None:
     """The format that was asked for, if it is one that errors are told in too."""
     from reconciler.cli.formats import FORMATS
 
-    given = [arg.partition("=")[2] for arg in argv if arg.startswith("--format=")]
-    given += [after for before, after in pairwise(argv) if before == "--format"]
-    return next((form for form in given if form in FORMATS and form != "text"), None)
+    return next((form for form in formats_in(argv) if form in FORMATS and form != "text"), None)
 
 
 def _tell_in(form: str, error: Exception) -> None:

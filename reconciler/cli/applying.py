@@ -20,7 +20,6 @@ from reconciler.cli.refreshing import refreshing, ticking
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
-from reconciler.errors import Refused
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
@@ -71,9 +70,6 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
     with closing(project), locked(project, command):
         planning, report, checked = awaited(run())
     done = report is None and project.saved is not None
-    if manner.telling and (done or report is not None):
-        result = manner.telling.planned(planning, report, kind="apply")
-        manner.telling.write(paged(result, project, manner.telling.forms(), checked))
     # A check that has kept a replacement back is why that is only begun.
     held_back = any(not it.passes for it in project.gates)
     code = 0 if done else _result(planning, report, checked, manner.shown_as)
@@ -84,8 +80,14 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
 
         click.echo("\n" + checks_text(checked))
     if held_back and code in (0, 7):
-        return CHECK_FAILED
-    return code or (0 if all(it.passes for it in checked) else CHECK_FAILED)
+        code = CHECK_FAILED
+    code = code or (0 if all(it.passes for it in checked) else CHECK_FAILED)
+    # Last: a report that cannot be written hides nothing of what was done.
+    if manner.telling and (done or report is not None):
+        result = manner.telling.planned(planning, report, kind="apply")
+        written = manner.telling.tried(paged(result, project, manner.telling.forms(), checked))
+        code = code or (0 if written else 1)
+    return code
 
 
 async def _checked(project: Project, manner: Manner) -> Sequence[Checked]:
@@ -124,8 +126,7 @@ async def _agreed(project: Project, planning: Planning, manner: Manner) -> Plann
     if reasons:
         if form == "json":
             click.echo(rendered(form, result, manner.look))
-        telling.write(paged(result, project, telling.forms()))
-        raise Refused(reasons)
+        telling.refuse(paged(result, project, telling.forms()), reasons)
     if not planning.plan.changes or manner.auto_approve or project.saved is not None:
         return planning
     if not agrees(planning, project.account):

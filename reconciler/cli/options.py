@@ -91,10 +91,14 @@ def online(function: F) -> F:
     function = click.option(
         "--state",
         metavar="URL",
-        help="Where state is kept [sqlite under the stack's .reconciler/, or beside the emulator's account].",
+        help="Where state is kept [sqlite under the stack's .reconciler/, or beside the emulator's account]. "
+        "With a password: RECONCILER_STATE.",
     )(function)
     function = click.option(
-        "--allow-http", is_flag=True, envvar="RECONCILER_ALLOW_HTTP", help="Send the API key to http:// hosts too."
+        "--allow-http",
+        is_flag=True,
+        envvar="RECONCILER_ALLOW_HTTP",
+        help="Send the API key to http:// hosts too (also: RECONCILER_ALLOW_HTTP).",
     )(function)
     function = click.option("--endpoint", metavar="URL", help="The API's address, if it is not the provider's own.")(
         function

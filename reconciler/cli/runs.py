@@ -29,7 +29,6 @@ from reconciler.cli.outputs import write_file
 from reconciler.cli.pages import paged
 from reconciler.cli.telling import Telling, reporting
 from reconciler.cli.uploads import STDOUT, uploading
-from reconciler.errors import Refused
 
 if TYPE_CHECKING:
     from reconciler.engine import Planning
@@ -140,9 +139,9 @@ def plan(
         planning = awaited(run())
     result = paged(telling.planned(planning), project, telling.forms(form))
     click.echo(rendered(form, _shown(result, form), look_for(whole, verbose, options.get("limit"))))
-    telling.write(result)
     if refused := planning.refusals:
-        raise Refused(refused)
+        telling.refuse(result, refused)
+    telling.write(result)
     if out:
         from reconciler.project.saved import text_of
 
@@ -279,11 +278,11 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, o
         project = project_at(path, options)
         result = telling.drifted(awaited(run()))
     result = paged(result, project, telling.forms(form))
-    telling.write(result)
     if out:
         click.echo(rendered("text", result, look_for(False)).rsplit("\n", 1)[-1])
     else:
         click.echo(rendered(form, result, look_for(whole, limit=options.get("limit"))))
+    telling.write(result)
     return 2 if result.drift else 0
 
 

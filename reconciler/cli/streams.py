@@ -17,8 +17,9 @@ import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from typing import Any, TextIO
+
+from reconciler.cli.fromenv import formats_in
 
 __all__ = ["Sink", "held"]
 
@@ -113,6 +114,4 @@ def held(argv: list[str]) -> Iterator[Sink]:
 
 
 def _is_for_programs(argv: list[str]) -> bool:
-    given = {value for name, value in pairwise(argv) if name == "--format"}
-    given |= {arg.removeprefix("--format=") for arg in argv if arg.startswith("--format=")}
-    return not FOR_PROGRAMS.isdisjoint(given) or any(arg.startswith("--json-events") for arg in argv)
+    return not FOR_PROGRAMS.isdisjoint(formats_in(argv)) or any(arg.startswith("--json-events") for arg in argv)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -63,7 +63,17 @@ def reporting(function: F) -> F:
 
 
 def _targets(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, Path]]:
-    return [_target(written) for written in given]
+    """What is to be written where. What can be known to fail is told before anything is done."""
+    targets, seen = [_target(written) for written in given], set[Path]()
+    for file in (it for _form, it in targets):
+        if file.is_dir():
+            raise click.UsageError(f"--report: {file} is a directory; name a file in it")
+        if not file.parent.is_dir():
+            raise click.UsageError(f"--report {file}: there is no directory {file.parent}")
+        if file.resolve() in seen and (file.is_file() or not file.exists()):
+            raise click.UsageError(f"--report: {file} is named twice, and can hold one report")
+        seen.add(file.resolve())
+    return targets
 
 
 def _target(written: str) -> tuple[str, Path]:
@@ -98,11 +108,34 @@ class Telling:
         return {*more, *(form for form, _ in self.targets)}
 
     def write(self, result: Result) -> None:
-        """Into each file, whole or not at all; all are made before the first is written."""
+        """Into each file, whole or not at all; all are made before the first is written. Raises ReconcilerError with
+        all that cannot be."""
         self.seen(result)
         made = [(file, click.unstyle(rendered(form, result, self.look))) for form, file in self.targets]
+        failures = []
         for file, text in made:
-            write_file(file, text if text.endswith("\n") else f"{text}\n")
+            try:
+                write_file(file, text if text.endswith("\n") else f"{text}\n")
+            except ReconcilerError as error:
+                failures.append(str(error))
+        if failures:
+            raise ReconcilerError("\n".join(failures))
+
+    def refuse(self, result: Result, reasons: Sequence[str]) -> NoReturn:
+        """The plan that is refused goes into the files; that one cannot be written does not change why."""
+        self.tried(result)
+        raise Refused(reasons)
+
+    def tried(self, result: Result) -> bool:
+        """The same where something else decides how the command ends: what cannot be written is told. Whether all
+        was."""
+        try:
+            self.write(result)
+        except ReconcilerError as error:
+            for line in str(error).splitlines():
+                click.echo(f"Error: {line}", err=True)
+            return False
+        return True
 
     def seen(self, result: Result) -> None:
         """Whoever watches the command is told of it."""
@@ -117,10 +150,7 @@ class Telling:
         except Refused:
             raise
         except (ReconcilerError, OSError) as error:
-            try:
-                self.write(failed(error, self.path, self.root))
-            except ReconcilerError as other:
-                click.echo(f"Error: {other}", err=True)
+            self.tried(failed(error, self.path, self.root))
             raise
 
     # What a run came to
