@@ -238,3 +238,10 @@ def test_a_key_is_not_sent_in_clear_unless_it_is_asked_for(url: str) -> None:
         address_of(url, "TWELVELABS_BASE_URL")
 
     assert address_of(url, "TWELVELABS_BASE_URL", allow_http=True) == url
+
+
+def test_for_an_address_without_tls_no_certificates_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+
+    assert "SSL_CERT_FILE" not in str(ask("http://127.0.0.1:1"))
+    assert "SSL_CERT_FILE names a file that is not there" in str(ask("https://127.0.0.1:1"))

@@ -356,3 +356,57 @@ def test_a_redirect_to_no_address_is_told_and_the_key_in_it_is_not() -> None:
         assert isinstance(error, ApiError)
         assert "[" in where or "is not followed" in str(error)
         assert KEY not in str(error)
+
+
+class Counted:
+    """A server that keeps its connections: how many were opened, and how many were in use at once."""
+
+    def __init__(self) -> None:
+        self.opened = self.busy = self.busiest = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        with suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                self.busy += 1
+                self.busiest = max(self.busiest, self.busy)
+                await asyncio.sleep(0)
+                self.busy -= 1
+                if b"/cut" in head:
+                    await CUT(writer)
+                    break
+                await ok()(writer)
+        writer.close()
+
+
+def counted(*rounds: tuple[str, int], connections: int) -> Counted:
+    """Requests to each path, so many side by side, round after round."""
+    server = Counted()
+
+    async def go() -> None:
+        async with await asyncio.start_server(server, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            async with Http(
+                f"http://127.0.0.1:{port}", headers={}, clock=NoTime(), connections=connections, attempts=1
+            ) as client:
+                for path, times in rounds:
+                    asked = (client.request("GET", path) for _ in range(times))
+                    await asyncio.gather(*asked, return_exceptions=True)
+
+    asyncio.run(go())
+    return server
+
+
+def test_requests_one_after_the_other_use_one_connection() -> None:
+    assert counted(*[("/things", 1)] * 20, connections=8).opened == 1
+
+
+def test_side_by_side_no_more_connections_are_opened_than_requests_may_be_under_way() -> None:
+    server = counted(("/things", 60), ("/things", 60), connections=4)
+
+    assert server.opened <= 4
+    assert server.busiest <= 4
+
+
+def test_a_connection_that_broke_off_is_not_used_again_and_those_beside_it_are() -> None:
+    assert counted(("/things", 1), ("/cut", 1), ("/things", 1), ("/things", 1), connections=2).opened == 2

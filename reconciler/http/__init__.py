@@ -18,6 +18,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import reconciler.http.library  # noqa: F401 - before httpx is imported
+
+# isort: split
 import httpx
 
 from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
@@ -134,16 +137,11 @@ class Http:
         self._host = self._client.base_url.netloc.decode()
 
     def _open(self, base_url: str, headers: Mapping[str, str]) -> httpx.AsyncClient:
-        limits = httpx.Limits(
-            max_connections=self._connections,
-            max_keepalive_connections=self._connections,
-            keepalive_expiry=KEPT_OPEN_S,
-        )
         try:
             return httpx.AsyncClient(
                 base_url=base_url,
                 headers=headers,
-                transport=self._transport or ByEnvironment(limits),
+                transport=self._transport or ByEnvironment(KEPT_OPEN_S),
                 timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s), pool=None),
                 trust_env=False,
             )

@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from reconciler.decoding import decoded
+
 __all__ = ["MOST_BYTES", "Answer", "TooMuch", "parsed", "taken_in"]
 
 MOST_BYTES = 16 << 20
@@ -84,6 +86,10 @@ def _more(unpack: Any, piece: bytes, room: int) -> bytes:
 def parsed(body: bytes) -> Any:
     """The JSON of a body, strictly: UTF-8, and numbers that are some. Half of a character, which nothing could print,
     keep or send, is shown as the escape that it came as. Raises ValueError or RecursionError."""
+    return decoded(body, _parsed)
+
+
+def _parsed(body: bytes) -> Any:
     text = body.decode("utf-8-sig")
     value = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_integer)
     return _in_characters(value) if HALF_A_CHARACTER.search(text) else value

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -26,23 +26,69 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 class ByEnvironment(httpx.AsyncBaseTransport):
-    """The network, by way of the proxy that the environment names for an address, or directly."""
+    """The network, by way of the proxy that the environment names for an address, or directly.
 
-    def __init__(self, limits: httpx.Limits) -> None:
-        self._limits = limits
-        self._ways: dict[str | None, httpx.AsyncHTTPTransport] = {}
+    Each way is one connection: a pool of many looks through all of them at every request, and more often still when
+    answers come side by side. How many there are at once is for whoever sends to bound.
+    """
+
+    def __init__(self, keep_s: float) -> None:
+        self._limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keep_s)
+        self._idle: dict[tuple[str, str, int | None], list[httpx.AsyncHTTPTransport]] = {}
+        """Scheme, host and port → ways there that nobody uses, the one that was used last at the end."""
+        self._ways: set[httpx.AsyncHTTPTransport] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it by the way of its address, which is opened when it is first needed."""
-        proxy = proxy_for(request.url.scheme, request.url.host, request.url.port)
-        if (way := self._ways.get(proxy)) is None:
-            way = self._ways[proxy] = httpx.AsyncHTTPTransport(verify=trusted(), limits=self._limits, proxy=proxy)
-        return await way.handle_async_request(request)
+        """Send it by a way to its address, which is opened when there is none that is idle."""
+        url = request.url
+        idle = self._idle.setdefault((url.scheme, url.host, url.port), [])
+        way = idle.pop() if idle else self._opened(url)
+        try:
+            response = await way.handle_async_request(request)
+        except BaseException:
+            await self._given_up(way)
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, partial(idle.append, way))
+        return response
+
+    def _opened(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+        proxy = proxy_for(url.scheme, url.host, url.port)
+        # To read whom to believe takes longer than most requests. Who believes nobody lets nothing through by mistake.
+        believed = trusted() if url.scheme == "https" or proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        way = httpx.AsyncHTTPTransport(verify=believed, limits=self._limits, proxy=proxy)
+        self._ways.add(way)
+        return way
+
+    async def _given_up(self, way: httpx.AsyncHTTPTransport) -> None:
+        self._ways.discard(way)
+        await way.aclose()
 
     async def aclose(self) -> None:
-        """Close every way that was opened."""
-        for way in self._ways.values():
-            await way.aclose()
+        """Close every way that was opened; one that is in use gives itself up meanwhile."""
+        self._idle.clear()
+        while self._ways:
+            await self._ways.pop().aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """What is left of an answer, and what is done when nobody needs its way any more."""
+
+    def __init__(self, body: httpx.AsyncByteStream, done: Callable[[], None]) -> None:
+        self._body, self._done = body, done
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body.__aiter__()
+
+    async def aclose(self) -> None:
+        """Also of what was not read to its end: the connection is closed then, and the next one opened by itself."""
+        await self._body.aclose()
+        done, self._done = self._done, _nothing
+        done()
+
+
+def _nothing() -> None:
+    """The way was given back already."""
 
 
 # The API's address

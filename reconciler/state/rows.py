@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from reconciler.decoding import decoded
 from reconciler.model import (
     MADE_OF_WORDS,
     CheckScore,
@@ -180,7 +181,7 @@ def _object(name: str, value: Any) -> dict[str, Any]:
 
 def _json(name: str, value: Any) -> Any:
     try:
-        return _decode(_text(name, value))
+        return decoded(_text(name, value), _decode)
     except (ValueError, RecursionError) as error:
         raise Damaged(f"{name} is not JSON of ours ({str(error)[:80]})") from None
 

@@ -275,7 +275,7 @@ class Site:
         """A command; with a rate, that of the answers that are lies."""
         liar = Liar(transport(emulator), seed, rate, all_is_seen)
         command = args[:2] if args[0] == "state" else args[:1]
-        network = mock.patch("reconciler.http.ByEnvironment", lambda limits: liar)
+        network = mock.patch("reconciler.http.ByEnvironment", lambda keep_s: liar)
         with network, mock.patch("reconciler.http.SystemClock", NoTime):
             said = reconciler(
                 *command,
