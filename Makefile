@@ -4,13 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SDKS   := .venv-sdk
 READERS := .venv-readers
+PEERS  := .venv-peers
 DECIDES := $(patsubst %,tests/test_%.py,adopt checks_scores checks_declared codec diff estimate estimate_results graph guards inside kinds plan operation planfile properties_plan redact results_declared results_once secrets steps trust_properties uses values)
 FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.py,announced contract docs http reports schemas state tooling)
 
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
 PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
 
-.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench schemas docs docs-site package constraints clean browser
+.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench bench-counts bench-record bench-peers schemas docs docs-site package constraints clean
 
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -47,8 +48,17 @@ readers: $(READERS)/.tried     ## linters and readers of others, for tests/test_
 fuzz: $(VENV)/.dev             ## the fuzzers of tests/fuzz, FUZZ_RUNS times as long as in the suite
 	FUZZ_RUNS=$${FUZZ_RUNS:-150} $(BIN)/python -m pytest -q -p no:cacheprovider tests/fuzz
 
-bench: $(VENV)/.dev            ## counts and ratios: requests, rows, CPU per resource
+bench: $(VENV)/.dev            ## what plans cost, as ratios and counts: the table of docs/performance.md, anew
 	$(BIN)/python -m tests.benchmarks
+
+bench-counts: $(VENV)/.dev     ## requests, rows, calls and modules against what they were: a fifth more or less fails
+	$(BIN)/python -m tests.benchmarks.counts
+
+bench-record: $(VENV)/.dev     ## record those counts as what they are to be from now on
+	$(BIN)/python -m tests.benchmarks.counts --record
+
+bench-peers: $(VENV)/.dev $(PEERS)/.installed  ## plans of ours and of octoDNS, of as many objects as records, in turn
+	$(BIN)/python -m tests.benchmarks.peers $(PEERS)/bin/python
 
 schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
 	$(BIN)/python -m reconciler schema --write schemas
@@ -67,22 +77,11 @@ package: $(VENV)/.release      ## build wheel and sdist into dist, look at both,
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/uvx --from dist/*.whl reconciler --version
 
-# A Chromium that is there is taken; Debian's is installed where that is allowed. Without either its tests are skipped.
-browser: build/browser/.tried  ## Chromium and axe-core, for tests/test_browser.py; what cannot be had is left out
-build/browser/.tried:
-	@mkdir -p build/browser
-	@command -v chromium > /dev/null || command -v google-chrome > /dev/null || { \
-	  [ "$$(id -u)" = 0 ] && apt-get -qq update && \
-	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium fonts-dejavu-core; \
-	} > build/browser/log 2>&1 || echo "no Chromium"
-	@npm install --silent --no-audit --no-fund --prefix build/browser puppeteer-core@24.43.1 axe-core@4.14.1 || echo "no axe-core"
-	@touch $@
-
 constraints: $(VENV)/.dev      ## write constraints.txt anew: the versions that are installed here
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
 
 clean:                         ## remove what was made
-	rm -rf $(VENV) $(SDKS) $(READERS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(SDKS) $(READERS) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -101,6 +100,11 @@ $(VENV)/.docs: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.release: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python $(PIP) -e '.[release]'
+	@touch $@
+
+$(PEERS)/.installed:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check octodns
 	@touch $@
 
 # Each version has an environment of its own. A registry that lacks one, or no node, is no error: its tour is skipped.

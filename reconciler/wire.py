@@ -8,9 +8,9 @@ in an error: a server may put anything there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from reconciler.errors import ApiError
@@ -20,6 +20,7 @@ __all__ = [
     "ANY_ID",
     "MOST_NUMBER",
     "ApiPath",
+    "Reading",
     "Unexpected",
     "answer_to",
     "below",
@@ -32,6 +33,7 @@ __all__ = [
     "moment_text",
     "number",
     "part_to_wire",
+    "readings",
     "segment",
     "text",
     "to_wire",
@@ -202,9 +204,23 @@ def part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def fields_of(specs: Mapping[str, Field], raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+Reading: TypeAlias = tuple[Field, str, str, type | None]
+"""A field, our name and the API's for it, and the type that a value needs no further look with, if there is one."""
+
+
+def readings(fields: Iterable[Field]) -> tuple[Reading, ...]:
+    """What `fields_of` asks of each field, for all objects of a kind at once."""
+    return tuple((it, it.name, it.wire, it.shape if it.is_single and not it.read else None) for it in fields)
+
+
+def fields_of(fields: Sequence[Reading], raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The live values of these fields out of the object's JSON, under our names."""
-    return {name: from_wire(field, raw, where) for name, field in specs.items()}
+    found = {}
+    for field, name, wire, shape in fields:
+        value = raw.get(wire)
+        usual = shape is not None and (value is None or type(value) is shape)
+        found[name] = value if usual else from_wire(field, raw, where)
+    return found
 
 
 def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:

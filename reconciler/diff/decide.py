@@ -238,7 +238,9 @@ class Decider:
         recorded = row.fields if row and row.id == live.id else {}
         for name, field in self.kind.specs.items():
             # Where the bytes come from is no difference: the same bytes at another path change nothing.
-            if name not in resource.fields or field.source or self._is_ignored(resource, field):
+            if name not in resource.fields or field.source:
+                continue
+            if resource.ignore and self._is_ignored(resource, field):
                 continue
             want = resource.fields[name]
             if field.identity:
@@ -265,8 +267,6 @@ class Decider:
 
     def _is_ignored(self, resource: Resource, field: Field) -> bool:
         """Whether all of a field is; whoever ignores where the bytes come from ignores what they are."""
-        if not resource.ignore:
-            return False
         sources = [spec.name for spec in self.kind.specs.values() if spec.source] if field.identity else []
         return any(ignores(resource.ignore, name) for name in (field.name, *sources))
 

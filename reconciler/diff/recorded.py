@@ -30,11 +30,15 @@ def refreshed(
         failures = same.failures if same and live.status is Status.FAILED else 0
         # What others have changed since is not what we made: what was noted of that stays.
         facts = same.facts if same and same.facts else kind.to_note(live.facts)
-        row = Recorded(
-            address, resource.kind, live.id, fields, live.parent_id, resource.protect, failures=failures, facts=facts
-        )
-        if old != row:
-            yield address, row
+        # Compared part by part: nearly all are as they were, and no row has to be made to see that.
+        said = (resource.kind, live.id, fields, live.parent_id, resource.protect, False, failures, facts)
+        if old is None or said != _said(old) or old.address != address:
+            yield address, Recorded(address, *said)
+
+
+def _said(row: Recorded) -> tuple[Any, ...]:
+    """All that a row says of its address."""
+    return row.kind, row.id, row.fields, row.parent_id, row.protect, row.deposed, row.failures, row.facts
 
 
 def applied(kind: type[Kind], resource: Resource, row: Recorded | None, live: Live | None) -> Mapping[str, Any]:

@@ -134,9 +134,12 @@ def _store_gone(name: str, addresses: Sequence[str]) -> str:
 
 
 def _unmasked(row: Recorded, kinds: Kinds, resolve: Callable[[str], str]) -> Recorded:
-    fields = dict(unmask(row.fields, resolve))
+    found = unmask(row.fields, resolve)
+    if found is row.fields:  # nothing in it was masked
+        return row
+    fields = dict(found)
     # No mapping is a secret: an earlier version kept a user's own key `$env` as if it were one.
-    kind = next((kind for kind in kinds if kind.__name__ == row.kind), None)
+    kind = kinds.by_name.get(row.kind)
     for spec in kind.specs.values() if kind else ():
         if spec.shape is dict and isinstance(value := fields.get(spec.name), Secret):
             fields[spec.name] = {"$env": value.template}

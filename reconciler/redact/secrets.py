@@ -138,13 +138,24 @@ def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
     """The inverse of `mask`; `resolve` gives a template's text with the environment filled in.
 
     Where it raises KeyError, because a variable is gone or closed by now, or gives another value than the one that was
-    kept, the template stands for the value.
+    kept, the template stands for the value. What nothing was masked in is given back as it is.
     """
+    return _unmasked(value, resolve) if _is_masked(value) else value
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether a mark stands somewhere in it."""
+    if isinstance(value, Mapping):
+        return _is_mark(value) or any(_is_masked(it) for it in value.values() if type(it) not in _SCALARS)
+    return isinstance(value, (list, tuple)) and any(_is_masked(it) for it in value if type(it) not in _SCALARS)
+
+
+def _unmasked(value: Any, resolve: Callable[[str], str]) -> Any:
     if isinstance(value, Mapping):
         if _is_mark(value):
             (key, item), *_ = value.items()
             if key not in (_MARK, _LATER):
-                return {key[1:]: unmask(item, resolve)}
+                return {key[1:]: _unmasked(item, resolve)}
             match item:
                 case {"from": str(address), "at": str(pointer)} if key == _LATER:
                     return Later(address, pointer)
@@ -153,9 +164,9 @@ def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
                 # What an earlier version kept of a user's own `$env` is no template.
                 case str(template) if "${" in template or template == HIDDEN:
                     return _resolved(template, resolve)
-        return {key: unmask(item, resolve) for key, item in value.items()}
+        return {key: _unmasked(item, resolve) for key, item in value.items()}
     if isinstance(value, list):
-        return [unmask(item, resolve) for item in value]
+        return [_unmasked(item, resolve) for item in value]
     return value
 
 

@@ -22,7 +22,20 @@ from reconciler.model import Live, Stamp, Status
 from reconciler.provider import AfterUnclear, Cursor, Done, Driver, Hands, Keep, Page, Patch, Progress, Traits, Want
 from reconciler.rest.envelope import Counts, Envelope
 from reconciler.rest.marks import Marks
-from reconciler.wire import ANY_ID, ApiPath, Unexpected, answer_to, below, fields_of, identifier, mapping, text, to_wire
+from reconciler.wire import (
+    ANY_ID,
+    ApiPath,
+    Reading,
+    Unexpected,
+    answer_to,
+    below,
+    fields_of,
+    identifier,
+    mapping,
+    readings,
+    text,
+    to_wire,
+)
 
 if TYPE_CHECKING:
     from reconciler.http import Http
@@ -141,10 +154,10 @@ class Collection(Driver):
         """One object's JSON as a `Live`: our names, without our stamp. `where` it stands in the answer; raises
         Unexpected when it is not such an object."""
         raw = mapping(raw, where)
-        all_read = detailed or not any(field.detail for field in self.kind.specs.values())
+        all_read = detailed or not _has_details(self.kind)
         fields = fields_of(_shown(self.kind, all_read=all_read), raw, where)
         stamp = None
-        if (marked := self.marked) and fields.get(marked.name) is not None:
+        if (marked := _marked(self.kind)) and fields.get(marked.name) is not None:
             stamp, fields[marked.name] = self.marks.apart(fields[marked.name])
         return Live(
             kind=self.kind.__name__,
@@ -308,10 +321,16 @@ def _marked(kind: type[Kind]) -> Field | None:
 
 
 @cache
-def _shown(kind: type[Kind], *, all_read: bool) -> Mapping[str, Field]:
+def _has_details(kind: type[Kind]) -> bool:
+    """Whether lists leave something out."""
+    return any(field.detail for field in kind.specs.values())
+
+
+@cache
+def _shown(kind: type[Kind], *, all_read: bool) -> Sequence[Reading]:
     """The fields that an object's JSON shows; those that lists leave out only when it was read by itself."""
-    return {
-        name: field
-        for name, field in kind.specs.items()
+    return readings(
+        field
+        for field in kind.specs.values()
         if not (field.source or field.identity or (field.detail and not all_read))
-    }
+    )

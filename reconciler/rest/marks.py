@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Any
 
 from reconciler.model import Stamp
@@ -11,7 +12,7 @@ from reconciler.model import Stamp
 __all__ = ["Marks"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Marks:
     """The key of each part of a stamp, in an API's metadata."""
 
@@ -20,10 +21,14 @@ class Marks:
     key: str = "reconciler_key"
     content: str = "reconciler_sha256"
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """All of them."""
         return astuple(self)
+
+    @cached_property
+    def _ours(self) -> frozenset[str]:
+        return frozenset(self.keys)
 
     def of(self, stamp: Stamp | None) -> dict[str, str]:
         """A stamp as it is stored; {} without one."""
@@ -42,5 +47,5 @@ class Marks:
             content=metadata.get(self.content),
             stack_id=str(metadata[self.stack_id]) if metadata.get(self.stack_id) else None,
         )
-        keys = frozenset(self.keys)
-        return stamp, {key: value for key, value in metadata.items() if key not in keys}
+        ours = self._ours
+        return stamp, {key: value for key, value in metadata.items() if key not in ours}

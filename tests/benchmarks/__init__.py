@@ -1,1 +1,1 @@
-"""Speed as counts and ratios: `make bench`. Nothing here is asserted; figures of one machine say little of another."""
+"""Speed as counts and ratios: `make bench`. Only `counts` is asserted; seconds of one machine say little of another."""

@@ -1,103 +1,134 @@
-"""`python -m tests.benchmarks [SIZE ...]`: what a stack of so many assets costs; sizes default to 100, 1000 and 10000.
+"""`python -m tests.benchmarks [SIZE ...]`: what a plan on which nothing changes costs, into `docs/performance.md`.
 
-Each size is a stack of that many URL assets, all indexed in one index, and as many entities: three objects an asset.
-CPU is of this process, in microseconds an object; the emulator runs in the same process and is told apart by a second
-column where it takes part. Growth is the CPU an object against the size before: 1.0 is linear.
+Each size is a stack of so many objects, applied to an account that a process of its own serves. All sizes are planned
+in turn, with the floor (`tests.benchmarks.floor`) after each, round after round, so that whatever else the machine does
+slows both. CPU is of the process alone, a median; ratios are what can be compared between machines.
 """
 
 from __future__ import annotations
 
-import gc
+import platform
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from statistics import median
 
-from reconciler.diff import diff
-from reconciler.load import load
-from reconciler.model import Operation, Signature
-from reconciler.ownership import claim
-from reconciler.plan import make_plan
-from reconciler.provider import kinds_of
-from reconciler.state import Close, Open, State
-from tests.support.running import Bench
+from tests.benchmarks.world import COMMAND, Spent, World, served, spent
 
-T = TypeVar("T")
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+BEGIN, END = "<!-- bench -->\n", "<!-- end -->"
+SIZES, ROUNDS = (10, 1_000, 10_000), 5
 
 
-def stack(count: int) -> str:
-    """The YAML of `count` assets, indexed, with an entity each."""
-    lines = ["stack: bench", "provider: twelvelabs", "assets:"]
-    lines += [f'  a{n}: {{url: "https://example.com/{n}.mp4"}}' for n in range(count)]
-    lines += ["indexes:", "  one:", "    models: [{name: marengo3.0}]", "    assets:"]
-    lines += [f"      a{n}: {{}}" for n in range(count)]
-    lines += ["entity_collections:", "  all:", "    entities:"]
-    lines += [f"      e{n}: {{assets: [a{n}]}}" for n in range(count)]
-    return "\n".join(lines) + "\n"
+@dataclass
+class Measured:
+    """One stack, and all runs on it."""
+
+    objects: int
+    world: World
+    applied: Spent
+    requests: int = 0
+    plans: list[Spent] = field(default_factory=list)
+    floors: list[Spent] = field(default_factory=list)
+
+    def once(self) -> None:
+        """Plan, and the floor after it."""
+        before = self.world.requests()
+        self.plans.append(self.world.run("plan"))
+        self.requests = self.world.requests() - before - 1
+        state = self.world.directory / ".reconciler" / "state.db"
+        words = (str(self.world.directory / "stack.yaml"), self.world.url, str(state))
+        self.floors.append(spent((sys.executable, "-m", "tests.benchmarks.floor", *words), {}))
+
+    @property
+    def cpu_s(self) -> float:
+        """Of a plan."""
+        return median(it.cpu_s for it in self.plans)
+
+    def row(self, before: Measured | None) -> str:
+        """A line of the table; growth is against the size before it."""
+        floor_s = median(it.cpu_s for it in self.floors)
+        growth = f"{self.cpu_s / before.cpu_s:.1f}× for {self.objects / before.objects:.0f}×" if before else ""
+        cells = (
+            f"{self.objects:,}",
+            f"{self.cpu_s:.2f} s",
+            f"{self.cpu_s * 1e6 / self.objects:,.0f} µs",
+            growth,
+            f"{self.cpu_s / floor_s:.1f}×",
+            f"{max(it.peak_mb for it in self.plans):.0f} MB",
+            f"{max(it.peak_mb for it in self.floors):.0f} MB",
+            f"{self.requests:,}",
+            f"{self.applied.cpu_s * 1e6 / self.objects:,.0f} µs",
+        )
+        return _line(cells)
 
 
-def cpu_us(call: Callable[[], T], objects: int) -> tuple[float, T]:
-    """Microseconds of CPU an object, and the result."""
-    gc.collect()
-    start = time.process_time()
-    result = call()
-    return (time.process_time() - start) * 1e6 / objects, result
+PLANS = (
+    "objects",
+    "CPU",
+    "an object",
+    "growth",
+    "against the floor",
+    "peak memory",
+    "of the floor",
+    "requests",
+    "apply of all, CPU an object",
+)
 
 
-def measure(count: int, directory: Path) -> dict[str, float]:
-    """All figures of one size."""
-    objects, bench = 3 * count + 2, Bench(directory)
-    bench.write({"stack.yaml": stack(count)})
-    figures: dict[str, float] = {"objects": objects}
-    figures["load"], _ = cpu_us(lambda: load(directory, environ={}), objects)
-    figures["apply + emulator"], report = cpu_us(bench.apply, objects)
-    assert not report.failed
-    figures["writes"] = report.writes
-    bench.emulator.journal.clear()
-    figures["no-op plan + emulator"], survey = cpu_us(bench.survey, objects)
-    figures["plan requests"] = bench.emulator.journal.total
-    assert not survey.plan.changes
-    kinds = kinds_of("twelvelabs")
-    rows = list(survey.claims.rows.values())
-
-    def decide() -> None:
-        claims = claim(survey.stack, kinds, rows, survey.snapshot)
-        make_plan(survey.stack, kinds, claims, diff(survey.stack, kinds, claims), survey.snapshot)
-
-    figures["claim, diff and plan"], _ = cpu_us(decide, objects)
-    return figures
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
-def journal(directory: Path, grouped: int, total: int = 500) -> float:
-    """Microseconds of wall time an intent, opened and closed, so many in one durable transaction."""
-    state = State.open(f"sqlite:///{directory}/journal.db", "bench")
-    start = time.perf_counter()
-    for first in range(0, total, grouped):
-        numbers = range(first, first + grouped)
-        state.commit(*(Open(Operation(str(n), "r", f"assets/{n}", "Asset", "create", Signature())) for n in numbers))
-        state.commit(*(Close(str(n)) for n in numbers))
-    spent = time.perf_counter() - start
-    state.close()
-    return spent * 1e6 / total
+def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
+    return "\n".join([_line(heads), _line(["---"] * len(heads)), *rows])
 
 
-def main(sizes: list[int]) -> None:
-    """Measure and print."""
-    before: dict[str, float] = {}
-    for count in sizes:
-        with tempfile.TemporaryDirectory() as directory:
-            figures = measure(count, Path(directory))
-        for name, value in figures.items():
-            counted = name in ("objects", "writes", "plan requests")
-            growth = f"   x{value / before[name]:.2f}" if before and not counted else ""
-            print(f"{name:<24}{value:>12.0f}{'' if counted else ' µs an object'}{growth}")  # noqa: T201
-        before = figures
-    with tempfile.TemporaryDirectory() as directory:
-        for grouped in (1, 50):
-            text = f"{journal(Path(directory), grouped):>12.0f} µs an intent, opened and closed"
-            print(f"{f'journal, {grouped} at once':<24}{text}")  # noqa: T201
+def _starts(directory: Path) -> Iterator[str]:
+    """What it takes to begin: commands that have next to nothing to do, in turn."""
+    (directory / "one").mkdir()
+    (directory / "one" / "stack.yaml").write_text("stack: one\nprovider: twelvelabs\nindexes: {}\n")
+    commands = {"`--help`": ("--help",), "`validate` of one file": ("validate", str(directory / "one"))}
+    runs: dict[str, list[Spent]] = {name: [] for name in commands}
+    for _ in range(ROUNDS):
+        for name, words in commands.items():
+            runs[name].append(spent((*COMMAND, *words), {}))
+    for name, some in runs.items():
+        yield _line((name, f"{median(it.cpu_s for it in some):.2f} s", f"{max(it.peak_mb for it in some):.0f} MB"))
 
 
-main([int(word) for word in sys.argv[1:]] or [100, 1000, 10_000])
+def measured(sizes: Sequence[int], tell: Callable[[str], None]) -> str:
+    """The tables, as Markdown."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
+        found = []
+        for size in sizes:
+            tell(f"applying {size:,} objects")
+            url = servers.enter_context(served(Path(name) / f"{size}.db"))
+            world = World.made(Path(name) / str(size), url, size)
+            found.append(Measured(size, world, world.apply()))
+        for number in range(ROUNDS):
+            tell(f"round {number + 1} of {ROUNDS}")
+            for one in found:
+                one.once()
+        starts = list(_starts(Path(name)))
+        rows = [one.row(before) for one, before in zip(found, [None, *found], strict=False)]
+    said = (
+        f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d}; medians of {ROUNDS}"
+    )
+    return "\n\n".join([f"{said}.", _table(PLANS, rows), _table(("command", "CPU", "peak memory"), starts)])
+
+
+def main(sizes: Sequence[int]) -> None:
+    """Measure, print, and write the page anew."""
+    tables = measured(sizes, lambda text: print(text, file=sys.stderr))  # noqa: T201
+    print(tables)  # noqa: T201
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}{tables}\n{END}{rest.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    main([int(word) for word in sys.argv[1:]] or SIZES)

@@ -5,7 +5,7 @@ Where vintages of the API differ, the newest is sent and the older ones are tole
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.provider import Keep, Progress, Want
@@ -20,6 +20,10 @@ ENVELOPE = Envelope(
     rows="data", total="page_info.total_results", limit="page_info.limit_per_page", pages="page_info.total_page"
 )
 MEASURES, WORDS = ("duration", "size", "video_count", "total_duration"), ("created_at", "method")
+READ: tuple[tuple[str, Callable[[Any, str], Any]], ...] = (
+    *((name, number) for name in MEASURES),
+    *((name, moment_text) for name in WORDS),
+)
 
 
 class TwelveLabsCollection(Collection):
@@ -42,10 +46,11 @@ class TwelveLabsCollection(Collection):
         """Measures stand in the object, or in its `system_metadata`, as the vintage has it."""
         system = raw.get("system_metadata")
         system = {} if system is None else mapping(system, below(where, "system_metadata"))
-        found = {name: raw.get(name, system.get(name)) for name in (*MEASURES, *WORDS)}
-        facts = {name: number(found[name], below(where, name)) for name in MEASURES if found[name] is not None}
-        words = {name: moment_text(found[name], below(where, name)) for name in WORDS if found[name] is not None}
+        facts: dict[str, Any] = {}
+        for name, read in READ:
+            if (value := raw[name] if name in raw else system.get(name)) is not None:
+                facts[name] = read(value, below(where, name))
         error = raw.get("error")
         if isinstance(error, Mapping) and error.get("message") is not None:
-            words["error"] = text(error["message"], below(where, "error.message"))
-        return facts | words
+            facts["error"] = text(error["message"], below(where, "error.message"))
+        return facts

@@ -1,0 +1,122 @@
+"""`python -m tests.benchmarks.counts [--record]`: what does not depend on the machine, held against what it was.
+
+Requests, writes, calls of functions and modules that are imported, for one stack of a fixed size. What differs from
+`baseline.json` by more than a fifth fails: more is a regression, less is to be recorded, so that it is kept. Calls are
+of C and of Python, and differ from one Python to the next: those of a Python that nobody has recorded are told, and not
+held against anything.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import json
+import platform
+import pstats
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from reconciler.load import load
+from reconciler.state import State
+from tests.benchmarks.world import World, served
+from tests.support.running import Bench
+
+BASELINE = Path(__file__).with_name("baseline.json")
+OBJECTS = 600
+MOST = 0.2
+"""So far a count may be from what it was."""
+MODULES = """
+import sys
+from reconciler.cli import main
+try:
+    main()
+finally:
+    print(len(sys.modules), file=sys.stderr)
+"""
+
+
+def calls(call: Callable[[], Any]) -> int:
+    """How many functions are called, those of C too; the second time, when all is imported."""
+    call()
+    profile = cProfile.Profile()
+    profile.runcall(call)
+    total: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return total
+
+
+def modules(*words: str) -> int:
+    """How many a command imports."""
+    command = [sys.executable, "-c", MODULES, *words]
+    environ = {"TWELVELABS_API_KEY": "k", "PATH": "", "NO_COLOR": "1"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    return int(done.stderr.split()[-1])
+
+
+def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """Counts that are the same everywhere; and calls, which are of this Python."""
+    everywhere: dict[str, int] = {}
+    here: dict[str, int] = {}
+    commits: list[int] = []
+    commit = State.commit
+
+    def noted(state: State, *writes: Any) -> None:
+        commits.append(len(writes))
+        commit(state, *writes)
+
+    with served(directory / "account.db") as url:
+        world = World.made(directory / "stack", url, OBJECTS)
+        bench = Bench(world.directory, endpoint=url)
+        with mock.patch.object(State, "commit", noted):
+            report = bench.apply()
+        assert not report.failed
+        everywhere["apply: requests that write"] = report.writes
+        everywhere["apply: rows written"] = sum(commits)
+        before = world.requests()
+        assert not bench.survey().plan.changes
+        everywhere["plan: requests"] = world.requests() - before - 1
+        here["plan: calls"] = calls(bench.survey)
+        here["load: calls"] = calls(lambda: load(world.directory, environ={}))
+        everywhere["plan: modules"] = modules(*world.online("plan"))
+    everywhere["validate: modules"] = modules("validate", str(directory / "stack"))
+    everywhere["--help: modules"] = modules("--help")
+    return everywhere, here
+
+
+def differing(counts: Mapping[str, int], known: Mapping[str, int]) -> list[str]:
+    """What is another count than it was, by more than it may be."""
+    told = []
+    for name, count in counts.items():
+        was = known.get(name)
+        if was is None or abs(count - was) > MOST * was:
+            told.append(f"{name} is {count:,} and was {was if was is None else f'{was:,}'}")
+    return told
+
+
+def main(*, record: bool) -> int:
+    """Count, tell, compare or record; the exit code."""
+    version = ".".join(platform.python_version_tuple()[:2])
+    with tempfile.TemporaryDirectory() as directory:
+        everywhere, here = counted(Path(directory))
+    for name, count in {**everywhere, **here}.items():
+        print(f"{name:<28}{count:>12,}")  # noqa: T201
+    known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {"counts": {}, "calls": {}}
+    if record:
+        known = {"objects": OBJECTS, "counts": everywhere, "calls": {**known["calls"], version: here}}
+        BASELINE.write_text(json.dumps(known, indent=2) + "\n")
+        return 0
+    told = differing(everywhere, known["counts"])
+    if version in known["calls"]:
+        told += differing(here, known["calls"][version])
+    else:
+        print(f"calls of Python {version} are not recorded, and held against nothing")  # noqa: T201
+    for text in told:
+        print(f"{text}: mend it, or say why and record it with `make bench-record`", file=sys.stderr)  # noqa: T201
+    return 1 if told else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(record="--record" in sys.argv[1:]))
