@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -77,6 +75,8 @@ def locked(held: Lockable, command: str) -> Iterator[None]:
             held.prove_when_woken()
         except StateError as error:
             lost.append(error)
+            import logging
+
             logging.getLogger("asyncio").disabled = True  # it would tell of every task that ends by this
             raise KeyboardInterrupt from None  # what an event loop lets through at once
 
@@ -97,6 +97,8 @@ def locked(held: Lockable, command: str) -> Iterator[None]:
 
 def stop_on_signals(applying: Applying) -> None:
     """Once: end what is in flight. Twice, or before anything is in flight: stop at once."""
+    import asyncio  # where it runs already: help waits for nothing
+
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -88,6 +86,8 @@ class Redactor:
 
 
 def _spelled(secret: str) -> Iterator[str]:
+    import html
+
     yield from {secret, secret.strip(), secret.removeprefix("Bearer ")}
     yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1])
     yield from (quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret))
@@ -99,6 +99,8 @@ def _spelled(secret: str) -> Iterator[str]:
 
 def _base64(data: bytes) -> Iterator[str]:
     """What base64 of any text with these bytes in it must contain, wherever in a group of three they begin."""
+    import base64
+
     for before, unsure in ((0, 0), (1, 2), (2, 3)):
         padded = bytes(before) + data
         sure = slice(unsure, len(padded) * 8 // 6)
@@ -116,6 +118,8 @@ def _readings(text: str) -> Iterator[str]:
     """The text as it is, and as whoever undoes escapes would read it."""
     yield _squeezed(text)
     if "%" in text or "\\" in text or "&" in text:
+        import html
+
         yield _squeezed(_unescaped(html.unescape(unquote(text, errors="replace"))))
 
 

@@ -5,7 +5,6 @@ What is known after apply is written by the same two functions, for it stands wh
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -57,6 +56,8 @@ class Secret(str):
 def digits_of(value: str) -> str:
     """Eight bits of a secret's digest: enough to tell that a variable was given another value since it was applied,
     far too few to find the value by them."""
+    import hashlib  # here and in `known`: help has no secrets, and is to be there at once
+
     return hashlib.sha256(b"reconciler\n" + value.encode(errors="surrogatepass")).hexdigest()[:2]
 
 

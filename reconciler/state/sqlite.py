@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import filelock
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
 from reconciler.state.database import Database, number_of
 from reconciler.state.files import Copy, file_at, make, may_write, refuse_links, refuse_tracked
+
+if TYPE_CHECKING:
+    import filelock
 
 __all__ = ["SQLiteDatabase"]
 
@@ -95,6 +97,8 @@ class SQLiteDatabase(Database):
     def _lock_of(self, stack: str) -> filelock.BaseFileLock:
         path = Path(f"{self._path}.{number_of(stack):016x}.lock")
         refuse_links(path)
+        import filelock  # only who writes takes a lock
+
         return filelock.FileLock(path, mode=0o600, thread_local=False)
 
     def acquire(self, stack: str) -> bool:
@@ -102,10 +106,12 @@ class SQLiteDatabase(Database):
         _ = self.connection  # no lock on a state that is not there, or not for this user to write
         if self._why_not_write:
             raise StateError(self._why_not_write)
+        from filelock import Timeout
+
         lock = self._lock_of(stack)
         try:
             lock.acquire(timeout=0.25, poll_interval=0.02)
-        except filelock.Timeout:
+        except Timeout:
             return False
         except OSError as error:
             raise StateError(f"cannot lock the state at {self.shown}: {error.strerror}: {error.filename}") from error
@@ -136,9 +142,11 @@ class SQLiteDatabase(Database):
         lock = self._lock_of(stack)
         if not Path(lock.lock_file).exists():
             return False
+        from filelock import Timeout
+
         try:
             lock.acquire(blocking=False)
-        except filelock.Timeout:
+        except Timeout:
             return True
         except OSError as error:
             raise StateError(f"cannot see who holds the state at {self.shown}: {error.strerror}") from error

@@ -52,14 +52,9 @@ resources = sa.Table(
     sa.Column("failures", _Big, nullable=False, server_default="0"),
     sa.Column("facts", _Text, nullable=False, server_default="{}"),
 )
-sa.Index(
-    "reconciler_resources_current",
-    resources.c.stack,
-    resources.c.address,
-    unique=True,
-    sqlite_where=sa.text("NOT deposed"),
-    postgresql_where=sa.text("NOT deposed"),
-)
+# Spelled out: SQLAlchemy's own word for a part of a table would import the dialect of PostgreSQL into every run.
+_CURRENT = "CREATE UNIQUE INDEX reconciler_resources_current ON reconciler_resources (stack, address) WHERE NOT deposed"
+sa.event.listen(resources, "after_create", sa.DDL(_CURRENT))  # type: ignore[no-untyped-call]
 
 operations = sa.Table(
     "reconciler_operations",

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.errors import StateError
 from reconciler.model import CheckScore, Operation, Recorded
@@ -176,7 +176,8 @@ def _dumps(value: Any) -> str:
 def upsert(dialect: str, table: sa.Table, key: tuple[str, ...], counts: tuple[str, ...] = ()) -> sa.Insert:
     """Insert, or overwrite the row with the same key, except for `counts`, which rise by one there: the two databases
     spell it alike, SQLAlchemy does not."""
-    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    # That of PostgreSQL takes longer to import than a small stack to plan, and who keeps a file needs none of it.
+    insert: Any = import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
     rest = [column.name for column in table.c if column.name not in (*key, "seq")]
     risen = {name: table.c[name] + 1 for name in counts}
     made: sa.Insert = insert.on_conflict_do_update(
