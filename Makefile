@@ -11,7 +11,7 @@ FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.p
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
 PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
 
-.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench bench-counts bench-record bench-peers schemas docs docs-site package constraints clean
+.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench bench-counts bench-record bench-peers schemas docs docs-site package browser constraints clean
 
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -76,6 +76,17 @@ package: $(VENV)/.release      ## build wheel and sdist into dist, look at both,
 	$(BIN)/check-wheel-contents dist/*.whl
 	$(BIN)/python -m twine check --strict dist/*
 	$(BIN)/uvx --from dist/*.whl reconciler --version
+
+# A Chromium that is there is taken; Debian's is installed where that is allowed. Without either its tests are skipped.
+browser: build/browser/.tried  ## Chromium and axe-core, for tests/test_browser.py; what cannot be had is left out
+build/browser/.tried:
+	@mkdir -p build/browser
+	@command -v chromium > /dev/null || command -v google-chrome > /dev/null || { \
+	  [ "$$(id -u)" = 0 ] && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends chromium fonts-dejavu-core; \
+	} > build/browser/log 2>&1 || echo "no Chromium"
+	@npm install --silent --no-audit --no-fund --prefix build/browser puppeteer-core@24.43.1 axe-core@4.14.1 || echo "no axe-core"
+	@touch $@
 
 constraints: $(VENV)/.dev      ## write constraints.txt anew: the versions that are installed here
 	$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
