@@ -110,7 +110,7 @@ def test_no_more_files_may_be_opened_and_no_directory_to_be_in(stack: Path) -> N
 
     code, out, err = shell(stack, f"mkdir gone; cd gone; rmdir ../gone; {RECONCILER} validate")
     assert code == 1
-    assert "is the current directory gone?" in err
+    assert "the current directory is gone; change to another" in err
 
 
 def test_a_sink_drops_all_after_the_first_failure_and_a_reader_that_left_is_no_loss() -> None:
