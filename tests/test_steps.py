@@ -197,6 +197,7 @@ def run_of(*todo: Step) -> Any:
         limits=Limits(),
         drivers=provider,
         on_event=lambda _: None,
+        ledger=SimpleNamespace(under_way=frozenset),
     )
 
 

@@ -32,6 +32,9 @@ def replacing_problems(value: Any, shape: Shape) -> Iterator[tuple[Path, str]]:
     """What is wrong with `replace:`: (path below it, summary)."""
     if value == ALLOW:
         return
+    if not isinstance(value, Mapping) and not shape.children:
+        yield (), f"takes the word allow only, got {a(value)}"
+        return
     if not isinstance(value, Mapping):
         yield (), f"takes the word allow, or how it is replaced ({{how: beside, hold: 24h}}), got {a(value)}"
         return
