@@ -82,7 +82,7 @@ def list_(path: Path, form: str, **options: Any) -> None:
             _tell_json(project, told)
             return
         for row in project.state.recorded():
-            click.echo(f"{plain(row.address)}  {plain(row.id)}{'  (old, to be deleted)' if row.deposed else ''}")
+            click.echo(f"{plain(row.address)}  {plain(row.id)}{_old(row)}")
         for it in project.state.operations():
             click.echo(f"{plain(it.address)}  ({it.verb} begun by run {it.run}, not concluded)")
 
@@ -278,6 +278,16 @@ def unlock(path: Path, **options: Any) -> None:
         click.echo(f"{project.stack.name} was not locked.")
     else:
         click.echo(f"Unlocked: it was {done.holder}.{' Its session was ended.' if done.ended_session else ''}")
+
+
+def _old(row: Recorded) -> str:
+    """What becomes of the object of a row that has been replaced."""
+    if not row.deposed:
+        return ""
+    from reconciler.engine.beside import kept_until
+
+    until = kept_until(row)
+    return f"  (old, kept until {until:%Y-%m-%d %H:%M} UTC)" if until else "  (old, to be deleted)"
 
 
 def _owned(row: Recorded) -> dict[str, Any]:

@@ -41,6 +41,7 @@ __all__ = [
     "follows",
     "found",
     "held",
+    "kept_until",
     "moving",
     "notes",
     "readers",
@@ -340,6 +341,11 @@ def _has_its_name(kinds: Kinds, row: Recorded, snapshot: Snapshot) -> bool:
 def kept(row: Recorded) -> datetime:
     """Until when it is."""
     return datetime.fromisoformat(str(row.facts[REPLACED_AT])) + timedelta(seconds=float(row.facts[HOLD_S]))
+
+
+def kept_until(row: Recorded) -> datetime | None:
+    """Until when what was replaced is kept; None for what goes with the next apply."""
+    return kept(row) if row.facts.get(HOLD_S) else None
 
 
 def notes(claims: Claims, kinds: Kinds) -> Iterator[Problem]:

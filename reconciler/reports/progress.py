@@ -87,7 +87,8 @@ class Lines:
 
     @property
     def _count(self) -> str:
-        return f"[{self._going_on.done}/{self._going_on.steps}]"
+        # What takes the place of what it was made beside has stages of its own, planned when it comes to them.
+        return f"[{self._going_on.done}/{max(self._going_on.steps, self._going_on.done)}]"
 
 
 def paused(event: Paused) -> str:

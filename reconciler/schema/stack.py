@@ -45,7 +45,7 @@ COMMON: Mapping[str, Any] = {
         "description": "Look it up, refer to it, never change it.",
     },
     "replace": {
-        "oneOf": [
+        "anyOf": [
             {"const": "allow"},
             {
                 "type": "object",
