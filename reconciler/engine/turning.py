@@ -7,13 +7,14 @@ was agreed to is the replacement, so each stage plans nothing but that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.engine import applying, beside
 from reconciler.engine.beside import Turn
 from reconciler.model import Action, Outcome, Report, StepDone, StepFailed, StepStarted
+from reconciler.ownership import declared_address, next_root
 from reconciler.plan.targeting import Targeting
 
 if TYPE_CHECKING:
@@ -128,16 +129,27 @@ def _both(first: Report, then: Report) -> Report:
     for it in then.outcomes:
         before = outcomes.get(it.address)
         outcomes[it.address] = replace(it, wrote=it.wrote or (before is not None and before.wrote))
-    return replace(then, outcomes=tuple(outcomes.values()))
+    return replace(then, outcomes=tuple(outcomes.values()), seconds=first.seconds + then.seconds)
 
 
 def _with(report: Report, addresses: Sequence[str], why: Mapping[str, str]) -> Report:
     """The report in which a replacement is done only when the new one has the place."""
     outcomes = {it.address: it for it in report.outcomes}
     for address in addresses:
-        id = outcomes[address].id if address in outcomes else ""
         if told := why.get(address, INTERRUPTED):
+            id = outcomes[address].id if address in outcomes else ""
             outcomes[address] = Outcome(address, Action.REPLACE, "begun", told, wrote=True, id=id)
-        elif address in outcomes and outcomes[address].result == "done":
-            outcomes[address] = replace(outcomes[address], action=Action.REPLACE)
+        else:
+            outcomes = dict(_replaced(outcomes, address))
     return replace(report, outcomes=tuple(outcomes.values()))
+
+
+def _replaced(outcomes: Mapping[str, Outcome], root: str) -> Iterator[tuple[str, Outcome]]:
+    """With one replacement for what was made beside and has moved to where it is declared."""
+    for address, outcome in outcomes.items():
+        declared = declared_address(address)
+        mine = declared == root or declared.startswith(f"{root}/")
+        if mine and next_root(address):
+            continue
+        done = mine and "@" not in address and outcome.result == "done"
+        yield address, replace(outcome, action=Action.REPLACE) if done else outcome
