@@ -103,7 +103,7 @@ def test_a_log_is_never_without_a_line_for_more_than_thirty_seconds() -> None:
         "[0/0] 3 % of 3.0 kB sent, 10 B/s, 4 min 50 s left, 1 file under way, 10 s",
         "[0/0] 13 % of 3.0 kB sent, 10 B/s, 4 min 20 s left, 1 file under way, 40 s",
         "[0/0] 23 % of 3.0 kB sent, 10 B/s, 3 min 50 s left, 1 file under way, 1 min 10 s",
-        "[1/0] create assets/a",
+        "[1/1] create assets/a",
         "waiting 40 s: the API asks for it (429)",
         "failed: assets/b: no",
     ]
