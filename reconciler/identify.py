@@ -79,8 +79,7 @@ def otherwise(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded]) -> dict[
 
 def _inputs(kind: type[Kind], resource: Resource) -> Iterator[str]:
     for ref in kind.refs():
-        named = resource.fields.get(ref.name) or ()
-        yield from [named] if isinstance(named, str) else named
+        yield from ref.named_in(resource.fields)
 
 
 def _identity(resources: Mapping[str, Resource], address: str, kinds: Kinds) -> str | None:

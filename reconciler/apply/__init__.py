@@ -209,7 +209,7 @@ class Walk:
     def _used_and_bad(self, address: str) -> str | None:
         """What an address lives in or refers to, and can have nothing done with it in this run."""
         kind, fields = self.run.kinds[self.run.changes[address].kind], self.run.changes[address].fields
-        used = [parent_of(address) or "", *(a for ref in kind.refs() for a in _many(fields.get(ref.name)))]
+        used = [parent_of(address) or "", *(it for ref in kind.refs() for it in ref.named_in(fields))]
         return next((other for other in used if other in self.run.bad), None)
 
     def _why_not_bulk(self, step: BulkCreate) -> str:
@@ -316,7 +316,3 @@ class Walk:
         """Steps that never started, or were cancelled."""
         started = {id for id, count in self.unmet.items() if count == 0} - {*self._ready, *chain(*self._next.values())}
         return [id for id in self.steps if id not in started or self.lost.get(id) == "interrupted"]
-
-
-def _many(value: object) -> list[str]:
-    return [] if value is None else [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

@@ -128,8 +128,7 @@ def _remade(stack: Stack, kinds: Kinds, claims: Claims, attempts: Attempts, addr
         seen.add(address)
         todo += [parent] if (parent := parent_of(address)) else []
         for ref in kinds[resource.kind].refs():
-            value = resource.fields.get(ref.name)
-            todo += value if isinstance(value, list) else [str(value)]
+            todo += ref.named_in(resource.fields)
     changes: dict[str, Change] = {}
     for kind in kinds:
         decider = Decider(stack, kind, claims, changes, attempts)

@@ -193,8 +193,7 @@ def _ways_up(address: str) -> Iterator[str]:
 
 def _references(kinds: Kinds, resource: Resource) -> Iterator[str]:
     for ref in kinds[resource.kind].refs():
-        value = resource.fields.get(ref.name)
-        yield from [value] if isinstance(value, str) else value or ()
+        yield from ref.named_in(resource.fields)
 
 
 def readers(stack: Stack, kinds: Kinds, address: str) -> list[str]:

@@ -138,7 +138,7 @@ class _Pick:
         if parent := parent_of(address):
             yield parent
         for spec in self.kinds[live.kind].refs():
-            for id in _ids(spec, live):
+            for id in spec.named_in(live.fields):
                 if used := self.addresses.get((spec.ref or "", id)):
                     yield used
                     yield from self._needs(used)
@@ -174,7 +174,7 @@ class _Pick:
 
     def _names(self, spec: Field, address: str, live: Live) -> Any:
         """The logical names of what is referred to; None when they are not all known."""
-        found = [self.addresses.get((spec.ref or "", id)) for id in _ids(spec, live)]
+        found = [self.addresses.get((spec.ref or "", id)) for id in spec.named_in(live.fields)]
         names = [key_of(it) for it in found if it is not None]
         if len(names) < len(found):
             self.notes.append(f"not declared: {address}: {spec.name}, of which some are not in the account or left out")
@@ -203,11 +203,6 @@ def _wrong(kind: type[Kind], fields: Mapping[str, Any]) -> set[str]:
         found = {str(it["loc"][0]) for it in error.errors() if it["loc"] and it["type"] != "missing"}
         return found & set(fields)
     return set()
-
-
-def _ids(spec: Field, live: Live) -> list[str]:
-    value = live.fields.get(spec.name)
-    return [] if value is None else [str(id) for id in value] if spec.many else [str(value)]
 
 
 def _parts(spec: Field, value: Any) -> Any:

@@ -171,6 +171,11 @@ class Field:
         """Whether a value of the right type needs no further look."""
         return not self.many and self.ref is None and self.shape in (str, bool, int, float)
 
+    def named_in(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        """What it names, of a field that refers to others: addresses, or ids, as the fields have them."""
+        value = fields.get(self.name)
+        return () if value is None else tuple(value) if isinstance(value, list | tuple) else (value,)
+
 
 class WrongItems(ValueError):
     """A validator's word on single items of a map, by their keys or by the paths to them: the loader gives each its own

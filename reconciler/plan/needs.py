@@ -6,7 +6,7 @@ whichever is built first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -101,7 +101,7 @@ class Needs:
     def to_make(self, change: Change) -> tuple[StepId, ...]:
         """What must be done before its object can be made: what it refers to is usable, what it lives in is there,
         nobody else has its name, and who is to make it first has made it."""
-        used = (self.usable(it) for ref in self.kinds[change.kind].refs() for it in _refs(ref, change.fields))
+        used = (self.usable(it) for ref in self.kinds[change.kind].refs() for it in ref.named_in(change.fields))
         parent = parent_of(change.address)
         before = (self.made(address) for address in self._once.get(change.address, ()))
         return present(*used, self.made(parent) if parent else None, self.name_free(change), *before)
@@ -201,12 +201,12 @@ class Needs:
             return
         for field in self.kinds[change.kind].refs():
             if change.action in LEAVING:
-                ids: Iterable[Any] = _refs(field, live.fields)
+                ids: Iterable[Any] = field.named_in(live.fields)
                 step = self.gone(change)
             elif field.members and any(delta.path == field.name for delta in change.deltas):
                 ids, step = self.members(change, field)[1], Unlink.id_of(change.address)
             elif any(delta.path == field.name for delta in change.deltas):
-                ids, step = _refs(field, live.fields), Update.id_of(change.address)
+                ids, step = field.named_in(live.fields), Update.id_of(change.address)
             else:
                 continue
             for id in ids:
@@ -234,8 +234,3 @@ def at(change: Change) -> tuple[str, str, str, str | None]:
 def present(*needs: StepId | None) -> tuple[StepId, ...]:
     """Those that there are, each once."""
     return tuple(dict.fromkeys(need for need in needs if need))
-
-
-def _refs(field: Field, fields: Mapping[str, Any]) -> Sequence[str]:
-    value = fields.get(field.name)
-    return () if value is None else tuple(value) if field.many else (value,)

@@ -117,7 +117,7 @@ class _Building:
             # Names that go round in a circle: one is renamed for a moment, so that the others have room.
             renames = list(renamed(change, self.needs)) if address in self.needs.names.turned else []
             yield from renames
-            named = (it for ref in kind.refs() if ref.name in fields and not ref.members for it in _named(ref, fields))
+            named = (it for ref in kind.refs() if ref.name in fields and not ref.members for it in ref.named_in(fields))
             used = (self.needs.usable(it) for it in named if isinstance(it, str))
             after = present(
                 self.needs.name_free(change), self.needs.parent_named(change), *used, *(step.id for step in renames)
@@ -148,8 +148,3 @@ class _Building:
 
     def _can_be_stamped(self, kind: str) -> bool:
         return self.stack.stamps and self.kinds[kind].field_with(lambda field: field.stamped) is not None
-
-
-def _named(ref: Field, fields: Mapping[str, Any]) -> list[Any]:
-    value = fields[ref.name]
-    return list(value) if ref.many else [value]

@@ -143,9 +143,7 @@ class _Choice:
             yield parent
         yield from self._traded(change)
         for field in self.kinds[change.kind].refs():
-            value = change.fields.get(field.name)
-            refs: list[str] = list(value) if isinstance(value, list | tuple) else [str(value)]
-            yield from (used for used in refs if used in self.changes)
+            yield from (used for used in field.named_in(change.fields) if used in self.changes)
 
     def _waits(self, change: Change) -> list[str]:
         """Results that it is to be given values of, and that this plan does not make."""
@@ -169,8 +167,7 @@ class _Choice:
             kind = self.kinds[change.kind]
             held = [(kind.parent.__name__, live.parent_id)] if kind.parent and change.action in LEAVING else []
             for field in kind.refs():
-                value = live.fields.get(field.name)
-                held += [(str(field.ref), id) for id in (value if isinstance(value, list | tuple) else [value])]
+                held += [(str(field.ref), id) for id in field.named_in(live.fields)]
             for object_ in held:
                 if object_ in going:
                     blockers.setdefault(going[object_], set()).add(address)

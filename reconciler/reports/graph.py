@@ -48,9 +48,7 @@ def _edges(kind: type[Kind], resource: Resource) -> Iterator[Edge]:
     if parent := parent_of(resource.address):
         yield resource.address, parent, "in"
     for field in kind.refs():
-        value = resource.fields.get(field.name)
-        used = value if isinstance(value, list | tuple) else [value] if value else []
-        yield from ((resource.address, address, "ref") for address in sorted(used))
+        yield from ((resource.address, address, "ref") for address in sorted(field.named_in(resource.fields)))
     of = {resource.fields[name][key].address for name, key in resource.laters}
     yield from ((resource.address, address, "value") for address in sorted(of))
 
