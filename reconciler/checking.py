@@ -17,7 +17,7 @@ from typing import Any, Final
 from reconciler.checks import Checked, Hit, checked, scores_of
 from reconciler.checks.words import counted
 from reconciler.errors import Problem, ReconcilerError
-from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack
+from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack, is_within
 from reconciler.plan.prices import Prices
 from reconciler.provider import MENTION, Clip, Question, Search, entries_of
 from reconciler.redact import mask, plain
@@ -200,7 +200,7 @@ def made_of(check: Check, rows: Sequence[Recorded]) -> str:
     """A digest of what is recorded of all that the answers depend on: what is searched, what it holds, what that is
     made of, and what texts name. While it is the same, this stack has changed nothing of it."""
     known = {row.address: row for row in rows if not row.deposed}
-    wanted = [it for it in known if it == check.of or it.startswith(f"{check.of}/")]
+    wanted = [it for it in known if is_within(it, check.of)]
     named = {
         name for query in check.queries.values() for found in MENTION.finditer(query.text) for name in found.groups()
     }

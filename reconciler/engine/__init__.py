@@ -209,7 +209,7 @@ class Session:
 
     async def _look(self, stack: Stack, begun: InFlight, attempts: Attempts, wishes: Mapping[str, str]) -> _Looked:
         snapshot, claims = await owned(self.drivers, stack, begun)
-        beside.held(stack, self.kinds, claims, snapshot, self.state.now())
+        claims = beside.held(stack, self.kinds, claims, snapshot, self.state.now())
         stack, silent = await valued(self.drivers, stack, claims, attempts)
         return _Looked(stack, snapshot, claims, diff(stack, self.kinds, claims, attempts, wishes), silent)
 

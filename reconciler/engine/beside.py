@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,19 @@ from reconciler.diff import WISHED, Decider, Difference
 from reconciler.errors import Problem
 from reconciler.kind import Kind, Updating
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Operation, Recorded, Replacing, Resource, Snapshot, Stack, Status
+from reconciler.model import (
+    Action,
+    Change,
+    Operation,
+    Recorded,
+    Replacing,
+    Resource,
+    Snapshot,
+    Stack,
+    Status,
+    is_within,
+    ways_up,
+)
 from reconciler.ownership import (
     Claims,
     declared_address,
@@ -106,11 +118,11 @@ def _next_of(kinds: Kinds, resource: Resource, old_id: str) -> str:
 # What is under way
 
 
-def begun(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], operations: Iterable[Operation]) -> dict[str, str]:
+def begun(stack: Stack, kinds: Kinds, recorded: Sequence[Recorded], operations: Sequence[Operation]) -> dict[str, str]:
     """address → id of its object, where the state knows something of what is wanted in its place."""
-    recorded = list(recorded)
-    there = {next_root(address) for address in (*(it.address for it in recorded), *(it.address for it in operations))}
-    if not there - {""}:
+    known = (*(row.address for row in recorded), *(it.address for it in operations))
+    there = {root for address in known if (root := next_root(address))}
+    if not there:
         return {}
     ids = {row.address: row.id for row in recorded if not row.deposed}
     ours = (it for it in stack.resources.values() if it.address in ids and goes_beside(kinds, it))
@@ -129,10 +141,12 @@ def found(stack: Stack, kinds: Kinds, difference: Difference) -> dict[str, str]:
 def with_next(stack: Stack, kinds: Kinds, old_ids: Mapping[str, str], there: Callable[[str], bool]) -> Stack:
     """The stack with what is made beside the objects of these addresses, which are left as they are. `there` says
     whether an address has an object: what is new is made in the new one only."""
+    if not old_ids:
+        return stack
     named = {it for resource in stack.resources.values() for it in _references(kinds, resource)}
     resources: dict[str, Resource] = {}
     for address, resource in stack.resources.items():
-        root = next((it for it in _ways_up(address) if it in old_ids), None)
+        root = next((it for it in ways_up(address) if it in old_ids), None)
         if root is None:
             resources[address] = resource
             continue
@@ -179,16 +193,7 @@ def _moved_to(kinds: Kinds, resource: Resource, root: str, beside: str) -> Resou
 
 
 def _below(address: str, root: str, beside: str) -> str:
-    return beside + address[len(root) :] if _is_in(address, root) else address
-
-
-def _is_in(address: str, root: str) -> bool:
-    return address == root or address.startswith(f"{root}/")
-
-
-def _ways_up(address: str) -> Iterator[str]:
-    parts = address.split("/")
-    yield from ("/".join(parts[:end]) for end in range(2, len(parts) + 1, 2))
+    return beside + address[len(root) :] if is_within(address, root) else address
 
 
 def _references(kinds: Kinds, resource: Resource) -> Iterator[str]:
@@ -198,8 +203,8 @@ def _references(kinds: Kinds, resource: Resource) -> Iterator[str]:
 
 def readers(stack: Stack, kinds: Kinds, address: str) -> list[str]:
     """Addresses of what refers to the object of an address, or to what lives in it, and lives elsewhere."""
-    outside = (it for it in stack.resources.values() if not _is_in(it.address, address))
-    return [it.address for it in outside if any(_is_in(used, address) for used in _references(kinds, it))]
+    outside = (it for it in stack.resources.values() if not is_within(it.address, address))
+    return [it.address for it in outside if any(is_within(used, address) for used in _references(kinds, it))]
 
 
 # How far it is
@@ -215,7 +220,7 @@ def turns(
 def _turn(stack: Stack, kinds: Kinds, claims: Claims, difference: Difference, address: str, old_id: str) -> Turn:
     resource = stack.resources[address]
     root = _next_of(kinds, resource, old_id)
-    inside = [it for it in stack.resources if it == root or it.startswith(f"{root}/")]
+    inside = [it for it in stack.resources if is_within(it, root)]
     lacking = [it for it in inside if not _whole(claims, difference, it)]
     members = {claims.live[it].id: declared_address(it) for it in inside if it != root and it in claims.live}
     row = claims.rows.get(address)
@@ -243,7 +248,7 @@ def follows(stack: Stack, kinds: Kinds, turns: Iterable[Turn]) -> int:
     the address, and the end of the old one, unless that is kept."""
     writes = 0
     for turn in turns:
-        inside = (kinds[it.kind] for address, it in stack.resources.items() if _is_in(address, turn.next))
+        inside = (kinds[it.kind] for address, it in stack.resources.items() if is_within(address, turn.next))
         marked = sum(kind.field_with(lambda field: field.stamped) is not None for kind in inside) if stack.stamps else 0
         writes += 2 + marked + (not turn.replacing.hold_s)
     return writes
@@ -258,16 +263,8 @@ def shown(turn: Turn, change: Change) -> Change:
     checks = ", ".join(f"checks/{name}" for name in turn.replacing.checks)
     verb = "passes" if len(turn.replacing.checks) == 1 else "pass"
     then = f"takes its place when {f'{checks} {verb}' if checks else 'all of it is ready'}"
-    hold = f"; the old one is kept {_span(turn.replacing.hold_s)} then" if turn.replacing.hold_s else ""
+    hold = f"; the old one is kept {turn.replacing.hold} then" if turn.replacing.hold_s else ""
     return replace(change, reason=f"{change.reason}; {how}, {then}{hold}")
-
-
-def _span(seconds: int) -> str:
-    """A time as people write it: `24h`, `90m`."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size and seconds % size == 0 and (unit != "d" or seconds > size):
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def replacement(
@@ -286,8 +283,10 @@ def replacement(
 # The change of places
 
 
-def moving(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], addresses: Iterable[str]) -> Stack:
+def moving(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], addresses: Collection[str]) -> Stack:
     """The stack in which what was made beside these addresses is what they mean."""
+    if not addresses:
+        return stack
     ids = {row.address: row.id for row in recorded if not row.deposed}
     moves = tuple(
         (_next_of(kinds, stack.resources[it], ids[it]), it) for it in addresses if it in ids and it in stack.resources
@@ -300,11 +299,7 @@ def deposing(stack: Stack, recorded: Sequence[Recorded], addresses: Iterable[str
     turned: list[Recorded] = []
     for address in addresses:
         resource = stack.resources.get(address)
-        mine = [
-            row
-            for row in recorded
-            if not row.deposed and (row.address == address or row.address.startswith(f"{address}/"))
-        ]
+        mine = [row for row in recorded if not row.deposed and is_within(row.address, address)]
         facts = {REPLACED_AT: at.isoformat(), HOLD_S: resource.replacing.hold_s if resource else 0}
         turned += [replace(row, deposed=True, facts={**row.facts, **facts}) for row in mine]
     return turned
@@ -313,22 +308,22 @@ def deposing(stack: Stack, recorded: Sequence[Recorded], addresses: Iterable[str
 # What is kept for a while
 
 
-def held(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot, now: datetime) -> None:
-    """Take what was replaced and is to be kept yet out of what is to go: as long as something is declared in its place.
+def held(stack: Stack, kinds: Kinds, claims: Claims, snapshot: Snapshot, now: datetime) -> Claims:
+    """The claims in which what was replaced and is to be kept yet does not go: as long as something is declared there.
     What still has its name gives that up first, however long it is kept: there is always one of that name but for the
     moment between two requests."""
-    going: list[Recorded] = []
+    going, kept_on, to_hold = list[Recorded](), list[Recorded](), list[Recorded]()
     named = {row.id for row in claims.deposed if _has_its_name(kinds, row, snapshot)}
     for row in claims.deposed:
         if REPLACED_AT not in row.facts or row.address not in stack.resources:
             going.append(row)
         elif row.id in named:
-            claims.to_hold.append(row)
+            to_hold.append(row)
         elif row.parent_id in named or now < kept(row):
-            claims.held.append(row)
+            kept_on.append(row)
         else:
             going.append(row)
-    claims.deposed[:] = going
+    return replace(claims, deposed=going, held=kept_on, to_hold=to_hold)
 
 
 def _has_its_name(kinds: Kinds, row: Recorded, snapshot: Snapshot) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.engine import applying, beside
 from reconciler.engine.beside import Turn
-from reconciler.model import Action, Outcome, Report, StepDone, StepFailed, StepStarted
+from reconciler.model import Action, Outcome, Report, StepDone, StepFailed, StepStarted, is_within
 from reconciler.ownership import declared_address, next_root
 from reconciler.plan.targeting import Targeting
 
@@ -83,7 +83,8 @@ class _Turning:
             return report, f"{turn.name} is not whole yet ({lacking}{more}); the old one serves on"
         if why := await self._failed(turn):
             return report, f"{why}; {turn.name} is kept to be looked at, and the old one serves on"
-        report, why = await self._applied(self._stage(promoted=frozenset((self.address,))), report)
+        stage = self._stage(promoted=frozenset((self.address,)))
+        report, why = await self._applied(stage, await self._planned(stage), report)
         if why or report.interrupted:
             return report, why or INTERRUPTED
         return await self.end(report), ""
@@ -91,20 +92,22 @@ class _Turning:
     async def end(self, report: Report) -> Report:
         """Then what was read of the old one is read of the new one, and the old one goes, unless it is kept for a while
         or something is against it: that the next plan says."""
-        return (await self._applied(await self._rest(), report))[0]
-
-    async def _rest(self) -> Session:
-        """What follows. Results that have to be paid were in no plan that anybody has seen: they are left for one."""
         session = self.stages.session
         stage = self._stage(*beside.readers(session.stack, session.kinds, self.address))
-        paid = (await stage.plan()).plan.estimate.derived_objects
-        return self._stage() if paid else stage
+        planning = await self._planned(stage)
+        if planning and planning.plan.estimate.derived_objects:  # unseen, and to be paid: for a later plan
+            stage = self._stage()
+            planning = await self._planned(stage)
+        return (await self._applied(stage, planning, report))[0]
 
-    async def _applied(self, session: Session, report: Report) -> tuple[Report, str]:
+    async def _planned(self, stage: Session) -> Planning | None:
+        """None when the run was asked to stop."""
+        return None if self.stages.stopping() else await stage.plan_for_good()
+
+    async def _applied(self, session: Session, planning: Planning | None, report: Report) -> tuple[Report, str]:
         """The report with what this stage does, and why it cannot do it."""
-        if self.stages.stopping():
+        if planning is None:
             return replace(report, interrupted=True), ""
-        planning = await session.plan_for_good()
         if not planning.plan.changes or planning.refusals:
             return report, "; ".join(planning.refusals)
         stages = self.stages
@@ -148,7 +151,7 @@ def _replaced(outcomes: Mapping[str, Outcome], root: str) -> Iterator[tuple[str,
     """With one replacement for what was made beside and has moved to where it is declared."""
     for address, outcome in outcomes.items():
         declared = declared_address(address)
-        mine = declared == root or declared.startswith(f"{root}/")
+        mine = is_within(declared, root)
         if mine and next_root(address):
             continue
         done = mine and "@" not in address and outcome.result == "done"

@@ -9,7 +9,7 @@ and an id in `Live`.
 
 from __future__ import annotations
 
-from reconciler.model.address import MADE_OF_WORDS, key_of, names_of, parent_of, sections_of
+from reconciler.model.address import MADE_OF_WORDS, is_within, key_of, names_of, parent_of, sections_of, ways_up
 from reconciler.model.change import MAKING, Action, Change, ChangedBy, Delta
 from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
 from reconciler.model.desired import OUTPUT_NAME, Output, Replacing, Resource, Stack, Where, ignores, nowhere
@@ -112,10 +112,12 @@ __all__ = [
     "Wait",
     "Where",
     "ignores",
+    "is_within",
     "key_of",
     "names_of",
     "nowhere",
     "parent_of",
     "sections_of",
     "trace_from",
+    "ways_up",
 ]

@@ -15,6 +15,9 @@ from reconciler.model.check import Check
 __all__ = ["OUTPUT_NAME", "Output", "Replacing", "Resource", "Stack", "Where", "ignores", "nowhere"]
 
 
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
 @dataclass(frozen=True, slots=True)
 class Replacing:
     """How something that others live in is replaced, when it has to be."""
@@ -24,8 +27,13 @@ class Replacing:
     name first."""
     checks: tuple[str, ...] = ()
     """Names of the checks that the new one has to pass before it takes the old one's place."""
-    hold_s: int = 0
-    """How long the old one is kept when that is done."""
+    hold: str = ""
+    """How long the old one is kept when that is done: `24h`; "" for no time at all."""
+
+    @property
+    def hold_s(self) -> int:
+        """The same in seconds."""
+        return int(self.hold[:-1]) * SECONDS[self.hold[-1]] if self.hold else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.kind import Kind
-from reconciler.model import Live, Recorded
+from reconciler.model import Live, Recorded, ways_up
 from reconciler.redact import Secret, without_known
 
 __all__ = [
@@ -133,19 +133,12 @@ class Renames:
         """
         now, used = address, set[str]()
         while now not in self._declared:
-            old = next((part for part in _ways_up(now) if part in self._new and part not in used), None)
+            old = next((part for part in ways_up(now) if part in self._new and part not in used), None)
             if old is None:
                 return address
             used.add(old)
             now = self._new[old] + now[len(old) :]
         return now
-
-
-def _ways_up(address: str) -> Iterator[str]:
-    """The address and what it lives in, the longest first."""
-    while address:
-        yield address
-        address = address.rpartition("/")[0].rpartition("/")[0]
 
 
 def deposed_name(name: str, id: str) -> str:
@@ -187,7 +180,7 @@ def declared_address(address: str) -> str:
 
 def next_root(address: str) -> str:
     """The address of what is made beside something, of that itself or of what lives in it; "" for any other."""
-    found = _NEXT.search(address)
+    found = _NEXT.search(address) if NEXT in address else None  # of nearly all there is nothing to look for
     return address[: found.end()] if found else ""
 
 

@@ -24,8 +24,7 @@ ALLOW: Final = "allow"
 WAYS: Final = ("beside", "aside")
 KEYS: Final = ("how", "checks", "hold", "allow")
 HOLD: Final = r"^[0-9]+[smhd]$"
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-LONGEST_S: Final = 366 * 86_400
+_LONGEST_S: Final = 366 * 86_400
 
 
 def replacing_problems(value: Any, shape: Shape) -> Iterator[tuple[Path, str]]:
@@ -58,7 +57,7 @@ def _hold_problems(value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     hold = value["hold"]
     if not (isinstance(hold, str) and re.match(HOLD, hold)):
         yield ("hold",), f"expected a time such as 90m, 24h or 7d, got {a(hold)}"
-    elif _seconds(hold) > LONGEST_S:
+    elif Replacing(hold=hold).hold_s > _LONGEST_S:
         yield ("hold",), f"{hold} is longer than a year; what is kept so long is better declared"
     elif value.get("how") == "aside":
         yield ("hold",), "only what is replaced beside is kept; say how: beside"
@@ -78,10 +77,6 @@ def _checks_problems(value: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("checks",), "only what is made beside can be checked before it takes the place; say how: beside"
 
 
-def _seconds(hold: str) -> int:
-    return int(hold[:-1]) * _SECONDS[hold[-1]]
-
-
 def replacing_of(value: Any) -> dict[str, Any]:
     """`replace` and `replacing` of a resource, of a value in which nothing is wrong."""
     if not isinstance(value, Mapping):
@@ -89,7 +84,7 @@ def replacing_of(value: Any) -> dict[str, Any]:
     how = Replacing(
         beside=value.get("how", "beside") == "beside",
         checks=tuple(dict.fromkeys(value.get("checks", ()))),
-        hold_s=_seconds(value["hold"]) if "hold" in value else 0,
+        hold=value.get("hold", ""),
     )
     return {"replace": bool(value.get("allow")), "replacing": how}
 

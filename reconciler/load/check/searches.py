@@ -15,7 +15,7 @@ from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
-from reconciler.model import Asked, Check, CheckQuery, Expectation, Fit, Floor, Match, Resource
+from reconciler.model import Asked, Check, CheckQuery, Expectation, Fit, Floor, Match, Resource, is_within
 from reconciler.provider import MENTION, Search, Space, entries_of
 
 __all__ = ["SearchChecks"]
@@ -148,7 +148,7 @@ class SearchChecks:
         if below is not None:
             return f"{cut(address)} is searched with all of {below}; name that"
         section = address.partition("/")[0]
-        if any(it.startswith(f"{address}/") or it == address for it in self._resources):
+        if any(is_within(it, address) for it in self._resources):
             return f"{cut(address)} has no vectors that a text or an image can be compared with, and no searches"
         near = written.hint(address, known)
         some = [it for it in known if it.startswith(f"{section}/")] or known
