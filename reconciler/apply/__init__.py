@@ -22,6 +22,7 @@ from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.later import laters_in
 from reconciler.model import (
+    APPLIED_IN_PART,
     Action,
     BulkCreate,
     Change,
@@ -51,8 +52,6 @@ __all__ = [
     "readdressed",
 ]
 
-
-APPLIED_IN_PART = 7
 Turn: TypeAlias = tuple[str, str]
 """A kind, and which of its creates wait for one another (`Driver.turn`)."""
 

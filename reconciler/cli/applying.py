@@ -20,6 +20,7 @@ from reconciler.cli.refreshing import refreshing, ticking
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
+from reconciler.model import APPLIED_IN_PART
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
@@ -79,7 +80,7 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
         from reconciler.reports.checks import checks_text
 
         click.echo("\n" + checks_text(checked))
-    if held_back and code in (0, 7):
+    if held_back and code in (0, APPLIED_IN_PART):
         code = CHECK_FAILED
     code = code or (0 if all(it.passes for it in checked) else CHECK_FAILED)
     # Last: a report that cannot be written hides nothing of what was done.

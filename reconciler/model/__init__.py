@@ -14,6 +14,7 @@ from reconciler.model.change import MAKING, Action, Change, ChangedBy, Delta
 from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
 from reconciler.model.desired import OUTPUT_NAME, Output, Replacing, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
+    APPLIED_IN_PART,
     BytesSent,
     Event,
     Outcome,
@@ -48,6 +49,7 @@ from reconciler.model.steps import (
 )
 
 __all__ = [
+    "APPLIED_IN_PART",
     "MADE_OF_WORDS",
     "MAKING",
     "OUTPUT_NAME",

@@ -35,6 +35,10 @@ class Outcome:
     """Of what is there now, as the state has it; "" where there is nothing."""
 
 
+APPLIED_IN_PART = 7
+"""Exit code: something was done, and not all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """How an apply went."""
@@ -61,7 +65,7 @@ class Report:
             return 130
         if not self.failed:
             return 0
-        return 7 if any(outcome.wrote for outcome in self.outcomes) else self.failure_code
+        return APPLIED_IN_PART if any(outcome.wrote for outcome in self.outcomes) else self.failure_code
 
 
 @dataclass(frozen=True, slots=True)

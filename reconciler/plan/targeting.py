@@ -44,7 +44,7 @@ class Targeting:
         """Whether an address was asked for, by itself."""
         if self.is_everything:
             return True
-        address = declared_address(address.partition("@")[0])
+        address = _as_asked(address)
         chosen = not self.target or self._targets.match(address) is not None
         return chosen and not (self.exclude and self._excludes.match(address))
 
@@ -87,6 +87,11 @@ class Targeting:
 
 
 EVERYTHING = Targeting()
+
+
+def _as_asked(address: str) -> str:
+    """What people ask for by: the address where it is declared, of what was replaced there and of what is to be too."""
+    return declared_address(address.partition("@")[0])
 
 
 def _pattern(globs: Iterable[str]) -> re.Pattern[str]:
@@ -195,10 +200,7 @@ class _Choice:
         # is left out").
         if self.changes[address].action is Action.DELETE:
             return True
-        return (
-            bool(self.targeting.exclude)
-            and self.targeting._excludes.match(declared_address(address.partition("@")[0])) is not None
-        )
+        return bool(self.targeting.exclude) and self.targeting._excludes.match(_as_asked(address)) is not None
 
     def _leave_out(self) -> bool:
         """Take out what cannot be done without something that is out; whether anything was."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from reconciler.reports.statusline import StatusLine
 from reconciler.reports.traffic import duration
-from reconciler.reports.values import count_of
+from reconciler.reports.values import count_of, many_of
 
 __all__ = ["Refreshing"]
 
@@ -31,10 +31,6 @@ class Refreshing:
 
     def _told(self) -> str:
         read, sent = self._read, self._requests()
-        what = [count_of(len(read), "kind"), _many(read.total(), "object")] if read else []
-        what += [_many(sent, "request"), duration(self._now() - self._since_s)] if sent else []
+        what = [count_of(len(read), "kind"), many_of(read.total(), "object")] if read else []
+        what += [many_of(sent, "request"), duration(self._now() - self._since_s)] if sent else []
         return " ".join(["Refreshing…", ", ".join(what)]).strip()
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

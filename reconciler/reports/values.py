@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.later import UNKNOWN_YET, Later
 from reconciler.redact import HIDDEN, Secret, plain, redacted
 
-__all__ = ["both", "codes", "count_of", "cut", "in_lines", "shown"]
+__all__ = ["both", "codes", "count_of", "cut", "in_lines", "many_of", "shown"]
 
 WORD = re.compile(r"[A-Za-z0-9/._-]+( \(new\))?")
 NO_STRING = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|NaN|-?Infinity")
@@ -44,6 +44,11 @@ def word(value: Any) -> str:
     """An item of a list or a key: without quotes where it cannot be mistaken for anything else."""
     bare = isinstance(value, str) and not isinstance(value, Secret) and WORD.fullmatch(value)
     return plain(value) if bare and not NO_STRING.fullmatch(value) else shown(value)
+
+
+def many_of(number: int, noun: str) -> str:
+    """`1 object`, `12,000 objects`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def count_of(number: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.reports.values import many_of
 from reconciler.watching.ended import Ended, Items
 
 __all__ = ["Notice", "Severity", "notices", "subjects"]
@@ -67,10 +68,10 @@ def _whole(ended: Ended, before: Items, found: Items) -> Items:
 
 
 def _of_drift(ended: Ended, before: Items, now: Items) -> Notice:
-    name, count = ended.stack, _counted(len(now))
+    name, count = ended.stack, many_of(len(now), "object")
     lines = [_line(at, parts) for at, parts in sorted(now.items())]
     if not now:
-        body = f"{_counted(len(before))} had drifted, and none has now."
+        body = f"{many_of(len(before), 'object')} had drifted, and none has now."
         return Notice(DRIFT, now, Severity.SUCCESS, f"{name}: in sync again", body)
     if not before:
         return Notice(DRIFT, now, Severity.WARNING, f"{name}: drift, {count} changed outside git", _body(lines))
@@ -101,7 +102,3 @@ def _body(lines: Sequence[str]) -> str:
     if more := len(lines) - len(shown):
         shown.append(f"and {more:,} more")
     return "\n".join(shown).translate(INERT)
-
-
-def _counted(count: int) -> str:
-    return "1 object" if count == 1 else f"{count:,} objects"
