@@ -17,6 +17,7 @@ import pytest
 
 from reconciler.model import CheckScore, Recorded
 from reconciler.state import State
+from tests.support.searched import searched
 from tests.support.served import Place, place
 
 URL = "https://media.example.com"
@@ -30,27 +31,7 @@ AGREED = ("--allow-deletes",)
 
 def stack(options: str = "[visual]", how: str = GATED, *, goal: str = "goal") -> dict[str, str]:
     """Three films in an index whose models look at these options, and two queries of it."""
-    text = f"""\
-stack: films
-provider: twelvelabs
-assets:
-{"".join(f'  {name}: {{url: "{URL}/{name}.mp4"}}{chr(10)}' for name in NAMES)}\
-indexes:
-  catalog:
-    models: [{{name: marengo3.0, options: {options}}}]
-    replace: {how}
-    assets: {{{", ".join(f"{name}: {{metadata: {{of: {name}}}}}" for name in NAMES)}}}
-checks:
-  goals:
-    in: indexes/catalog
-    k: 1
-    options: [visual]
-    allow: {{recall: 0.1}}
-    queries:
-      dunk: {{text: dunks, expect: [lebron_dunks]}}
-      goal: {{text: {goal}, expect: [final_goal]}}
-"""
-    return {"stack.yaml": text}
+    return {"stack.yaml": searched("films", NAMES, options, how, url=URL, goal=goal)}
 
 
 @pytest.fixture

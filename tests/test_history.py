@@ -18,17 +18,11 @@ from reconciler.errors import Locked, StateError
 from reconciler.state import State
 from tests.support.commandline import Said, reconciler
 from tests.support.postgres import postgres, postgres_url
+from tests.support.told import STACK
 
 __all__ = ["postgres", "postgres_url"]
 
 KEY = "tlk_a-key-that-must-not-show"
-STACK = """
-stack: told
-provider: twelvelabs
-assets:
-  a: {url: "https://example.com/a.jpg", metadata: {season: 2024}}
-  b: {url: "https://example.com/b.jpg", metadata: {season: 2024}}
-"""
 
 
 @pytest.fixture

@@ -15,14 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from reconciler.watching.ended import Ended
 from reconciler.watching.metrics import FAMILIES, Metrics
 from tests.support.served import KEY, Place
+from tests.support.told import STACK
 
-STACK = """
-stack: told
-provider: twelvelabs
-assets:
-  a: {url: "https://example.com/a.jpg", metadata: {season: 2024}}
-  b: {url: "https://example.com/b.jpg", metadata: {season: 2024}}
-"""
 PROMTOOL = shutil.which("promtool")
 LABELS = {"stack", "account", "command", "kind", "action", "result", "version"}
 """All that there are: none grows with the stack."""

@@ -13,16 +13,10 @@ from reconciler.watching.transitions import DRIFT, Severity, notices
 from tests.support.postgres import postgres, postgres_url
 from tests.support.receiver import Receiver, receiver
 from tests.support.served import KEY, Place
+from tests.support.told import STACK
 
 __all__ = ["postgres", "postgres_url"]
 
-STACK = """
-stack: told
-provider: twelvelabs
-assets:
-  a: {url: "https://example.com/a.jpg", metadata: {season: 2024}}
-  b: {url: "https://example.com/b.jpg", metadata: {season: 2024}}
-"""
 TOKEN = "tok-5f2a90c3d1e84b77"
 
 

@@ -116,7 +116,8 @@ class Both(Manual):
         self.account.advance(seconds)
 
 
-def test_more_embeddings_than_a_minute_takes_bring_one_refusal_a_minute_and_stop_no_analysis(tmp_path: Path) -> None:
+def of_forty_videos(tmp_path: Path) -> tuple[ManualClock, Bench, str]:
+    """The account's clock, a bench on the free plan in which forty short videos are made, and their YAML."""
     account = ManualClock()
     bench = Bench(tmp_path, app(clock=account, plan="free"), clock=lambda: Both(account))
     assets = "".join(f"  a{n}: {{url: 'https://x.example/a{n}.mp4'}}\n" for n in range(40))
@@ -124,6 +125,11 @@ def test_more_embeddings_than_a_minute_takes_bring_one_refusal_a_minute_and_stop
     bench.write({"stack.yaml": head})
     done(bench)
     bench.emulator.store.db.execute("UPDATE objects SET doc = json_set(doc, '$.media.duration', 12)")
+    return account, bench, head
+
+
+def test_more_embeddings_than_a_minute_takes_bring_one_refusal_a_minute_and_stop_no_analysis(tmp_path: Path) -> None:
+    account, bench, head = of_forty_videos(tmp_path)
     bench.write(
         {
             "stack.yaml": head + "embeddings:\n  e: {of: 'a*', model: marengo3.0}\n"
@@ -145,13 +151,7 @@ def test_more_embeddings_than_a_minute_takes_bring_one_refusal_a_minute_and_stop
 
 def test_words_do_not_wait_until_as_many_videos_may_be_embedded(tmp_path: Path) -> None:
     """What is made by another way is begun by itself, although it is of the same kind."""
-    account = ManualClock()
-    bench = Bench(tmp_path, app(clock=account, plan="free"), clock=lambda: Both(account))
-    assets = "".join(f"  a{n}: {{url: 'https://x.example/a{n}.mp4'}}\n" for n in range(40))
-    head = f"stack: s\nprovider: twelvelabs\nresults: results\nassets:\n{assets}"
-    bench.write({"stack.yaml": head})
-    done(bench)
-    bench.emulator.store.db.execute("UPDATE objects SET doc = json_set(doc, '$.media.duration', 12)")
+    account, bench, head = of_forty_videos(tmp_path)
     words = ", ".join(f"w{n}: {{text: word {n}}}" for n in range(6))
     made = f"  e: {{of: 'a*', model: marengo3.0}}\n  z: {{of: {{{words}}}, model: marengo3.0}}\n"
     bench.write({"stack.yaml": f"{head}embeddings:\n{made}"})

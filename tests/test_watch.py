@@ -29,14 +29,8 @@ from reconciler.watching.serving import LATE_S, Board, address_of, served
 from tests.support.commandline import CHECKOUT, Said
 from tests.support.receiver import Receiver, receiver
 from tests.support.served import KEY, Place
+from tests.support.told import STACK
 
-STACK = """
-stack: told
-provider: twelvelabs
-assets:
-  a: {url: "https://example.com/a.jpg", metadata: {season: 2024}}
-  b: {url: "https://example.com/b.jpg", metadata: {season: 2024}}
-"""
 Turn = Callable[[], object]
 
 

@@ -15,32 +15,13 @@ from typing import Any
 import pytest
 
 from tests.crash.world import MARGIN, PARTS, World, Zygote, sampled, world
+from tests.support.searched import searched
 
 pytest.importorskip("ir_measures")
 
 NAMES = ("lebron_dunks", "final_goal")
 WORSE = {"catalog~next-*": ["dunks", "goal", "final"]}
 """Both queries are answered by the same film then: one of the two is wrong."""
-STACK = f"""\
-stack: crash
-provider: twelvelabs
-assets:
-{"".join(f'  {name}: {{url: "https://example.com/{name}.mp4"}}{chr(10)}' for name in NAMES)}\
-indexes:
-  catalog:
-    models: [{{name: marengo3.0, options: OPTIONS}}]
-    replace: {{how: beside, checks: [goals], hold: HOLD}}
-    assets: {{{", ".join(f"{name}: {{metadata: {{of: {name}}}}}" for name in NAMES)}}}
-checks:
-  goals:
-    in: indexes/catalog
-    k: 1
-    options: [visual]
-    allow: {{recall: 0.1}}
-    queries:
-      dunk: {{text: dunks, expect: [lebron_dunks]}}
-      goal: {{text: goal, expect: [final_goal]}}
-"""
 THEIRS = """\
 stack: strangers
 provider: twelvelabs
@@ -52,12 +33,17 @@ indexes:
 GREEN, RED = 0, 8
 
 
+def gated(options: str, hold: str) -> dict[str, str]:
+    """The index looks at these options, and is replaced behind its checks."""
+    return {"stack.yaml": searched("crash", NAMES, options, f"{{how: beside, checks: [goals], hold: {hold}}}")}
+
+
 def first() -> dict[str, str]:
-    return {"stack.yaml": STACK.replace("OPTIONS", "[visual]").replace("HOLD", "0s")}
+    return gated("[visual]", "0s")
 
 
 def second(hold: str = "0s") -> dict[str, str]:
-    return {"stack.yaml": STACK.replace("OPTIONS", "[visual, audio]").replace("HOLD", hold)}
+    return gated("[visual, audio]", hold)
 
 
 @pytest.fixture(scope="module")
