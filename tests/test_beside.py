@@ -312,6 +312,21 @@ def test_an_index_of_others_under_the_working_name_is_not_touched(films: Place) 
     assert indexes(films).keys() == {"catalog", name}
 
 
+def test_what_else_changes_of_it_is_told_with_the_replacement_and_done(films: Place) -> None:
+    """A new name beside new models: the old one has it at once, the new one when it takes the place."""
+    text = stack(NEW)["stack.yaml"].replace("  catalog:\n", "  catalog:\n    name: reels\n")
+    films.write({"stack.yaml": text})
+
+    told = films.run("plan", "--format", "json", "--allow-replace", "*").json["changes"]
+
+    mine = [it for it in told if it["address"] == "indexes/catalog"]
+    assert [it["action"] for it in mine] == ["replace"]
+    assert {"name", "models"} <= {delta["path"] for delta in mine[0]["deltas"]}
+    assert films.apply(*AGREED, "--allow-replace", "*").code == 0
+    assert indexes(films).keys() == {"reels"}
+    assert films.run("plan", "--detailed-exitcode").code == 0
+
+
 def test_aside_is_the_way_it_was(films: Place) -> None:
     films.write(stack(NEW, "{how: aside}"))
     assert films.apply(*AGREED).code == 0

@@ -230,7 +230,7 @@ class Session:
         if not changes:
             return plan
         changes = facts_of(changes, self.kinds, looked.claims, looked.snapshot)
-        return with_changes(plan, changes.values())
+        return with_changes(plan, changes)
 
     @property
     def is_open(self) -> bool:

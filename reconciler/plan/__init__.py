@@ -61,9 +61,10 @@ def make_plan(
     )
 
 
-def with_changes(plan: Plan, changes: Iterable[Change]) -> Plan:
-    """The plan with changes that have no steps of their own."""
-    return replace(plan, changes=_as_tree([*plan.changes, *changes]))
+def with_changes(plan: Plan, changes: Mapping[str, Change]) -> Plan:
+    """The plan with changes that have no steps of their own, in place of what else is told of their addresses."""
+    others = (change for change in plan.changes if change.address not in changes)
+    return replace(plan, changes=_as_tree([*others, *changes.values()]))
 
 
 def _as_tree(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from reconciler.engine import Planning, Session
     from reconciler.engine.beside import Turn
     from reconciler.engine.planning import Aim, Drift
-    from reconciler.errors import Problem
     from reconciler.export import Exported
     from reconciler.http import Clock
     from reconciler.model import Paused, Recorded, Report, Stack
@@ -306,24 +305,18 @@ class Project:
 
             key = sealing_key(*access.account(self.stack.provider, self.options))
             planning = with_(planning, done=session.confirm(self.saved, planning, key))
-        if gates := self._gates_of(planning):
-            planning = with_(planning, plan=with_(planning.plan, diagnostics=(*planning.plan.diagnostics, *gates)))
+        if planning.turns:
+            from reconciler.project.checking import with_gates
+
+            planning = with_gates(self, planning)
         if held:
             self._fresh = planning
         return planning
 
-    def _gates_of(self, planning: Planning) -> list[Problem]:
-        """What the checks cost that have to pass before something is replaced."""
-        turns = [it for it in planning.turns if it.replacing.checks and planning.aim.targeting.has(it.address)]
-        return [
-            self.stack.problem(
-                turn.address,
-                f"before it is replaced: {', '.join(names)}, {self.bill(names)}",
-                severity="note",
-            )
-            for turn in turns
-            if (names := [f"checks/{name}" for name in turn.replacing.checks])
-        ]
+    async def _gate(self, turn: Turn) -> str:
+        from reconciler.project.checking import gate
+
+        return await gate(self, turn)
 
     async def drift(self, *, unmanaged: bool = False, target: Sequence[str] = (), exclude: Sequence[str] = ()) -> Drift:
         """What was changed outside git. `unmanaged` also lists what is in the account and not of this stack."""
@@ -366,15 +359,6 @@ class Project:
         from reconciler.project.checking import check
 
         return await check(self, names, record=record)
-
-    async def _gate(self, turn: Turn) -> str:
-        """Why what was made beside something does not take its place; "" when it does."""
-        from reconciler.project.checking import check_beside
-
-        outcomes = await check_beside(self, turn)
-        self.gates += outcomes
-        failed = (it for it in outcomes if not it.passes)
-        return "; ".join(f"{it.check.address} failed ({', '.join(it.verdict.failures)})" for it in failed)
 
     def save(self, planning: Planning, file: str | Path) -> None:
         """Write a plan file, for whoever is to apply it with this account's key: `reconciler.open_saved`, or the

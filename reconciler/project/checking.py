@@ -14,11 +14,12 @@ from reconciler.state import Score
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
+    from reconciler.engine import Planning
     from reconciler.engine.beside import Turn
     from reconciler.project import Project
     from reconciler.provider import Drivers
 
-__all__ = ["check", "check_beside", "searching"]
+__all__ = ["check", "gate", "searching", "with_gates"]
 
 
 async def searching(project: Project, drivers: Drivers) -> Searching:
@@ -35,7 +36,7 @@ async def searching(project: Project, drivers: Drivers) -> Searching:
     return Searching(project.stack, provider.kinds, provider.searches(drivers.hands), ids, shelf)
 
 
-async def check_beside(project: Project, turn: Turn) -> list[Checked]:
+async def _check_beside(project: Project, turn: Turn) -> list[Checked]:
     """Check what was made to take the place of something, against the baseline of that: one that there is none of yet
     is what the old one does now. A baseline is left as it is, whatever the new one does."""
     checks = chosen(project.stack, [f"checks/{name}" for name in turn.replacing.checks])
@@ -48,6 +49,25 @@ async def check_beside(project: Project, turn: Turn) -> list[Checked]:
         project.state.commit(*(Score(address, found, anew=False) for address, found in scores if found))
         recorded = project.state.baselines()
     return await run_checks(asked, checks, recorded=recorded, container_id=turn.next_id, members=turn.members)
+
+
+async def gate(project: Project, turn: Turn) -> str:
+    """Why what was made beside something does not take its place; "" when it does."""
+    outcomes = await _check_beside(project, turn)
+    project.gates += outcomes
+    failed = (it for it in outcomes if not it.passes)
+    return "; ".join(f"{it.check.address} failed ({', '.join(it.verdict.failures)})" for it in failed)
+
+
+def with_gates(project: Project, planning: Planning) -> Planning:
+    """The planning, whose plan says what the checks cost that have to pass before something is replaced."""
+    said = []
+    for turn in planning.turns:
+        if turn.replacing.checks and planning.aim.targeting.has(turn.address):
+            names = [f"checks/{name}" for name in turn.replacing.checks]
+            text = f"before it is replaced: {', '.join(names)}, {project.bill(names)}"
+            said.append(project.stack.problem(turn.address, text, severity="note"))
+    return replace(planning, plan=replace(planning.plan, diagnostics=(*planning.plan.diagnostics, *said)))
 
 
 async def check(project: Project, names: Sequence[str], *, record: bool) -> list[Checked]:
