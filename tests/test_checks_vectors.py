@@ -93,12 +93,13 @@ def test_what_is_like_a_text_an_image_or_both_is_found_with_a_request_each(films
 
 
 @contextmanager
-def kept_otherwise(films: Place, address: str, rows: Rows, **said: object) -> Iterator[None]:
+def kept_otherwise(films: Place, address: str, rows: Rows, model: str = "") -> Iterator[None]:
     """A set that is another than the one that was applied, for a while: somebody has written into the store."""
     with closing(open_store("results", root=films.directory)) as store:
         old, made = store.read("films", address), next(it for it in store.list("films") if it.address == address)
         assert old is not None
-        store.replace(replace(made, digest=rows.digest, rows=len(rows), dim=rows.dim, **said), rows)  # type: ignore[arg-type]
+        other = replace(made, digest=rows.digest, rows=len(rows), dim=rows.dim, model=model or made.model)
+        store.replace(other, rows)
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -63,8 +63,7 @@ def observed(function: F) -> F:
         broken_off = (KeyboardInterrupt, click.Abort)
         return observer.run(command, broken_off=broken_off, no_run=(click.ClickException,))
 
-    made: Any = told_of
-    return observing(made)  # type: ignore[no-any-return]
+    return observing(cast("F", told_of))
 
 
 def is_part(given: Mapping[str, Any]) -> bool:

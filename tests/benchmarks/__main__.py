@@ -124,8 +124,8 @@ def measured(sizes: Sequence[int], tell: Callable[[str], None]) -> str:
 
 def main(sizes: Sequence[int]) -> None:
     """Measure, print, and write the page anew."""
-    tables = measured(sizes, lambda text: print(text, file=sys.stderr))  # noqa: T201
-    print(tables)  # noqa: T201
+    tables = measured(sizes, lambda text: print(text, file=sys.stderr))
+    print(tables)
     before, _, rest = PAGE.read_text().partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}{tables}\n{END}{rest.partition(END)[2]}")
 

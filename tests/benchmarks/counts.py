@@ -102,7 +102,7 @@ def main(*, record: bool) -> int:
     with tempfile.TemporaryDirectory() as directory:
         everywhere, here = counted(Path(directory))
     for name, count in {**everywhere, **here}.items():
-        print(f"{name:<28}{count:>12,}")  # noqa: T201
+        print(f"{name:<28}{count:>12,}")
     known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {"counts": {}, "calls": {}}
     if record:
         known = {"objects": OBJECTS, "counts": everywhere, "calls": {**known["calls"], version: here}}
@@ -112,9 +112,9 @@ def main(*, record: bool) -> int:
     if version in known["calls"]:
         told += differing(here, known["calls"][version])
     else:
-        print(f"calls of Python {version} are not recorded, and held against nothing")  # noqa: T201
+        print(f"calls of Python {version} are not recorded, and held against nothing")
     for text in told:
-        print(f"{text}: mend it, or say why and record it with `make bench-record`", file=sys.stderr)  # noqa: T201
+        print(f"{text}: mend it, or say why and record it with `make bench-record`", file=sys.stderr)
     return 1 if told else 0
 
 

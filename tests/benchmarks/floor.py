@@ -74,7 +74,7 @@ def main(path: str, url: str, state: str) -> None:
     stack = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     found = sqlite3.connect(state).execute("SELECT address, id, fields FROM reconciler_resources").fetchall()
     rows = {address: (id, json.loads(fields)) for address, id, fields in found}
-    print(differences(stack, rows, asyncio.run(live(url))))  # noqa: T201
+    print(differences(stack, rows, asyncio.run(live(url))))
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def main(python: str, sizes: Sequence[int]) -> None:
     """One line of JSON a size."""
     for size in sizes:
         with tempfile.TemporaryDirectory() as directory:
-            print(compared(python, size, Path(directory)), flush=True)  # noqa: T201
+            print(compared(python, size, Path(directory)), flush=True)
 
 
 if __name__ == "__main__":

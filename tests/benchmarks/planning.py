@@ -91,10 +91,10 @@ def main() -> None:
     last: dict[str, float] = {}
     for size in sizes:
         figures = measure(size)
-        print(f"\n{size} resources: µs each (growth)")  # noqa: T201
+        print(f"\n{size} resources: µs each (growth)")
         for name, value in figures.items():
             growth = f"  ×{value / last[name]:.2f}" if name in last else ""
-            print(f"  {name:<20} {value:8.1f}{growth}")  # noqa: T201
+            print(f"  {name:<20} {value:8.1f}{growth}")
         last = figures
 
 

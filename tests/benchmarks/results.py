@@ -56,9 +56,9 @@ def main(sizes: list[int]) -> None:
         return
     with tempfile.TemporaryDirectory() as directory:
         os.environ["XDG_CACHE_HOME"] = f"{directory}/cache"
-        print(f"{sizes[0]} sets")  # noqa: T201
+        print(f"{sizes[0]} sets")
         for name, value in measure(sizes[0], Path(directory) / "stack").items():
-            print(f"  {name:<42}{value:>12.1f}")  # noqa: T201
+            print(f"  {name:<42}{value:>12.1f}")
 
 
 if __name__ == "__main__":

@@ -92,12 +92,12 @@ def main(sizes: list[int]) -> None:
         for name, value in figures.items():
             counted = name in ("objects", "writes", "plan requests")
             growth = f"   x{value / before[name]:.2f}" if before and not counted else ""
-            print(f"{name:<24}{value:>12.0f}{'' if counted else ' µs an object'}{growth}")  # noqa: T201
+            print(f"{name:<24}{value:>12.0f}{'' if counted else ' µs an object'}{growth}")
         before = figures
     with tempfile.TemporaryDirectory() as directory:
         for grouped in (1, 50):
             text = f"{journal(Path(directory), grouped):>12.0f} µs an intent, opened and closed"
-            print(f"{f'journal, {grouped} at once':<24}{text}")  # noqa: T201
+            print(f"{f'journal, {grouped} at once':<24}{text}")
 
 
 if __name__ == "__main__":

@@ -82,4 +82,4 @@ def measure(gigabytes: float) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(float(sys.argv[1]) if len(sys.argv) > 1 else 2.0)))  # noqa: T201
+    print(json.dumps(measure(float(sys.argv[1]) if len(sys.argv) > 1 else 2.0)))
