@@ -162,5 +162,4 @@ def now() -> str:
 
 def source_of(kind: type[Derived], fields: Mapping[str, Any]) -> str:
     """The ids of the inputs, as manifests write them; "" when nothing is said of any."""
-    found = (fields[ref.name] for ref in kind.refs() if ref.name in fields)
-    return SEPARATOR.join(str(id) for it in found for id in (it if isinstance(it, list | tuple) else [it]))
+    return SEPARATOR.join(id for ref in kind.refs() for id in ref.named_in(fields))
