@@ -125,8 +125,9 @@ class _Load:
         removed = self._settings.removed(entries, self._shapes)
         outputs = named_outputs(self._settings.many["outputs"], entries, self._shapes, self._problems, closed=closed)
         checks = self._checks(provider, resources, contracts)
-        if not self._problems:
-            known_checks(entries, resources, checks, self._problems)
+        if closed:
+            sections = (section for _, section in self._settings.many["checks"] if isinstance(section, dict))
+            known_checks(entries, resources, checks, {name for section in sections for name in section}, self._problems)
         if self._problems:
             found = list(self._problems.all(lambda path: address_of(path, self._shapes)))
             raise Invalid(found, more=self._problems.more)

@@ -8,7 +8,7 @@ kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.load.grammar.declarations import Declarations
@@ -90,16 +90,21 @@ def replacing_of(value: Any) -> dict[str, Any]:
 
 
 def known_checks(
-    entries: Declarations, resources: Mapping[str, Resource], checks: Mapping[str, Check], problems: Problems
+    entries: Declarations,
+    resources: Mapping[str, Resource],
+    checks: Mapping[str, Check],
+    names: Collection[str],
+    problems: Problems,
 ) -> None:
-    """Complain of checks that there are not, and of those that search something else."""
+    """Complain of checks that there are not, and of those that search something else. `names` are all that are written:
+    of one that is wrong itself nobody knows what it searches."""
     for address, resource in resources.items():
         for number, name in enumerate(resource.replacing.checks):
             check = checks.get(name)
             place = entries[address].place(("replace", "checks", number))
-            if check is None:
-                near = did_you_mean(name, checks) or "; declare it under `checks:`"
+            if name not in names:
+                near = did_you_mean(name, names) or "; declare it under `checks:`"
                 problems.add(place, f'replace: there is no check "{cut(name)}"{near}', address=address)
-            elif check.of != address:
+            elif check is not None and check.of != address:
                 text = f"replace: checks/{name} searches {check.of}, so it says nothing of {address}"
                 problems.add(place, text, address=address)
