@@ -113,6 +113,18 @@ def test_the_old_one_serves_until_the_new_one_is_whole_and_green(films: Place) -
     in_step(films)
 
 
+def test_the_old_one_goes_in_the_same_run_when_reads_lag_behind_writes(films: Place) -> None:
+    films.write(stack(NEW))
+    films.served.emulator.add_fault({"fault": "lag", "method": "GET", "path": "/indexes", "reads": 3})
+
+    said = films.apply(*AGREED)
+
+    assert said.code == 0, said
+    films.served.emulator.clear_faults()
+    assert indexes(films) == {"catalog": recorded(films)["indexes/catalog"]}
+    in_step(films)
+
+
 def test_a_worse_one_is_caught_and_the_old_one_serves_on(films: Place) -> None:
     before, baseline_before = recorded(films), baseline(films)
     films.write(stack(NEW))

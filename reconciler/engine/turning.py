@@ -7,7 +7,7 @@ was agreed to is the replacement, so each stage plans nothing but that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -73,9 +73,7 @@ class _Turning:
 
     async def go(self, report: Report) -> tuple[Report, str]:
         """The report with what was done more, and why the new one has not taken the place; "" when it has."""
-        turns = (await self._stage().plan_for_good()).turns
-        turn = next((it for it in turns if it.address == self.address), None)
-        if turn is None:
+        if (turn := await self._seen(report)) is None:
             return report, ""
         if not turn.ready:
             lacking = ", ".join(turn.lacking[:NAMED])
@@ -91,14 +89,39 @@ class _Turning:
 
     async def end(self, report: Report) -> Report:
         """Then what was read of the old one is read of the new one, and the old one goes, unless it is kept for a while
-        or something is against it: that the next plan says."""
+        or something is against it: that the next plan says. A read may lag behind the new names: what is done again
+        for that changes nothing, and it is looked at again."""
         session = self.stages.session
-        stage = self._stage(*beside.readers(session.stack, session.kinds, self.address))
-        planning = await self._planned(stage)
-        if planning and planning.plan.estimate.derived_objects:  # unseen, and to be paid: for a later plan
-            stage = self._stage()
+        async for _ in self._looks():
+            stage = self._stage(*beside.readers(session.stack, session.kinds, self.address))
             planning = await self._planned(stage)
-        return (await self._applied(stage, planning, report))[0]
+            if planning and planning.plan.estimate.derived_objects:  # unseen, and to be paid: for a later plan
+                stage = self._stage()
+                planning = await self._planned(stage)
+            report, why = await self._applied(stage, planning, report)
+            if planning is None or why or report.failed or report.interrupted or not halfway(planning):
+                break
+        return report
+
+    async def _seen(self, report: Report) -> Turn | None:
+        """How far it is, of all that this run has seen ready at the least; None when there is nothing to replace."""
+        made = {declared_address(it.address) for it in report.outcomes if it.result == "done"}
+        turn: Turn | None = None
+        async for _ in self._looks():
+            turns = (await self._stage().plan_for_good()).turns
+            turn = next((it for it in turns if it.address == self.address), None)
+            if turn is None or turn.ready or not made.issuperset(turn.lacking):
+                break
+        return turn
+
+    async def _looks(self) -> AsyncIterator[int]:
+        """As often as may be looked until reads show what this run has done, with pauses."""
+        session = self.stages.session
+        pause_s = session.drivers[session.stack.resources[self.address].kind].traits.pause_s(session.limits.poll_s)
+        for look in range(session.limits.looks):
+            if look:
+                await session.clock.sleep(pause_s)
+            yield look
 
     async def _planned(self, stage: Session) -> Planning | None:
         """None when the run was asked to stop."""
