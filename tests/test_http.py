@@ -336,6 +336,19 @@ def test_an_empty_answer_of_success_is_none() -> None:
     assert ask(httpx.Response(204), method="DELETE") == (None, 1)
 
 
+def test_a_form_of_texts_leaves_in_one_piece() -> None:
+    pieces: list[int] = []
+
+    def keep(request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        pieces.append(len(list(request.stream)))
+        return OK
+
+    ask(keep, method="POST", form={"method": "url", "url": "https://example.com/a.mp4", "user_metadata": "{}"})
+
+    assert pieces == [1]
+
+
 def test_forms_are_multipart_with_words_for_booleans_and_a_part_for_each_item() -> None:
     seen: list[bytes] = []
 

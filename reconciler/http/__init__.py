@@ -13,6 +13,7 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -226,6 +227,7 @@ class Http:
             bucket=bucket_of(method, elsewhere, template, json if form is None else form, self.bucket_of),
             host=elsewhere or self._host,
             reads=reads,
+            in_one_piece=form is not None and files is None,
         )
         attempt, since_s = 1, self._clock.now()
         while isinstance(outcome := await self._once(call), _Failed):
@@ -290,7 +292,10 @@ class Http:
         try:
             async with asyncio.timeout(None) as deadline:
                 watch = {"trace": self._watch(self._before(call), deadline)}
-                async with self._client.stream(call.method, call.path, **call.parts, extensions=watch) as response:
+                request = self._client.build_request(call.method, call.path, **call.parts, extensions=watch)
+                if call.in_one_piece:
+                    request.read()
+                async with aclosing(await self._client.send(request, stream=True)) as response:
                     self._begin(deadline)
                     return await taken_in(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -31,6 +31,9 @@ class Call:
     host: str
     reads: bool = False
     """Whether it changes nothing, whatever its method says."""
+    in_one_piece: bool = False
+    """Whether its body is put together before it is sent: that of a form of texts would leave in pieces, three a field,
+    and each of them costs as much as a whole one."""
 
     @property
     def veiled(self) -> tuple[Any, ...]:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Project", "ProjectOptions", "open"]
 
+LEAST_CONNECTIONS, READING = 12, 4
+"""How many requests are under way at once at least; and how many reads may be, beside as many writes as are asked for.
+"""
 STOPPING_S = 5.0
 """How long a database may be silent once an apply was asked to stop."""
 
@@ -125,6 +128,7 @@ class Project:
             headers=chosen.access.headers(key),
             transport=transport,
             clock=clock,
+            connections=max(LEAST_CONNECTIONS, options.parallelism + READING),
             key_hint=f"check the key in {chosen.access.key_variables[0]}",
         )
         http.on_wait = self._paused

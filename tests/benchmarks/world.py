@@ -14,15 +14,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = ["World", "served", "spent", "stack_of"]
 
 SERVE = """
-import signal, sys
+import json, signal, sys
 from pathlib import Path
 from reconciler.emulator import ServedEmulator
 from reconciler.emulator.twelvelabs import app
-with ServedEmulator(app(Path(sys.argv[1]))) as served:
+with ServedEmulator(app(Path(sys.argv[1]), **json.loads(sys.argv[2]))) as served:
     print(served.url, flush=True)
     signal.pause()
 """
@@ -69,9 +70,10 @@ def spent(command: tuple[str, ...], environ: Mapping[str, str]) -> Spent:
 
 
 @contextmanager
-def served(db: Path) -> Iterator[str]:
-    """The address of an account that is kept in a file."""
-    with subprocess.Popen([sys.executable, "-c", SERVE, str(db)], stdout=subprocess.PIPE, text=True) as server:
+def served(db: Path, **options: Any) -> Iterator[str]:
+    """The address of an account that is kept in a file; `options` are the emulator's."""
+    command = [sys.executable, "-c", SERVE, str(db), json.dumps(options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
             yield server.stdout.readline().strip()
