@@ -431,6 +431,19 @@ def test_a_saved_plan_carries_all_of_it(films: Place) -> None:
     in_step(films)
 
 
+def test_a_saved_plan_is_stale_when_a_check_that_gates_it_asks_something_else(films: Place) -> None:
+    films.write(stack(NEW))
+    assert films.run("plan", "-o", "plan.json", "--allow-replace", "*").code == 0
+    before = films.writes()
+    films.write(stack(NEW, goal="final goal"))
+
+    said = films.run("apply", "plan.json", "--auto-approve")
+
+    assert said.code == 6, said
+    assert "indexes/catalog: how it is replaced, or a check that it has to pass, is not as it was" in said.err
+    assert films.writes() == before
+
+
 def test_what_changes_meanwhile_is_done_to_both_and_what_is_new_is_made_in_the_new_one(films: Place) -> None:
     films.write(stack(NEW))
     worse(films, NEXT)

@@ -20,7 +20,7 @@ from reconciler.model import Basis, Plan
 from reconciler.plan.codec import saved_json
 from reconciler.planfile import account_of, read, render, sealing_key
 from reconciler.planfile.moved import check
-from reconciler.planfile.wishes import of_all, of_each
+from reconciler.planfile.wishes import gates_of, of_all, of_each
 from reconciler.providers.twelvelabs import KINDS
 from tests.support.planning import World, world
 from tests.support.served import Place
@@ -280,7 +280,7 @@ def planned(declared: Mapping[str, Any], applied: Mapping[str, Any]) -> tuple[Wo
 
 def basis(made: World, plan: Plan) -> Basis:
     declared = of_each(made.stack, KINDS, plan, KEY, destroy=False)
-    return Basis(ACCOUNT, of_all(made.stack, KEY), declared)
+    return Basis(ACCOUNT, of_all(made.stack, KEY), declared, gates=gates_of(made.stack, plan, KEY))
 
 
 def kept(before: World, saved: Plan, after: World, fresh: Plan) -> list[str]:

@@ -262,7 +262,8 @@ class Session:
         """
         others = {*planning.difference.refreshed, *(row.address for row in planning.claims.gone)}
         declared = wishes.of_each(self.stack, self.kinds, saved.plan, key, destroy=planning.aim.destroy)
-        here = Basis(account=self.account, settings=wishes.of_all(self.stack, key), declared=declared)
+        gates = wishes.gates_of(self.stack, saved.plan, key)
+        here = Basis(account=self.account, settings=wishes.of_all(self.stack, key), declared=declared, gates=gates)
         return check(saved, planning.plan, here, self.kinds, by_others=others)
 
     async def recover(self, planning: Planning) -> None:

@@ -117,6 +117,9 @@ class Basis:
     """What was asked for: `destroy`, `target`, `exclude`."""
     consent: Mapping[str, Any] = field(default_factory=dict)
     """What whoever planned has agreed to: it is part of what was reviewed."""
+    gates: Mapping[str, str] = field(default_factory=dict)
+    """Address → a digest of how it is replaced, for all that is: what the checks ask that it has to pass, how long the
+    old one is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ def check(saved: Saved, fresh: Plan, here: Basis, kinds: Kinds, *, by_others: Co
     """
     if lines := [*_elsewhere(saved, fresh, here)]:
         raise StalePlan(lines)
+    gated = [it.address for it in fresh.changes if saved.origin.gates.get(it.address) != here.gates.get(it.address)]
+    if gated:
+        why = "how it is replaced, or a check that it has to pass, is not as it was when this was planned; plan again"
+        raise StalePlan([f"{address}: {why}" for address in gated])
     wishes = saved.origin.declared
     otherwise = {address for address in wishes if here.declared.get(address) != wishes[address]}
     found = _held(saved.plan, fresh, kinds, by_others if fresh.changes else (), otherwise)

@@ -15,12 +15,12 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from reconciler.kinds import Kinds
-from reconciler.model import Plan, Resource, Stack
+from reconciler.model import Action, Plan, Replacing, Resource, Stack
 from reconciler.ownership import declared_address
 from reconciler.redact import mask
 from reconciler.values import canonical
 
-__all__ = ["of_all", "of_each", "steadied"]
+__all__ = ["gates_of", "of_all", "of_each", "steadied"]
 
 NOTHING = ""
 """In place of a digest: nothing is declared there."""
@@ -30,6 +30,17 @@ def of_each(stack: Stack, kinds: Kinds, plan: Plan, key: bytes, *, destroy: bool
     """address → a digest of all that is declared of what the plan changes. Who destroys wishes for nothing."""
     declared = {} if destroy else stack.resources
     return {it.address: _of(declared.get(declared_address(it.address)), kinds, key) for it in plan.changes}
+
+
+def gates_of(stack: Stack, plan: Plan, key: bytes) -> dict[str, str]:
+    """address → a digest of how it is replaced, for all that the plan replaces."""
+    resources = (stack.resources.get(it.address) for it in plan.changes if it.action is Action.REPLACE)
+    return {it.address: _digest(_gate(stack, it.replacing), key) for it in resources if it}
+
+
+def _gate(stack: Stack, replacing: Replacing) -> dict[str, Any]:
+    checks = [asdict(stack.checks[name]) for name in replacing.checks if name in stack.checks]
+    return {"beside": replacing.beside, "hold_s": replacing.hold_s, "checks": checks}
 
 
 def of_all(stack: Stack, key: bytes) -> str:

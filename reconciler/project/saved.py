@@ -43,6 +43,7 @@ def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")
         account=account_of(address, key),
         settings=wishes.of_all(project.stack, sealing),
         declared=wishes.of_each(project.stack, planning.kinds, planning.plan, sealing, destroy=aim.destroy),
+        gates=wishes.gates_of(project.stack, planning.plan, sealing),
         path=project.path.as_posix(),
         from_here=Path(os.path.relpath(project.path, file.parent)).as_posix(),
         variables=dict(options.variables),
