@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, STAMPED, Kind, Members, Part, Ref, Wire
+from reconciler.kind.docs import docs_of
 from reconciler.kinds import Kinds
 from reconciler.providers.twelvelabs import (
     KINDS,
@@ -169,3 +170,39 @@ def test_a_part_is_found_however_its_field_is_written() -> None:
         "numbers": (None, True),
         "word": (None, False),
     }
+
+
+class Tome(Book, section="tomes", parent=Shelf):
+    """A book of several."""
+
+    volume: int = 1
+    """Which of them."""
+    pages: Annotated[int, Field(description="said with the field")] = 1
+    """not asked for where the field says it"""
+    shelf: Annotated[str, Ref("Shelf")] = ""
+
+
+class Handbook(Tome, section="handbooks", parent=Shelf):
+    volume: int = 2
+
+
+def test_the_text_below_a_field_is_what_is_said_of_it() -> None:
+    assert docs_of(Tome) == {"shelf": "", "volume": "Which of them.", "pages": "said with the field"}
+
+
+def test_a_field_that_is_declared_anew_has_its_own_text_and_others_that_of_the_base() -> None:
+    assert docs_of(Handbook) == {"shelf": "", "volume": "", "pages": "said with the field"}
+
+
+def test_where_there_is_no_source_nothing_is_said_and_nothing_fails() -> None:
+    made = type("Made", (Part,), {"__annotations__": {"one": str}, "__module__": __name__})
+
+    assert docs_of(made) == {"one": ""}
+
+
+def test_what_checks_the_values_of_a_kind_is_made_when_a_value_is_checked() -> None:
+    class Leaf(Kind, section="leaves"):
+        name: str = ""
+
+    assert not Leaf.__pydantic_complete__
+    assert Leaf(name="oak").name == "oak" and Leaf.__pydantic_complete__

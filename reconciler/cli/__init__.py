@@ -142,6 +142,8 @@ def _secrets_of_one_command() -> Iterator[None]:
 @_secrets_of_one_command()
 def main() -> None:
     """The entry point: what was foreseen becomes a message and its exit code, never a traceback."""
+    # pydantic looks through all packages of the environment for what would look into its models, and none is wanted.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     gc.set_threshold(OBJECTS_BEFORE_GARBAGE, *gc.get_threshold()[1:])
     from reconciler.cli.signals import interruptible
     from reconciler.cli.streams import held

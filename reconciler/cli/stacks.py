@@ -173,10 +173,12 @@ def validate(path: Path, form: str, **options: Any) -> int:
 
 def _checked(path: Path, options: Mapping[str, Any]) -> Stack:
     """The stack, held against all that can be known of it offline."""
+    stack = load_stack(path, options)
+    if not stack.guards and not stack.prices:
+        return stack
     from reconciler.plan import guards, prices
     from reconciler.provider import provider
 
-    stack = load_stack(path, options)
     if problems := [*guards.problems(stack), *prices.problems(stack, provider(stack.provider).tariff)]:
         raise Invalid(problems)
     return stack

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from reconciler.kind.fields import (
     CREATE_ONLY,
@@ -30,6 +30,7 @@ from reconciler.kind.fields import (
     IDENTITY,
     INPUT,
     MERGE,
+    MODEL,
     SOURCE,
     STAMPED,
     TITLE,
@@ -91,7 +92,7 @@ class Kind(BaseModel):
     counts        the fact (`Live.facts`) that says how many children an object has, if one does
     """
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    model_config = MODEL
 
     section: ClassVar[str]
     parent: ClassVar[type[Kind] | None]

@@ -24,6 +24,7 @@ __all__ = [
     "IDENTITY",
     "INPUT",
     "MERGE",
+    "MODEL",
     "SOURCE",
     "STAMPED",
     "TITLE",
@@ -42,6 +43,10 @@ __all__ = [
     "WrongItems",
     "fields_of",
 ]
+
+
+MODEL = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+"""Of all models: what checks values is made when the first value of one is checked. Most runs meet few kinds."""
 
 
 class Mark(Enum):
@@ -164,7 +169,6 @@ class Field:
     many: bool = False
     required: bool = False
     default: Any = None
-    doc: str = ""
 
     @property
     def is_single(self) -> bool:
@@ -189,7 +193,7 @@ class WrongItems(ValueError):
 class Part(BaseModel):
     """A group of fields within a field, such as one model of an index: `Wire` and `UNORDERED` count there too."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+    model_config = MODEL
     parts: ClassVar[Mapping[str, Field]] = {}
 
     @classmethod
@@ -246,7 +250,6 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         many=many,
         required=info.is_required(),
         default=None if info.default is PydanticUndefined else info.default,
-        doc=info.description or "",
     )
 
 

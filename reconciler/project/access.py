@@ -14,7 +14,7 @@ from reconciler.load import Environment, load
 from reconciler.load.grammar.environment import ALLOW, globs_in
 from reconciler.model import Stack
 from reconciler.project.options import ProjectOptions
-from reconciler.provider import Access, names, provider
+from reconciler.provider import Access, known, names, provider
 from reconciler.redact import Learned, learn, passwords_in
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def load_stack(path: Path, options: ProjectOptions, instead: Mapping[str, bytes]
 def account(provider_name: str, options: ProjectOptions) -> tuple[str, str]:
     """(address, key) of the account that the options and the environment name. What it is is asked by this and not by
     a request: a saved plan is for one address and one key."""
-    if provider_name not in names():
+    if not known(provider_name):
         raise ReconcilerError(f"there is no provider {provider_name!r}; known: {', '.join(names())}")
     if options.emulator is not False:
         file = "" if options.emulator is True else Path(options.emulator).absolute()

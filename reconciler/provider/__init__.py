@@ -14,7 +14,7 @@ of `Hands` raises all of them by itself; a driver adds Unclear for an answer tha
 from __future__ import annotations
 
 from reconciler.provider.contract import Driver, Drivers, Provider
-from reconciler.provider.registry import kinds_of, made_of, names, provider
+from reconciler.provider.registry import kinds_of, known, made_of, names, provider
 from reconciler.provider.searching import MENTION, Clip, Found, Image, Question, Search, Space, entries_of
 from reconciler.provider.values import (
     Access,
@@ -66,6 +66,7 @@ __all__ = [
     "Want",
     "entries_of",
     "kinds_of",
+    "known",
     "made_of",
     "names",
     "provider",

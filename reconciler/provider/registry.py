@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.kinds import Kinds
 from reconciler.provider.contract import Provider
 from reconciler.provider.values import Access
 from reconciler.tariff import Tariff
 
-__all__ = ["kinds_of", "made_of", "names", "provider"]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
+__all__ = ["kinds_of", "known", "made_of", "names", "provider"]
 
 BUILT_IN = {
     "twelvelabs": "reconciler.providers.twelvelabs:TwelveLabs",
@@ -24,9 +26,22 @@ GROUP = "reconciler.providers"
 """The group of entry points by which packages of others bring theirs."""
 
 
+def entry_points(*, group: str, **wanted: Any) -> EntryPoints:
+    """Of packages that are installed. What finds them is imported when something is looked for, and a provider that
+    comes along is not."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group, **wanted)
+
+
 def names() -> tuple[str, ...]:
     """All providers that can be named in a stack."""
     return tuple(dict.fromkeys((*BUILT_IN, *(point.name for point in entry_points(group=GROUP)))))
+
+
+def known(name: str) -> bool:
+    """Whether there is a provider of that name."""
+    return name in BUILT_IN or any(entry_points(group=GROUP, name=name))
 
 
 @cache

@@ -9,7 +9,6 @@ from pathlib import Path
 from reconciler.errors import Problem
 from reconciler.model import Stack
 from reconciler.redact import annotation
-from reconciler.reports.json import told_json
 
 __all__ = ["counted", "github_annotations", "valid_json"]
 
@@ -29,6 +28,8 @@ def counted(stack: Stack) -> str:
 
 def valid_json(stack: Stack) -> str:
     """That nothing is wrong, and what is declared. What is wrong is told as by all commands: `errors_json`."""
+    from reconciler.reports.json import told_json
+
     told = {"provider": stack.provider, "valid": True, "counts": counts(stack), "diagnostics": []}
     return told_json(stack.name, told)
 

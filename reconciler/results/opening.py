@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote
 
 from reconciler.errors import StoreError
 from reconciler.redact import Redactor, passwords_in, plain
 from reconciler.results.contract import Opening, Store
 from reconciler.results.naming import Naming
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 __all__ = ["DIRECTORY", "GROUP", "STORES", "beginnings", "open_declared", "open_store", "shown_url"]
 
@@ -54,6 +56,13 @@ def open_declared(said: Mapping[str, Any], root: Path) -> Store:
     """The store that a stack's YAML says: `to`, `table` and `columns`, none of which must be there."""
     columns = said.get("columns")
     return open_store(str(said.get("to", DIRECTORY)), root=root, table=said.get("table", "results"), columns=columns)
+
+
+def entry_points(*, group: str, **wanted: Any) -> EntryPoints:
+    """Of packages that are installed: what finds them is imported when a store is named that does not come along."""
+    from importlib import metadata
+
+    return metadata.entry_points(group=group, **wanted)
 
 
 def beginnings() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.kind import Field, Kind, Updating
+from reconciler.kind.docs import docs_of
 from reconciler.load.grammar.settings import LISTS, MAIN_ONLY
 from reconciler.provider import kinds_of
 from reconciler.schema.stack import stack_schema
@@ -68,8 +69,9 @@ def explain(provider: str, kind: type[Kind], word: str | None = None) -> Iterato
     yield ""
     fields = _declared(kind)
     width = max(len(field.name) for field in fields)
+    docs = docs_of(kind)
     for field in fields:
-        yield f"  {field.name:<{width}}  {field.doc}"
+        yield f"  {field.name:<{width}}  {docs[field.name]}"
         yield f"  {'':<{width}}  A change: {effect(field, kind)}."
     yield ""
     rest = [name for name in words if name not in kind.specs]

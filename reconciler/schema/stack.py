@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.kind import Field, Kind
+from reconciler.kind.docs import docs_of
 from reconciler.kinds import Kinds
 from reconciler.load.check.replacing import HOLD, WAYS
 from reconciler.load.grammar.declarations import NAME
@@ -284,7 +285,7 @@ def _section(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
 
 def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
     made = kind.model_json_schema(schema_generator=_Generator)
-    definitions = made.get("$defs", {})
+    definitions, docs = made.get("$defs", {}), docs_of(kind)
     fields = {
         name: _or_variable(_or_later(field, _inlined(made["properties"][name], definitions))) | _example(field)
         for name, field in kind.specs.items()
@@ -295,7 +296,7 @@ def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
             fields[field.from_file.word] = {"type": "string", "description": f"Path of a file that holds `{name}`."}
         elif field.from_file:
             said = {key: value for key, value in fields[name].items() if key == "examples"}
-            fields[name] = {"anyOf": [fields[name], {"type": "string"}], "description": field.doc, **said}
+            fields[name] = {"anyOf": [fields[name], {"type": "string"}], "description": docs[name], **said}
     common: Mapping[str, Any] = COMMON
     if kind.spreading():
         fields = _of_inputs(kind, fields)
@@ -323,24 +324,36 @@ def _example(field: Field) -> dict[str, Any]:
 def _of_inputs(kind: type[Kind], fields: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry of results holds: what is made of others by name, and what stands there by a name of its own."""
     each = kind.spreading()[0]
+    docs = docs_of(kind)
     own = {field.name: field for field in kind.specs.values() if field.input}
     unsaid = {*own, *kind.found_out()}
     left = {name: schema for name, schema in fields.items() if name not in unsaid}
     if not own:
-        return {**left, each.name: _names(each.doc)}
+        return {**left, each.name: _names(docs[each.name])}
     shown = {
-        name: {"type": "object", "additionalProperties": {"type": "string"}, "description": field.doc}
+        name: {"type": "object", "additionalProperties": {"type": "string"}, "description": docs[name]}
         if field.named
         else fields[name]
         for name, field in own.items()
     }
     one = {"type": "object", "properties": shown, "additionalProperties": False, "minProperties": 1}
     named = {"type": "object", "propertyNames": {"pattern": KEY}, "additionalProperties": one}
-    return {**left, each.name: {"anyOf": [*_names("")["anyOf"], named], "description": each.doc, "examples": ["*"]}}
+    return {
+        **left,
+        each.name: {"anyOf": [*_names("")["anyOf"], named], "description": docs[each.name], "examples": ["*"]},
+    }
 
 
 class _Generator(GenerateJsonSchema):
-    """Without the titles that pydantic makes up, and without defaults that only mean "not declared"."""
+    """With the texts below fields, without the titles that pydantic makes up, and without defaults that only mean "not
+    declared"."""
+
+    def model_schema(self, schema: Any) -> Any:
+        made = super().model_schema(schema)
+        for name, field in made.get("properties", {}).items():
+            if text := docs_of(schema["cls"])[name]:
+                field.setdefault("description", text)
+        return made
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False

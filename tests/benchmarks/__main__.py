@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.world import COMMAND, Spent, World, served, spent
+from tests.benchmarks.world import COMMAND, Spent, World, compiled, served, spent
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- bench -->\n", "<!-- end -->"
@@ -103,6 +103,7 @@ def _starts(directory: Path) -> Iterator[str]:
 
 def measured(sizes: Sequence[int], tell: Callable[[str], None]) -> str:
     """The tables, as Markdown."""
+    compiled()
     with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
         found = []
         for size in sizes:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.world import Spent, World, served, spent
+from tests.benchmarks.world import Spent, World, compiled, served, spent
 
 SIZES, ROUNDS = (1_000, 10_000), 5
 SERVER = """
@@ -129,6 +129,7 @@ def compared(python: str, size: int, directory: Path) -> str:
 
 def main(python: str, sizes: Sequence[int]) -> None:
     """One line of JSON a size."""
+    compiled()
     for size in sizes:
         with tempfile.TemporaryDirectory() as directory:
             print(compared(python, size, Path(directory)), flush=True)

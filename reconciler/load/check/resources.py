@@ -203,7 +203,7 @@ class Checker:
 
     def _validate(self, entry: Declaration, fields: Mapping[str, Any], *, known: bool) -> None:
         try:
-            entry.shape.validate(fields, strict=True)
+            entry.shape.validate(fields)
         except ValidationError as error:
             if self._problems.full:
                 self._problems.more += error.error_count()

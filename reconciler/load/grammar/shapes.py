@@ -28,8 +28,6 @@ class Shape:
     fields: Mapping[str, Field]
     """Those that can be declared."""
     names: frozenset[str]
-    validate: Any
-    """Takes the declared fields; raises pydantic's ValidationError."""
     from_key: Field | None
     refs: tuple[Field, ...]
     file: Field | None
@@ -60,6 +58,11 @@ class Shape:
     ref_prefix: str = ""
     """Of the addresses that its key refers to, if it does."""
 
+    def validate(self, fields: Mapping[str, Any]) -> None:
+        """Raises pydantic's ValidationError for declared fields that the kind does not take. What checks them is made
+        for the first of a kind."""
+        self.kind.__pydantic_validator__.validate_python(fields, strict=True)
+
     def words(self) -> tuple[str, ...]:
         """All that an entry may hold."""
         return (*(name for name in self.fields if name not in self.unsaid), *self.options, *self.others)
@@ -80,7 +83,6 @@ def _shape(kind: type[Kind]) -> Shape:
         prefix=f"{kind.section}/",
         fields=fields,
         names=frozenset(fields),
-        validate=kind.__pydantic_validator__.validate_python,
         from_key=kind.field_with(lambda spec: spec.from_key),
         refs=kind.refs(),
         file=kind.field_with(lambda spec: spec.file),
