@@ -112,7 +112,7 @@ def starts(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", sampled(more=1))
+@pytest.mark.parametrize("part", sampled())
 @pytest.mark.parametrize(("start", "text"), [("empty", V1), ("v1", V2)], ids=["nothing to V1", "V1 to V2"])
 def test_a_run_killed_at_any_point_is_finished_by_the_next(
     zygote: Zygote, starts: dict[str, Path], tmp_path: Path, start: str, text: str, part: int
