@@ -26,7 +26,7 @@ ReconcilerError                     1
     └── Unclear                     1   sent, but what came back does not say whether it was done
 
 Exit codes that are results and no errors: 0 in sync or done, 2 changes or drift, 7 applied in part, 8 a check failed,
-130 interrupted.
+9 awaited, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -10,19 +10,20 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TypeAlias
 
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.find import Finder
 from reconciler.apply.ledger import Ledger
-from reconciler.apply.run import Failures, Journal, Limits, Passed, Run
+from reconciler.apply.run import Detached, Failures, Journal, Limits, Passed, Run
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.later import laters_in
 from reconciler.model import (
     APPLIED_IN_PART,
+    AWAITED,
     Action,
     BulkCreate,
     Change,
@@ -32,6 +33,7 @@ from reconciler.model import (
     Outcome,
     Report,
     Step,
+    StepAwaited,
     StepDone,
     StepFailed,
     StepId,
@@ -56,6 +58,14 @@ Turn: TypeAlias = tuple[str, str]
 """A kind, and which of its creates wait for one another (`Driver.turn`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Blocked:
+    """Why a step is not done, and whether it is left to a later run: then nothing has failed."""
+
+    why: str
+    awaited: bool
+
+
 class Walk:
     """One walk over the plan of a `Run`. Raises UnknownNeed for a plan that is not whole."""
 
@@ -70,6 +80,8 @@ class Walk:
         self.unmet = {id: len(step.needs) for id, step in self.steps.items()}
         self.lost: dict[StepId, str] = {}
         """step → why it is not done: what failed, for it or for a step that it waits for"""
+        self.detached: set[StepId] = set()
+        """Those of them that wait for nothing but the API's own work: a later run does them"""
         self.results: dict[str, Outcome] = {}
         self.written: set[str] = set()
         """Addresses of which something was done"""
@@ -153,8 +165,8 @@ class Walk:
         while self._ready and not self.stopping:
             id = self._ready.popleft()
             step = self.steps[id]
-            if why := self._why_not(step):
-                self._lose(step, why)
+            if blocked := self._why_not(step):
+                self._lose(step, blocked)
                 continue
             # A wait only reads: it takes no place of a write, or a hundred of them would stop all that could go on.
             if not isinstance(step, Wait) and self._writing >= self.run.limits.parallelism:
@@ -171,9 +183,11 @@ class Walk:
         return bool(self._tasks)
 
     def _has_turn(self, id: StepId, step: Step) -> bool:
-        """Whether it is begun now: creates of a kind that is made a few at a time wait for each other."""
+        """Whether it is begun now: creates of a kind that is made a few at a time wait for each other. One that nobody
+        waits for keeps no other from its turn."""
         if not isinstance(step, Create) or (most := self.run.drivers[step.kind].traits.at_once) is None:
             return True
+        most = len(self.steps) if self.run.limits.detached else most
         if self._making[turn := self._turn_of(step)] >= most:
             self._next.setdefault(turn, deque()).append(id)
             return False
@@ -190,34 +204,50 @@ class Walk:
             if waiting := self._next.get(turn):
                 self._ready.append(waiting.popleft())
 
-    def _why_not(self, step: Step) -> str:
-        """Why a step whose needs have all ended cannot be done; '' when it can."""
+    def _why_not(self, step: Step) -> _Blocked | None:
+        """Why a step whose needs have all ended cannot be done; None when it can."""
         if isinstance(step, BulkCreate):
             return self._why_not_bulk(step)
         # Values of results that could not be made are passed over; those of the others are written all the same.
         passed = {it.address for it in laters_in(step.fields)} if isinstance(step, Fill) else ()
         needs = (need for need in sorted(step.needs) if self.steps[need].addresses[0] not in passed)
-        lost = next((need for need in needs if need in self.lost), None)
-        if lost is not None:
-            return f"waits for {self.steps[lost].addresses[0]}"
+        # What failed first: what waits for that as well is not merely left to a later run.
+        lost = sorted((need for need in needs if need in self.lost), key=lambda need: need in self.detached)
+        if lost:
+            return _Blocked(f"waits for {self.steps[lost[0]].addresses[0]}", awaited=lost[0] in self.detached)
         if isinstance(step, Create) and (used := self._used_and_bad(step.address)):
-            return f"waits for {used}"
+            return _Blocked(f"waits for {used}", awaited=self._is_awaited(used))
         # A delete is held up by what it needs and not by its address, which may have failed with another object.
-        return "it failed before" if step.address in self.run.bad and not isinstance(step, Delete) else ""
+        if step.address not in self.run.bad or isinstance(step, Delete):
+            return None
+        awaited = self._is_awaited(step.address)
+        return _Blocked(self.results[step.address].message if awaited else "it failed before", awaited=awaited)
+
+    def _is_awaited(self, address: str) -> bool:
+        """Whether nothing is in the way of an address but the API's own work."""
+        return address in self.results and self.results[address].result == AWAITED
 
     def _used_and_bad(self, address: str) -> str | None:
         """What an address lives in or refers to, and can have nothing done with it in this run."""
-        kind, fields = self.run.kinds[self.run.changes[address].kind], self.run.changes[address].fields
-        used = [parent_of(address) or "", *(it for ref in kind.refs() for it in ref.named_in(fields))]
+        used = [parent_of(address) or "", *self._named_by(address)]
         return next((other for other in used if other in self.run.bad), None)
 
-    def _why_not_bulk(self, step: BulkCreate) -> str:
+    def _named_by(self, address: str) -> list[str]:
+        kind, fields = self.run.kinds[self.run.changes[address].kind], self.run.changes[address].fields
+        return [it for ref in kind.refs() for it in ref.named_in(fields)]
+
+    def _why_not_bulk(self, step: BulkCreate) -> _Blocked | None:
         """A bulk create goes on without those that cannot be made; each of them is named."""
         for address in step.addresses:
-            blocked = self._used_and_bad(address)
-            if blocked is not None:
+            unready = (other for other in self._named_by(address) if Wait.id_of(other) in self.detached)
+            blocked = self._used_and_bad(address) or next(unready, None)
+            if blocked is not None and self._is_awaited(blocked):
+                self._leave(address, f"waits for {blocked}", made=False)
+            elif blocked is not None:
                 self._mark(address, "skipped", f"waits for {blocked}")
-        return "" if any(address not in self.run.bad for address in step.addresses) else "nothing of it can be made"
+        if any(address not in self.run.bad for address in step.addresses):
+            return None
+        return _Blocked("nothing of it can be made", awaited=all(map(self._is_awaited, step.addresses)))
 
     def _finish(self, id: StepId, task: asyncio.Task[None]) -> None:
         step = self.steps[id]
@@ -238,7 +268,12 @@ class Walk:
                     self._mark(address, "failed", why)
             case Passed() as error:
                 self.written |= set(step.addresses) if error.wrote else set()
-                self._pass_over(step.addresses[0], str(error))
+                self._pass_over(step, str(error))
+            case Detached() as error:
+                self.written |= set(step.addresses) if error.wrote else set()
+                self.lost[id] = str(error)
+                self.detached.add(id)
+                self._leave(step.addresses[0], str(error), made=isinstance(step, Wait))
             case ReconcilerError() as error:
                 self._fail(step, error)
             case error:
@@ -258,20 +293,40 @@ class Walk:
         # What is limited otherwise goes on: nothing more is sent of what was told to come back later.
         self.later |= isinstance(error, RateLimited) and error.resumes is not None
 
-    def _lose(self, step: Step, why: str) -> None:
-        self.lost[step.id] = why
+    def _lose(self, step: Step, blocked: _Blocked) -> None:
+        self.lost[step.id] = blocked.why
         for address in step.addresses:
-            self._mark(address, "skipped", why)
+            if blocked.awaited:
+                self._leave(address, blocked.why, made=not isinstance(step, Create | BulkCreate))
+            else:
+                self._mark(address, "skipped", blocked.why)
+        if blocked.awaited:
+            self.detached.add(step.id)
         self._release(step.id)
 
-    def _pass_over(self, address: str, message: str) -> None:
+    def _pass_over(self, step: Step, message: str) -> None:
         """A part of an address is not done; all else goes on with it, for its object is as it was."""
-        if address not in self.run.bad:
+        address, of = step.addresses[0], laters_in(step.fields) if isinstance(step, Fill) else ()
+        lacking = [it.address for it in of if it.address in self.run.bad]
+        if lacking and all(map(self._is_awaited, lacking)):
+            self._leave(address, message, made=True)
+        elif address not in self.run.bad:
             self.results[address] = Outcome(address, self.run.changes[address].action, "skipped", message)
             self.run.on_event(StepSkipped(address, message))
 
+    def _leave(self, address: str, message: str, *, made: bool) -> None:
+        """A later run goes on with an address, when the API is ready. If nothing is `made` yet, nothing else can be
+        done with it in this run; else all goes on that does not need it ready."""
+        if address in self.run.bad or address in self.results:
+            return
+        if not made:
+            self.run.bad[address] = message
+        action = self.run.changes[address].action if address in self.run.changes else Action.CREATE
+        self.results[address] = Outcome(address, action, AWAITED, message)
+        self.run.on_event(StepAwaited(address, message))
+
     def _mark(self, address: str, result: str, message: str) -> None:
-        if address in self.run.bad:
+        if address in self.run.bad and not self._is_awaited(address):
             return
         self.run.bad[address] = message
         action = self.run.changes[address].action if address in self.run.changes else Action.UPDATE

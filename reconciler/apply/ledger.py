@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from reconciler.apply.awaited import waits_of
 from reconciler.model import Operation
 from reconciler.provider import Exists, Progress, Running
 from reconciler.state import Close, Keep, Open, Write
@@ -23,7 +24,10 @@ class Ledger:
 
     def __init__(self, journal: Journal, operations: Iterable[Operation]) -> None:
         self._journal = journal
-        self._by_op = {it.op: _own(it) for it in operations if it.handle is not None}
+        known = list(operations)
+        self._by_op = {it.op: _own(it) for it in known if it.handle is not None}
+        self.waits = waits_of(known)
+        """id of an object → the operation that says that it is awaited"""
 
     def __getitem__(self, op: str) -> Operation:
         return self._by_op[op]
@@ -47,6 +51,10 @@ class Ledger:
     def ids(self) -> frozenset[str]:
         """Of all that open operations make."""
         return frozenset(it.id for it in self._by_op.values() if it.id is not None)
+
+    def wait_for(self, id: str) -> Operation | None:
+        """The operation that says that an object is awaited, by this run or since an earlier one."""
+        return self.waits.get(id)
 
     def is_begun(self, op: str) -> bool:
         """Whether there is something to go on with."""

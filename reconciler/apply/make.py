@@ -17,7 +17,7 @@ from reconciler.apply.attempts import AGREE, FAILURES, UNFIT, failures_of
 from reconciler.apply.find import Finder, Present
 from reconciler.apply.record import made as recorded
 from reconciler.apply.remove import Remover
-from reconciler.apply.run import Run
+from reconciler.apply.run import Detached, Run
 from reconciler.apply.tasks import Tasks
 from reconciler.diff import TRIED_TWICE, without_laters
 from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
@@ -92,9 +92,8 @@ class Maker:
             match progress:
                 case Exists():
                     fetched, progress = True, await driver.finish(want, ledger[op], keep)
-                case Running():
-                    with self.run.idle():
-                        progress = await self.tasks.ended(kind.__name__, op)
+                case Running(_, told):
+                    progress = await self._worked_on(kind, op, told, begun=begun)
                 case Failed(why) if kind.paid:
                     if not begun or not self._may_be_retried(ledger[op], fetched=fetched):
                         raise Rejected(await self._failed_again(ledger[op], why, begun=begun, fetched=fetched))
@@ -112,6 +111,14 @@ class Maker:
                         raise ApiError(f"{why}; run again to begin anew")
                     progress, begun = await self._started(driver, want, operation, keep), False
         return progress.id
+
+    async def _worked_on(self, kind: type[Kind], op: str, told: str, *, begun: bool) -> Progress:
+        """What became of it when the server has done its work. Detached where nobody is to wait: at once of what this
+        run has begun, after one look of what an earlier one has."""
+        if self.run.limits.detached and not begun:
+            raise Detached(f"begun{f' ({told})' if told else ''}, and not ready yet", wrote=True)
+        with self.run.idle():
+            return await self.tasks.ended(kind.__name__, op)
 
     def _may_be_retried(self, operation: Operation, *, fetched: bool) -> bool:
         """What failed is made once more by the next run, and then only when that is agreed to: it is paid each time.
@@ -272,7 +279,10 @@ class Maker:
         writes = recorded(operation, row, old, at, stays=stays)
         # A list may lag behind what was made; the manifest of a store does not.
         lags = () if kind.stored else (self.run.journal.made_now(id),)
-        await self.run.journal.write(*writes, *lags)
+        # Noted with the object itself: a run that dies before it has looked leaves nothing that nobody waits for.
+        detached = self.run.limits.detached and kind.asynchronous and not kind.stored
+        waits = self.run.awaited(kind, address, id, parent_id) if detached else ()
+        await self.run.journal.write(*writes, *lags, *waits)
         self.run.ledger.closed(operation.op)
         self.run.ids[address] = id
         self.run.rows[address] = row

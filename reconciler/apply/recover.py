@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler.apply.awaited import seen
 from reconciler.apply.record import made
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Operation, Recorded, Signature, Stack, Touched
+from reconciler.model import Live, Operation, Recorded, Signature, Stack, Target, Touched, Verb
 from reconciler.ownership import Claims
 from reconciler.provider import Done, Exists, Failed, Lost, Running
 from reconciler.refresh.operations import Looked
@@ -36,6 +37,9 @@ class Recovered:
     """What is to be recorded before anything else."""
     unresolved: list[Operation] = field(default_factory=list)
     """Creates of which nothing is to be seen yet: to be looked for once more, under the lock."""
+    noticed: list[Write] = field(default_factory=list)
+    """What is to be recorded of what was awaited and is not any more. The rows have it already, so a plan that is made
+    of them is good."""
     notes: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,6 +53,14 @@ class Recovered:
     def write(self, *writes: Write) -> None:
         """Add them, and what they mean for the rows."""
         self.writes += writes
+        self._mean(writes)
+
+    def note_seen(self, *writes: Write) -> None:
+        """The same for what was awaited: nothing else has to be looked for because of it."""
+        self.noticed += writes
+        self._mean(writes)
+
+    def _mean(self, writes: Iterable[Write]) -> None:
         for write in writes:
             if isinstance(write, Put):
                 row = write.recorded
@@ -66,10 +78,14 @@ def recover(
 ) -> Recovered:
     """What open operations came to, as far as looking shows it. Raises Invalid when two objects were made for one."""
     result = Recovered({(row.address, row.id): row for row in recorded})
+    rows = {row.id: row for row in result.recorded}
     for operation in operations:
         if operation.op in looked.late:
             continue
-        if isinstance(operation.signature, Touched):
+        if operation.verb == Verb.WAIT and isinstance(operation.signature, Target):
+            id = operation.signature.id
+            result.note_seen(*seen(operation, rows.get(id), looked.snapshot.get(operation.kind, id)))
+        elif isinstance(operation.signature, Touched):
             _changed(result, operation, operation.signature)
         elif not isinstance(operation.signature, Signature):
             result.write(Close(operation.op))
@@ -107,7 +123,7 @@ def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, 
     elif isinstance(progress, Running):
         if operation.handle is None:  # its answer was lost, and the task was found all the same
             result.write(Keep(operation.op, progress.handle))
-        result.note(operation.address, progress.told or "the server works still on what an interrupted run has begun")
+            result.note(operation.address, progress.told or "the server works on what an interrupted run has begun")
     elif isinstance(progress, Exists) and kinds[operation.kind].stored:
         result.note(operation.address, progress.told)  # the task is done, and what came of it is still to be fetched
     elif isinstance(progress, Failed) and kinds[operation.kind].paid:

@@ -25,18 +25,19 @@ from reconciler.model import (
     Snapshot,
     Stack,
     Stamp,
+    Target,
     Trace,
     Verb,
     parent_of,
 )
 from reconciler.ownership import Claims
 from reconciler.provider import Drivers
-from reconciler.state import Close, State, Write
+from reconciler.state import Close, Open, State, Write
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Failures", "Journal", "Limits", "Passed", "Run"]
+__all__ = ["Detached", "Failures", "Journal", "Limits", "Passed", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Limits:
     """How old a look at the newest objects may be, right before another one is made."""
     patient_s: float = 600.0
     """How long a create is sent again that is answered by nothing but 429."""
+    detached: bool = False
+    """Whether what is not ready when it is looked at once is left to a later run."""
 
 
 class Journal:
@@ -108,6 +111,14 @@ class Passed(ReconcilerError):
     whether something of it was sent."""
 
     def __init__(self, text: str, *, wrote: bool) -> None:
+        self.wrote = wrote
+        super().__init__(text)
+
+
+class Detached(ReconcilerError):
+    """The API is at work on it, and this run is not to wait for that. `wrote`: whether this run has begun it."""
+
+    def __init__(self, text: str, *, wrote: bool = False) -> None:
         self.wrote = wrote
         super().__init__(text)
 
@@ -214,6 +225,14 @@ class Run:
         """What is about to be sent: to be opened in the journal right before."""
         op, now = secrets.token_hex(8), self.journal.now()
         return Operation(op, self.id, address, kind.__name__, verb, signature, identity=identity, since=now)
+
+    def awaited(self, kind: type[Kind], address: str, id: str, parent_id: str | None) -> list[Write]:
+        """What to write of an object that is not ready yet and is left to a later run; nothing where that is known."""
+        if self.ledger.wait_for(id) is not None:
+            return []
+        operation = self.operation(Verb.WAIT, kind, address, Target(id, parent_id))
+        self.ledger.waits[id] = operation
+        return [Open(operation)]
 
     async def sent(self, operation: Operation, call: Awaitable[None]) -> None:
         """Await an announced write that may be repeated; a clear refusal closes its operation."""

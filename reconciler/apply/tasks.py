@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from reconciler.apply.run import Detached
+from reconciler.apply.wait import Looking
 from reconciler.errors import ApiError, NotReady, RateLimited, Unauthorised
+from reconciler.model import Operation
 from reconciler.provider import Progress, Running
-
-if TYPE_CHECKING:
-    from reconciler.apply.run import Run
 
 __all__ = ["Tasks"]
 
 GROWTH = 1.5
 
 
+class Announced(Protocol):
+    """Where an operation stands in the journal, with its handle of now."""
+
+    def __getitem__(self, op: str, /) -> Operation: ...
+
+
+class LookingForTasks(Looking, Protocol):
+    """The same, with what it knows of each task."""
+
+    @property
+    def ledger(self) -> Announced:
+        """What was announced, with what was heard of it."""
+
+
 class Tasks:
     """All operations of one run that the server works on. Looks go out in rounds, with pauses that grow."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: LookingForTasks) -> None:
         self._run = run
         self._waiting: dict[str, dict[str, tuple[asyncio.Future[Progress], float]]] = {}
         """kind → op → who waits for it, since when"""
@@ -89,6 +103,8 @@ class Tasks:
         waited_s = self._run.clock.now() - since_s
         if progress is not None and not isinstance(progress, Running):
             future.set_result(progress)
+        elif self._run.limits.detached:
+            future.set_exception(Detached(progress.told if progress and progress.told else "it is not ready yet"))
         elif waited_s > self._run.limits.wait_s:
             what = f"the server works on it for {waited_s:.0f} s already; run again to go on waiting"
             future.set_exception(NotReady(what))

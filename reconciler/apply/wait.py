@@ -3,30 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
-from reconciler.apply.run import Run
+from reconciler.apply.run import Detached, Limits
 from reconciler.errors import ApiError, BecameFailed, NotReady, RateLimited, Unauthorised
-from reconciler.model import Live, Status, StillWaiting
+from reconciler.model import Event, Live, Status, StillWaiting
+from reconciler.provider import Drivers
 
-__all__ = ["Waiting"]
+if TYPE_CHECKING:
+    from reconciler.http import Clock
+
+__all__ = ["Looking", "Waiting"]
 
 MISSES = 8
 """How many looks in a row may fail to show an object that was made, before it counts as lost."""
 
 
+class Looking(Protocol):
+    """With what is looked: an apply, or a run that does nothing else."""
+
+    @property
+    def drivers(self) -> Drivers:
+        """Of the kinds that are looked at."""
+
+    @property
+    def clock(self) -> Clock:
+        """By which is waited."""
+
+    @property
+    def limits(self) -> Limits:
+        """How often, and how long."""
+
+    @property
+    def on_event(self) -> Callable[[Event], None]:
+        """Who is told of each look."""
+
+
 class Waiting:
     """All that waits in one run. Looks go out in rounds, with pauses that grow while nothing becomes ready."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Looking) -> None:
         self._run = run
         self._waiting: dict[tuple[str, str | None], dict[str, _Wait]] = {}
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._ready = 0
+        """How many became ready"""
         self.polls = 0
 
     async def ready(self, kind: str, parent_id: str | None, id: str, address: str) -> Live:
-        """The object when it is ready. Raises BecameFailed, NotReady after the limit, or what the API says."""
+        """The object when it is ready. Raises BecameFailed, NotReady after the limit, or what the API says; Detached
+        after one look, where nobody is to wait."""
         if self._closed:  # a step that was started before the run was told to stop, and comes here after it
             raise asyncio.CancelledError
         wait = _Wait(address, asyncio.get_running_loop().create_future(), self._run.clock.now())
@@ -67,10 +95,10 @@ class Waiting:
         return min(it.pause_s(self._run.limits.poll_s) for it in traits), min(it.poll_max_s for it in traits)
 
     async def _round(self) -> bool:
-        groups = [(key, list(waits)) for key, waits in self._waiting.items() if waits]
+        groups, before = [(key, list(waits)) for key, waits in self._waiting.items() if waits], self._ready
         results = await asyncio.gather(*(self._look(*key, ids) for key, ids in groups))
         left = sum(map(len, self._waiting.values()))
-        self._run.on_event(StillWaiting(sum(results), left))
+        self._run.on_event(StillWaiting(self._ready - before, left))
         return any(results)
 
     async def _look(self, name: str, parent_id: str | None, ids: list[str]) -> int:
@@ -101,9 +129,12 @@ class Waiting:
         waited_s = self._run.clock.now() - wait.since_s
         if live and live.status is Status.READY:
             wait.future.set_result(live)
+            self._ready += 1
         elif live and live.status is Status.FAILED:
             why = live.facts.get("error") or "the API says no more about it"
             wait.future.set_exception(BecameFailed(f"{name} {id} ended as failed: {why}"))
+        elif self._run.limits.detached:
+            wait.future.set_exception(Detached(f"{name} {id} is not ready yet"))
         elif wait.misses >= MISSES:
             wait.future.set_exception(NotReady(f"{name} {id} was made, but no list shows it; run again to look anew"))
         elif waited_s > self._run.limits.wait_s:

@@ -13,10 +13,10 @@ from reconciler.apply.bulk import BulkMaker
 from reconciler.apply.fill import said, to_send
 from reconciler.apply.make import Maker, leaving
 from reconciler.apply.remove import Remover
-from reconciler.apply.run import Passed, Run
+from reconciler.apply.run import Detached, Passed, Run
 from reconciler.apply.wait import Waiting
 from reconciler.diff import applied, changed_by_others, filled
-from reconciler.errors import BecameFailed
+from reconciler.errors import BecameFailed, NotReady
 from reconciler.kind import Kind
 from reconciler.model import (
     BulkCreate,
@@ -82,20 +82,28 @@ class Writer:
                 assert_never(step)
 
     async def _wait(self, kind: type[Kind], address: str) -> None:
-        """Wait until it is ready, and note how often it was not to be."""
-        id, row = self.run.ids[address], self.run.rows.get(address)
+        """Wait until it is ready, and note how often it was not to be; or that it is awaited from now on."""
+        id, row, parent_id = self.run.ids[address], self.run.rows.get(address), self.run.parent_id(address)
+        row = row if row and row.id == id else None
         try:
-            await self.waiting.ready(kind.__name__, self.run.parent_id(address), id, address)
+            await self.waiting.ready(kind.__name__, parent_id, id, address)
         except BecameFailed:
-            if row and row.id == id:
-                await self._count(row, row.failures + 1)
+            await self._seen(id, row, row.failures + 1 if row else 0)
             raise
-        if row and row.id == id and row.failures:
-            await self._count(row, 0)
+        except (Detached, NotReady):
+            await self.run.journal.write(*self.run.awaited(kind, address, id, parent_id))
+            raise
+        await self._seen(id, row, 0)
 
-    async def _count(self, row: Recorded, failures: int) -> None:
-        self.run.rows[row.address] = counted = replace(row, failures=failures)
-        await self.run.journal.write(Put(counted))
+    async def _seen(self, id: str, row: Recorded | None, failures: int) -> None:
+        """It is awaited no longer; and so often it has failed in a row."""
+        writes: list[Write] = []
+        if row and row.failures != failures:
+            self.run.rows[row.address] = counted = replace(row, failures=failures)
+            writes.append(Put(counted))
+        if (awaited := self.run.ledger.waits.pop(id, None)) is not None:
+            writes.append(Close(awaited.op))
+        await self.run.journal.write(*writes)
 
     async def _update(self, kind: type[Kind], step: Update) -> None:
         op = await self._changed(kind, step)

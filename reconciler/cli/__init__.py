@@ -125,7 +125,7 @@ def cli() -> None:
     \b
     Exit codes: 0 done or in sync · 1 error · 2 changes or drift · 3 refused by a guard
     4 state locked · 5 not authorised · 6 stale plan · 7 applied in part · 8 a check failed
-    130 interrupted
+    9 awaited · 130 interrupted
     """
 
 

@@ -20,7 +20,7 @@ from reconciler.cli.refreshing import refreshing, ticking
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
-from reconciler.model import APPLIED_IN_PART
+from reconciler.model import APPLIED_IN_PART, AWAITED, NOT_READY_YET
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
@@ -43,6 +43,10 @@ class Manner:
     """Whether the checks of the stack are run when all was done."""
     telling: Telling | None = None
     """Where reports go."""
+    no_wait: bool = False
+    """Whether what is not ready is left to a later run."""
+    detailed: bool = False
+    """Whether the exit code says that something is awaited."""
 
     @property
     def shown_as(self) -> str:
@@ -66,6 +70,9 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
             if any(not it.passes for it in project.gates):
                 return planning, report, project.gates
             whole = report is not None and report.exit_code == 0
+            if whole and report is not None and report.awaited:
+                _say_unchecked(project, manner)
+                return planning, report, ()
             return planning, report, await _checked(project, manner) if whole else ()
 
     with closing(project), locked(project, command):
@@ -73,7 +80,7 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
     done = report is None and project.saved is not None
     # A check that has kept a replacement back is why that is only begun.
     held_back = any(not it.passes for it in project.gates)
-    code = 0 if done else _result(planning, report, checked, manner.shown_as)
+    code = 0 if done else _result(planning, report, checked, manner)
     if checked and manner.telling and manner.telling.observer:
         manner.telling.observer.checked(checked)
     if checked and manner.shown_as == "text":
@@ -89,6 +96,12 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
         written = manner.telling.tried(paged(result, project, manner.telling.forms(), checked))
         code = code or (0 if written else 1)
     return code
+
+
+def _say_unchecked(project: Project, manner: Manner) -> None:
+    """What searches find before all is ready says nothing of it."""
+    if manner.check and project.stack.checks:
+        click.echo("Checks: not run, for something is awaited; the apply that finds all ready runs them.", err=True)
 
 
 async def _checked(project: Project, manner: Manner) -> Sequence[Checked]:
@@ -143,7 +156,7 @@ async def _done(project: Project, planning: Planning, command: str, manner: Mann
     plan = planning.plan
     with progress(plan, planning.kinds, quiet=manner.shown_as != "text") as shown:
         async with ticking(shown.tick), events_to(manner.json_events, plan, command, project.clock) as told:
-            applying = project.apply(planning)
+            applying = project.apply(planning, wait=not manner.no_wait)
             stop_on_signals(applying)
             try:
                 async for event in applying:
@@ -155,10 +168,11 @@ async def _done(project: Project, planning: Planning, command: str, manner: Mann
     return await applying
 
 
-def _result(planning: Planning, report: Report | None, checked: Sequence[Checked], form: str) -> int:
+def _result(planning: Planning, report: Report | None, checked: Sequence[Checked], manner: Manner) -> int:
     from reconciler.reports import json as as_json
     from reconciler.reports.applied import report_text
 
+    form = manner.shown_as
     if report is None:
         click.echo("Nothing was done.")
         return 1
@@ -169,6 +183,6 @@ def _result(planning: Planning, report: Report | None, checked: Sequence[Checked
 
             said["checks"] = checks_json(planning.stack.name, checked)["checks"]
         click.echo(as_json.dumps(said))
-    elif form == "text" and (planning.plan.changes or report.failed):
+    elif form == "text" and (planning.plan.changes or report.failed or report.awaited):
         click.echo("\n" + report_text(report, planning.plan, planning.stack.outputs.values()))
-    return report.exit_code
+    return NOT_READY_YET if manner.detailed and report.word == AWAITED else report.exit_code

@@ -168,6 +168,8 @@ def _shown(result: Result, form: str) -> Result:
 @WHOLE
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--check", is_flag=True, help="Run the checks of the stack when all is done; exit with 8 if one fails.")
+@click.option("--no-wait", is_flag=True, help="Start all that can be, and leave what is not ready to a later run.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 9 when nothing failed and something is awaited.")
 @reporting
 @observed
 def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, check: bool, **options: Any) -> int:
@@ -182,6 +184,7 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     reconciler apply                    the stack in this directory
     reconciler apply --auto-approve     without asking, as in CI
     reconciler apply --check            and then whether searches find what they should
+    reconciler apply --no-wait          start it, and let the next apply go on
     reconciler apply plan.json          exactly what was planned
     """
     from reconciler.project.saved import is_plan
@@ -197,7 +200,8 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     with telling.errors():
         project = _of_a_saved_plan(path, options) if saved else project_at(path, options)
         told = replace(telling, path=project.path)
-        manner = Manner(form, look_for(whole, verbose), auto_approve, events, check, told)
+        left = {"no_wait": bool(options.get("no_wait")), "detailed": bool(options.get("detailed_exitcode"))}
+        manner = Manner(form, look_for(whole, verbose), auto_approve, events, check, told, **left)
         return carried_out(project, planned, f"reconciler apply {path}", manner)
 
 

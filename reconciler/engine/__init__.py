@@ -36,11 +36,12 @@ from reconciler.engine.wishes import as_seen, wished_for
 from reconciler.errors import Invalid, Problem
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
-from reconciler.model import Basis, Change, Event, Plan, Recorded, Report, Snapshot, Stack
+from reconciler.model import Awaited, Basis, Change, Event, Plan, Recorded, Report, Snapshot, Stack
 from reconciler.ownership import Claims
 from reconciler.ownership.rebuild import known_as, said_of
 from reconciler.ownership.unseen import told
 from reconciler.plan import make_plan, with_changes
+from reconciler.plan.awaited import awaited
 from reconciler.plan.cost import estimated
 from reconciler.plan.facts import leaving, used
 from reconciler.plan.facts import told as facts_of
@@ -148,7 +149,7 @@ class Session:
         looked = await self._differing(read.stack, begun, known_attempts, wishes, under_way)
         stack, snapshot, claims, difference = looked.stack, looked.snapshot, looked.claims, looked.difference
         # steps
-        plan = make_plan(stack, kinds, claims, difference, snapshot, self.targeting)
+        plan = self._stepped(looked, awaited(looked.claims, self.targeting, prior.operations, begun.progress))
         plan = self._with_turns(plan, looked, declared_so, wishes)
         # preflight
         notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind)]
@@ -178,6 +179,7 @@ class Session:
             consent=self.consent,
             recovered=begun.writes,
             unresolved=begun.unresolved,
+            noticed=begun.noticed,
             belonging=read.belonging,
             unshown=frozenset(row.id for row in read.behind),
             hidden=begun.hidden,
@@ -212,6 +214,12 @@ class Session:
         claims = beside.held(stack, self.kinds, claims, snapshot, self.state.now())
         stack, silent = await valued(self.drivers, stack, claims, attempts)
         return _Looked(stack, snapshot, claims, diff(stack, self.kinds, claims, attempts, wishes), silent)
+
+    def _stepped(self, looked: _Looked, pending: Sequence[Awaited]) -> Plan:
+        targeting, difference = self.targeting, looked.difference
+        return make_plan(
+            looked.stack, self.kinds, looked.claims, difference, looked.snapshot, targeting, tuple(pending)
+        )
 
     def _follow(self, looked: _Looked) -> int:
         return beside.follows(looked.stack, self.kinds, looked.turns)

@@ -68,7 +68,7 @@ async def apply(
         since_s = session.clock.now()
         report = await walk.go()
         report = noted.report = replace(report, seconds=session.clock.now() - since_s)
-        noted.result = "interrupted" if report.interrupted else "failed" if report.failed else "done"
+        noted.result = "failed" if report.failed and not report.interrupted else report.word
         if not report.interrupted:
             await _sight(session, run)
         if known.rebuild and session.whole and noted.result == "done" and not planning.plan.left_out:
@@ -162,7 +162,7 @@ async def _housekeeping(session: Session, planning: Planning) -> None:
     """Mend rows that no longer say what is: of what is gone, of what already is as it shall be, of what has another
     address; and note what was seen. All before the first step, which may rest on it."""
     state = session.state
-    writes: list[Write] = [Drop(row.address, row.id) for row in planning.claims.gone]
+    writes: list[Write] = [*planning.noticed, *(Drop(row.address, row.id) for row in planning.claims.gone)]
     for address, row in planning.difference.refreshed.items():
         old = planning.claims.rows.get(address)
         if old and old.id != row.id:
@@ -183,7 +183,8 @@ async def _sight(session: Session, run: Run) -> None:
     state = session.state
     unseen = state.unseen()
     rows = [row for row in run.rows.values() if row.id in unseen]
-    seen = {row.id for row in rows if run.kinds[row.kind].asynchronous and row.address not in run.bad}
+    waited_for = (row for row in rows if run.kinds[row.kind].asynchronous and row.address not in run.bad)
+    seen = {row.id for row in waited_for if run.ledger.wait_for(row.id) is None}
     lists = {(row.kind, row.parent_id) for row in rows if row.id not in seen}
     with suppress(ApiError):  # a look only: the next run looks again
         for name, parent_id in sorted(lists, key=str):

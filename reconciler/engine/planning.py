@@ -65,6 +65,8 @@ class InFlight:
     """What an interrupted run had done, to be recorded before anything else."""
     unresolved: tuple[Operation, ...]
     """Creates of an interrupted run of which nothing is to be seen yet."""
+    noticed: tuple[Write, ...]
+    """What is to be recorded, before the first step, of what was awaited and is not any more."""
     hidden: frozenset[str]
     notes: Sequence[Problem]
     progress: Mapping[str, Progress]
@@ -102,6 +104,8 @@ class Planning:
     """What an interrupted run had done, to be recorded before anything else."""
     unresolved: tuple[Operation, ...] = ()
     """Creates of an interrupted run of which nothing is to be seen yet."""
+    noticed: tuple[Write, ...] = ()
+    """What is to be recorded, before the first step, of what was awaited and is not any more."""
     belonging: Belonging = field(default_factory=Belonging)
     unshown: frozenset[str] = frozenset()
     """Ids of what was made a moment ago and is in the snapshot though no read showed it."""

@@ -239,6 +239,7 @@ async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
         recorded=recovered.recorded,
         writes=tuple(recovered.writes),
         unresolved=tuple(recovered.unresolved),
+        noticed=tuple(recovered.noticed),
         hidden=looked.hidden,
         notes=recovered.notes,
         progress=looked.progress,

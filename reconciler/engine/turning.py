@@ -7,13 +7,13 @@ was agreed to is the replacement, so each stage plans nothing but that.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.engine import applying, beside
 from reconciler.engine.beside import Turn
-from reconciler.model import Action, Outcome, Report, StepDone, StepFailed, StepStarted, is_within
+from reconciler.model import AWAITED, Action, Outcome, Report, StepDone, StepFailed, StepStarted, is_within
 from reconciler.ownership import declared_address, next_root
 from reconciler.plan.targeting import Targeting
 
@@ -164,10 +164,19 @@ def _with(report: Report, addresses: Sequence[str], why: Mapping[str, str]) -> R
     for address in addresses:
         if told := why.get(address, INTERRUPTED):
             id = outcomes[address].id if address in outcomes else ""
-            outcomes[address] = Outcome(address, Action.REPLACE, "begun", told, wrote=True, id=id)
+            result = AWAITED if _only_awaits(outcomes.values(), address) and not report.interrupted else "begun"
+            outcomes[address] = Outcome(address, Action.REPLACE, result, told, wrote=True, id=id)
         else:
             outcomes = dict(_replaced(outcomes, address))
     return replace(report, outcomes=tuple(outcomes.values()))
+
+
+def _only_awaits(outcomes: Iterable[Outcome], root: str) -> bool:
+    """Whether all that was made beside an address is done, but for what the API has to make ready and nobody waited
+    for."""
+    beside = [it for it in outcomes if next_root(it.address) and is_within(declared_address(it.address), root)]
+    results = {it.result for it in beside}
+    return AWAITED in results and results <= {"done", AWAITED}
 
 
 def _replaced(outcomes: Mapping[str, Outcome], root: str) -> Iterator[tuple[str, Outcome]]:

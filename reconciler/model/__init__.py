@@ -15,12 +15,15 @@ from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expecta
 from reconciler.model.desired import OUTPUT_NAME, Output, Replacing, Resource, Stack, Where, ignores, nowhere
 from reconciler.model.events import (
     APPLIED_IN_PART,
+    AWAITED,
+    NOT_READY_YET,
     BytesSent,
     Event,
     Outcome,
     Paused,
     Report,
     RunEnded,
+    StepAwaited,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -29,7 +32,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.live import Attempt, Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
-from reconciler.model.plan import Basis, Charge, Cost, Estimate, Plan
+from reconciler.model.plan import Awaited, Basis, Charge, Cost, Estimate, Plan
 from reconciler.model.steps import (
     STEPS,
     BulkCreate,
@@ -50,13 +53,16 @@ from reconciler.model.steps import (
 
 __all__ = [
     "APPLIED_IN_PART",
+    "AWAITED",
     "MADE_OF_WORDS",
     "MAKING",
+    "NOT_READY_YET",
     "OUTPUT_NAME",
     "STEPS",
     "Action",
     "Asked",
     "Attempt",
+    "Awaited",
     "Basis",
     "BulkCreate",
     "BytesSent",
@@ -99,6 +105,7 @@ __all__ = [
     "Stamp",
     "Status",
     "Step",
+    "StepAwaited",
     "StepDone",
     "StepFailed",
     "StepId",

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from reconciler.model.change import Action
 
 __all__ = [
+    "AWAITED",
+    "NOT_READY_YET",
     "BytesSent",
     "Event",
     "Outcome",
     "Paused",
     "Report",
     "RunEnded",
+    "StepAwaited",
     "StepDone",
     "StepFailed",
     "StepSkipped",
@@ -23,8 +26,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one address fared: `done`, `begun` (a part of it was done, the next run does the rest), `failed` or
-    `skipped`, with what to know about it. `wrote`: something of it was done, whatever came then."""
+    """How one address fared: `done`, `begun` (a part of it was done, the next run does the rest), `awaited` (only the
+    API's own work is missing, and this run was not to wait for that), `failed` or `skipped`, with what to know about
+    it. `wrote`: something of it was done, whatever came then."""
 
     address: str
     action: Action
@@ -37,6 +41,9 @@ class Outcome:
 
 APPLIED_IN_PART = 7
 """Exit code: something was done, and not all."""
+NOT_READY_YET = 9
+"""Exit code, where it is asked for: nothing failed, and the API is still at work on something."""
+AWAITED = "awaited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,24 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether anything was not done to its end."""
-        return any(outcome.result != "done" for outcome in self.outcomes)
+        """Whether anything was not done to its end that was to be done in this run."""
+        return any(outcome.result not in ("done", AWAITED) for outcome in self.outcomes)
+
+    @property
+    def awaited(self) -> tuple[Outcome, ...]:
+        """What a later run goes on with, when the API is ready: only of a run that was not to wait."""
+        return tuple(outcome for outcome in self.outcomes if outcome.result == AWAITED)
+
+    @property
+    def word(self) -> str:
+        """How it went, in one word."""
+        if self.interrupted:
+            return "interrupted"
+        return "partial" if self.failed else AWAITED if self.awaited else "done"
 
     @property
     def exit_code(self) -> int:
-        """0 all done · 130 interrupted · 7 something was done, not all · else what the failure means."""
+        """0 nothing failed · 130 interrupted · 7 something was done, not all · else what the failure means."""
         if self.interrupted:
             return 130
         if not self.failed:
@@ -101,6 +120,14 @@ class StepSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class StepAwaited:
+    """An address is left to a later run, because the API is not ready: `message` says with what."""
+
+    address: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StillWaiting:
     """After each poll of what is not ready yet: so many became ready by it, so many are left."""
 
@@ -132,5 +159,5 @@ class RunEnded:
     report: Report
 
 
-Event = StepStarted | StepDone | StepFailed | StepSkipped | StillWaiting | BytesSent | Paused | RunEnded
+Event = StepStarted | StepDone | StepFailed | StepSkipped | StepAwaited | StillWaiting | BytesSent | Paused | RunEnded
 """What happens while a plan is applied; `docs/events.md` says how each is written as JSON."""

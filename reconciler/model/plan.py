@@ -12,10 +12,24 @@ from reconciler.errors import Problem
 from reconciler.model.change import Action, Change
 from reconciler.model.steps import Step
 
-__all__ = ["Basis", "Charge", "Cost", "Estimate", "Plan"]
+__all__ = ["Awaited", "Basis", "Charge", "Cost", "Estimate", "Plan"]
 
 Count = Annotated[int, Ge(0), Le(10**18)]
 Amount = Annotated[float, Ge(0), Le(1e18)]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What was begun, and on which the API is still at work: it costs no write, and what needs it waits."""
+
+    address: str
+    kind: str
+    id: str | None = None
+    """Of its object; null of a task that has made none yet."""
+    since: str | None = None
+    """Since when the state knows it as awaited; null when it does not."""
+    told: str = ""
+    """How far it has come, for people, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,8 @@ class Plan:
     """How many foreign objects of each kind were seen."""
     stuck: Mapping[str, str] = field(default_factory=dict)
     """address → why: what has failed again and again, and is not made anew by itself."""
+    awaited: tuple[Awaited, ...] = ()
+    """What the API still works on, since an earlier run."""
     left_out: Count = 0
     """How many changes are not in it, because only a part was asked for."""
 

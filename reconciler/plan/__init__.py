@@ -18,8 +18,9 @@ from dataclasses import replace
 from reconciler.diff import Difference
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Estimate, Plan, Snapshot, Stack, Status
+from reconciler.model import Action, Awaited, Change, Estimate, Plan, Snapshot, Stack
 from reconciler.ownership import Claims, deposed_name
+from reconciler.plan.awaited import told_of
 from reconciler.plan.facts import told
 from reconciler.plan.names import NameTrades
 from reconciler.plan.needs import Needs
@@ -37,9 +38,11 @@ def make_plan(
     difference: Difference,
     snapshot: Snapshot,
     targeting: Targeting = EVERYTHING,
+    awaited: tuple[Awaited, ...] = (),
 ) -> Plan:
-    """The whole plan, or the part of it that is asked for. Raises Invalid: with what cannot be planned, or when steps
-    wait for each other in a circle."""
+    """The whole plan, or the part of it that is asked for, and what is `awaited` of it.
+
+    Raises Invalid: with what cannot be planned, or when steps wait for each other in a circle."""
     chosen, notes = targeting.of(difference.changes, stack, kinds, claims, snapshot)
     changes = told(chosen, kinds, claims, snapshot)
     names = NameTrades(kinds, claims, changes, snapshot)
@@ -54,8 +57,9 @@ def make_plan(
         steps=order(steps),
         drift=_as_tree(change for change in difference.drift if targeting.has(change.address)),
         estimate=Estimate(writes=sum(step.writes for step in steps), reads_spent=snapshot.requests),
-        diagnostics=(*notes, *_unready(claims, targeting), *_stuck(stack, stuck)),
+        diagnostics=(*notes, *told_of(awaited), *_stuck(stack, stuck)),
         stuck=stuck,
+        awaited=awaited,
         unmanaged={kind: len(lives) for kind, lives in sorted(claims.foreign.items())},
         left_out=len(difference.changes) - len(changes),
     )
@@ -100,16 +104,6 @@ def _kept_names(stack: Stack, claims: Claims, names: NameTrades) -> Iterator[Pro
             whose = claims.addresses.get((holder.kind, holder.id), "not of this stack")
             text = f"{holder.kind} {holder.id} ({whose}) has its {names.word(holder)} and keeps it; choose another"
             yield Problem(*stack.where(address), address, text)
-
-
-def _unready(claims: Claims, targeting: Targeting) -> Iterator[Problem]:
-    """One note of what an earlier run made and is not ready yet."""
-    pending = sorted(a for a, live in claims.live.items() if live.status is Status.PENDING and targeting.has(a))
-    if pending:
-        more = f" and {len(pending) - 3} more" if len(pending) > 3 else ""
-        verb = "is" if len(pending) == 1 else "are"
-        text = f"{', '.join(pending[:3])}{more} {verb} not ready yet; apply waits"
-        yield Problem("", 0, 0, "", text, "note")
 
 
 def _stuck(stack: Stack, stuck: Mapping[str, str]) -> Iterator[Problem]:

@@ -375,24 +375,29 @@ class Project:
 
     # Writing
 
-    def apply(self, planning: Planning, *, consent: Consent | None = None, command: str = "") -> Applying:
-        """Do what the plan says: iterate for the events, or await for the report.
+    def apply(
+        self, planning: Planning, *, consent: Consent | None = None, command: str = "", wait: bool = True
+    ) -> Applying:
+        """Do what the plan says: iterate for the events, or await for the report. Without `wait`, what is not ready is
+        left to a later apply, and is awaited in the report.
 
         Takes the lock, unless it is held already, and looks again: StalePlan, naming what moved since. Refused when a
         guard is against it and `consent`, or that of the plan, does not agree. What fails is in the report.
         """
         from reconciler.project.applying import Applying
 
-        start: Start = partial(self._apply, planning, consent, command or f"reconciler.open({str(self.path)!r}).apply")
+        said = command or f"reconciler.open({str(self.path)!r}).apply"
+        start: Start = partial(self._apply, planning, consent, said, wait)
         return Applying(start, lambda: self.state.wait_at_most(STOPPING_S))
 
     async def _apply(
-        self, planning: Planning, consent: Consent | None, command: str, tell: Tell, begun: Begun
+        self, planning: Planning, consent: Consent | None, command: str, wait: bool, tell: Tell, begun: Begun
     ) -> Report:
         with self._held(command):
             if planning is not self._fresh or consent not in (None, planning.consent):
                 planning = await self.again(planning, consent)
             session = self._session(planning.consent, planning.aim)
+            session.limits = with_(session.limits, detached=not wait)
             return await session.apply(planning, command=self._command or command, on_event=tell, on_start=begun)
 
     async def destroy(self, *, consent: Consent | None = None) -> Report:

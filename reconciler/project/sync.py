@@ -80,9 +80,9 @@ class SyncProject:
         """As `Project.drift`."""
         return self._open().run(self.project.drift(unmanaged=unmanaged))
 
-    def apply(self, planning: Planning, *, consent: Consent | None = None) -> SyncApplying:
+    def apply(self, planning: Planning, *, consent: Consent | None = None, wait: bool = True) -> SyncApplying:
         """As `Project.apply`: iterate for the events, or ask for its `report`."""
-        return SyncApplying(self._open(), self.project.apply(planning, consent=consent))
+        return SyncApplying(self._open(), self.project.apply(planning, consent=consent, wait=wait))
 
     def destroy(self, *, consent: Consent | None = None) -> Report:
         """As `Project.destroy`."""

@@ -81,7 +81,7 @@ class RunTold:
         if self.refusals:
             return "refused"
         result = str(self.document.get("result") or "done")
-        return "" if result == "done" else result
+        return "" if result in ("done", "awaited") else result
 
     @property
     def failed(self) -> bool:

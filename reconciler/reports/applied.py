@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from reconciler.model import MAKING, Action, Outcome, Output, Plan, Report
+from reconciler.model import AWAITED, MAKING, Action, Outcome, Output, Plan, Report
 from reconciler.provider import kinds_of
 from reconciler.redact import plain
 from reconciler.reports.style import styled
@@ -24,13 +24,14 @@ DONE = {
     Action.FORGET: "let go of",
 }
 MOST_IDS = 10
+MOST_AWAITED = 10
+ON = "The next apply goes on when it is ready."
 
 
 def report_text(report: Report, plan: Plan, outputs: Iterable[Output] = ()) -> str:
     """The same, in colour, with what was done of the plan. `outputs` are what the stack names for others."""
-    outcomes = [outcome for outcome in report.outcomes if outcome.result != "done"]
     *lines, last = report_lines(report)
-    for number, outcome in enumerate(outcomes):
+    for number, outcome in enumerate(_told(report)):
         colour = "red" if outcome.result == "failed" else "yellow"
         lines[number] = f"{styled(outcome.result, fg=colour)}{lines[number].removeprefix(outcome.result)}"
     bad = report.interrupted or report.failed
@@ -67,24 +68,35 @@ def _short(seconds: float) -> str:
 
 def report_lines(report: Report) -> list[str]:
     """What was not done, a line each, and how much was."""
-    lines = [_outcome(outcome) for outcome in report.outcomes if outcome.result != "done"]
+    awaited, told = report.awaited, _told(report)
+    lines = [_outcome(outcome) for outcome in told]
+    if len(awaited) > MOST_AWAITED:
+        lines.append(f"awaited {len(awaited) - MOST_AWAITED} more: see --format json")
     done = sum(outcome.result == "done" for outcome in report.outcomes)
     if report.interrupted:
         last = f"Interrupted: {_counts(report, done)}. What was in flight is recorded; run again to go on."
     elif report.failed:
         last = f"Applied in part: {_counts(report, done)}. The next run goes on where this one stopped."
     else:
-        last = f"Applied: {count_of(done, 'object')}, {count_of(report.writes, 'write')}."
+        last = f"Applied: {count_of(done, 'object')}, {count_of(report.writes, 'write')}"
+        last += f"; {len(awaited)} awaited. {ON}" if awaited else "."
     return [*lines, last]
+
+
+def _told(report: Report) -> list[Outcome]:
+    """What was not done, one by one; of much that is awaited only some."""
+    some = {it.address for it in report.awaited[:MOST_AWAITED]}
+    return [it for it in report.outcomes if it.result not in ("done", AWAITED) or it.address in some]
 
 
 def _counts(report: Report, done: int) -> str:
     begun = sum(outcome.result == "begun" for outcome in report.outcomes)
     failed = [outcome for outcome in report.outcomes if outcome.result == "failed"]
-    skipped = len(report.outcomes) - done - begun - len(failed)
+    awaited = len(report.awaited)
+    skipped = len(report.outcomes) - done - begun - awaited - len(failed)
     half = sum(outcome.wrote for outcome in failed)
     return (
-        f"{done} done, {f'{begun} begun, ' if begun else ''}"
+        f"{done} done, {f'{begun} begun, ' if begun else ''}{f'{awaited} awaited, ' if awaited else ''}"
         f"{len(failed)} failed{f' ({half} of them half way)' if half else ''}, {skipped} skipped"
     )
 

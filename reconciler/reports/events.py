@@ -17,6 +17,7 @@ from reconciler.model import (
     Paused,
     Plan,
     RunEnded,
+    StepAwaited,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -76,6 +77,8 @@ class Events:
                 self._tell("failed", address=address, message=message)
             case StepSkipped(address, message):
                 self._tell("skipped", address=address, message=message)
+            case StepAwaited(address, message):
+                self._tell("awaited", address=address, message=message)
             case StillWaiting(ready, waiting):
                 self._tell("waiting", ready=ready, waiting=waiting)
             case Paused(seconds, message):

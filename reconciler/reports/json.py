@@ -72,7 +72,7 @@ def report_json(stack: str, report: Report) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "stack": stack,
         "run": report.run,
-        "result": "interrupted" if report.interrupted else "partial" if report.failed else "done",
+        "result": report.word,
         "outcomes": [
             {
                 "address": it.address,

@@ -65,7 +65,7 @@ def _tests(result: Result) -> Iterator[_Test]:
 
 
 def _outcomes(result: Result) -> Iterator[_Test]:
-    words = {"done": "", "begun": "skipped", "skipped": "skipped", "failed": "failure"}
+    words = {"done": "", "begun": "skipped", "awaited": "skipped", "skipped": "skipped", "failed": "failure"}
     for outcome in result.report.outcomes if result.report else ():
         said, action = plain(outcome.message), outcome.action.value
         yield _Test(plain(outcome.address), words.get(outcome.result, "failure"), action, said)

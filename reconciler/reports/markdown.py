@@ -71,6 +71,8 @@ def _head(result: Result, room: int) -> Iterator[str]:
         yield _listed("Refused", result.refusals, room)
     if result.report is not None and result.report.failed:
         yield _listed("Not done", report_lines(result.report)[:-1], room)
+    elif result.report is not None and result.report.awaited:
+        yield _listed("Awaited", report_lines(result.report)[:-1], room)
     if result.consents:
         yield _listed("Agreed to", result.consents, room)
     if losses := lost(result.changes):

@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from reconciler.kinds import Kinds
-from reconciler.model import BytesSent, Event, Paused, Plan, StepDone, StepFailed, StepSkipped, StepStarted, Verb
+from reconciler.model import (
+    BytesSent,
+    Event,
+    Paused,
+    Plan,
+    StepAwaited,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    Verb,
+)
 from reconciler.redact import plain
 from reconciler.reports.statusline import StatusLine
 from reconciler.reports.traffic import duration
@@ -73,7 +84,7 @@ class Lines:
         match event:
             case StepDone(address, verb):
                 self._line.say(f"{self._count} {'ready' if verb == Verb.WAIT else verb} {plain(address)}")
-            case StepFailed() | StepSkipped():
+            case StepFailed() | StepSkipped() | StepAwaited():
                 self._line.say(not_done(event))
             case Paused():
                 self._line.say(paused(event))
@@ -96,9 +107,9 @@ def paused(event: Paused) -> str:
     return f"waiting {duration(event.seconds)}: {plain(event.message)}"
 
 
-def not_done(event: StepFailed | StepSkipped) -> str:
+def not_done(event: StepFailed | StepSkipped | StepAwaited) -> str:
     """Which address, and why."""
-    word = "failed" if isinstance(event, StepFailed) else "skipped"
+    word = {StepFailed: "failed", StepSkipped: "skipped", StepAwaited: "awaited"}[type(event)]
     return f"{word}: {plain(event.address)}: {plain(event.message)}"
 
 
@@ -146,7 +157,7 @@ class _Bars:
                 self._print(paused(event))
             case BytesSent():
                 self._upload(event)
-            case StepFailed() | StepSkipped():
+            case StepFailed() | StepSkipped() | StepAwaited():
                 self._print(not_done(event))
 
     def tick(self) -> None:

@@ -126,6 +126,8 @@ def _nothing(plan: Plan) -> str:
     if plan.stuck:
         stuck = count_of(len(plan.stuck), "object")
         return f"No changes, but {stuck} of {plain(plan.stack)} will not be made again unasked."
+    if plan.awaited:
+        return f"No changes. {plain(plan.stack)} is in sync; {count_of(len(plan.awaited), 'object')} awaited."
     return f"No changes. {plain(plan.stack)} is in sync."
 
 

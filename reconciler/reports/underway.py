@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from reconciler.kinds import Kinds
-from reconciler.model import BulkCreate, BytesSent, Create, Event, Plan, Step, StepDone, StepStarted, Wait
+from reconciler.model import BulkCreate, BytesSent, Create, Event, Plan, Step, StepAwaited, StepDone, StepStarted, Wait
 from reconciler.reports.traffic import Traffic, amount, duration
 from reconciler.reports.values import count_of
 
@@ -35,6 +35,8 @@ class UnderWay:
                 step = self._open.pop((address, verb), None)
                 if isinstance(step, Wait):
                     self._ready[step.kind] += 1
+            case StepAwaited(address):
+                self._open = {it: step for it, step in self._open.items() if it[0] != address}
             case BytesSent():
                 self.traffic.see(event.address, event.done, event.total)
 

@@ -127,6 +127,7 @@ def event_schema() -> dict[str, Any]:
         "done": {"address": text, "verb": text},
         "failed": {"address": text, "message": text},
         "skipped": {"address": text, "message": text},
+        "awaited": {"address": text, "message": text},
         "waiting": {"ready": count, "waiting": count},
         "pause": {"seconds": count, "message": text},
         "upload": {"address": text, "bytes_done": count, "bytes_total": count, "bytes_per_s": count},
@@ -164,7 +165,10 @@ def report_schema() -> dict[str, Any]:
             "format_version": VERSION,
             "stack": {"type": "string"},
             "run": {"type": "string"},
-            "result": {"enum": ["done", "partial", "interrupted"]},
+            "result": {
+                "enum": ["done", "awaited", "partial", "interrupted"],
+                "description": "awaited: nothing failed, and the API is still at work (`apply --no-wait`)",
+            },
             "outcomes": {
                 "type": "array",
                 "items": {
@@ -175,8 +179,9 @@ def report_schema() -> dict[str, Any]:
                         "id": {"type": "string", "description": "Of what is there now; empty where nothing is"},
                         "action": {"type": "string"},
                         "result": {
-                            "enum": ["done", "begun", "failed", "skipped"],
-                            "description": "begun: a part of it was done, the next run does the rest",
+                            "enum": ["done", "begun", "awaited", "failed", "skipped"],
+                            "description": "begun: a part of it was done, the next run does the rest; awaited: the "
+                            "next run goes on with it when the API is ready",
                         },
                         "message": {"type": "string"},
                         "wrote": {"type": "boolean", "description": "Whether something of it was done"},

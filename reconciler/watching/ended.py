@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.checks import Checked
 from reconciler.diff.drifted import drift_set
 from reconciler.errors import Invalid
+from reconciler.model import NOT_READY_YET
 from reconciler.redact import plain, redacted
 from reconciler.reports.result import Result, reason_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "Ended"]
 
 INTERRUPTED = 130
-GOOD = (0, 2)
+GOOD = (0, 2, NOT_READY_YET)
 """Exit codes of a run that came to what was asked for, whatever it found."""
 UNTOLD = ("locked", "interrupted")
 """Nothing is wrong with a stack that somebody else holds, nor when a person broke the run off."""
@@ -82,7 +83,8 @@ class Ended:
         if self.command == "drift":
             return drift_set(self.result.drift)
         # A plan knows only what differs from what is recorded. After an apply that did all of it nothing does.
-        whole = self.command == "apply" and self.succeeded and not (self.part or self.result.plan.left_out)
+        left = self.part or self.result.plan.left_out or (self._report is not None and self._report.awaited)
+        whole = self.command == "apply" and self.succeeded and not left
         return {} if whole else None
 
     @property

@@ -43,6 +43,7 @@ from reconciler.model import (
 )
 from reconciler.ownership import Claims, claim
 from reconciler.plan import guards, make_plan
+from reconciler.plan.awaited import awaited
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import Targeting
 from reconciler.providers.twelvelabs import KINDS
@@ -77,7 +78,8 @@ class World:
         if claims.problems:
             raise Invalid(list(_problems(claims)))
         difference = diff(self.stack, KINDS, claims, self.attempts)
-        return make_plan(self.stack, KINDS, claims, difference, self.snapshot, self.targeting)
+        pending = awaited(claims, self.targeting, (), {})
+        return make_plan(self.stack, KINDS, claims, difference, self.snapshot, self.targeting, pending)
 
     def refusals(self, plan: Plan) -> list[str]:
         claims = self.claims()

@@ -129,6 +129,8 @@ def _state_of(result: Result) -> str:
     """How it looks at a glance."""
     if result.refusals or (result.report and (result.report.failed or result.report.interrupted)):
         return "bad"
+    if result.report and result.report.awaited:
+        return "open"
     return "good" if result.report or not result.changes else "open"
 
 

@@ -14,7 +14,7 @@ WIDE, GAP, HIGH, LEAST = 22, 6, 72, 3
 """Of a bar: how wide, how far from the next, how high at most, how high when it did nothing."""
 ABOVE = 16
 """Room for the number over the highest bar."""
-MARKS = {"done": "", "failed": "×", "interrupted": "!"}
+MARKS = {"done": "", "failed": "×", "interrupted": "!", "awaited": "…"}
 """What stands under a bar, for whoever sees no colours."""
 UNTOLD = "no end is noted"
 

@@ -1,0 +1,35 @@
+"""What is awaited from run to run: an object that was made and was not ready when its run ended. Pure.
+
+It is an open operation like any other, in the journal from the transaction that records the object: who looks next,
+on whatever machine, sees since when it is awaited, and counts it once when it has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from reconciler.model import Live, Operation, Recorded, Status, Target, Verb
+from reconciler.state import Close, Put, Write
+
+__all__ = ["seen", "waits_of"]
+
+
+def waits_of(operations: Iterable[Operation]) -> dict[str, Operation]:
+    """Id of an object → the operation that says that it is awaited."""
+    waits = (it for it in operations if it.verb == Verb.WAIT)
+    return {it.signature.id: it for it in waits if isinstance(it.signature, Target)}
+
+
+def seen(operation: Operation, row: Recorded | None, live: Live | None) -> list[Write]:
+    """What is to be recorded of what is awaited when it was looked at: nothing as long as the API works on it.
+
+    `row` is what is recorded of the object by now: of one that is not recorded any more nothing is awaited. That it has
+    failed is counted here, for no run was there to see it.
+    """
+    if row is not None and live is not None and live.status is Status.PENDING:
+        return []
+    writes: list[Write] = [Close(operation.op)]
+    if row is not None and not row.deposed and live is not None and live.status is Status.FAILED:
+        writes.insert(0, Put(replace(row, failures=row.failures + 1)))
+    return writes

@@ -1,0 +1,60 @@
+"""What the API is still at work on since an earlier run: which addresses, and since when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from reconciler.errors import Problem
+from reconciler.model import Awaited, Operation, Status, Target, Verb
+from reconciler.model.operation import EVER
+from reconciler.ownership import Claims
+from reconciler.plan.targeting import Targeting
+from reconciler.provider import Progress, Running
+
+__all__ = ["awaited", "told_of"]
+
+NAMED = 3
+
+
+def awaited(
+    claims: Claims, targeting: Targeting, operations: Sequence[Operation], progress: Mapping[str, Progress]
+) -> tuple[Awaited, ...]:
+    """Objects that are there and not ready, and tasks that have made none yet. `progress` says by the operation what
+    became of it. An object of which the state does not know that it is awaited is awaited all the same."""
+    since = {
+        it.signature.id: it.since for it in operations if it.verb == Verb.WAIT and isinstance(it.signature, Target)
+    }
+    found = [
+        Awaited(address, live.kind, live.id, _moment(since.get(live.id)))
+        for address, live in claims.live.items()
+        if live.status is Status.PENDING and targeting.has(address)
+    ]
+    for it in operations:
+        working = progress.get(it.op)
+        if isinstance(working, Running) and targeting.has(it.address):
+            found.append(Awaited(it.address, it.kind, None, _moment(it.since), working.told))
+    return tuple(sorted(found, key=lambda it: it.address))
+
+
+def _moment(when: datetime | None) -> str | None:
+    return None if when is None or when == EVER else when.isoformat(timespec="seconds")
+
+
+def told_of(awaited: Sequence[Awaited]) -> Iterator[Problem]:
+    """How far each is of a few tasks that say it, and one note of all the rest."""
+    few = len(awaited) <= NAMED
+    telling = [it for it in awaited if it.told and few]
+    for it in telling:
+        yield Problem("", 0, 0, it.address, f"{it.told}{_since([it])}", "note")
+    rest = [it for it in awaited if it not in telling]
+    if rest:
+        names = ", ".join(it.address for it in rest[:NAMED])
+        more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
+        verb = "is" if len(rest) == 1 else "are"
+        yield Problem("", 0, 0, "", f"{names}{more} {verb} not ready yet{_since(rest)}; apply waits", "note")
+
+
+def _since(awaited: Sequence[Awaited]) -> str:
+    first = min((it.since for it in awaited if it.since), default="")
+    return f" (awaited since {datetime.fromisoformat(first):%Y-%m-%d %H:%M} UTC)" if first else ""
