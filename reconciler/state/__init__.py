@@ -9,6 +9,9 @@ process. On PostgreSQL it is an advisory lock of the very session that writes: w
 lock *and* the means to write, so two runs cannot both believe that they hold the stack. (A pooler that hands out
 another session for each transaction breaks this; connect to the server itself.) `State.prove` says whether it is still
 held, and is asked before each write to the account.
+
+What is asked of the tables is SQL that both databases read, so that a file which is only read needs nothing else
+(`quick`); what changes them stands in `writing`.
 """
 
 from __future__ import annotations
@@ -25,13 +28,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
-
-import sqlalchemy as sa
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.errors import Locked, StateError
 from reconciler.model import CheckScore, Operation, Recorded
-from reconciler.state.database import Database, connect
+from reconciler.state.files import file_of
 from reconciler.state.history import (
     KnownDrift,
     LastTold,
@@ -43,9 +45,9 @@ from reconciler.state.history import (
     told_row,
 )
 from reconciler.state.holders import Holder, Unlocked
-from reconciler.state.identity import Identity, change, ensure, neighbours_of, rename
+from reconciler.state.identity import Identity
+from reconciler.state.quick import Quick, quick
 from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from, score_from
-from reconciler.state.tables import checks, drifts, handles, locks, operations, resources, runs, stacks, told, unseen
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -58,23 +60,25 @@ from reconciler.state.writes import (
     Seen,
     Unseen,
     Write,
-    upsert,
-    write,
 )
+
+if TYPE_CHECKING:
+    from reconciler.state.database import Database
+    from reconciler.state.writing import Transaction
 
 T = TypeVar("T")
 
 ANEW = "which forgets all rows of this stack and makes them anew from the account"
-SAFE: dict[sa.Table, str] = (
+SAFE: Mapping[str, str] = (
     dict.fromkeys(
-        (resources, operations, handles),
+        ("resources", "operations", "handles"),
         f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
     )
     | dict.fromkeys(
-        (stacks, runs, drifts, told),
+        ("stacks", "runs", "drifts", "told"),
         "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it",
     )
-    | {checks: "Run `reconciler check --record` to make the baseline of its checks anew"}
+    | {"checks": "Run `reconciler check --record` to make the baseline of its checks anew"}
 )
 """What is safe and what to run, when a row of a table is damaged."""
 
@@ -116,12 +120,18 @@ def _now() -> datetime:
 class State:
     """The state of one stack; made by `open`, usable from any thread, one call at a time."""
 
-    def __init__(self, stack: str, store: Database, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, stack: str, opening: Callable[[], Database], now: Callable[[], datetime], only_read: Quick | None
+    ) -> None:
         self.places: Mapping[str, str] | None = None
         """kind → the sections that it stands in, as `indexes/assets`: who knows the kinds says so, and rows that cannot
         be are damage then."""
         self._stack = stack
-        self._store = store
+        self._opening = opening
+        self._opened = None if only_read else opening()
+        self._quick = only_read
+        """What reads the state until something needs more than that."""
+        self._is_closed = False
         self._now = now
         self._mutex = threading.RLock()
         self._locked = False
@@ -138,79 +148,102 @@ class State:
         `create=False` makes nothing: where there is no state yet it reads as empty, and writing is a StateError.
         StateError also for a newer schema, a file that is no database, a server that does not answer.
         """
-        return cls(stack, connect(url, create=create), now)
+
+        def opened() -> Database:
+            from reconciler.state.database import connect
+
+            return connect(url, create=create)
+
+        path = None if create else file_of(url)
+        return cls(stack, opened, now, quick(Path(path)) if path else None)
+
+    @property
+    def _store(self) -> Database:
+        """The database itself, opened when it is needed."""
+        if self._opened is None:
+            if self._is_closed:
+                raise StateError(f"the state of stack {self._stack!r} is closed")
+            self._opened = self._opening()
+            self._leave_quick()
+        return self._opened
+
+    @property
+    def _far(self) -> bool:
+        """Whether the database answers over a network, and may hang."""
+        return self._opened is not None and self._opened.far
+
+    def _leave_quick(self) -> None:
+        if self._quick is not None:
+            self._quick.close()
+            self._quick = None
 
     @property
     def exists(self) -> bool:
         """Whether this stack was ever applied with this state."""
-        return any(self._rows(sa.select(table.c.stack).limit(1), table) for table in (runs, resources))
+        return any(self._rows("stack", table, "LIMIT 1") for table in ("runs", "resources"))
 
     def identity(self) -> Identity | None:
         """Who the stack is; None when nothing was ever written of it."""
-        c = stacks.c
-        query = sa.select(c.id, c.account, c.place, c.former, sa.type_coerce(c.rebuild, sa.Integer).label("rebuild"))
-        return next(iter(self._made_of(identity_from, query, stacks)), None)
+        return next(iter(self._made_of(identity_from, "id, account, place, former, rebuild", "stacks")), None)
 
     def identify(self, *, account: str | None = None, id: str | None = None, place: str | None = None) -> Identity:
         """Who the stack is, noting account and place; and the id, when it goes on under one that is known already."""
         given = {name: value for name, value in (("account", account), ("id", id), ("place", place)) if value}
-        with self._writing() as connection:
-            change(connection, self._stack, **given)
+        with self._writing() as transaction:
+            transaction.change(**given)
         found = self.identity()
         assert found is not None
         return found
 
     def complete(self, *, whole: bool = True) -> None:
         """All that is ours is recorded, says who calls: nothing else is looked for any more; `whole=False`: it is."""
-        with self._writing() as connection:
-            change(connection, self._stack, rebuild=not whole)
+        with self._writing() as transaction:
+            transaction.change(rebuild=not whole)
 
     def neighbours(self, place: str) -> dict[str, int]:
         """Other stacks of this state that were declared in the same place → how many objects of them are recorded."""
-        with self._mutex:
-            return {row.stack: row.objects for row in self._store.read(neighbours_of(self._stack, place))}
+        query = (
+            "SELECT r.stack, COUNT(*) FROM reconciler_resources r JOIN reconciler_stacks s ON s.stack = r.stack "
+            "WHERE r.stack <> :stack AND (s.place = :place OR s.place IS NULL) GROUP BY r.stack ORDER BY r.stack"
+        )
+        return dict(map(tuple, self._read(query, place=place)))
 
     def rename(self, new: str) -> None:
         """Keep all of this stack under a new name, and remember the old one.
 
         StateError when the new name has objects of its own. The caller holds the lock.
         """
-        with self._writing() as connection:
-            rename(connection, self._stack, new)
+        with self._writing() as transaction:
+            transaction.rename(new)
 
     def recorded(self, *, legible: bool = False) -> list[Recorded]:
         """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
-        c = resources.c
-        flags = (sa.type_coerce(c.protect, sa.Integer), sa.type_coerce(c.deposed, sa.Integer))  # raw, to be checked
-        query = sa.select(c.address, c.kind, c.id, c.fields, c.parent_id, *flags, c.failures, c.facts)
-        query = query.order_by(c.address, c.id)
-        return self._made_of(recorded_from, query, resources, legible)
+        columns = "address, kind, id, fields, parent_id, protect, deposed, failures, facts"
+        return self._made_of(recorded_from, columns, "resources", "ORDER BY address, id", legible)
 
     def ids(self) -> dict[str, str]:
         """address → id of what is recorded there, without a look at the rest of it."""
-        query = sa.select(resources.c.address, resources.c.id).where(sa.not_(resources.c.deposed))
-        return {str(row.address): str(row.id) for row in self._rows(query, resources)}
+        rows = self._rows("address, id", "resources", "AND NOT deposed")
+        return {str(address): str(id) for address, id in rows}
 
     def operations(self, *, legible: bool = False) -> list[Operation]:
         """What was announced and is not concluded, oldest first."""
-        c = operations.c
-        query = sa.select(c.op, c.run, c.address, c.kind, c.verb, c.identity, c.signature, c.object_id, c.since)
-        made = self._made_of(operation_from, query.order_by(c.seq), operations, legible)
+        columns = "op, run, address, kind, verb, identity, signature, object_id, since"
+        made = self._made_of(operation_from, columns, "operations", "ORDER BY seq", legible)
         told: dict[str, dict[str, Any]] = {}
-        query_of_handles = sa.select(handles.c.op, handles.c.name, handles.c.value)
-        for op, name, value in self._made_of(handle_from, query_of_handles, handles, legible) if made else ():
+        handles = self._made_of(handle_from, "op, name, value", "handles", legible=legible) if made else ()
+        for op, name, value in handles:
             told.setdefault(op, {})[name] = value
         return [replace(it, handle=told.get(it.op, {})) if it.id or it.op in told else it for it in made]
 
     def baselines(self) -> list[CheckScore]:
         """What was recorded of search checks, by check and query."""
-        c = checks.c
-        query = sa.select(c.address, c.query, c.measures, c.at, c.container_id, c.made_of)
-        return self._made_of(score_from, query.order_by(c.address, c.query), checks)
+        columns = "address, query, measures, at, container_id, made_of"
+        return self._made_of(score_from, columns, "checks", "ORDER BY address, query")
 
     def unseen(self) -> frozenset[str]:
         """Ids of what was made so short a time ago that a read which does not show it proves nothing."""
-        made = self._rows(sa.select(unseen.c.id, unseen.c.since), unseen)
+        made = self._rows("id, since", "unseen")
         lately = _stamp(self._now() - UNSEEN_FOR)
         return frozenset(str(id) for id, since in made if str(since) >= lately)
 
@@ -226,56 +259,49 @@ class State:
         """Do all the writes, in order, in one transaction that is on disk when this returns; or none of them."""
         if not writes:
             return
-        with self._writing() as connection:
-            write(connection, self._stack, writes)
+        with self._writing() as transaction:
+            transaction.write(writes)
 
     def start_run(self, command: str) -> str:
         """Note that a run begins; gives its id, which sorts by time."""
         now = self._now()
         run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        row = {"stack": self._stack, "run": run, "command": command, "started": _stamp(now), **_who()}
-        with self._writing() as connection:
-            connection.execute(runs.insert(), row)
+        with self._writing() as transaction:
+            transaction.start_run(run=run, command=command, started=_stamp(now), **_who())
         return run
 
     def end_run(
         self, run: str, result: str, counts: Mapping[str, int] | None = None, requests: int = 0, writes: int = 0
     ) -> None:
         """Note how a run ended, in a word; and what it did, where that is known."""
-        done = runs.update().where(runs.c.stack == self._stack, runs.c.run == run)
         did: dict[str, Any] = {}
         if counts is not None:
             did = {"counts": json.dumps(counts, sort_keys=True), "requests": requests, "writes": writes}
-        with self._writing() as connection:
-            connection.execute(done.values(ended=_stamp(self._now()), result=result, **did))
+        with self._writing() as transaction:
+            transaction.end_run(run, ended=_stamp(self._now()), result=result, **did)
 
     def runs(self) -> list[RunRow]:
         """All runs, the last one first."""
-        c = runs.c
-        columns = (c.run, c.command, c.who, c.host, c.pid, c.started, c.ended, c.result, c.requests, c.writes, c.counts)
-        return self._made_of(run_from, sa.select(*columns).order_by(c.started.desc(), c.run.desc()), runs)
+        columns = "run, command, who, host, pid, started, ended, result, requests, writes, counts"
+        return self._made_of(run_from, columns, "runs", "ORDER BY started DESC, run DESC")
 
     def known_drift(self) -> KnownDrift | None:
         """What `note_drift` noted last."""
-        c = drifts.c
-        return next(iter(self._made_of(drift_from_row, sa.select(c.at, c.digest, c.addresses), drifts)), None)
+        return next(iter(self._made_of(drift_from_row, "at, digest, addresses", "drifts")), None)
 
     def note_drift(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Note what has drifted, for whoever asks next what is new: address → paths."""
-        row = {"stack": self._stack, "at": _stamp(self._now()), **drift_row(addresses)}
-        with self._writing() as connection:
-            connection.execute(upsert(connection.dialect.name, drifts, ("stack",)), row)
+        with self._writing() as transaction:
+            transaction.note_drift(at=_stamp(self._now()), **drift_row(addresses))
 
     def last_told(self) -> list[LastTold]:
         """What each target of notifications was told last, of each subject."""
-        c = told.c
-        return self._made_of(told_from_row, sa.select(c.target, c.subject, c.at, c.digest, c.what), told)
+        return self._made_of(told_from_row, "target, subject, at, digest, what", "told")
 
     def note_told(self, target: str, subject: str, items: Mapping[str, Sequence[str]]) -> None:
         """Note what a target was told of a subject: what is wrong → which parts of it; nothing when all is well."""
-        row = {"stack": self._stack, "target": target, "subject": subject, "at": _stamp(self._now()), **told_row(items)}
-        with self._writing() as connection:
-            connection.execute(upsert(connection.dialect.name, told, ("stack", "target", "subject")), row)
+        with self._writing() as transaction:
+            transaction.note_told(target=target, subject=subject, at=_stamp(self._now()), **told_row(items))
 
     @contextmanager
     def lock(
@@ -319,7 +345,7 @@ class State:
             if self._locked:
                 self._store.prove()
                 if self._store.far:
-                    self._fence(self._rows(sa.select(locks.c.token), locks))
+                    self._fence(self._rows("token", "locks"))
 
     def prove_when_woken(self) -> None:
         """`prove`, for a signal handler: it may have interrupted a call of its own thread, which will then hear itself
@@ -342,7 +368,7 @@ class State:
     async def aside(self, call: Callable[[], T]) -> T:
         """Give what the call gives, without holding up the event loop where the database is far, or hangs. Once who
         waits for it is cancelled, nobody waits for a database that hangs any more."""
-        if not self._store.far:
+        if not self._far:
             return call()
         try:
             return await asyncio.to_thread(call)
@@ -352,7 +378,8 @@ class State:
 
     def wait_at_most(self, seconds: float) -> None:
         """From any thread: the run was asked to stop, so a database that hangs is waited for no longer than this."""
-        self._store.wait_at_most(seconds)
+        if self._far:
+            self._store.wait_at_most(seconds)
 
     def holder(self) -> Holder | None:
         """Who holds the stack now; None when nobody does, whatever mark a dead run has left."""
@@ -374,19 +401,21 @@ class State:
 
     def close(self) -> None:
         """Let go of the database, and of the lock if it is held."""
-        self._store.close()
+        self._is_closed = True
+        self._leave_quick()
+        if self._opened is not None:
+            self._opened.close()
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _writing(self) -> Iterator[Transaction]:
         """A transaction that writes something of the stack: the first of all gives it its id. While the lock is held
         here it names the token, so that a run whose lock was taken away writes nothing."""
-        with self._using(), self._store.transaction() as connection:
+        with self._changing() as transaction:
             if self._locked:
-                token = sa.select(locks.c.token).where(locks.c.stack == self._stack).with_for_update(read=True)
-                self._fence(connection.execute(token).all())
+                self._fence(transaction.tokens())
             if not self._identified:
-                ensure(connection, self._stack)
-            yield connection
+                transaction.ensure()
+            yield transaction
         self._identified = True
 
     @contextmanager
@@ -398,34 +427,49 @@ class State:
             finally:
                 self._user = outer
 
-    def _rows(self, query: sa.Select[*tuple[Any, ...]], table: sa.Table) -> Sequence[Any]:
+    @contextmanager
+    def _changing(self) -> Iterator[Transaction]:
+        """A transaction."""
+        with self._using(), self._store.transaction() as connection:
+            from reconciler.state.writing import Transaction
+
+            yield Transaction(connection, self._stack)
+
+    def _rows(self, columns: str, table: str, rest: str = "") -> Sequence[Any]:
+        """Rows of the stack, with these columns of a table."""
+        query = f"SELECT {columns} FROM reconciler_{table} WHERE stack = :stack {rest}"  # noqa: S608 - words of ours
+        return self._read(query)
+
+    def _read(self, query: str, **given: Any) -> Sequence[Any]:
+        """What a query gives that both databases read."""
         with self._using():
-            return self._store.read(query.where(table.c.stack == self._stack))
+            found = self._quick.read(query, {"stack": self._stack, **given}) if self._quick else None
+            return self._store.read(query, {"stack": self._stack, **given}) if found is None else found
 
     def _made_of(
-        self, make: Callable[[Any], T], query: sa.Select[*tuple[Any, ...]], table: sa.Table, legible: bool = False
+        self, make: Callable[[Any], T], columns: str, table: str, rest: str = "", legible: bool = False
     ) -> list[T]:
         made: list[T] = []
-        for row in self._rows(query, table):
+        for row in self._rows(columns, table, rest):
             try:
                 value = make(row)
                 made.append(placed(value, self.places) if self.places is not None else value)
             except Damaged as error:
                 if not legible:
-                    which = getattr(row, "address", getattr(row, "op", "that says who the stack is"))
-                    odd = f"table {table.name}, the row {which!r:.80}: {error}"
+                    named = dict(zip(columns.split(", "), row, strict=True))
+                    which = named.get("address", named.get("op", "that says who the stack is"))
+                    odd = f"table reconciler_{table}, the row {which!r:.80}: {error}"
                     raise StateError(f"the state at {self._store.shown} is damaged: {odd}. {SAFE[table]}") from None
         return made
 
     def _mark(self) -> Holder | None:
-        c = locks.c
-        rows = self._rows(sa.select(c.who, c.host, c.pid, c.since, c.command).where(c.who != ""), locks)
+        rows = self._rows("who, host, pid, since, command", "locks", "AND who <> ''")
         with suppress(TypeError, ValueError):  # a mark is for people: one that is damaged says nothing
             return next((Holder(w, h, p, datetime.fromisoformat(s), command) for w, h, p, s, command in rows), None)
         return None
 
     def _fence(self, found: Sequence[Any]) -> None:
-        if [row.token for row in found] != [self._token]:
+        if [token for (token,) in found] != [self._token]:
             raise StateError(
                 f"the lock of stack {self._stack!r} was taken from this run, which writes nothing more; run again, "
                 "when nobody else does"
@@ -433,17 +477,13 @@ class State:
 
     def _take(self, command: str) -> None:
         """Say who holds the lock, under the next token."""
-        row = {"stack": self._stack, "since": _stamp(self._now()), "command": command, **_who(), "token": 1}
-        with self._using(), self._store.transaction() as connection:
-            insert = upsert(connection.dialect.name, locks, ("stack",), ("token",))
-            self._token = connection.execute(insert.returning(locks.c.token), row).scalar_one()
+        with self._changing() as transaction:
+            self._token = transaction.take_lock(since=_stamp(self._now()), command=command, **_who())
 
     def _clear_mark(self, *, only: int | None = None) -> None:
         """Say that nobody holds the lock: if it is still the one with this token, or whoever held it is fenced off."""
-        nobody = locks.update().where(locks.c.stack == self._stack).values(who="")
-        mine = nobody.where(locks.c.token == only) if only is not None else nobody.values(token=locks.c.token + 1)
-        with self._using(), self._store.transaction() as connection:
-            connection.execute(mine)
+        with self._changing() as transaction:
+            transaction.clear_lock(only=only)
 
     def _refusal(self, mark: Holder | None) -> str:
         by = str(mark) if mark else "a run that has not yet said who it is"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from reconciler.errors import StateError
+from reconciler.state.files import file_of
 from reconciler.state.migrations import CURRENT, prepare, refuse_newer, version_of
 
 __all__ = ["Database", "connect", "number_of"]
@@ -24,7 +25,7 @@ _FORMS = "sqlite:////path/state.db or postgresql+psycopg://user@host/database"
 
 def connect(url: str, *, create: bool) -> Database:
     """The store at the URL, with the newest schema; see `State.open`."""
-    if path := _file_of(url):
+    if path := file_of(url):
         from reconciler.state.sqlite import SQLiteDatabase
 
         return SQLiteDatabase(path, create=create)
@@ -40,14 +41,6 @@ def connect(url: str, *, create: bool) -> Database:
         case _:
             shown = parsed.set(query={}).render_as_string(hide_password=True)
             raise StateError(f"{shown}: no state can be kept there; its address is like {_FORMS}")
-
-
-def _file_of(url: str) -> str | None:
-    """The path in a `sqlite:///path`, as it stands: the file systems' `%` and `?` mean nothing here."""
-    for beginning in ("sqlite:///", "sqlite+pysqlite:///"):
-        if url.startswith(beginning) and (path := url.removeprefix(beginning)) not in ("", ":memory:"):
-            return path
-    return None
 
 
 def number_of(stack: str) -> int:
@@ -104,12 +97,12 @@ class Database(ABC):
             raise StateError(self._why_none)
         return self._connection
 
-    def read(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
+    def read(self, query: str, given: Mapping[str, Any]) -> Sequence[Any]:
         """All rows; none when the store is absent."""
         if self.absent:
             return []
         with self._explained("read"):
-            return self.connection.execute(query).all()
+            return self.connection.execute(sa.text(query), given).all()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:

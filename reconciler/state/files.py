@@ -17,7 +17,7 @@ from pathlib import Path
 from reconciler.errors import StateError
 from reconciler.state.tracked import is_tracked
 
-__all__ = ["DIRECTORY", "Copy", "file_at", "make", "may_write", "refuse_links", "refuse_tracked"]
+__all__ = ["DIRECTORY", "Copy", "file_at", "file_of", "make", "may_write", "refuse_links", "refuse_tracked"]
 
 DIRECTORY = ".reconciler"
 SIDES = ("", "-wal", "-shm", "-journal")
@@ -67,6 +67,14 @@ def may_write(path: Path) -> bool:
     """Whether this user may write the file, and make others beside it."""
     effective = os.access in os.supports_effective_ids
     return all(os.access(place, os.W_OK, effective_ids=effective) for place in (path, path.parent))
+
+
+def file_of(url: str) -> str | None:
+    """The path in a `sqlite:///path`, as it stands: the file systems' `%` and `?` mean nothing here."""
+    for beginning in ("sqlite:///", "sqlite+pysqlite:///"):
+        if url.startswith(beginning) and (path := url.removeprefix(beginning)) not in ("", ":memory:"):
+            return path
+    return None
 
 
 def file_at(path: str | Path) -> tuple[int, int] | None:

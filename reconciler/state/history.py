@@ -55,21 +55,20 @@ class LastTold:
 def run_from(row: Any) -> RunRow:
     """As it was written; Damaged for what is not as we write it."""
     try:
-        ended = None if row.ended is None else datetime.fromisoformat(row.ended)
-        counts = json.loads(row.counts) if row.counts is not None else {}
+        run, command, who, host, pid, begun, over, result, requests, writes, kept = row
+        ended = None if over is None else datetime.fromisoformat(over)
+        counts = json.loads(kept) if kept is not None else {}
         if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
             raise ValueError("counts are not numbers")
-        started = datetime.fromisoformat(row.started)
-        text = (row.run, row.command, row.who, row.host)
-        return RunRow(*text, row.pid, started, ended, row.result, row.requests, row.writes, counts)
+        started = datetime.fromisoformat(begun)
+        return RunRow(run, command, who, host, pid, started, ended, result, requests, writes, counts)
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(str(error)[:80]) from None
 
 
 def drift_from_row(row: Any) -> KnownDrift:
     """As it was written; Damaged for what is not as we write it."""
-    at, addresses = _set_from(row.at, row.digest, row.addresses)
-    return KnownDrift(at, addresses)
+    return KnownDrift(*_set_from(*row))
 
 
 def drift_row(addresses: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -80,7 +79,8 @@ def drift_row(addresses: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 def told_from_row(row: Any) -> LastTold:
     """As it was written; Damaged for what is not as we write it."""
-    return LastTold(str(row.target), str(row.subject), *_set_from(row.at, row.digest, row.what))
+    target, subject, *noted = row
+    return LastTold(str(target), str(subject), *_set_from(*noted))
 
 
 def told_row(items: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -105,12 +105,13 @@ def placed(row: Any, places: Mapping[str, str]) -> Any:
 
 def identity_from(row: Any) -> Identity:
     """Who a stack is."""
-    former = _json("former", row.former)
+    id, account, place, names, rebuild = row
+    former = _json("former", names)
     if not isinstance(former, list) or not all(isinstance(name, str) for name in former):
         raise Damaged("former is not a list of names")
-    account = None if row.account is None else _text("account", row.account)
-    place = None if row.place is None else _text("place", row.place)
-    return Identity(_text("id", row.id), account, place, tuple(former), _flag("rebuild", row.rebuild))
+    account = None if account is None else _text("account", account)
+    place = None if place is None else _text("place", place)
+    return Identity(_text("id", id), account, place, tuple(former), _flag("rebuild", rebuild))
 
 
 def _trace(verb: str, kept: Any) -> Trace:

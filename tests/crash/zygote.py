@@ -31,7 +31,8 @@ import reconciler.providers.twelvelabs
 import reconciler.reports.progress
 import reconciler.reports.text
 import reconciler.results.shelf
-import reconciler.state
+import reconciler.state.sqlite
+import reconciler.state.writing
 
 
 class Points:
