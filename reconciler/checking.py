@@ -10,13 +10,13 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from reconciler.checks import Checked, Hit, checked, scores_of
 from reconciler.checks.words import counted
 from reconciler.errors import Problem, ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack, is_within
 from reconciler.plan.prices import Prices
 from reconciler.provider import MENTION, Clip, Question, Search, entries_of

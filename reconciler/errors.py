@@ -32,10 +32,10 @@ Exit codes that are results and no errors: 0 in sync or done, 2 changes or drift
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from reconciler.frozen import dataclass
 from reconciler.redact import plain
 
 __all__ = [

@@ -7,8 +7,9 @@ there the value itself takes its place, so no request, and no row of a state, ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from reconciler.frozen import dataclass
 
 __all__ = ["UNKNOWN_YET", "Later", "laters_in", "tokens", "value_at"]
 

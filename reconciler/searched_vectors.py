@@ -10,10 +10,10 @@ import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from reconciler.errors import ReconcilerError, StoreError
+from reconciler.frozen import dataclass
 from reconciler.model import Asked, Stack
 from reconciler.provider import Clip, Image, Question, Search, Space, entries_of
 from reconciler.redact import plain

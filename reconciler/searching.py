@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.inside import read_inside
 from reconciler.kinds import Kinds
 from reconciler.model import Asked, Stack

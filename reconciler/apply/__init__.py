@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from reconciler.apply.ledger import Ledger
 from reconciler.apply.run import Detached, Failures, Journal, Limits, Passed, Run
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
+from reconciler.frozen import dataclass
 from reconciler.later import laters_in
 from reconciler.model import (
     APPLIED_IN_PART,

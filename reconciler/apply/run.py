@@ -6,13 +6,14 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.ledger import Ledger
 from reconciler.errors import ApiError, ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import (

@@ -8,8 +8,8 @@ dropped, for they are neither right nor wrong; what fits nothing is a miss and t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.model import Expectation, Fit, Match
 
 __all__ = ["Hit", "Judged", "judged"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from reconciler.checks.judged import Hit, Judged, judged
 from reconciler.checks.scores import MEASURES, Scores, scored
 from reconciler.checks.verdict import Baseline, Verdict, judge
+from reconciler.frozen import dataclass
 from reconciler.model import Check, CheckQuery, CheckScore, Expectation
 
 __all__ = ["Answered", "Checked", "baseline_of", "checked", "digest_of", "scores_of"]

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.checks.judged import Judged
 from reconciler.errors import ReconcilerError, how_to_install
+from reconciler.frozen import dataclass
 
 __all__ = ["MEASURES", "Scores", "interval", "scored"]
 

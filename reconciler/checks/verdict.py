@@ -8,11 +8,12 @@ recorded, and is never lowered by a worse run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from reconciler.checks.scores import LEVEL, Scores, interval
 from reconciler.checks.words import counted
+from reconciler.frozen import dataclass
 from reconciler.model import Floor
 
 __all__ = ["Baseline", "Verdict", "judge"]

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +20,7 @@ from reconciler.cli.refreshing import refreshing, ticking
 from reconciler.cli.signals import locked, stop_on_signals
 from reconciler.cli.telling import Telling
 from reconciler.cli.uploads import STDOUT, events_to
+from reconciler.frozen import dataclass
 from reconciler.model import APPLIED_IN_PART, AWAITED, NOT_READY_YET
 
 if TYPE_CHECKING:

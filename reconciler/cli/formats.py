@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from reconciler.frozen import dataclass
 
 if TYPE_CHECKING:
     from reconciler.reports.result import Result

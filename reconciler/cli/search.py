@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 
 from reconciler.cli.options import online, project_at
 from reconciler.cli.outputs import write_file
+from reconciler.frozen import dataclass
 from reconciler.redact import plain
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -15,6 +15,7 @@ import click
 from reconciler.cli.formats import FORMATS, Look, form_of, look_for, rendered
 from reconciler.cli.outputs import write_file
 from reconciler.errors import Invalid, Problem, ReconcilerError, Refused
+from reconciler.frozen import dataclass
 
 if TYPE_CHECKING:
     from reconciler.engine import Planning

@@ -7,12 +7,13 @@ although something like it is there may be billed twice, and that is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.derived.ids import way_of
 from reconciler.errors import NotFound
+from reconciler.frozen import dataclass
 from reconciler.model import Operation, Signature
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ recorded any more, has to be read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.diff.decide import Attempts, Decider
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.later import Later
 from reconciler.model import MAKING, Change, Live, Resource, Stack, parent_of

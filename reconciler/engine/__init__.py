@@ -10,7 +10,7 @@ Nothing here prints; nothing here decides what a plan does. Who opens state, acc
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from reconciler.apply import Limits, Walk
 from reconciler.apply.recover import told as on_its_way
@@ -34,6 +34,7 @@ from reconciler.engine.stages import (
 )
 from reconciler.engine.wishes import as_seen, wished_for
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 from reconciler.http import Clock, SystemClock
 from reconciler.kinds import Kinds
 from reconciler.model import Awaited, Basis, Change, Event, Plan, Recorded, Report, Snapshot, Stack

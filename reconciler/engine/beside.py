@@ -14,11 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from reconciler.diff import WISHED, Decider, Difference
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind, Updating
 from reconciler.kinds import Kinds
 from reconciler.model import (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from reconciler.diff import Difference, drift_from
 from reconciler.engine.beside import Turn
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Live, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims

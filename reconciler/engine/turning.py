@@ -8,11 +8,12 @@ was agreed to is the replacement, so each stage plans nothing but that.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.engine import applying, beside
 from reconciler.engine.beside import Turn
+from reconciler.frozen import dataclass
 from reconciler.model import AWAITED, Action, Outcome, Report, StepDone, StepFailed, StepStarted, is_within
 from reconciler.ownership import declared_address, next_root
 from reconciler.plan.targeting import Targeting

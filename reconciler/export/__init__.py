@@ -12,12 +12,12 @@ or what cannot be said in YAML, is left out or ignored, and that is said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reconciler.diff import diff
 from reconciler.export.names import slug
 from reconciler.export.pick import Declared, pick
 from reconciler.export.write import SCHEMAS, files_of
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import Recorded, Snapshot, Stack
 from reconciler.ownership import claim

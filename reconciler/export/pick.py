@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pydantic import ValidationError
 
 from reconciler.errors import Invalid, Problem
 from reconciler.export.names import Names
+from reconciler.frozen import dataclass
 from reconciler.kind import Field, Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Snapshot, Stamp, Status, key_of, parent_of

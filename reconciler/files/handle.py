@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.errors import StateError
+from reconciler.frozen import dataclass
 from reconciler.model import Operation
 
 __all__ = ["Upload", "proof_of"]

@@ -13,13 +13,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from reconciler.errors import MediaError
 from reconciler.files.cache import Cache, cache_path
 from reconciler.files.mistaken import mistaken
+from reconciler.frozen import dataclass
 from reconciler.inside import Outside, open_inside
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -23,6 +23,7 @@ from reconciler.errors import MediaError
 from reconciler.files.hashes import Files, Hashed
 from reconciler.files.prober import SECONDS
 from reconciler.files.structure import cut_short
+from reconciler.frozen import dataclass
 
 __all__ = ["Probe", "can_probe", "cuts", "probes"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,7 @@ from reconciler.files.body import Slice
 from reconciler.files.handle import Upload
 from reconciler.files.hashes import Hashed
 from reconciler.files.sending import Sending
+from reconciler.frozen import dataclass
 
 if TYPE_CHECKING:
     from reconciler.http import Clock

@@ -14,12 +14,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import reconciler.http.library  # noqa: F401 - before httpx is imported
+from reconciler.frozen import dataclass
 
 # isort: split
 import httpx

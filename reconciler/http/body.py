@@ -6,12 +6,12 @@ import json
 import math
 import re
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from reconciler.decoding import decoded
+from reconciler.frozen import dataclass
 
 __all__ = ["MOST_BYTES", "Answer", "TooMuch", "parsed", "taken_in"]
 

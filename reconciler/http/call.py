@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.http.pace import BucketOf
 
 __all__ = ["READS", "Call", "bucket_of", "parts_of"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.load.sources import TextFile
 from reconciler.load.wording import did_you_mean
 from reconciler.load.yaml.positions import Path

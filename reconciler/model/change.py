@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, StrEnum
 from typing import Annotated, Any
 
+from reconciler.frozen import dataclass
 from reconciler.redact import MASKED
 
 __all__ = ["MAKING", "Action", "Change", "ChangedBy", "Delta"]

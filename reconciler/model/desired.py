@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.model.check import Check
 
 __all__ = ["OUTPUT_NAME", "Output", "Replacing", "Resource", "Stack", "Where", "ignores", "nowhere"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from reconciler.frozen import dataclass
 from reconciler.model.change import Action
 
 __all__ = [

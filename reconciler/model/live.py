@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from reconciler.frozen import dataclass
 
 __all__ = ["Attempt", "Flight", "Live", "Recorded", "Snapshot", "Stamp", "Status"]
 

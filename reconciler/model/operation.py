@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from reconciler.errors import StateError
+from reconciler.frozen import dataclass
 from reconciler.model.live import Live, Stamp
 from reconciler.redact import Secret
 

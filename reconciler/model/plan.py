@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
 
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.model.change import Action, Change
 from reconciler.model.steps import Step
 

@@ -8,10 +8,11 @@ before. Its id is made of what it does and where, so a need is a step's id, made
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, NewType
 
+from reconciler.frozen import dataclass
 from reconciler.redact import MASKED
 
 __all__ = [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.model import Recorded, Snapshot
 
 __all__ = ["Belonging", "belonging"]

@@ -7,9 +7,10 @@ their people can say which is the right one.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.errors import Refused
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack
 from reconciler.ownership.claims import Claims, row_from

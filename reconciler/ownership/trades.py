@@ -8,8 +8,8 @@ several with the same nobody guesses which is which: those stay where they are.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.model import Live
 
 __all__ = ["Held", "traded"]

@@ -8,9 +8,10 @@ counted and said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.diff import FETCHED
+from reconciler.frozen import dataclass
 from reconciler.model import Change, Charge, Snapshot
 from reconciler.plan.once import copies
 from reconciler.plan.prices import Prices

@@ -8,10 +8,11 @@ counted and said, never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import ceil
 
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.model import (
     MAKING,
     Action,

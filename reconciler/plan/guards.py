@@ -7,12 +7,13 @@ gone from YAML, because the mark is recorded: taking it away is an apply of its 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Plan, Stack
 from reconciler.ownership import Belonging, declared_address

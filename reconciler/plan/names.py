@@ -8,10 +8,10 @@ go round in a circle need one of them renamed for a moment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind, Updating
 from reconciler.kinds import Kinds
 from reconciler.model import MAKING, Action, Change, Live, Snapshot, parent_of

@@ -17,11 +17,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Invalid, Problem, StalePlan
+from reconciler.frozen import dataclass
 from reconciler.model import Basis, Plan
 from reconciler.plan.codec import Wrong, made, plan_from, saved_json
 from reconciler.reports.json import dumps

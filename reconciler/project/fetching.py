@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from reconciler.derived import HANDLE, TaskDriver
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.model import Operation, Recorded, Resource, Signature, Stamp, parent_of
 from reconciler.provider import Done, Failed, Lost, Progress, Want
 from reconciler.state import Put

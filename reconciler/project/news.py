@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.diff.drifted import drift_set
 from reconciler.engine.planning import Drift
+from reconciler.frozen import dataclass
 
 if TYPE_CHECKING:
     from reconciler.project import Project

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from reconciler.checks.words import EXPECT_WORDS, MEMBER, OF_A_QUERY
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.load.grammar.declarations import NAME
 from reconciler.load.yaml.insert import CannotInsert, inserted, scalar
 from reconciler.model import Check, CheckQuery, Stack

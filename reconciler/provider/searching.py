@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final, Protocol
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.model import Asked, Resource
 from reconciler.provider.values import Hands

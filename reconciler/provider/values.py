@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler.errors import ErrorCodes
+from reconciler.frozen import dataclass
 from reconciler.model import Live, Stamp
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from reconciler.frozen import dataclass
 from reconciler.model import Flight, Live, Operation, Recorded, Snapshot, Stack, Target
 from reconciler.ownership import is_of
 from reconciler.provider import Done, Drivers, Exists, ExistsWhen, Progress

@@ -8,9 +8,9 @@ ways: to ask each object who uses it, or to list what has not been listed yet; t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from reconciler.errors import Forbidden, NotFound
+from reconciler.frozen import dataclass
 from reconciler.kind import Field, Kind
 from reconciler.model import Live, Snapshot
 from reconciler.provider import Drivers

@@ -7,8 +7,8 @@ may matter. Each question here is one less that is asked of the API.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Resource, parent_of

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 from reconciler.checks import MEASURES, Answered, Checked
 from reconciler.checks.words import MEMBER, counted
+from reconciler.frozen import dataclass
 from reconciler.model import Expectation
 from reconciler.redact import plain
 from reconciler.reports.json import FORMAT_VERSION

@@ -6,8 +6,8 @@ What is destroyed is never among them: of that each address is to be read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, parent_of
 from reconciler.reports.values import shown
 

@@ -7,9 +7,9 @@ that has nothing to complain of.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from reconciler.frozen import dataclass
 from reconciler.redact import plain
 from reconciler.reports.result import Result, Spot
 from reconciler.reports.view import entries, told

@@ -7,11 +7,12 @@ are from the root of the sources, as a code host names them, wherever the comman
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, Estimate, Plan, Report
 from reconciler.version import __version__
 

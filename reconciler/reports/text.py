@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, ChangedBy, Delta, Plan, parent_of
 from reconciler.redact import plain
 from reconciler.reports.applied import report_text

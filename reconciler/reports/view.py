@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, ChangedBy, Delta, Plan
 from reconciler.provider import kinds_of
 from reconciler.redact import plain

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.provider import Cursor
 from reconciler.wire import Unexpected, below, items, mapping, text, whole
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from reconciler.errors import Problem, StoreError
+from reconciler.frozen import dataclass
 from reconciler.results.naming import Naming
 from reconciler.results.rows import Made, Rows
 

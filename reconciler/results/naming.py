@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
+from reconciler.frozen import dataclass
 from reconciler.results.rows import COLUMNS
 
 __all__ = ["DE_FACTO", "Naming", "slug"]

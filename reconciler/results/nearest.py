@@ -7,10 +7,10 @@ rows are read once, and held. numpy is imported when there is something to compa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.errors import StoreError, how_to_install
+from reconciler.frozen import dataclass
 from reconciler.results.rows import Rows
 
 __all__ = ["Near", "Vectors"]

@@ -13,8 +13,10 @@ import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, Final
+
+from reconciler.frozen import dataclass
 
 __all__ = ["COLUMNS", "PLAIN", "SECONDS", "VECTOR", "Made", "Rows", "key_of"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.errors import StoreError
+from reconciler.frozen import dataclass
 from reconciler.results.rows import Made
 from reconciler.results.shelf import Shelf
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.state.rows import Damaged
 
 __all__ = ["KnownDrift", "LastTold", "RunRow", "drift_from_row", "drift_row", "run_from", "told_from_row", "told_row"]

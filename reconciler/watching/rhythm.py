@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from reconciler.frozen import dataclass
 
 __all__ = ["Rhythm", "go_on", "seconds_of"]
 

@@ -7,9 +7,9 @@ of a set hears of it again when it is another one, and when it is empty.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.frozen import dataclass
 from reconciler.reports.values import many_of
 from reconciler.watching.ended import Ended, Items
 

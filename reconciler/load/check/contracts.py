@@ -9,9 +9,9 @@ taking for ever, and from telling what is secret, is in `schemas`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from reconciler.frozen import dataclass
 from reconciler.load.check.complaints import dotted
 from reconciler.load.check.laters import Samples
 from reconciler.load.check.schemas import Budget, TooManySteps, compiled, unknown, without_values

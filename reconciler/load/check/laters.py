@@ -8,12 +8,13 @@ the kind itself to say: it is shown one of each sort that may come.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Derived, Kind, WrongItems
 from reconciler.later import Later, tokens
 from reconciler.load.grammar.declarations import Declaration, Declarations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from reconciler.frozen import dataclass
 from reconciler.load.grammar.shapes import Shape
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import TextFile

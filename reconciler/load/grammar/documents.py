@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import YAML_SUFFIXES, Outside, Root, TextFile
 from reconciler.load.wording import a, cut

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from reconciler.frozen import dataclass
 from reconciler.load.wording import cut, is_text
 from reconciler.provider import names, provider
 

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from reconciler.frozen import dataclass
 from reconciler.load.grammar.json_files import from_json, text_in
 from reconciler.load.problems import Place, Problems
 from reconciler.load.sources import Outside, Root, TextFile

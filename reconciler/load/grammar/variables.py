@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from reconciler.frozen import dataclass
 from reconciler.load.grammar.documents import Document, parsed
 from reconciler.load.grammar.environment import Environment, FromEnvironment, Unreadable
 from reconciler.load.problems import Place, Problems

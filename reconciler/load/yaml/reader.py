@@ -8,13 +8,14 @@ Values carry no positions; `positions` finds them again when something is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from sys import intern
 from typing import Any, Final
 
 import yaml
 from yaml import events
 
+from reconciler.frozen import dataclass
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import LOADER, Path, Positions
 from reconciler.load.yaml.scalars import STARTS, WORDS, Surprise, plain

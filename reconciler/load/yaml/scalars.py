@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from reconciler.frozen import dataclass
 
 __all__ = ["STARTS", "WORDS", "Surprise", "from_text", "loses_digits", "number", "plain"]
 

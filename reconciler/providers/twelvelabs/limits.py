@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.errors import ErrorCodes
+from reconciler.frozen import dataclass
 
 __all__ = ["CODES", "FRAMES", "ID_FORM", "IMAGE_CODECS", "LENGTHS", "SIZES", "WAYS", "Frames", "Length", "Sizes"]
 

@@ -7,8 +7,9 @@ table of its own, and a test holds the two equal.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from reconciler.frozen import dataclass
 from reconciler.tariff import Measure, Rate
 
 __all__ = ["RATES", "Family", "rates_of"]

@@ -7,9 +7,9 @@ what is there; it holds no data, and nothing is fetched.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change
 from reconciler.redact import plain
 from reconciler.reports.applied import report_lines

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.redact import plain
 from reconciler.state import RunRow
 

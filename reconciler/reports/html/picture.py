@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from math import ceil
 
+from reconciler.frozen import dataclass
 from reconciler.model import Change
 from reconciler.redact import plain
 from reconciler.reports.graph import Edge

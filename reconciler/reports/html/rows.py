@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, ChangedBy, Delta
 from reconciler.redact import plain
 from reconciler.reports.html.marks import Marked, marked, unmarked

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, ChangedBy, Outcome, parent_of
 from reconciler.redact import plain
 from reconciler.reports.groups import Group, grouped
