@@ -26,6 +26,7 @@ NAV: dict[str, str | dict[str, str]] = {
     "How to": {
         "Environments": "how-to/environments.md",
         "CI on GitHub and GitLab": "how-to/ci.md",
+        "Jobs that do not wait for hours": "how-to/long-jobs.md",
         "A team on PostgreSQL": "how-to/teams.md",
         "Adopt an account": "how-to/adopt.md",
         "Rename": "how-to/rename.md",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from reconciler.model import Live, Operation, Recorded, Status, Target, Verb
+from reconciler.model import Operation, Recorded, Status, Target, Verb
 from reconciler.state import Close, Put, Write
 
 __all__ = ["seen", "waits_of"]
@@ -21,15 +21,15 @@ def waits_of(operations: Iterable[Operation]) -> dict[str, Operation]:
     return {it.signature.id: it for it in waits if isinstance(it.signature, Target)}
 
 
-def seen(operation: Operation, row: Recorded | None, live: Live | None) -> list[Write]:
+def seen(operation: Operation, row: Recorded | None, status: Status | None) -> list[Write]:
     """What is to be recorded of what is awaited when it was looked at: nothing as long as the API works on it.
 
-    `row` is what is recorded of the object by now: of one that is not recorded any more nothing is awaited. That it has
-    failed is counted here, for no run was there to see it.
+    `row` is what is recorded of the object by now, of one that is not recorded any more nothing is awaited; `status` is
+    None of one that is not there. That it has failed is counted here, for no run was there to see it.
     """
-    if row is not None and live is not None and live.status is Status.PENDING:
+    if row is not None and status is Status.PENDING:
         return []
     writes: list[Write] = [Close(operation.op)]
-    if row is not None and not row.deposed and live is not None and live.status is Status.FAILED:
+    if row is not None and not row.deposed and status is Status.FAILED:
         writes.insert(0, Put(replace(row, failures=row.failures + 1)))
     return writes

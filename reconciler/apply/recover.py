@@ -84,7 +84,8 @@ def recover(
             continue
         if operation.verb == Verb.WAIT and isinstance(operation.signature, Target):
             id = operation.signature.id
-            result.note_seen(*seen(operation, rows.get(id), looked.snapshot.get(operation.kind, id)))
+            live = looked.snapshot.get(operation.kind, id)
+            result.note_seen(*seen(operation, rows.get(id), live.status if live else None))
         elif isinstance(operation.signature, Touched):
             _changed(result, operation, operation.signature)
         elif not isinstance(operation.signature, Signature):

@@ -104,28 +104,29 @@ class Waiting:
     async def _look(self, name: str, parent_id: str | None, ids: list[str]) -> int:
         """One look at one list; how many waits it ended."""
         self.polls += 1
+        answered = True
         try:
             lives: Mapping[str, Live] = await self._run.drivers[name].poll(ids, parent_id)
         except Unauthorised as error:
             self._fail_all(name, parent_id, ids, error)
             return len(ids)
         except ApiError as error:
-            lives = {}
+            lives, answered = {}, False
             if error.status and error.status < 500 and (error.status != 429 or _is_over(error)):
                 self._fail_all(name, parent_id, ids, error)
                 return len(ids)
-        return sum([self._ended(name, parent_id, id, lives.get(id)) for id in ids])
+        return sum([self._ended(name, parent_id, id, lives.get(id), answered=answered) for id in ids])
 
     def _fail_all(self, name: str, parent_id: str | None, ids: list[str], error: BaseException) -> None:
         for id in ids:
             if (wait := self._waiting[name, parent_id].get(id)) and not wait.future.done():
                 wait.future.set_exception(error)
 
-    def _ended(self, name: str, parent_id: str | None, id: str, live: Live | None) -> bool:
+    def _ended(self, name: str, parent_id: str | None, id: str, live: Live | None, *, answered: bool) -> bool:
         wait = self._waiting[name, parent_id].get(id)
         if wait is None or wait.future.done():
             return False
-        wait.misses = 0 if live else wait.misses + 1
+        wait.misses = 0 if live else wait.misses + answered  # what got no answer says nothing of what is there
         waited_s = self._run.clock.now() - wait.since_s
         if live and live.status is Status.READY:
             wait.future.set_result(live)

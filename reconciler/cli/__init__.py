@@ -24,6 +24,7 @@ COMMANDS = {
     "validate": ("stacks", "Check a stack's YAML, offline."),
     "plan": ("runs", "Show what would change; change nothing."),
     "apply": ("runs", "Make the account as the stack says."),
+    "wait": ("wait", "Look until what `apply --no-wait` started is ready."),
     "drift": ("runs", "Show what was changed outside git."),
     "watch": ("watch", "Look for drift again and again, and tell of it."),
     "destroy": ("runs", "Delete everything that a stack has made."),

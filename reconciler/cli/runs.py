@@ -184,7 +184,7 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
     reconciler apply                    the stack in this directory
     reconciler apply --auto-approve     without asking, as in CI
     reconciler apply --check            and then whether searches find what they should
-    reconciler apply --no-wait          start it, and let the next apply go on
+    reconciler apply --no-wait          start it; `reconciler wait` and the next apply go on
     reconciler apply plan.json          exactly what was planned
     """
     from reconciler.project.saved import is_plan

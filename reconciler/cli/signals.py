@@ -6,18 +6,16 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import click
 
 from reconciler.errors import StateError
 
-if TYPE_CHECKING:
-    from reconciler.project.applying import Applying
-
 __all__ = ["TO_STOP", "interruptible", "locked", "put_back", "stop_on_signals"]
 
 TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = "Stopping: what is in flight ends and is recorded. Ctrl-C again stops at once."
 
 
 class Lockable(Protocol):
@@ -95,16 +93,22 @@ def locked(held: Lockable, command: str) -> Iterator[None]:
             signal.signal(signal.SIGCONT, before or signal.SIG_DFL)
 
 
-def stop_on_signals(applying: Applying) -> None:
-    """Once: end what is in flight. Twice, or before anything is in flight: stop at once."""
+class Stoppable(Protocol):
+    """What can be ended in good order."""
+
+    def stop(self) -> bool: ...
+
+
+def stop_on_signals(running: Stoppable, said: str = STOPPING) -> None:
+    """Once: end it in good order, and say what that means. Twice, or before there is anything to end: stop at once."""
     import asyncio  # where it runs already: help waits for nothing
 
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
 
     def interrupt() -> None:
-        if applying.stop():
-            click.echo("\nStopping: what is in flight ends and is recorded. Ctrl-C again stops at once.", err=True)
+        if running.stop():
+            click.echo(f"\n{said}", err=True)
         elif task:
             task.cancel()
 

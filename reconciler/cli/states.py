@@ -75,6 +75,8 @@ def list_(path: Path, form: str, **options: Any) -> None:
     reconciler state list
     reconciler state list --format json
     """
+    from reconciler.model import Verb
+
     with _opened(path, options) as project:
         if form == "json":
             begun = [_begun(it) for it in project.state.operations()]
@@ -84,7 +86,10 @@ def list_(path: Path, form: str, **options: Any) -> None:
         for row in project.state.recorded():
             click.echo(f"{plain(row.address)}  {plain(row.id)}{_old(row)}")
         for it in project.state.operations():
-            click.echo(f"{plain(it.address)}  ({it.verb} begun by run {it.run}, not concluded)")
+            if it.verb == Verb.WAIT:
+                click.echo(f"{plain(it.address)}  (awaited since {it.since:%Y-%m-%d %H:%M} UTC)")
+            else:
+                click.echo(f"{plain(it.address)}  ({it.verb} begun by run {it.run}, not concluded)")
 
 
 @state.command()

@@ -29,6 +29,8 @@ from reconciler.model.events import (
     StepSkipped,
     StepStarted,
     StillWaiting,
+    Waited,
+    WaitedFor,
 )
 from reconciler.model.live import Attempt, Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
@@ -119,6 +121,8 @@ __all__ = [
     "Update",
     "Verb",
     "Wait",
+    "Waited",
+    "WaitedFor",
     "Where",
     "ignores",
     "is_within",

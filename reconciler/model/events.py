@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.frozen import dataclass
 from reconciler.model.change import Action
+from reconciler.model.plan import Awaited
 
 __all__ = [
     "AWAITED",
@@ -20,6 +21,8 @@ __all__ = [
     "StepSkipped",
     "StepStarted",
     "StillWaiting",
+    "Waited",
+    "WaitedFor",
 ]
 
 
@@ -84,6 +87,43 @@ class Report:
         if not self.failed:
             return 0
         return APPLIED_IN_PART if any(outcome.wrote for outcome in self.outcomes) else self.failure_code
+
+
+@dataclass(frozen=True, slots=True)
+class WaitedFor:
+    """What became of one thing that was awaited: `ready`, `failed`, or still `awaited`."""
+
+    what: Awaited
+    result: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How it went to wait, and do nothing else."""
+
+    outcomes: tuple[WaitedFor, ...] = ()
+    interrupted: bool = False
+    requests: int = 0
+    seconds: float = 0.0
+    holder: str = ""
+    """Who held the stack, so that what was seen is not recorded: every plan sees it again."""
+
+    def count(self, result: str) -> int:
+        """Of how many this became."""
+        return sum(it.result == result for it in self.outcomes)
+
+    @property
+    def word(self) -> str:
+        """How it went, in one word."""
+        if self.interrupted:
+            return "interrupted"
+        return "failed" if self.count("failed") else AWAITED if self.count(AWAITED) else "done"
+
+    @property
+    def exit_code(self) -> int:
+        """0 all is ready · 7 something has failed; the next apply goes on · 9 not all is ready · 130 interrupted."""
+        return {"interrupted": 130, "failed": APPLIED_IN_PART, AWAITED: NOT_READY_YET, "done": 0}[self.word]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from reconciler.ownership import Claims
 from reconciler.plan.targeting import Targeting
 from reconciler.provider import Progress, Running
 
-__all__ = ["awaited", "told_of"]
+__all__ = ["awaited", "moment_of", "told_of"]
 
 NAMED = 3
 
@@ -26,18 +26,19 @@ def awaited(
         it.signature.id: it.since for it in operations if it.verb == Verb.WAIT and isinstance(it.signature, Target)
     }
     found = [
-        Awaited(address, live.kind, live.id, _moment(since.get(live.id)))
+        Awaited(address, live.kind, live.id, moment_of(since.get(live.id)))
         for address, live in claims.live.items()
         if live.status is Status.PENDING and targeting.has(address)
     ]
     for it in operations:
         working = progress.get(it.op)
         if isinstance(working, Running) and targeting.has(it.address):
-            found.append(Awaited(it.address, it.kind, None, _moment(it.since), working.told))
+            found.append(Awaited(it.address, it.kind, None, moment_of(it.since), working.told))
     return tuple(sorted(found, key=lambda it: it.address))
 
 
-def _moment(when: datetime | None) -> str | None:
+def moment_of(when: datetime | None) -> str | None:
+    """As it is told; None where nobody knows when."""
     return None if when is None or when == EVER else when.isoformat(timespec="seconds")
 
 

@@ -23,14 +23,16 @@ from reconciler.project import access
 from reconciler.project.options import ProjectOptions
 
 if TYPE_CHECKING:
+    import asyncio
+
     from reconciler.checking import Bill
     from reconciler.checks import Checked
-    from reconciler.engine import Planning, Session
+    from reconciler.engine import Limits, Planning, Session
     from reconciler.engine.beside import Turn
     from reconciler.engine.planning import Aim, Drift
     from reconciler.export import Exported
     from reconciler.http import Clock
-    from reconciler.model import Paused, Recorded, Report, Stack
+    from reconciler.model import Awaited, Event, Paused, Recorded, Report, Stack, Waited
     from reconciler.ownership import Belonging
     from reconciler.ownership.duplicates import Twins
     from reconciler.plan.guards import Consent
@@ -216,23 +218,28 @@ class Project:
             raise RuntimeError("the project is not open: use `async with reconciler.open(…) as project`")
         return self._drivers
 
+    def limits(self) -> Limits:
+        """How much at once, how long, how often."""
+        from reconciler.engine import Limits
+
+        in_memory, asked = self.options.emulator is not False, self.options.poll_interval
+        return Limits(parallelism=self.options.parallelism, poll_s=0.0 if asked is None and in_memory else asked)
+
     def _session(self, consent: Consent | None = None, aim: Aim | None = None) -> Session:
-        from reconciler.engine import Limits, Session
+        from reconciler.engine import Session
         from reconciler.load import expand
         from reconciler.plan.guards import Consent
         from reconciler.plan.targeting import EVERYTHING
         from reconciler.planfile import account_of
 
         drivers, options = self._opened(), self.options
-        in_memory = options.emulator is not False
-        poll_s = options.poll_interval if options.poll_interval is not None else 0.0 if in_memory else None
         here = options.shared_state is None and isinstance(options.emulator, bool)
         return Session(
             stack=self.stack,
             drivers=drivers,
             state=self._opened_state(may_write=self._command is not None),
             clock=drivers.hands.clock,
-            limits=Limits(parallelism=options.parallelism, poll_s=poll_s),
+            limits=self.limits(),
             consent=consent or Consent(),
             targeting=aim.targeting if aim else EVERYTHING,
             replace=dict(aim.replace) if aim else {},
@@ -393,12 +400,33 @@ class Project:
     async def _apply(
         self, planning: Planning, consent: Consent | None, command: str, wait: bool, tell: Tell, begun: Begun
     ) -> Report:
-        with self._held(command):
+        with self.held(command):
             if planning is not self._fresh or consent not in (None, planning.consent):
                 planning = await self.again(planning, consent)
             session = self._session(planning.consent, planning.aim)
             session.limits = with_(session.limits, detached=not wait)
             return await session.apply(planning, command=self._command or command, on_event=tell, on_start=begun)
+
+    def awaited(self, *, target: Sequence[str] = (), exclude: Sequence[str] = ()) -> tuple[Awaited, ...]:
+        """What the state knows to be still at work at the API, since an earlier run: no request."""
+        from reconciler.project.waiting import awaited_of
+
+        return tuple(it.what for it in awaited_of(self, self._opened(), target, exclude))
+
+    async def wait(
+        self,
+        *,
+        timeout: float | None = None,
+        target: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        on_event: Callable[[Event], None] = lambda _: None,
+        stop: asyncio.Event | None = None,
+    ) -> Waited:
+        """Look until what the state knows as awaited is ready, or has failed; for so many seconds, at nought once.
+        `stop` ends it before. Nothing in the account is changed; what was seen is recorded, under the lock."""
+        from reconciler.project.waiting import waited
+
+        return await waited(self, self._opened(), timeout, target, exclude, on_event, stop)
 
     async def destroy(self, *, consent: Consent | None = None) -> Report:
         """Delete everything that the stack has made, and nothing else: a plan like any other, and applied."""
@@ -416,7 +444,7 @@ class Project:
         is made, and nothing is paid; each says what became of it."""
         from reconciler.project.fetching import fetched_again
 
-        with self._held("reconciler.fetch_results"):
+        with self.held("reconciler.fetch_results"):
             return await fetched_again(self._session(), await self.plan(), addresses)
 
     # Repairing the state; nothing in the account is changed
@@ -425,25 +453,25 @@ class Project:
         """Make the state anew from the account: by the marks that objects carry, and by names."""
         from reconciler.repair import rebuild
 
-        with self._held("reconciler.rebuild"):
+        with self.held("reconciler.rebuild"):
             return await rebuild(self._session(), id)
 
     async def accept(self) -> Belonging:
         """Say that the state belongs to this account: after a change of the key, or of the API's address."""
         from reconciler.repair import accept
 
-        with self._held("reconciler.accept"):
+        with self.held("reconciler.accept"):
             return await accept(self._session())
 
     async def duplicates(self, keep: Collection[str] = ()) -> list[Twins]:
         """Objects that were made twice for one address; `keep` says which stay, the next plan deletes the others."""
         from reconciler.repair import duplicates
 
-        with self._held("reconciler.duplicates") if keep else nullcontext():
+        with self.held("reconciler.duplicates") if keep else nullcontext():
             return await duplicates(self._session(), keep)
 
     @contextmanager
-    def _held(self, command: str) -> Iterator[None]:
+    def held(self, command: str) -> Iterator[None]:
         """The lock, unless it is held."""
         with nullcontext() if self._command else self.lock(command):
             yield

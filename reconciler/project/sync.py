@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from reconciler.model import Event, Recorded, Report
+from reconciler.model import Event, Recorded, Report, Waited
 from reconciler.project import Project, open
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class SyncProject:
     def apply(self, planning: Planning, *, consent: Consent | None = None, wait: bool = True) -> SyncApplying:
         """As `Project.apply`: iterate for the events, or ask for its `report`."""
         return SyncApplying(self._open(), self.project.apply(planning, consent=consent, wait=wait))
+
+    def wait(self, *, timeout: float | None = None, target: Sequence[str] = (), exclude: Sequence[str] = ()) -> Waited:
+        """As `Project.wait`; Ctrl-C ends it, and what was seen until then is not recorded."""
+        return self._open().run(self.project.wait(timeout=timeout, target=target, exclude=exclude))
 
     def destroy(self, *, consent: Consent | None = None) -> Report:
         """As `Project.destroy`."""

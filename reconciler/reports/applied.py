@@ -25,7 +25,7 @@ DONE = {
 }
 MOST_IDS = 10
 MOST_AWAITED = 10
-ON = "The next apply goes on when it is ready."
+ON = "`reconciler wait` looks until it is ready; the next apply goes on."
 
 
 def report_text(report: Report, plan: Plan, outputs: Iterable[Output] = ()) -> str:
@@ -71,7 +71,7 @@ def report_lines(report: Report) -> list[str]:
     awaited, told = report.awaited, _told(report)
     lines = [_outcome(outcome) for outcome in told]
     if len(awaited) > MOST_AWAITED:
-        lines.append(f"awaited {len(awaited) - MOST_AWAITED} more: see --format json")
+        lines.append(f"awaited {len(awaited) - MOST_AWAITED} more: see `reconciler wait --timeout 0`")
     done = sum(outcome.result == "done" for outcome in report.outcomes)
     if report.interrupted:
         last = f"Interrupted: {_counts(report, done)}. What was in flight is recorded; run again to go on."

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.provider import names
 from reconciler.schema.explain import effect, explain, explain_top, fields_table, top_words, words_of
-from reconciler.schema.results import drift_schema, error_schema, event_schema, plan_schema, report_schema
+from reconciler.schema.results import drift_schema, error_schema, event_schema, plan_schema, report_schema, wait_schema
 from reconciler.schema.stack import COMMON, stack_schema
 from reconciler.schema.words import default_of, example_of, values_of
 
@@ -40,6 +40,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "report.json": report_schema(),
         "error.json": error_schema(),
         "event.json": event_schema(),
+        "wait.json": wait_schema(),
     }
 
 

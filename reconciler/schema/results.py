@@ -8,7 +8,7 @@ from reconciler.model import Basis, Change, Plan
 from reconciler.plan.codec import schema_of
 from reconciler.schema.stack import DIALECT
 
-__all__ = ["drift_schema", "error_schema", "event_schema", "plan_schema", "report_schema"]
+__all__ = ["drift_schema", "error_schema", "event_schema", "plan_schema", "report_schema", "wait_schema"]
 
 VERSION: dict[str, Any] = {"type": "string", "pattern": r"^1\.\d+$"}
 TEXTS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
@@ -151,6 +151,39 @@ def event_schema() -> dict[str, Any]:
             {"if": {"properties": {"type": {"const": name}}}, "then": {"required": list(more), "properties": more}}
             for name, more in types.items()
         ],
+    }
+
+
+def wait_schema() -> dict[str, Any]:
+    """What became of what was awaited, as `wait --format json` prints it."""
+    text, count = {"type": "string"}, {"type": "integer", "minimum": 0}
+    outcome = {
+        "address": text,
+        "kind": text,
+        "id": {"type": ["string", "null"], "description": "Of the object; null of a task that has made none yet."},
+        "since": {"type": ["string", "null"], "description": "Since when it is awaited."},
+        "result": {"enum": ["ready", "failed", "awaited"]},
+        "message": text,
+    }
+    properties = {
+        "format_version": VERSION,
+        "stack": text,
+        "result": {"enum": ["done", "failed", "awaited", "interrupted"], "description": "done: all of it is ready."},
+        "outcomes": {
+            "type": "array",
+            "items": {"type": "object", "required": list(outcome), "properties": outcome},
+        },
+        "requests": count,
+        "recorded": {"type": "boolean", "description": "Whether the state says it: not while another run holds it."},
+        "seconds": {"type": "number", "minimum": 0},
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "reconciler wait",
+        "description": "What became of what was awaited.",
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
     }
 
 
