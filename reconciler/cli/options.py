@@ -26,6 +26,7 @@ __all__ = [
     "parsed",
     "project_at",
     "recorded",
+    "refreshed",
     "targets",
     "told_of_a_holder",
     "told_of_a_pause",
@@ -106,6 +107,16 @@ def online(function: F) -> F:
     return variables(emulated(function))
 
 
+def refreshed(*modes: str) -> Callable[[F], F]:
+    """--refresh, one of these."""
+    none = "; none asks nothing, and cannot be applied" if "none" in modes else ""
+    return click.option(
+        "--refresh",
+        type=click.Choice(modes),
+        help=f"Read the account whole, or by what differs since it was read whole{none} [as `refresh:` says; full].",
+    )
+
+
 def emulated(function: F) -> F:
     """--emulator."""
     return click.option(
@@ -158,6 +169,7 @@ def options_of(given: Mapping[str, Any]) -> ProjectOptions:
         upload_parallelism=given.get("upload_parallelism", 8),
         bandwidth=given.get("bandwidth"),
         lock_timeout=given.get("lock_timeout", 0.0),
+        refresh=given.get("refresh"),
     )
 
 

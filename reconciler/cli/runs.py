@@ -21,6 +21,7 @@ from reconciler.cli.options import (
     online,
     options_of,
     project_at,
+    refreshed,
     targets,
     told_of_a_holder,
     told_of_a_pause,
@@ -94,6 +95,7 @@ def consenting(function: Any) -> Any:
 @PATH
 @online
 @targets
+@refreshed("full", "delta", "none")
 @REPLACE
 @consenting
 @ANY_FORMAT
@@ -121,11 +123,14 @@ def plan(
     reconciler plan --emulator          against the built-in fake of the API
     reconciler plan --format json       for programs
     reconciler plan -o plan.json        to be applied as it is: reconciler apply plan.json
+    reconciler plan --refresh=delta     with few requests, when little has changed
     reconciler plan --report plan.md --report plan.html
     """
     if out and out.suffix.lower() != ".json":
         report = f"a report is written with --report {out.name}" if form_of(out.name) else f"call it {out.stem}.json"
         raise click.UsageError(f"-o saves the plan for `apply FILE`, as JSON, and not as {out.name}: {report}")
+    if out and options["refresh"] == "none":
+        raise click.UsageError("what --refresh=none shows cannot be applied, so it is not saved; leave one of both out")
     telling = Telling.of(path, options, whole=whole, verbose=verbose)
 
     async def run() -> Planning:
@@ -160,6 +165,7 @@ def _shown(result: Result, form: str) -> Result:
 @PATH
 @online
 @targets
+@refreshed("full", "delta")
 @REPLACE
 @uploading
 @consenting
@@ -235,6 +241,7 @@ def destroy(path: Path, form: str, verbose: bool, whole: bool, auto_approve: boo
 @PATH
 @online
 @targets
+@refreshed("full", "delta")
 @ANY_FORMAT
 @click.option(
     "-o",
@@ -267,7 +274,13 @@ def drift(path: Path, form: str, unmanaged: bool, whole: bool, only_new: bool, o
         from reconciler.cli.refreshing import refreshing
 
         async with project, refreshing(project):
-            return await project.drift(unmanaged=unmanaged, target=options["target"], exclude=options["exclude"])
+            found = await project.drift(unmanaged=unmanaged, target=options["target"], exclude=options["exclude"])
+        if since := found.refresh.full_sweep:
+            text = (
+                f"Drift as far as it shows in lists; everything was read whole at {since} (--refresh=full does so now)."
+            )
+            click.echo(text, err=True)
+        return found
 
     if only_new:
         from reconciler.cli.news import told_news

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import field, replace
+from functools import partial
 
 from reconciler.apply import Limits, Walk
 from reconciler.apply.recover import told as on_its_way
@@ -18,6 +19,7 @@ from reconciler.diff import Attempts, Difference, diff
 from reconciler.engine import applying, beside, turning
 from reconciler.engine.beside import Turn
 from reconciler.engine.planning import Aim, InFlight, Planning, Prior
+from reconciler.engine.proving import proved
 from reconciler.engine.stages import (
     declared,
     in_flight,
@@ -53,7 +55,7 @@ from reconciler.planfile import Saved, wishes
 from reconciler.planfile.moved import check
 from reconciler.preflight import inspected, lengths
 from reconciler.provider import Drivers
-from reconciler.refresh import uses
+from reconciler.refresh import AccountLook, Looks, uses
 from reconciler.state import State
 
 __all__ = ["Limits", "Planning", "Session"]
@@ -108,6 +110,8 @@ class Session:
     """Runs the checks of what was made beside something: says which failed, and why; "" when it may take the place."""
     promoted: frozenset[str] = frozenset()
     """Addresses whose place is taken, in this run, by what was made beside them."""
+    looking: Looks = field(default_factory=Looks)
+    """How the account is read."""
     alone: bool = False
     """Whether the state is that of this directory alone, so that another stack in its place is this one renamed."""
 
@@ -125,10 +129,15 @@ class Session:
     async def plan(self, *, destroy: bool = False, everything: bool = False, inspect: bool = True) -> Planning:
         """Read what is needed and plan. `destroy` plans for a stack that declares nothing; `everything` also lists what
         is not of this stack; `inspect` looks into new files, and raises Invalid with all that the API would refuse."""
+        looking = Looks() if destroy or everything else self.looking
+        plan = partial(self._plan, destroy=destroy, everything=everything, inspect=inspect)
+        return await proved(looking, self.drivers, plan)
+
+    async def _plan(self, look: AccountLook, *, destroy: bool, everything: bool, inspect: bool) -> Planning:
         drivers, kinds, tariff = self.drivers, self.kinds, self.drivers.provider.tariff
         # load
         stack = declared(self.stack, self.consent, tariff, destroy=destroy)
-        prior = known(self.state, kinds, self.resolve)
+        prior = known(self.state, kinds, self.resolve, look)
         stack = known_as(prior.identity, stack)
         if drivers.hands.results:
             drivers.hands.results.known_as(stack.id, stack.former)
@@ -140,13 +149,13 @@ class Session:
         stack, prior, under_way, deposing = self._beside(stack, prior)
         # identify, refresh
         need, agreed = wanted(stack, prior, everything=everything), self.consent if self.whole else None
-        read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed)
+        read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed, look)
         if drivers.hands.results:  # whoever adopts goes on under the id that all of it carries
             drivers.hands.results.known_as(read.stack.id, read.stack.former)
         # operations in flight
         begun = await in_flight(drivers, read, prior)
         # ownership, diff
-        known_attempts = await tried(drivers, read.stack, prior, begun, retry=self.consent.retry_failed)
+        known_attempts = await tried(drivers, read.stack, prior, begun, look, retry=self.consent.retry_failed)
         looked = await self._differing(read.stack, begun, known_attempts, wishes, under_way)
         stack, snapshot, claims, difference = looked.stack, looked.snapshot, looked.claims, looked.difference
         # steps
@@ -155,8 +164,8 @@ class Session:
         # preflight
         notes = [*begun.notes, *on_its_way(claims), *unstamped(self.stack, self.state), *told(read.behind)]
         notes += [*self.said, *looked.silent, *said_of(stack, claims, read.belonging), *beside.notes(claims, kinds)]
-        if inspect:
-            plan, snapshot = await self._who_uses(plan, claims, snapshot)
+        if inspect and not look.is_blind:
+            plan, snapshot = await self._who_uses(plan, claims, snapshot, look)
         notes += plan.diagnostics
         if inspect:
             notes += await inspected(drivers, stack, plan)
@@ -256,11 +265,13 @@ class Session:
             planning = await self.plan(destroy=destroy)
         return planning
 
-    async def _who_uses(self, plan: Plan, claims: Claims, snapshot: Snapshot) -> tuple[Plan, Snapshot]:
+    async def _who_uses(
+        self, plan: Plan, claims: Claims, snapshot: Snapshot, look: AccountLook
+    ) -> tuple[Plan, Snapshot]:
         """The plan with the facts of who would lose something by a delete; nobody is asked when nothing is deleted."""
         if not (going := leaving(plan)):
             return plan, snapshot
-        plan = used(plan, self.kinds, claims, (await uses(self.drivers, going, snapshot)).users)
+        plan = used(plan, self.kinds, claims, (await uses(self.drivers, going, look.proven(snapshot))).users)
         return plan, replace(snapshot, requests=self.drivers.http.sent)
 
     def confirm(self, saved: Saved, planning: Planning, key: bytes) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ async def apply(
 ) -> Report:
     """Do what the plan says, and note all that is known by it."""
     state = session.state
-    if reasons := planning.refusals:
+    if reasons := [*_unseen(planning), *planning.refusals]:
         raise Refused(reasons)
     if planning.claims.unproven and not planning.plan.changes and not planning.consent.adopt:
         return Report("", (), requests=session.drivers.http.sent)  # as it should be, and not known to be ours
@@ -74,6 +74,12 @@ async def apply(
         if known.rebuild and session.whole and noted.result == "done" and not planning.plan.left_out:
             await state.aside(state.complete)
         return await _with_ids(state, report)
+
+
+def _unseen(planning: Planning) -> list[str]:
+    """Why a plan for which nobody looked is not applied: what it would make may be there, and what it would delete
+    may be another thing by now."""
+    return ["the plan was made without a look at the account; plan anew"] if planning.plan.refresh.is_blind else []
 
 
 async def _with_ids(state: State, report: Report) -> Report:

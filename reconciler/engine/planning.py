@@ -10,7 +10,7 @@ from reconciler.engine.beside import Turn
 from reconciler.errors import Invalid, Problem
 from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
-from reconciler.model import Action, Change, Live, Operation, Plan, Recorded, Snapshot, Stack
+from reconciler.model import Action, Change, Live, LookedAt, Operation, Plan, Recorded, Snapshot, Stack
 from reconciler.ownership import Belonging, Claims
 from reconciler.plan import guards
 from reconciler.plan.guards import Consent
@@ -160,6 +160,7 @@ class Drift:
     """Every address of which something was compared."""
     unmanaged: tuple[Live, ...] = ()
     """What was seen in the account and is not of this stack; empty when nobody asked for it."""
+    refresh: LookedAt = field(default_factory=LookedAt)
 
     def only(self, targeting: Targeting) -> Drift:
         """A part of it. Raises Invalid for patterns that fit nothing."""
@@ -174,5 +175,11 @@ class Drift:
         baseline, changes = drift_from(planning.claims, planning.difference)
         foreign = planning.foreign if unmanaged else ()
         return cls(
-            planning.stack, planning.kinds, baseline, tuple(changes), tuple(planning.claims.live), tuple(foreign)
+            planning.stack,
+            planning.kinds,
+            baseline,
+            tuple(changes),
+            tuple(planning.claims.live),
+            tuple(foreign),
+            planning.plan.refresh,
         )

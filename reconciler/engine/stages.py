@@ -34,9 +34,10 @@ from reconciler.plan.guards import Consent
 from reconciler.plan.prices import problems as wrong_prices
 from reconciler.provider import Drivers, Exists
 from reconciler.redact import Secret, unmask
-from reconciler.refresh import Wanted, read_whole, refresh
+from reconciler.refresh import AccountLook, Wanted, read_whole, refresh
 from reconciler.refresh.again import had_again
 from reconciler.refresh.operations import look_at
+from reconciler.refresh.remembered import remembered
 from reconciler.state import State
 from reconciler.tariff import Tariff
 
@@ -72,12 +73,13 @@ def declared(stack: Stack, consent: Consent, tariff: Tariff, *, destroy: bool) -
     return _agreeing(_bare(stack) if destroy else stack, consent)
 
 
-def known(state: State, kinds: Kinds, resolve: Callable[[str], str]) -> Prior:
-    """What the state knows, with secrets filled in that were recorded by the name of their variable."""
+def known(state: State, kinds: Kinds, resolve: Callable[[str], str], look: AccountLook) -> Prior:
+    """What the state knows, with secrets filled in that were recorded by the name of their variable. What became of
+    operations is not asked by who asks nothing."""
     return Prior(
         identity=state.identity(),
         recorded=[_unmasked(row, kinds, resolve) for row in state.recorded()],
-        operations=state.operations(),
+        operations=() if look.is_blind else state.operations(),
         unseen=state.unseen(),
     )
 
@@ -179,15 +181,26 @@ def wanted(stack: Stack, prior: Prior, *, everything: bool) -> Wanted:
 
 
 async def refreshed(
-    drivers: Drivers, files: Files, stack: Stack, wanted: Wanted, prior: Prior, account: str, consent: Consent | None
+    drivers: Drivers,
+    files: Files,
+    stack: Stack,
+    wanted: Wanted,
+    prior: Prior,
+    account: str,
+    consent: Consent | None,
+    look: AccountLook,
 ) -> Reading:
-    """Hash files while the account is read: neither waits for the other.
+    """Hash files while the account is read, as `look` says: neither waits for the other.
 
     Raises Refused when the account is another one than the state's. With `consent` to adopt, a stack of which nothing
     is recorded goes on under the id that all its objects carry.
     """
     async with _meanwhile(identified(stack, drivers.kinds, files)) as hashing:
-        snapshot = await refresh(drivers, wanted)
+        snapshot = await (
+            _remembered(drivers, stack, wanted, prior, account, look)
+            if look.is_blind
+            else refresh(drivers, wanted, look)
+        )
         stack = await hashing
     snapshot = as_now(stack, drivers.kinds, snapshot)
     behind = hidden(prior.recorded, prior.unseen, snapshot)
@@ -196,6 +209,19 @@ async def refreshed(
     if prior.nothing and consent and consent.adopt:
         stack = _going_on(stack, snapshot)
     return Reading(stack, snapshot, behind, belongs)
+
+
+async def _remembered(
+    drivers: Drivers, stack: Stack, wanted: Wanted, prior: Prior, account: str, look: AccountLook
+) -> Snapshot:
+    """What is taken to be there when nothing is asked. Refused where nothing is known, or only of another account."""
+    if wanted.stateless or prior.identity is None:
+        raise Refused(["nothing that is recorded says what there is: plan without --refresh=none"])
+    if prior.identity.account and account and prior.identity.account != account:
+        raise Refused(
+            ["the state was made with another key or address: plan without --refresh=none, which asks nothing"]
+        )
+    return await remembered(drivers, stack, wanted, prior.recorded, look)
 
 
 def in_this_account(prior: Prior, kinds: Kinds, account: str, snapshot: Snapshot) -> Belonging:
@@ -246,9 +272,13 @@ async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
     )
 
 
-async def tried(drivers: Drivers, stack: Stack, prior: Prior, begun: InFlight, *, retry: bool) -> Attempts:
+async def tried(
+    drivers: Drivers, stack: Stack, prior: Prior, begun: InFlight, look: AccountLook, *, retry: bool
+) -> Attempts:
     """What came of earlier attempts to make what is declared; who made it is asked only of what is gone or changed, or
     declared otherwise."""
+    if look.is_blind:
+        return {}
     had = await had_again(drivers, begun.recorded, begun.snapshot)
     found = attempts(drivers.kinds, begun.recorded, had, prior.operations, begun.progress, retry=retry)
     for kind, rows in otherwise(stack, drivers.kinds, begun.recorded).items():

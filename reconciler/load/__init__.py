@@ -43,6 +43,7 @@ from reconciler.load.grammar.environment import Environment
 from reconciler.load.grammar.generate import Generator
 from reconciler.load.grammar.inputs import Inputs
 from reconciler.load.grammar.outputs import named_outputs
+from reconciler.load.grammar.reading import REFRESH, reading_of
 from reconciler.load.grammar.settings import StackSettings
 from reconciler.load.grammar.shapes import Shape, address_of, shapes_of
 from reconciler.load.grammar.variables import expand
@@ -121,6 +122,7 @@ class _Load:
         resources = checker.resources()
         contracts = Contracts(root, self._problems, self._shapes)
         contracts.check(entries, resources, self._settings.given(CONTRACT), checker.laters.samples)
+        reading = reading_of(self._settings.given(REFRESH), self._problems)
         moved = self._settings.moved(entries, self._shapes, closed=closed)
         removed = self._settings.removed(entries, self._shapes)
         outputs = named_outputs(self._settings.many["outputs"], entries, self._shapes, self._problems, closed=closed)
@@ -152,6 +154,7 @@ class _Load:
             outputs=outputs,
             checks=checks,
             files=tuple(document.source.name for document in self._documents),
+            reading=reading,
             varies=varies,
         )
 

@@ -12,7 +12,18 @@ from __future__ import annotations
 from reconciler.model.address import MADE_OF_WORDS, is_within, key_of, names_of, parent_of, sections_of, ways_up
 from reconciler.model.change import MAKING, Action, Change, ChangedBy, Delta
 from reconciler.model.check import Asked, Check, CheckQuery, CheckScore, Expectation, Fit, Floor, Match
-from reconciler.model.desired import OUTPUT_NAME, Output, Replacing, Resource, Stack, Where, ignores, nowhere
+from reconciler.model.desired import (
+    OUTPUT_NAME,
+    Output,
+    ReadMode,
+    ReadSettings,
+    Replacing,
+    Resource,
+    Stack,
+    Where,
+    ignores,
+    nowhere,
+)
 from reconciler.model.events import (
     APPLIED_IN_PART,
     AWAITED,
@@ -34,7 +45,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.live import Attempt, Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
-from reconciler.model.plan import Awaited, Basis, Charge, Cost, Estimate, Plan
+from reconciler.model.plan import Awaited, Basis, Charge, Cost, Estimate, LookedAt, Plan
 from reconciler.model.steps import (
     STEPS,
     BulkCreate,
@@ -88,12 +99,15 @@ __all__ = [
     "Forget",
     "Link",
     "Live",
+    "LookedAt",
     "Match",
     "Operation",
     "Outcome",
     "Output",
     "Paused",
     "Plan",
+    "ReadMode",
+    "ReadSettings",
     "Record",
     "Recorded",
     "Rename",

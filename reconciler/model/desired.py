@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,18 @@ from reconciler.errors import Problem
 from reconciler.frozen import dataclass
 from reconciler.model.check import Check
 
-__all__ = ["OUTPUT_NAME", "Output", "Replacing", "Resource", "Stack", "Where", "ignores", "nowhere"]
+__all__ = [
+    "OUTPUT_NAME",
+    "Output",
+    "ReadMode",
+    "ReadSettings",
+    "Replacing",
+    "Resource",
+    "Stack",
+    "Where",
+    "ignores",
+    "nowhere",
+]
 
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -78,6 +90,31 @@ Where = Callable[..., tuple[str, int, int]]
 """(address, *path within it) → file as the user would type it, line, column: found only when asked."""
 
 
+class ReadMode(StrEnum):
+    """How the account is read for a plan."""
+
+    FULL = "full"
+    """Every list whole."""
+    DELTA = "delta"
+    """What differs since it was read last; and whole what the plan would touch."""
+    NONE = "none"
+    """Not at all: what is recorded is taken for what is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """What `refresh:` says: how the account is read when nobody says otherwise."""
+
+    mode: ReadMode = ReadMode.FULL
+    full_every: str = "24h"
+    """How old what was read whole may be."""
+
+    @property
+    def full_every_s(self) -> int:
+        """The same in seconds."""
+        return int(self.full_every[:-1]) * SECONDS[self.full_every[-1]]
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A loaded stack: what its YAML declares, all variables and references resolved."""
@@ -102,6 +139,8 @@ class Stack:
     """What it tells programs by a name of its own."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By name: what a search should find."""
+    reading: ReadSettings | None = None
+    """What `refresh:` says, if it stands there."""
     varies: bool = False
     """Whether its name depends on variables: another name is another stack then, and no rename."""
     id: str | None = None

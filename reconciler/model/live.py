@@ -60,6 +60,8 @@ class Live:
     """What the server knows and nobody declares: seconds of duration, size in bytes, created_at."""
     in_flight: Flight | None = None
     """Of what is still being made."""
+    changed_at: str = ""
+    """When it was changed last, in the API's words; "" where the API does not say."""
 
 
 @dataclass(frozen=True, slots=True)

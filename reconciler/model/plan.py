@@ -13,7 +13,7 @@ from reconciler.frozen import dataclass
 from reconciler.model.change import Action, Change
 from reconciler.model.steps import Step
 
-__all__ = ["Awaited", "Basis", "Charge", "Cost", "Estimate", "Plan"]
+__all__ = ["Awaited", "Basis", "Charge", "Cost", "Estimate", "LookedAt", "Plan"]
 
 Count = Annotated[int, Ge(0), Le(10**18)]
 Amount = Annotated[float, Ge(0), Le(1e18)]
@@ -138,6 +138,24 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """How the account was read for a plan."""
+
+    mode: str = "full"
+    """`full`: every list whole. `delta`: what differs since the last full sweep, and whole what the plan touches.
+    `none`: not at all."""
+    full_sweep: str | None = None
+    """When everything was read whole last, where that was before this plan and is used by it."""
+    why: str = ""
+    """Why everything was read whole though less was asked for."""
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nobody has looked."""
+        return self.mode == "none"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What apply would do: complete in itself."""
 
@@ -158,6 +176,7 @@ class Plan:
     """What the API still works on, since an earlier run."""
     left_out: Count = 0
     """How many changes are not in it, because only a part was asked for."""
+    refresh: LookedAt = LookedAt()
 
     def count(self, action: Action) -> int:
         """How many changes have this action."""

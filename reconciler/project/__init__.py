@@ -234,6 +234,7 @@ class Project:
 
         drivers, options = self._opened(), self.options
         here = options.shared_state is None and isinstance(options.emulator, bool)
+        account = account_of(*access.account(self.stack.provider, options))
         return Session(
             stack=self.stack,
             drivers=drivers,
@@ -245,7 +246,8 @@ class Project:
             replace=dict(aim.replace) if aim else {},
             whole=aim is None or aim.adopt is None,  # what is agreed to for one address is agreed to for no other
             resolve=partial(expand, environment=access.environment(options.allow_env)),
-            account=account_of(*access.account(self.stack.provider, options)),
+            account=account,
+            looking=access.looking(self.stack, options, account, drivers.kinds),
             said=tuple(access.said_of_the_place(options)),
             gate=self._gate,
             place=self.path.name if self.path.is_file() else ".",
@@ -330,11 +332,21 @@ class Project:
         return await gate(self, turn)
 
     async def drift(self, *, unmanaged: bool = False, target: Sequence[str] = (), exclude: Sequence[str] = ()) -> Drift:
-        """What was changed outside git. `unmanaged` also lists what is in the account and not of this stack."""
+        """What was changed outside git. `unmanaged` also lists what is in the account and not of this stack. Everything
+        is read whole, whatever the stack says, unless the options say `refresh="delta"`."""
         from reconciler.engine.planning import Drift
+        from reconciler.errors import ReconcilerError
+        from reconciler.model import ReadMode
         from reconciler.plan.targeting import Targeting
 
-        planning = await self._session().plan(everything=unmanaged, inspect=False)
+        if self.options.refresh == "none":
+            raise ReconcilerError(
+                "what was changed outside git is not known without a look: drift needs another `refresh`"
+            )
+        session = self._session()
+        if self.options.refresh is None:  # some drift leaves no trace: only who asks for less gets less
+            session.looking = with_(session.looking, mode=ReadMode.FULL)
+        planning = await session.plan(everything=unmanaged, inspect=False)
         return Drift.of(planning, unmanaged=unmanaged).only(Targeting(tuple(target), tuple(exclude)))
 
     def news(self, drift: Drift) -> News:

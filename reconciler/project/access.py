@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Problem, ReconcilerError, Unauthorised, how_to_install
 from reconciler.load import Environment, load
 from reconciler.load.grammar.environment import ALLOW, globs_in
-from reconciler.model import Stack
+from reconciler.model import ReadMode, ReadSettings, Stack
 from reconciler.project.options import ProjectOptions
 from reconciler.provider import Access, known, names, provider
 from reconciler.redact import Learned, learn, passwords_in
@@ -20,6 +21,8 @@ from reconciler.redact import Learned, learn, passwords_in
 if TYPE_CHECKING:
     import httpx
 
+    from reconciler.kinds import Kinds
+    from reconciler.refresh import Looks
     from reconciler.results.shelf import Shelf
     from reconciler.state import State
 
@@ -29,6 +32,7 @@ __all__ = [
     "in_process",
     "kept_of_the_emulator",
     "load_stack",
+    "looking",
     "open_state",
     "said_of_the_place",
     "shelf",
@@ -166,6 +170,25 @@ def open_state(stack: str, root: Path, options: ProjectOptions, *, create: bool)
 
     learn(*passwords_in(options.shared_state or ""))
     return State.open(state_url(root, options), stack, create=create)
+
+
+def looking(stack: Stack, options: ProjectOptions, account: str, kinds: Kinds) -> Looks:
+    """How the account is read: as the options say, else as `refresh:` of the stack does. What was read is kept where
+    anybody has said anything of it."""
+    from reconciler.refresh import KeptLists, Looks, owner_of
+    from reconciler.state.files import DIRECTORY
+
+    said = stack.reading
+    if said is None and options.refresh is None:
+        return Looks()
+    said = said or ReadSettings()
+    file = stack.root / DIRECTORY / f"{stack.name}.seen.db"
+    if options.emulator is not False:
+        beside = _emulator_file(stack.root, options)
+        file = beside.with_name(f"{beside.stem}.{stack.name}.seen.db")
+    mode = said.mode if options.refresh is None else ReadMode(options.refresh)
+    kept = KeptLists(file, owner_of(account, stack.name, kinds))
+    return Looks(mode, kept, timedelta(seconds=said.full_every_s))
 
 
 def said_of_the_place(options: ProjectOptions) -> Iterator[Problem]:

@@ -37,6 +37,8 @@ class ProjectOptions:
     poll_interval: float | None = None
     """Seconds before the second poll of what is not ready [as the driver says; none at the emulator]."""
     upload_parallelism: int = 8
+    refresh: str | None = None
+    """How the account is read for a plan: `full`, `delta`, or `none`, which cannot be applied [as the stack says]."""
     lock_timeout: float = 0.0
     """Seconds to wait for a stack that another run holds."""
     bandwidth: float | None = None

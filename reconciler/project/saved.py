@@ -36,6 +36,8 @@ def text_of(project: Project, planning: Planning, file: Path = Path("plan.json")
     """What a plan file says, as it is to be kept in `file`: all that is needed to apply it, sealed."""
     from reconciler.load.grammar.variables import values_in
 
+    if planning.plan.refresh.is_blind:
+        raise ReconcilerError("a plan that was made without a look at the account cannot be applied, nor saved")
     options, aim = project.options, planning.aim
     address, key = access.account(project.stack.provider, options)
     sealing, consent = sealing_key(address, key), asdict(planning.consent).items()

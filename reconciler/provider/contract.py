@@ -40,6 +40,10 @@ class Driver(Protocol):
     async def read(self, id: str, parent_id: str | None) -> Live | None:
         """One object with all its fields; None when it is provably not there."""
 
+    async def changed(self, parent_id: str | None, cursor: Cursor | None = None) -> Page:
+        """As `page`, what was changed last first where the traits say that this can be asked; else the newest first."""
+        return await self.page(parent_id, cursor, newest=True)
+
     async def poll(self, ids: Collection[str], parent_id: str | None) -> Mapping[str, Live]:
         """How these objects stand, by id, with as few requests as the API allows: the newest pages until all are seen.
         What is not to be seen is left out."""

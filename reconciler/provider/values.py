@@ -29,6 +29,7 @@ __all__ = [
     "Hands",
     "Keep",
     "Lost",
+    "Order",
     "Page",
     "Patch",
     "Progress",
@@ -77,12 +78,27 @@ class ExistsWhen(StrEnum):
     """The id comes out of a task of the server."""
 
 
+class Order(StrEnum):
+    """In which order `page` gives a list whose pages are numbered and can be asked for one by one."""
+
+    ANY = "any"
+    """Nothing is known of it, or its pages only follow one another."""
+    OLDEST = "oldest"
+    """By when they were made, the oldest first: what is new comes at the end."""
+    NEWEST = "newest"
+    """The newest first: what is new comes at the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """How the API behaves towards objects of one kind: what is true of it, not what to do about it."""
 
     newest_first: bool = True
     """Whether `page(newest=True)` gives the newest first. Else whoever looks for what is new reads the list whole."""
+    order: Order = Order.ANY
+    """With it a list that was read before need not be read whole to learn what came and what went."""
+    tells_changes: bool = False
+    """Whether `changed` gives what was changed last first, and each object says when (`Live.changed_at`)."""
     page_size: int = 50
     """Most objects in a page."""
     poll_s: float = 1.0

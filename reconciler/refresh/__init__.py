@@ -13,25 +13,45 @@ from reconciler.errors import FamilyForbidden
 from reconciler.kind import Kind
 from reconciler.model import Live, Snapshot
 from reconciler.provider import Drivers
-from reconciler.refresh.lists import children, listing, newest, together
+from reconciler.refresh.kept import KeptLists, owner_of
+from reconciler.refresh.lists import children, newest, together
+from reconciler.refresh.looking import AccountLook, Looks
+from reconciler.refresh.touched import touched
 from reconciler.refresh.users import Uses, uses
 from reconciler.refresh.wanted import Wanted, ids_to_read, kinds_in_hand, kinds_to_list, not_listed, parents_to_list
 
-__all__ = ["Uses", "Wanted", "newest", "read_whole", "refresh", "uses"]
+__all__ = [
+    "AccountLook",
+    "KeptLists",
+    "Looks",
+    "Uses",
+    "Wanted",
+    "newest",
+    "owner_of",
+    "read_whole",
+    "refresh",
+    "touched",
+    "uses",
+]
+
+OF_ALL = "what is this stack's has to be told from marks in all that there is"
 
 
-async def refresh(drivers: Drivers, wanted: Wanted) -> Snapshot:
-    """Read what `wanted` needs. Raises IncompleteListing or an ApiError; never returns half of a list."""
+async def refresh(drivers: Drivers, wanted: Wanted, look: AccountLook | None = None) -> Snapshot:
+    """Read what `wanted` needs, as `look` says; never half of a list. Raises IncompleteListing or an ApiError."""
+    look = look or AccountLook()
+    if wanted.everything or wanted.stateless or wanted.marks:
+        look.give_up(OF_ALL)
     kinds = kinds_to_list(drivers.kinds, wanted)
     roots = [kind for kind in kinds if kind.parent is None]
     found: dict[str, dict[str, Live]] = {}
-    lists = await together(_listed(drivers, kind, wanted) for kind in roots)
+    lists = await together(_listed(drivers, kind, wanted, look) for kind in roots)
     for kind, objects in zip(roots, lists, strict=True):
         found[kind.__name__] = objects
     parents: dict[str, frozenset[str]] = {}
     for kind in (kind for kind in kinds if kind.parent is not None):
         ids = parents_to_list(kind, wanted, found)
-        inside = await together(children(drivers, kind, id) for id in ids)
+        inside = await together(children(drivers, kind, id, look.listing) for id in ids)
         there = {id: objects for id, objects in zip(ids, inside, strict=True) if objects is not None}
         for id in set(ids) - there.keys():  # the list of parents lagged behind a delete
             assert kind.parent is not None
@@ -39,15 +59,16 @@ async def refresh(drivers: Drivers, wanted: Wanted) -> Snapshot:
         parents[kind.__name__] = frozenset(there)
         found[kind.__name__] = {id: live for objects in there.values() for id, live in objects.items()}
     await _read_details(drivers, kinds, wanted, found)
-    await _confirm_missing(drivers, wanted, found, parents)
+    await _confirm_missing(drivers, wanted, found, parents, look)
+    look.found(found, parents)
     return Snapshot(by_kind=found, parents=parents, requests=drivers.http.sent)
 
 
-async def _listed(drivers: Drivers, kind: type[Kind], wanted: Wanted) -> dict[str, Live]:
+async def _listed(drivers: Drivers, kind: type[Kind], wanted: Wanted, look: AccountLook) -> dict[str, Live]:
     """All objects of a kind. Where nothing is recorded, kinds that nobody declares are listed too, for what of ours may
     be left: an account that has no such family has nothing left there."""
     try:
-        return await listing(drivers[kind.__name__], None, drivers.hands.on_page)
+        return await look.listing(drivers[kind.__name__], None, drivers.hands.on_page)
     except FamilyForbidden:
         if wanted.everything or kind.__name__ in kinds_in_hand(wanted):
             raise
@@ -73,7 +94,8 @@ async def _read_details(
         detail = {name for name, field in kind.specs.items() if field.detail}
         if not detail:
             continue
-        ids = ids_to_read(kind, detail, wanted, found[kind.__name__])
+        due = ids_to_read(kind, detail, wanted, found[kind.__name__])
+        ids = [id for id in due if not found[kind.__name__][id].detailed]  # else it was read, and not changed since
         lives = await together(drivers[kind.__name__].read(id, found[kind.__name__][id].parent_id) for id in ids)
         for id, live in zip(ids, lives, strict=True):
             if live is None:
@@ -87,9 +109,11 @@ async def _confirm_missing(
     wanted: Wanted,
     found: dict[str, dict[str, Live]],
     parents: Mapping[str, frozenset[str]],
+    look: AccountLook,
 ) -> None:
     """Ask once more, by id, for what is recorded and not listed: pages may have shifted with the totals the same."""
-    missing = list(not_listed(wanted, found, parents))
+    missing = [row for row in not_listed(wanted, found, parents) if (row.kind, row.id) not in look.read]
+    look.read.update((row.kind, row.id) for row in missing)
     lives = await together(drivers[row.kind].read(row.id, row.parent_id) for row in missing)
     for row, live in zip(missing, lives, strict=True):
         if live is not None:

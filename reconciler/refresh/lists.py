@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from reconciler.errors import IncompleteListing, NotFound
 from reconciler.kind import Kind
@@ -95,12 +95,17 @@ async def newest(driver: Driver, parent_id: str | None, known: Container[str]) -
         cursor = page.after[0]
 
 
-async def children(drivers: Drivers, kind: type[Kind], parent_id: str) -> dict[str, Live] | None:
+Listing: TypeAlias = Callable[[Driver, str | None, Callable[[str, int], object]], Awaitable[dict[str, Live]]]
+
+
+async def children(
+    drivers: Drivers, kind: type[Kind], parent_id: str, read: Listing = listing
+) -> dict[str, Live] | None:
     """What lives in a parent, proven whole; None when the parent itself is provably not there any more."""
     assert kind.parent is not None
     for attempt in range(1, READS + 1):
         try:
-            return await listing(drivers[kind.__name__], parent_id, drivers.hands.on_page)
+            return await read(drivers[kind.__name__], parent_id, drivers.hands.on_page)
         except NotFound:
             if await drivers[kind.parent.__name__].read(parent_id, None) is None:
                 return None

@@ -32,6 +32,7 @@ from reconciler.wire import (
     fields_of,
     identifier,
     mapping,
+    moment_text,
     readings,
     text,
     to_wire,
@@ -46,6 +47,10 @@ NOT_AN_ID = (
     "If the state has an id that never was one of this account, `reconciler state list` shows where, and "
     "`reconciler state rm ADDRESS` forgets it"
 )
+
+
+USUAL_TIME = 40
+"""Characters of a point in time that is not looked at twice."""
 
 
 class Collection(Driver):
@@ -74,6 +79,10 @@ class Collection(Driver):
     oldest_first: Mapping[str, Any] = {}
     """Query parameters by which what is made meanwhile lands on the last page."""
     newest_first: Mapping[str, Any] = {}
+    changed_first: Mapping[str, Any] = {}
+    """The same for what was changed last; with `tells_changes` in the traits."""
+    changed_word: str = ""
+    """What an object calls the time at which it was changed last."""
 
     id_word: str = "id"
     id_form: re.Pattern[str] = ANY_ID
@@ -99,6 +108,10 @@ class Collection(Driver):
         """In the order that the class says; pages that are chained begin without a cursor."""
         order = self.newest_first if newest else self.oldest_first
         return await self.page_at(self.collection(parent_id), parent_id, cursor, order)
+
+    async def changed(self, parent_id: str | None, cursor: Cursor | None = None) -> Page:
+        """The list in the order that the class says."""
+        return await self.page_at(self.collection(parent_id), parent_id, cursor, self.changed_first)
 
     async def users(self, field: Field, id: str, cursor: Cursor | None = None) -> Page:
         """The list at the path of `cuts`, which is as any other."""
@@ -168,6 +181,7 @@ class Collection(Driver):
             stamp=stamp,
             detailed=all_read,
             facts=self.facts(raw, where),
+            changed_at=_changed_at(raw, self.changed_word, where) if self.changed_word else "",
         )
 
     def id_of(self, raw: Any, where: str = "") -> str:
@@ -302,6 +316,8 @@ def _check(driver: type[Collection]) -> None:
     kind, where = driver.kind, driver.__name__
     if ("{parent}" in driver.path) is not (kind.parent is not None):
         raise TypeError(f"{where}: path {driver.path!r} and parent {kind.parent} do not fit")
+    if driver.traits.tells_changes and not (driver.changed_first and driver.changed_word):
+        raise TypeError(f"{where}: its traits say that it tells changes, and nothing says in which words")
     if bool(driver.bulk_path) is not bool(kind.bulk):
         raise TypeError(f"{where}: {kind.__name__} says bulk={kind.bulk}, and bulk_path is {driver.bulk_path!r}")
     for field in kind.specs.values():
@@ -313,6 +329,14 @@ def _check(driver: type[Collection]) -> None:
             raise TypeError(f"{where}: {kind.__name__}.{field.name} has members, and no path says how they change")
         if field.cut and field.name not in driver.cuts:
             raise TypeError(f"{where}: {kind.__name__}.{field.name} is cut, and no path says who refers to an object")
+
+
+def _changed_at(raw: Mapping[str, Any], word: str, where: str) -> str:
+    """When it was changed last, as the API writes it."""
+    said = raw.get(word)
+    if type(said) is str and len(said) < USUAL_TIME and said.isprintable():
+        return said
+    return "" if said is None else moment_text(said, below(where, word))
 
 
 @cache

@@ -13,8 +13,9 @@ from reconciler.kinds import Kinds
 from reconciler.load.check.replacing import HOLD, WAYS
 from reconciler.load.grammar.declarations import NAME
 from reconciler.load.grammar.defaults import may_be_shared
+from reconciler.load.grammar.reading import AGE, MODES
 from reconciler.load.grammar.shapes import FOUND_BY, at, shapes_of
-from reconciler.model import OUTPUT_NAME
+from reconciler.model import OUTPUT_NAME, ReadSettings
 from reconciler.plan.guards import DEFAULTS, NO_LIMITS
 from reconciler.provider import kinds_of
 from reconciler.provider import provider as provider_of
@@ -138,6 +139,7 @@ def _frame(provider: str, kinds: Kinds) -> dict[str, Any]:
             "description": "false: no marks in metadata; then the state must not be lost.",
             "examples": [False],
         },
+        "refresh": _refresh(),
         "guards": _guards(),
         "prices": {
             "type": "object",
@@ -229,6 +231,19 @@ def _outputs(first: str) -> dict[str, Any]:
         "additionalProperties": {"anyOf": [address, said]},
         "description": "Names for ids and other facts, for programs: `reconciler output NAME`.",
         "examples": [{"its_id": f"{first}/main", "other": {"from": f"{first}/other", "at": "id"}}],
+    }
+
+
+def _refresh() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "mode": {"enum": [*MODES], "default": MODES[0]},
+            "full_every": {"type": "string", "pattern": AGE, "default": ReadSettings().full_every},
+        },
+        "additionalProperties": False,
+        "description": "How the account is read for a plan: whole, or by what differs since it was read whole.",
+        "examples": [{"mode": "delta", "full_every": "24h"}],
     }
 
 

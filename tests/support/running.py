@@ -20,6 +20,7 @@ from reconciler.load import load
 from reconciler.model import Report
 from reconciler.plan.guards import Consent
 from reconciler.provider import Drivers, Hands, Provider, provider
+from reconciler.refresh import Looks
 from reconciler.results import Rows, open_store
 from reconciler.results.shelf import Shelf
 from reconciler.state import State
@@ -90,6 +91,8 @@ class Bench:
     """Which account it is, as the state knows it."""
     clock: Callable[[], Clock] = NoTime
     """By what a run waits."""
+    looking: Looks = field(default_factory=Looks)
+    """How the account is read."""
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
         lay_out(self.directory, files)
@@ -108,7 +111,9 @@ class Bench:
         try:
             async with Http(url, headers=chosen.access.headers("key"), transport=inner, clock=clock) as http:
                 drivers = drivers_of(chosen, http, stack.root, clock, Shelf(stack.name, stack.root, stack.results))
-                yield Session(stack, drivers, state, clock, self.limits, consent, account=self.account)
+                yield Session(
+                    stack, drivers, state, clock, self.limits, consent, account=self.account, looking=self.looking
+                )
         finally:
             state.close()
 

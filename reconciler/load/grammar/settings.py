@@ -25,6 +25,7 @@ _EXPECTED: Final[Mapping[str, tuple[type | tuple[type, ...], str]]] = {
     "guards": (dict, "a mapping"),
     "prices": (dict, "a mapping"),
     "results": ((str, dict), "a directory, the URL of a store, `{to: …, table: …, columns: {…}}`, or several by name"),
+    "refresh": (dict, "a mapping such as {mode: delta, full_every: 24h}"),
     "stamps": (bool, "true or false"),
     "metadata_schema": ((dict, str), "a JSON Schema, the path of one, or one of these for each section"),
     "defaults": (dict, "a mapping of sections to fields"),

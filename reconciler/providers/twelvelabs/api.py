@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.provider import Keep, Progress, Want
+from reconciler.provider import Keep, Order, Progress, Traits, Want
 from reconciler.providers.twelvelabs.limits import ID_FORM
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.rest import Collection, Envelope
@@ -33,6 +33,9 @@ class TwelveLabsCollection(Collection):
     size_word = "page_limit"
     oldest_first = {"sort_by": "created_at", "sort_option": "asc"}  # noqa: RUF012 - constants
     newest_first = {"sort_by": "created_at", "sort_option": "desc"}  # noqa: RUF012
+    changed_first = {"sort_by": "updated_at", "sort_option": "desc"}  # noqa: RUF012
+    changed_word = "updated_at"
+    traits = Traits(order=Order.OLDEST, tells_changes=True)
     id_word = "_id"
     id_form = ID_FORM
     all_flags = True  # their defaults differ by vintage

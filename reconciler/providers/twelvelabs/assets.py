@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 from reconciler.identity import formerly, of_url
 from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
 from reconciler.model import Live, Operation, Status
-from reconciler.provider import Hands, Keep, Progress, Traits, Want
+from reconciler.provider import Hands, Keep, Order, Progress, Traits, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since
 from reconciler.providers.twelvelabs.limits import SIZES, Sizes
@@ -84,8 +84,9 @@ class Assets(TwelveLabsCollection):
     kind = Asset
     path = "/assets"
     change = "PATCH {path}/user-metadata"
-    traits = Traits(typical_wait_s=15.0)
-    oldest_first = newest_first = {}  # noqa: RUF012 - constants
+    traits = Traits(typical_wait_s=15.0, order=Order.NEWEST)
+    oldest_first = newest_first = changed_first = {}  # noqa: RUF012 - constants
+    changed_word = ""
 
     def __init__(self, hands: Hands, sizes: Mapping[str, Sizes] = SIZES) -> None:
         super().__init__(hands)

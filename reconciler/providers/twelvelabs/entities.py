@@ -9,7 +9,7 @@ from annotated_types import MinLen
 from pydantic import Field as PydanticField
 
 from reconciler.kind import FROM_KEY, STAMPED, UNORDERED, Kind, Members, Ref, Wire
-from reconciler.provider import Done, Failed, Progress, Traits
+from reconciler.provider import Done, Failed, Order, Progress, Traits
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.entity_collections import EntityCollection
 from reconciler.providers.twelvelabs.metadata import Name, PlainMetadata
@@ -51,7 +51,7 @@ class Entities(TwelveLabsCollection):
 
     kind = Entity
     path = "/entity-collections/{parent}/entities"
-    traits = Traits(typical_wait_s=5.0)
+    traits = Traits(typical_wait_s=5.0, order=Order.OLDEST, tells_changes=True)
     bulk_path, bulk_word = "/bulk", "entities"
     members = {"assets": "/assets"}  # noqa: RUF012 - constants
     cuts = {"assets": "/assets/{id}/entities"}  # noqa: RUF012

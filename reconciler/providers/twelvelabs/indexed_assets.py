@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field as PydanticField
 
 from reconciler.kind import CREATE_ONLY, DETAIL, FROM_KEY, MERGE, STAMPED, Kind, Read, Ref, Wire
-from reconciler.provider import Traits
+from reconciler.provider import Order, Traits
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.indexes import Index
 from reconciler.providers.twelvelabs.metadata import TaggedMetadata
@@ -41,4 +41,4 @@ class IndexedAssets(TwelveLabsCollection):
 
     kind = IndexedAsset
     path = "/indexes/{parent}/indexed-assets"
-    traits = Traits(typical_wait_s=45.0, wait_per_media_s=0.4)
+    traits = Traits(typical_wait_s=45.0, wait_per_media_s=0.4, order=Order.OLDEST, tells_changes=True)

@@ -1,0 +1,248 @@
+"""How the account is read for a plan: whole, by what differs since it was read last, or not at all.
+
+A delta only ever says that nothing is to be done somewhere. What a plan would touch is read as if there were no delta:
+each object by its id, each list in which something is made whole; and the plan is made again of that, until nothing in
+it rests on what is only known from before (`prove`). So a delta plan does nothing that a full one would not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from reconciler.kind import Kind
+from reconciler.model import Live, ReadMode, Snapshot
+from reconciler.provider import Driver, Drivers
+from reconciler.refresh.delta import can_be_told, merged, since
+from reconciler.refresh.kept import Kept, KeptLists, ListId
+from reconciler.refresh.lists import children, listing, together
+from reconciler.refresh.touched import RestsOn
+
+__all__ = ["AccountLook", "Looks"]
+
+MOST_BARE = 50
+"""Objects of a list that are read one by one, as they are not kept, before the list is read whole."""
+ROUNDS = 6
+"""How often a plan is made anew, of more that was read, before everything is read whole."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was asked for: one for a run, and an `AccountLook` for each plan."""
+
+    mode: ReadMode = ReadMode.FULL
+    file: KeptLists | None = None
+    """Where what was read is kept; None where nobody wants it."""
+    every: timedelta = timedelta(hours=24)
+    """How old the last full sweep may be."""
+    now: Callable[[], datetime] = _now
+
+    def begin(self) -> AccountLook:
+        """Look once: with what is kept, if it may be used."""
+        began = self.now()
+        kept = self.file.read() if self.file and self.mode is not ReadMode.FULL else None
+        if self.mode is not ReadMode.DELTA:
+            return AccountLook(self, self.mode, began, kept)
+        if kept is None:
+            return AccountLook(self, ReadMode.FULL, began, why="nothing that was read before is kept here")
+        if not timedelta(0) <= began - kept.swept <= self.every:
+            return AccountLook(
+                self, ReadMode.FULL, began, why=f"the last full sweep was {kept.swept:%Y-%m-%d %H:%M} UTC"
+            )
+        return AccountLook(self, ReadMode.DELTA, began, kept)
+
+
+@dataclass
+class AccountLook:
+    """One look at the account: what was read for a plan, and how much of it proves something."""
+
+    asked: Looks = field(default_factory=Looks)
+    mode: ReadMode = ReadMode.FULL
+    began: datetime = field(default_factory=_now)
+    kept: Kept | None = None
+    why: str = ""
+    """Why everything was read whole though less was asked for."""
+    lists: dict[ListId, dict[str, Live]] = field(default_factory=dict)
+    """What was found, in the server's order."""
+    whole: set[ListId] = field(default_factory=set)
+    """The lists that were proven whole."""
+    read: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, id) of what was asked for by itself."""
+    rounds: int = 0
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether something in it may be known from before only."""
+        return self.mode is ReadMode.DELTA
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing is asked of the account."""
+        return self.mode is ReadMode.NONE
+
+    @property
+    def swept(self) -> datetime | None:
+        """When everything was read whole, if that was before this."""
+        return self.kept.swept if self.kept else None
+
+    def give_up(self, why: str) -> None:
+        """From here on everything is read whole, what was read already too."""
+        if self.is_delta:
+            self.mode, self.kept, self.why, self.began = ReadMode.FULL, None, why, self.asked.now()
+            self.lists, self.whole, self.read = {}, set(), set()
+
+    # Reading
+
+    async def listing(
+        self, driver: Driver, parent_id: str | None, on_page: Callable[[str, int], object]
+    ) -> dict[str, Live]:
+        """All objects of a kind (under one parent), in the server's order: as they were found in this look, brought up
+        to now, or proven whole."""
+        list_id = (driver.kind.__name__, parent_id)
+        if list_id in self.lists:
+            return dict(self.lists[list_id])
+        known = self.kept.lists.get(list_id) if self.kept and self.is_delta and can_be_told(driver) else None
+        found = None if known is None else await self._since(driver, list_id, known, on_page)
+        if found is None:
+            found = await listing(driver, parent_id, on_page)
+            self.whole.add(list_id)
+            if known is not None:
+                found = {id: merged(known.get(id), live) for id, live in found.items()}
+        return found
+
+    async def _since(
+        self, driver: Driver, list_id: ListId, known: Mapping[str, Live], on_page: Callable[[str, int], object]
+    ) -> dict[str, Live] | None:
+        bare = self.kept.bare.get(list_id, frozenset()) if self.kept else frozenset()
+        if len(bare) > MOST_BARE:
+            return None
+        found = await since(driver, list_id[1], known, on_page)
+        if found is not None and bare:
+            ids = sorted(id for id in bare if id in found and found[id] is known[id])
+            await self._read_into(driver, found, ids)
+        return found
+
+    async def _read_into(self, driver: Driver, objects: dict[str, Live], ids: Iterable[str]) -> None:
+        """Read these by id, for what is known of them."""
+        ids = list(ids)
+        lives = await together(driver.read(id, objects[id].parent_id) for id in ids)
+        for id, live in zip(ids, lives, strict=True):
+            before = objects.pop(id) if live is None else objects[id]
+            if live is not None:
+                objects[id] = live if before.detailed else _as_listed(driver.kind, live)
+            self.read.add((driver.kind.__name__, id))
+
+    def found(self, objects: Mapping[str, Mapping[str, Live]], parents: Mapping[str, frozenset[str]]) -> None:
+        """What came of it: kind → id → object, and of which parents the children were read."""
+        if not self.is_delta and self.asked.file is None:
+            return  # nobody asks for it
+        for kind, lives in objects.items():
+            if kind not in parents:
+                self.lists[kind, None] = dict(lives)
+                continue
+            for id in parents[kind]:
+                self.lists[kind, id] = {}
+            for live in lives.values():
+                self.lists.setdefault((kind, live.parent_id), {})[live.id] = live
+
+    # Proving
+
+    async def prove(self, drivers: Drivers, needs: RestsOn) -> bool:
+        """Read what is needed and only known from before; whether there was anything of the kind."""
+        if not self.is_delta:
+            return False
+        lists = {list_id for list_id in needs.lists if list_id in self.lists} - self.whole
+        objects = {it for it in needs.objects if self._is_from_before(*it)}
+        by_id = {it for it in needs.by_id if can_be_told(drivers[it[0]])}  # else its list was read whole
+        objects |= {it for it in by_id - self.read if self._list_of(*it)}
+        if not lists and not objects:
+            return False
+        self.rounds += 1
+        if self.rounds > ROUNDS:
+            self.give_up("what the plan rests on went on changing")
+            return True
+        await together(self._proven(drivers, list_id) for list_id in sorted(lists, key=str))
+        by_list: dict[ListId, set[str]] = {}
+        for kind, id in objects:
+            is_due = (kind, id) in by_id or self._is_from_before(kind, id)
+            if is_due and (list_id := self._list_of(kind, id)):
+                by_list.setdefault(list_id, set()).add(id)
+        for list_id, ids in sorted(by_list.items(), key=str):
+            await self._prove_objects(drivers, list_id, ids, deleted=needs.by_id)
+        return True
+
+    async def _prove_objects(
+        self, drivers: Drivers, list_id: ListId, ids: set[str], deleted: frozenset[tuple[str, str]]
+    ) -> None:
+        """By id; where that is more than all pages of the list, and the list shows all of them, those that are not to
+        be deleted by reading the list whole."""
+        driver = drivers[list_id[0]]
+        pages = -(-len(self.lists[list_id]) // driver.traits.page_size)
+        if len(ids) > pages and list_id not in self.whole and not any(f.detail for f in driver.kind.specs.values()):
+            await self._proven(drivers, list_id)
+            ids = {id for id in ids if (list_id[0], id) in deleted and id in self.lists.get(list_id, {})}
+        await self._read_into(driver, self.lists.get(list_id, {}), sorted(ids))
+
+    async def _proven(self, drivers: Drivers, list_id: ListId) -> None:
+        kind, parent_id = list_id
+        driver, before = drivers[kind], self.lists[list_id]
+        if parent_id is None:
+            found: dict[str, Live] | None = await listing(driver, None, drivers.hands.on_page)
+        else:
+            found = await children(drivers, driver.kind, parent_id)
+        if found is None:  # the parent is gone, and what is in it too
+            del self.lists[list_id]
+            for objects in self.lists.values():
+                objects.pop(parent_id or "", None)
+            return
+        self.whole.add(list_id)
+        self.lists[list_id] = {id: merged(before.get(id), live) for id, live in found.items()}
+
+    def _list_of(self, kind: str, id: str) -> ListId | None:
+        return next((it for it, objects in self.lists.items() if it[0] == kind and id in objects), None)
+
+    def _is_from_before(self, kind: str, id: str) -> bool:
+        """Whether an object is known as it was kept, and nothing else says that it still is so."""
+        list_id = self._list_of(kind, id)
+        if list_id is None or self.kept is None or (kind, id) in self.read:
+            return False
+        return self.kept.lists.get(list_id, {}).get(id) is self.lists[list_id][id]
+
+    def proven(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot without the lists that were not proven whole: for who concludes something from what a list
+        lacks."""
+        if not self.is_delta:
+            return snapshot
+        by_kind: dict[str, dict[str, Live]] = {}
+        parents: dict[str, frozenset[str]] = {}
+        for kind, lives in snapshot.by_kind.items():
+            if kind in snapshot.parents:
+                parents[kind] = frozenset(id for id in snapshot.parents[kind] if (kind, id) in self.whole)
+                by_kind[kind] = {id: live for id, live in lives.items() if live.parent_id in parents[kind]}
+            elif (kind, None) in self.whole:
+                by_kind[kind] = dict(lives)
+        return replace(snapshot, by_kind=by_kind, parents=parents)
+
+    # Keeping
+
+    def keep(self, drivers: Drivers) -> None:
+        """Keep what was read for the next run, if anybody wants it."""
+        if self.asked.file is None or self.is_blind:
+            return
+        lists = {it: objects for it, objects in self.lists.items() if can_be_told(drivers[it[0]])}
+        self.asked.file.write(self.swept or self.began, lists, self.kept)
+
+
+def _as_listed(kind: type[Kind], live: Live) -> Live:
+    """A whole object as a list shows it: whoever has read the list must see no difference."""
+    detail = {name for name, spec in kind.specs.items() if spec.detail}
+    if not detail:
+        return live
+    marked = kind.field_with(lambda spec: spec.stamped)
+    fields = {name: value for name, value in live.fields.items() if name not in detail}
+    return replace(live, fields=fields, stamp=None if marked and marked.name in detail else live.stamp, detailed=False)
