@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.emulator import Emulator, ManualClock
+from reconciler.emulator.mixpeek import app as mixpeek
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Session
 from reconciler.engine.awaiting import looked, pending, record
@@ -64,7 +65,8 @@ ALL = {
     "analyze_task": 1,
     "embed_v2_task": 1,
 }
-DAY = 86_400.0
+TEXTS = "stack: s\nprovider: mixpeek\ncollections: {c: {assets: {a: {text: one}, b: {text: two}}}}\n"
+MADE_BY_TASKS = ("collections/c/assets/a", "collections/c/assets/b")
 
 
 def slow(clock: ManualClock, **options: Any) -> Emulator:
@@ -122,8 +124,11 @@ class Slow(Bench):
         self.time.advance(3600)
 
     def operations(self) -> list[Operation]:
-        with closing(State.open(f"sqlite:///{self.directory}/.reconciler/{self.state_name}", "s")) as state:
-            return state.operations()
+        return self.run(open_operations)
+
+
+async def open_operations(session: Session) -> list[Operation]:
+    return session.state.operations()
 
 
 def results(report: Report) -> dict[str, str]:
@@ -318,6 +323,35 @@ def test_a_state_that_is_lost_between_runs_brings_no_duplicates(tmp_path: Path, 
     assert {kind: count for kind, count in bench.counts().items() if not kind.endswith("_task")} == {
         kind: count for kind, count in ALL.items() if not kind.endswith("_task")
     }
+
+
+def test_of_what_is_deleted_nothing_is_awaited(tmp_path: Path) -> None:
+    bench = Slow(tmp_path)
+    bench.start()
+
+    assert not bench.apply(destroy=True).failed
+
+    assert bench.counts() == {}
+    assert bench.operations() == []
+
+
+def test_tasks_of_another_provider_are_left_and_gone_on_with(tmp_path: Path) -> None:
+    clock = ManualClock()
+    bench = Bench(tmp_path, mixpeek(dimensions=8, speed="real", clock=clock, default_seconds=60.0))
+    bench.write({"stack.yaml": TEXTS})
+    bench.limits = replace(bench.limits, detached=True)
+
+    first, again = bench.apply(), bench.apply()
+    clock.advance(3600)
+    last = bench.apply()
+
+    assert results(first) == {"collections/c": "done", **dict.fromkeys(MADE_BY_TASKS, "awaited")}
+    assert {it.wrote for it in first.outcomes if it.result == "awaited"} == {True}
+    assert results(again) == dict.fromkeys(MADE_BY_TASKS, "awaited")
+    assert not any(it.wrote for it in again.outcomes)
+    assert (last.word, bench.run(open_operations)) == ("done", [])
+    assert bench.emulator.journal.by_route["POST /index/text"] == 2
+    assert bench.survey().plan.changes == ()
 
 
 acts = st.lists(st.sampled_from(("start", "wait", "apply", "time", "timed wait")), max_size=8)

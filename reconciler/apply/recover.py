@@ -78,7 +78,8 @@ def recover(
 ) -> Recovered:
     """What open operations came to, as far as looking shows it. Raises Invalid when two objects were made for one."""
     result = Recovered({(row.address, row.id): row for row in recorded})
-    rows = {row.id: row for row in result.recorded}
+    waited_for = any(it.verb == Verb.WAIT for it in operations)
+    rows = {row.id: row for row in result.recorded} if waited_for else {}
     for operation in operations:
         if operation.op in looked.late:
             continue
@@ -116,7 +117,7 @@ def _begun(result: Recovered, stack: Stack, kinds: Kinds, operation: Operation, 
     if live is not None and live.in_flight is None:
         old = result.current.get(operation.address)
         if old is None or old.id != live.id:
-            result.note(operation.address, f"an interrupted run has made all of it ({live.id}); it is adopted")
+            result.note(operation.address, f"what an earlier run has begun is all there ({live.id}); it is adopted")
         superseded = old is not None and _is_superseded(stack, kinds, operation)
         result.write(*_adopting(kinds, operation, live, old, deposed=superseded))
     elif live is not None or isinstance(progress, Done):

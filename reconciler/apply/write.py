@@ -5,6 +5,7 @@ Every write is announced in the journal before it is sent; see `make` for what m
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
@@ -90,8 +91,10 @@ class Writer:
         except BecameFailed:
             await self._seen(id, row, row.failures + 1 if row else 0)
             raise
-        except (Detached, NotReady):
-            await self.run.journal.write(*self.run.awaited(kind, address, id, parent_id))
+        except (Detached, NotReady, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # told to stop in good order, at the most
+                await self.run.journal.write(*self.run.awaited(kind, address, id, parent_id))
             raise
         await self._seen(id, row, 0)
 

@@ -36,7 +36,7 @@ HOUR_S = 3600.0
     help="Look for so long; 0 looks once [3600].",
 )
 def wait(path: Path, form: str, timeout: float, **options: Any) -> int:
-    """Look until what an earlier run has started is ready: `apply --no-wait`, or one that was cut short.
+    """Look until what an earlier run has started is ready: `apply --no-wait`, or one that was interrupted.
 
     Only what the state knows is looked at, and nothing in the account is changed; the next apply goes on with what
     waited for it. From any machine that has the same state. Ctrl-C ends it and keeps what was seen.

@@ -15,7 +15,7 @@ from reconciler.apply.recover import found_late
 from reconciler.engine.planning import Planning
 from reconciler.errors import ApiError, Problem, Refused, StateError
 from reconciler.model import BytesSent, Event, Paused, Report
-from reconciler.state import Drop, Identity, Put, Seen, State, Write
+from reconciler.state import Close, Drop, Identity, Put, Seen, State, Write
 
 if TYPE_CHECKING:
     from reconciler.engine import Session
@@ -196,4 +196,8 @@ async def _sight(session: Session, run: Run) -> None:
         for name, parent_id in sorted(lists, key=str):
             page = await session.drivers[name].page(parent_id, newest=True)
             seen |= {live.id for live in page.objects}
-    await state.aside(partial(state.commit, *(Seen(id) for id in sorted(seen & unseen))))
+    writes: list[Write] = [Seen(id) for id in sorted(seen & unseen)]
+    if run.ledger.waits:  # of what this run has deleted nothing is awaited
+        there = frozenset((await state.aside(state.ids)).values())
+        writes += [Close(it.op) for id, it in run.ledger.waits.items() if id not in there]
+    await state.aside(partial(state.commit, *writes))
