@@ -197,7 +197,7 @@ def test_migrated_once_it_is_of_the_newest_schema(older: str) -> None:
     for _ in range(2):
         state = State.open(older, "upload")
         version = state._store.connection.exec_driver_sql("SELECT version FROM reconciler_schema").scalar()
-        assert version == CURRENT == 9
+        assert version == CURRENT == 10
         state.close()
 
 

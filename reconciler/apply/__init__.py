@@ -15,6 +15,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from reconciler.apply.addresses import readdressed
+from reconciler.apply.doing import Doing, Here
 from reconciler.apply.find import Finder
 from reconciler.apply.ledger import Ledger
 from reconciler.apply.run import Detached, Failures, Journal, Limits, Passed, Run
@@ -46,7 +47,9 @@ from reconciler.model import (
 from reconciler.plan.order import by_id
 
 __all__ = [
+    "Doing",
     "Finder",
+    "Here",
     "Journal",
     "Ledger",
     "Limits",
@@ -111,6 +114,7 @@ class Walk:
         """Start nothing more; end what is in flight."""
         self.stopping = True
         self.run.drivers.hands.sending.stop()
+        self.run.doing.stop()
         self.writer.waiting.cancel()
         self.writer.maker.tasks.cancel()
 

@@ -84,6 +84,10 @@ class Ledger:
             return
         await self._journal.write(Keep(op, new, id if id != operation.id else None))
 
+    def learn(self, operation: Operation) -> None:
+        """What somebody else has kept of it."""
+        self._by_op[operation.op] = _own(operation)
+
     async def begin_anew(self, op: str, *known: Write) -> None:
         """What it began is given up, and it is about to be sent once more. `known` is written with that."""
         self._by_op[op] = replace(self._by_op[op], id=None, handle=None)

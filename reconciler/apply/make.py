@@ -91,7 +91,7 @@ class Maker:
             await keep(progress)
             match progress:
                 case Exists():
-                    fetched, progress = True, await driver.finish(want, ledger[op], keep)
+                    fetched, progress = True, await self.run.doing.finish(driver, want, ledger[op], keep)
                 case Running(_, told):
                     progress = await self._worked_on(kind, op, told, begun=begun)
                 case Failed(why) if kind.paid:
@@ -141,8 +141,8 @@ class Maker:
             async with self._turns[driver.kind.__name__, driver.turn(want.fields)]:
                 if not self.run.ledger.has(operation.op):
                     await self.run.ledger.open(operation)
-                return await driver.start(want, keep)
-        progress = await driver.start(want, keep)
+                return await self.run.doing.start(driver, want, operation, keep)
+        progress = await self.run.doing.start(driver, want, operation, keep)
         if isinstance(progress, Done | Exists):
             self.must_be_new(driver.kind, progress.id)
         return progress

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reconciler.apply.doing import Doing, Here
 from reconciler.apply.ledger import Ledger
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.frozen import dataclass
@@ -153,6 +154,8 @@ class Run:
     """Ids of what was made a moment ago and no read shows yet: that it is not found proves nothing."""
     retry_failed: bool = False
     """Whether it is agreed to pay once more for what has failed twice."""
+    doing: Doing = field(default_factory=Here)
+    """Who sends what a create needs."""
     kinds: Kinds = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)
@@ -174,6 +177,7 @@ class Run:
         self.changes = {change.address: change for change in self.plan.changes}
         self.ids = {address: live.id for address, live in self.claims.live.items()}
         self.rows = dict(self.claims.rows)
+        self.doing.begin(self)
 
     async def noted(self, kind: type[Kind], id: str, parent_id: str | None) -> dict[str, Any]:
         """What of an object that was just made or changed is recorded with it beside its fields."""

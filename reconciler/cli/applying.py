@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager, closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ class Manner:
     """Whether what is not ready is left to a later run."""
     detailed: bool = False
     """Whether the exit code says that something is awaited."""
+    spread: str | None = None
+    """The scheduler whose workers take part."""
 
     @property
     def shown_as(self) -> str:
@@ -61,7 +63,7 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
         raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
 
     async def run() -> tuple[Planning, Report | None, Sequence[Checked]]:
-        async with project:
+        async with project, _spread(project, manner.spread):
             async with refreshing(project):
                 planning = await planned()
             if project.saved is not None and _already_done(planning, manner.shown_as):
@@ -103,6 +105,15 @@ def _say_unchecked(project: Project, manner: Manner) -> None:
     """What searches find before all is ready says nothing of it."""
     if manner.check and project.stack.checks:
         click.echo("Checks: not run, for something is awaited; the apply that finds all ready runs them.", err=True)
+
+
+def _spread(project: Project, address: str | None) -> AbstractAsyncContextManager[None]:
+    """While the block runs, others take part, if somebody asks for it."""
+    if address is None:
+        return nullcontext()
+    from reconciler.spread import over
+
+    return over(project, address)
 
 
 async def _checked(project: Project, manner: Manner) -> Sequence[Checked]:

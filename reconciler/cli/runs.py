@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,14 @@ REPLACE = click.option(
     shell_complete=complete,
     help="Make this anew though nothing of it changed; the guards ask as for any replacement.",
 )
+SPREAD = click.option(
+    "--spread",
+    metavar="ADDRESS",
+    help="Share uploads and the fetching of results with the workers of this Dask scheduler (tcp://host:8786).",
+)
+SPREAD_FILES = click.option(
+    "--spread", metavar="ADDRESS", help="Have files hashed by the workers of this Dask scheduler (tcp://host:8786)."
+)
 WHOLE = click.option("--whole", is_flag=True, help="Show long values uncut.")
 VERBOSE = click.option(
     "-v", "--verbose", is_flag=True, help="Also each of many that are alike, what is not managed, what was spent."
@@ -104,6 +113,7 @@ def consenting(function: Any) -> Any:
 @click.option("--destroy", "destroying", is_flag=True, help="Plan to delete everything.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @OUT
+@SPREAD_FILES
 @reporting
 @observed
 def plan(
@@ -136,7 +146,7 @@ def plan(
     async def run() -> Planning:
         from reconciler.cli.refreshing import refreshing
 
-        async with project, refreshing(project):
+        async with project, _shared(project, options.get("spread")), refreshing(project):
             return await project.plan(destroy=destroying, **_asked(options))
 
     with telling.errors():
@@ -154,6 +164,15 @@ def plan(
         if form == "text":
             click.echo(f"Saved in {out}. To do exactly this: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and (planning.plan.changes or planning.plan.stuck) else 0
+
+
+def _shared(project: Project, address: str | None) -> AbstractAsyncContextManager[None]:
+    """While the block runs, others hash files, if somebody asks for it."""
+    if address is None:
+        return nullcontext()
+    from reconciler.spread import looking
+
+    return looking(project, address)
 
 
 def _shown(result: Result, form: str) -> Result:
@@ -176,6 +195,7 @@ def _shown(result: Result, form: str) -> Result:
 @click.option("--check", is_flag=True, help="Run the checks of the stack when all is done; exit with 8 if one fails.")
 @click.option("--no-wait", is_flag=True, help="Start all that can be, and leave what is not ready to a later run.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 9 when nothing failed and something is awaited.")
+@SPREAD
 @reporting
 @observed
 def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool, check: bool, **options: Any) -> int:
@@ -207,7 +227,9 @@ def apply(path: Path, form: str, verbose: bool, whole: bool, auto_approve: bool,
         project = _of_a_saved_plan(path, options) if saved else project_at(path, options)
         told = replace(telling, path=project.path)
         left = {"no_wait": bool(options.get("no_wait")), "detailed": bool(options.get("detailed_exitcode"))}
-        manner = Manner(form, look_for(whole, verbose), auto_approve, events, check, told, **left)
+        manner = Manner(
+            form, look_for(whole, verbose), auto_approve, events, check, told, **left, spread=options.get("spread")
+        )
         return carried_out(project, planned, f"reconciler apply {path}", manner)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 
-from reconciler.apply import Limits, Walk
+from reconciler.apply import Doing, Here, Limits, Walk
 from reconciler.apply.recover import told as on_its_way
 from reconciler.diff import Attempts, Difference, diff
 from reconciler.engine import applying, beside, turning
@@ -112,6 +112,8 @@ class Session:
     """Addresses whose place is taken, in this run, by what was made beside them."""
     looking: Looks = field(default_factory=Looks)
     """How the account is read."""
+    doing: Doing = field(default_factory=Here)
+    """Who sends what creates need."""
     alone: bool = False
     """Whether the state is that of this directory alone, so that another stack in its place is this one renamed."""
 

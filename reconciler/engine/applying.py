@@ -154,6 +154,7 @@ def _run(session: Session, planning: Planning, id: str, known: Identity, on_even
         hidden=planning.hidden,
         unshown=planning.unshown,
         retry_failed=planning.consent.retry_failed,
+        doing=session.doing,
     )
 
 

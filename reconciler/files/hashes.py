@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from reconciler.errors import MediaError
 from reconciler.files.cache import Cache, cache_path
@@ -25,7 +25,7 @@ from reconciler.inside import Outside, open_inside
 if TYPE_CHECKING:
     from io import RawIOBase
 
-__all__ = ["Files", "Hashed"]
+__all__ = ["Elsewhere", "Files", "Hashed"]
 
 BLOCK_BYTES, HEAD_BYTES = 1 << 20, 512
 THREADS = 4
@@ -33,6 +33,10 @@ SMALL_BYTES, SMALL_AT_ONCE = 1 << 20, 64
 """Small files are handed to a thread many at a time: the hand-over would cost more than the hashing."""
 AT_REST_NS = 2_000_000_000
 """A file written so recently is not remembered: a second write within one tick of its clock would go unseen."""
+
+
+Elsewhere: TypeAlias = Callable[[Mapping[str, int]], Awaitable[Mapping[str, tuple[str, int, int]]]]
+"""Files with how large they are → sha256, size and modification time (ns) of those that were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +71,32 @@ class Files:
         self._now_ns, self._threads = now_ns, threads
         self._known: dict[str, Hashed] = {}
         self._given_up = False
+        self.elsewhere: Elsewhere | None = None
+        """Other machines that hash, where somebody has asked some."""
 
     async def hashed(self, names: Iterable[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
         """name → its hash, and name → why it cannot be read, for those that cannot."""
+        if self.elsewhere is not None:
+            await self._ask(self.elsewhere, sorted(set(names := list(names))))
         try:
             return await asyncio.to_thread(self._hashed, sorted(set(names)))
         except asyncio.CancelledError:
             self._given_up = True  # or whoever waits for the threads would wait for a terabyte
             raise
+
+    async def _ask(self, elsewhere: Elsewhere, names: Sequence[str]) -> None:
+        """Have hashed what nobody remembers; what is not told, or of a file that looks otherwise here, is read here."""
+        seen, _ = await asyncio.to_thread(self._looked_at, names)
+        known = await asyncio.to_thread(self._remembered, seen)
+        if not (todo := {name: status.st_size for name, status in seen.items() if name not in known}):
+            return
+        told = await elsewhere(todo)
+        fresh = {
+            name: Hashed(sha256, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            for name, (sha256, size, mtime_ns) in told.items()
+            if (status := seen.get(name)) and (status.st_size, status.st_mtime_ns) == (size, mtime_ns)
+        }
+        await asyncio.to_thread(self._remember, fresh)
 
     async def still(self, name: str, content: str | None) -> Hashed:
         """The file, proven to have the bytes of which `content` is the hash. Raises MediaError when it has not."""
@@ -137,6 +159,14 @@ class Files:
         self.cache.drop_hashes([self._path(name)])
 
     def _hashed(self, names: Sequence[str]) -> tuple[dict[str, Hashed], dict[str, str]]:
+        seen, wrong = self._looked_at(names)
+        found = self._remembered(seen)
+        todo = {name: status for name, status in seen.items() if name not in found}
+        if todo:
+            self._read(todo, found, wrong)
+        return found, wrong
+
+    def _looked_at(self, names: Sequence[str]) -> tuple[dict[str, os.stat_result], dict[str, str]]:
         wrong: dict[str, str] = {}
         seen: dict[str, os.stat_result] = {}
         for name in names:
@@ -144,11 +174,7 @@ class Files:
                 seen[name] = (self.root / name).stat()
             except (OSError, ValueError) as error:
                 wrong[name] = _why(error)
-        found = self._remembered(seen)
-        todo = {name: status for name, status in seen.items() if name not in found}
-        if todo:
-            self._read(todo, found, wrong)
-        return found, wrong
+        return seen, wrong
 
     def _remembered(self, seen: dict[str, os.stat_result]) -> dict[str, Hashed]:
         found = {n: self._known[n] for n, s in seen.items() if n in self._known and self._known[n].is_still(s)}
@@ -167,6 +193,9 @@ class Files:
                 fresh |= made
                 wrong |= failed
         found |= fresh
+        self._remember(fresh)
+
+    def _remember(self, fresh: dict[str, Hashed]) -> None:
         self._known |= fresh
         old = self._now_ns() - AT_REST_NS
         at_rest = {name: made for name, made in fresh.items() if max(made.mtime_ns, made.ctime_ns) < old}

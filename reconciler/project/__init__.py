@@ -25,6 +25,7 @@ from reconciler.project.options import ProjectOptions
 if TYPE_CHECKING:
     import asyncio
 
+    from reconciler.apply import Doing
     from reconciler.checking import Bill
     from reconciler.checks import Checked
     from reconciler.engine import Limits, Planning, Session
@@ -88,6 +89,10 @@ class Project:
         """What holds the lock."""
         self._fresh: Planning | None = None
         """The last plan that was made under the lock: nobody can have moved anything since but the API's users."""
+        self.doing: Doing | None = None
+        """Who sends what creates need, if not this process."""
+        self.room = 0
+        """How many steps at least are under way at once, because others do them."""
         self._drivers: Drivers | None = None
         self._spent = (0, 0)
         self._exits = AsyncExitStack()
@@ -108,6 +113,11 @@ class Project:
 
         address, _, digits = account_of(*access.account(self.stack.provider, self.options)).rpartition("#")
         return f"{address}, key #{digits[:4]}" if self.options.emulator is False else "the emulator"
+
+    @property
+    def drivers(self) -> Drivers:
+        """Those of its account."""
+        return self._opened()
 
     @property
     def requests(self) -> int:
@@ -223,9 +233,12 @@ class Project:
         from reconciler.engine import Limits
 
         in_memory, asked = self.options.emulator is not False, self.options.poll_interval
-        return Limits(parallelism=self.options.parallelism, poll_s=0.0 if asked is None and in_memory else asked)
+        return Limits(
+            parallelism=max(self.options.parallelism, self.room), poll_s=0.0 if asked is None and in_memory else asked
+        )
 
     def _session(self, consent: Consent | None = None, aim: Aim | None = None) -> Session:
+        from reconciler.apply import Here
         from reconciler.engine import Session
         from reconciler.load import expand
         from reconciler.plan.guards import Consent
@@ -250,6 +263,7 @@ class Project:
             looking=access.looking(self.stack, options, account, drivers.kinds),
             said=tuple(access.said_of_the_place(options)),
             gate=self._gate,
+            doing=self.doing or Here(),
             place=self.path.name if self.path.is_file() else ".",
             alone=here and not self.stack.varies,
         )

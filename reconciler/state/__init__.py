@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,6 +65,7 @@ from reconciler.state.writes import (
 
 if TYPE_CHECKING:
     from reconciler.state.database import Database
+    from reconciler.state.leases import Leases
     from reconciler.state.writing import Transaction
 
 T = TypeVar("T")
@@ -226,12 +228,33 @@ class State:
         rows = self._rows("address, id", "resources", "AND NOT deposed")
         return {str(address): str(id) for address, id in rows}
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines can reach it."""
+        return self._store.far
+
+    @cached_property
+    def leases(self) -> Leases:
+        """What workers on other machines do for it; StateError where they cannot reach it."""
+        from reconciler.state.leases import Leases
+
+        if not self._store.far:
+            raise StateError(f"the state at {self._store.shown} is a file, which other machines cannot share")
+        return Leases(self._stack, self._changing, self._writing)
+
     def operations(self, *, legible: bool = False) -> list[Operation]:
         """What was announced and is not concluded, oldest first."""
+        return self._announced("", legible)
+
+    def operation(self, op: str) -> Operation | None:
+        """The one that is called so, if it is not concluded."""
+        return next(iter(self._announced("AND op = :op", op=op)), None)
+
+    def _announced(self, which: str, legible: bool = False, **given: Any) -> list[Operation]:
         columns = "op, run, address, kind, verb, identity, signature, object_id, since"
-        made = self._made_of(operation_from, columns, "operations", "ORDER BY seq", legible)
+        made = self._made_of(operation_from, columns, "operations", f"{which} ORDER BY seq", legible, **given)
         told: dict[str, dict[str, Any]] = {}
-        handles = self._made_of(handle_from, "op, name, value", "handles", legible=legible) if made else ()
+        handles = self._made_of(handle_from, "op, name, value", "handles", which, legible, **given) if made else ()
         for op, name, value in handles:
             told.setdefault(op, {})[name] = value
         return [replace(it, handle=told.get(it.op, {})) if it.id or it.op in told else it for it in made]
@@ -321,6 +344,8 @@ class State:
             pause_s = min(pause_s * 2, LONGEST_LOOK_S)
         try:
             self._take(command)
+            if self._store.far:
+                self.leases.until_over(waiting)
             yield
         finally:
             self._locked = False
@@ -435,10 +460,10 @@ class State:
 
             yield Transaction(connection, self._stack)
 
-    def _rows(self, columns: str, table: str, rest: str = "") -> Sequence[Any]:
+    def _rows(self, columns: str, table: str, rest: str = "", **given: Any) -> Sequence[Any]:
         """Rows of the stack, with these columns of a table."""
         query = f"SELECT {columns} FROM reconciler_{table} WHERE stack = :stack {rest}"  # noqa: S608 - words of ours
-        return self._read(query)
+        return self._read(query, **given)
 
     def _read(self, query: str, **given: Any) -> Sequence[Any]:
         """What a query gives that both databases read."""
@@ -447,10 +472,16 @@ class State:
             return self._store.read(query, {"stack": self._stack, **given}) if found is None else found
 
     def _made_of(
-        self, make: Callable[[Any], T], columns: str, table: str, rest: str = "", legible: bool = False
+        self,
+        make: Callable[[Any], T],
+        columns: str,
+        table: str,
+        rest: str = "",
+        legible: bool = False,
+        **given: Any,
     ) -> list[T]:
         made: list[T] = []
-        for row in self._rows(columns, table, rest):
+        for row in self._rows(columns, table, rest, **given):
             try:
                 value = make(row)
                 made.append(placed(value, self.places) if self.places is not None else value)

@@ -12,11 +12,13 @@ from reconciler.state.tables import (
     checks,
     drifts,
     handles,
+    leases,
     locks,
     new_id,
     operations,
     resources,
     runs,
+    spreads,
     stacks,
     told,
     unseen,
@@ -53,10 +55,12 @@ def rename(connection: sa.Connection, old: str, new: str) -> None:
         checks,
         drifts,
         told,
+        spreads,
+        leases,
     ):  # of the new name there is nothing but what an empty run has left
         connection.execute(table.delete().where(table.c.stack == new))
     before = connection.scalar(sa.select(stacks.c.former).where(stacks.c.stack == old))
     names = [name for name in (*json.loads(before or "[]"), old) if name != new]
-    for table in (stacks, resources, operations, handles, runs, unseen, checks, drifts, told):
+    for table in (stacks, resources, operations, handles, runs, unseen, checks, drifts, told, spreads, leases):
         connection.execute(table.update().where(table.c.stack == old).values(stack=new))
     change(connection, new, former=json.dumps(names), rebuild=True)  # until all of it is marked anew

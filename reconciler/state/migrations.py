@@ -19,12 +19,14 @@ from reconciler.state.tables import (
     checks,
     drifts,
     handles,
+    leases,
     make,
     new_id,
     operations,
     resources,
     runs,
     schema,
+    spreads,
     stacks,
     told,
     unseen,
@@ -78,6 +80,11 @@ def _history(connection: sa.Connection) -> None:
 def _told(connection: sa.Connection) -> None:
     """9: what was notified, and to whom. Of an older state that is nothing."""
     make(connection, [told])
+
+
+def _leases(connection: sa.Connection) -> None:
+    """10: steps may be done by other machines."""
+    make(connection, [spreads, leases])
 
 
 def _table(name: str, columns: str) -> Any:
@@ -152,7 +159,17 @@ def _handle(upload: Any) -> Iterator[tuple[str, str]]:
 
 
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (_identities, _tokens, _failures, _operations, _facts, _checks, _history, _told)
+MIGRATIONS: tuple[Migration, ...] = (
+    _identities,
+    _tokens,
+    _failures,
+    _operations,
+    _facts,
+    _checks,
+    _history,
+    _told,
+    _leases,
+)
 """How an older schema becomes the next: the first makes 2 of 1. A new database is made whole from the tables above."""
 CURRENT = 1 + len(MIGRATIONS)
 

@@ -12,6 +12,7 @@ __all__ = [
     "checks",
     "drifts",
     "handles",
+    "leases",
     "locks",
     "make",
     "new_id",
@@ -19,6 +20,7 @@ __all__ = [
     "resources",
     "runs",
     "schema",
+    "spreads",
     "stacks",
     "told",
     "unseen",
@@ -155,6 +157,33 @@ checks = sa.Table(
     *_columns("measures at container_id made_of"),
 )
 """The baseline of search checks, a row for each query: see `model.CheckScore`."""
+
+
+spreads = sa.Table(
+    "reconciler_spreads",
+    _metadata,
+    _column("stack", key=True),
+    _column("run", key=True),
+    *_columns("version declared media account began"),
+    sa.Column("token", _Big, nullable=False),
+    sa.Column("lease_ms", _Big, nullable=False),
+    sa.Column("stopping", sa.Boolean, nullable=False),
+)
+"""Runs that have steps done by other machines: what those must have in common with it. `token` is that of the lock."""
+
+leases = sa.Table(
+    "reconciler_leases",
+    _metadata,
+    _column("stack", key=True),
+    _column("op", key=True),
+    *_columns("run address call want"),
+    sa.Column("token", _Big, nullable=False),
+    _column("holder"),
+    sa.Column("until_ms", _Big, nullable=False),
+    _column("outcome", null=True),
+)
+"""Operations that are offered to other machines, and who has taken them until when, by the database's clock: see
+`state.leases`."""
 
 
 def make(connection: sa.Connection, tables: Sequence[sa.Table] | None = None) -> None:

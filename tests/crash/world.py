@@ -34,24 +34,34 @@ MARGIN = 8
 class Zygote:
     """The process of `tests.crash.zygote`."""
 
-    def __init__(self, *paths: Path) -> None:
-        """`paths` are where more packages are found than here."""
+    def __init__(self, *paths: Path, module: str = "tests.crash.zygote") -> None:
+        """`paths` are where more packages are found than here; `module` may be one that knows more."""
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else None
-        command = [sys.executable, "-m", "tests.crash.zygote"]
+        command = [sys.executable, "-m", module]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
     def run(
-        self, argv: list[str], cwd: Path, env: Mapping[str, str], kill: int = 0, stop: int | str = 0
+        self,
+        argv: list[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        kill: int = 0,
+        stop: int | str = 0,
+        interrupt: str = "",
     ) -> dict[str, Any]:
         """Run the command line once; killed at point `kill`, or stopped at point `stop` (its number, or how the name of
-        the first begins), if that is not 0."""
-        at, on = (kill, stop) if isinstance(stop, str) else (kill or stop, "")
-        sign = signal.SIGSTOP if stop else signal.SIGKILL
+        the first begins), if that is not 0; `interrupt` is such a beginning too, at which it gets a Ctrl-C."""
+        at, on = (kill, stop) if isinstance(stop, str) else (kill or stop, interrupt)
+        sign = signal.SIGSTOP if stop else signal.SIGINT if interrupt else signal.SIGKILL
         return self._asked({"argv": argv, "cwd": str(cwd), "env": dict(env), "at": at, "on": on, "signal": sign})
 
     def wake(self, pid: int) -> dict[str, Any]:
         """Let a run that was stopped go on to its end."""
         return self._asked({"wake": pid})
+
+    def beside(self, what: str, **job: Any) -> dict[str, Any]:
+        """Ask for another process."""
+        return self._asked({"beside": what, **job})
 
     def _asked(self, job: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin
@@ -59,6 +69,7 @@ class Zygote:
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        assert "died" not in answer, answer["died"]
         return answer
 
     def close(self) -> None:
@@ -83,21 +94,23 @@ class Place:
         """Make the stack's files anew; state stays."""
         lay_out(self.directory, files)
 
-    def reconcile(self, command: str, *options: str, kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
+    def reconcile(
+        self, command: str, *options: str, kill: int = 0, stop: int | str = 0, interrupt: str = ""
+    ) -> dict[str, Any]:
         """Run a command of ours on the stack, over the socket."""
-        return self._run([command, str(self.directory), *self.online, *self.state, *options], kill, stop)
+        return self._run([command, str(self.directory), *self.online, *self.state, *options], kill, stop, interrupt)
 
     def on_state(self, command: str, *options: str, kill: int = 0) -> dict[str, Any]:
         """Run `state COMMAND` on the stack."""
         return self._run(["state", command, str(self.directory), *self.state, *options], kill)
 
-    def _run(self, argv: list[str], kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
+    def _run(self, argv: list[str], kill: int = 0, stop: int | str = 0, interrupt: str = "") -> dict[str, Any]:
         env = {self.key_variable: KEY, "NO_COLOR": "1", "XDG_CACHE_HOME": str(self.directory / ".cache")}
-        return self.zygote.run(argv, self.directory, env, kill, stop)
+        return self.zygote.run(argv, self.directory, env, kill, stop, interrupt)
 
-    def apply(self, *options: str, kill: int = 0, stop: int | str = 0) -> dict[str, Any]:
+    def apply(self, *options: str, kill: int = 0, stop: int | str = 0, interrupt: str = "") -> dict[str, Any]:
         agreed = ("--auto-approve", "--allow-replace", "*", "--allow-deletes")
-        return self.reconcile("apply", *agreed, *options, kill=kill, stop=stop)
+        return self.reconcile("apply", *agreed, *options, kill=kill, stop=stop, interrupt=interrupt)
 
 
 class World(Place):

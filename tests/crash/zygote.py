@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import IO, Any
 
@@ -133,12 +134,16 @@ def child(job: dict[str, Any], out: int, log: int) -> None:
     os._exit(code)
 
 
+beside: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""What other processes can be asked for, that live beside the runs."""
 asleep: dict[int, tuple[IO[bytes], IO[bytes]]] = {}
 """Children that were stopped, and where they write."""
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Fork, wait, tell."""
+    if "beside" in job:
+        return beside[job["beside"]](job)
     if pid := job.get("wake", 0):
         os.kill(pid, signal.SIGCONT)
         return ended(pid, *asleep.pop(pid))
@@ -178,7 +183,11 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in sys.stdin:
-        answers.write(json.dumps(run(json.loads(line))) + "\n")
+        try:
+            answer = run(json.loads(line))
+        except Exception as error:  # or who asks would wait for ever
+            answer = {"died": repr(error)}
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 

@@ -1,0 +1,129 @@
+"""A Dask scheduler and its workers. What goes there is the name of a function, an address and the id of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, Self
+
+from reconciler.errors import ReconcilerError, how_to_install
+from reconciler.spread import worker
+from reconciler.spread.alike import differing
+from reconciler.state.leases import SharedRun
+
+__all__ = ["Cluster"]
+
+CONNECT_S = 10.0
+CHECK_S = 120.0
+"""How long workers may take to open their stacks."""
+
+
+class Cluster:
+    """Made by `at`."""
+
+    def __init__(self, client: Any, address: str) -> None:
+        self._client, self._address = client, address
+        self._avoided: set[str] = set()
+        self.threads = 0
+        """How many steps its workers do side by side, as they were when they were checked."""
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, address: str) -> AsyncIterator[Self]:
+        """Connected to the scheduler while the block runs."""
+        try:
+            from distributed import Client
+        except ModuleNotFoundError as error:
+            raise ReconcilerError(f"{error}: --spread is an extra: {how_to_install('spread')}") from error
+        try:
+            client = await Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            what = f"no Dask scheduler answers at {address}: {error}"
+            raise ReconcilerError(f"--spread: {what}; start one (`dask scheduler`), or check the address") from error
+        try:
+            yield cls(client, address)
+        finally:
+            with suppress(Exception):  # whatever goes wrong now, nothing is lost by it
+                await asyncio.wait_for(client.close(), CONNECT_S)
+
+    async def check(self, run: str) -> None:
+        """ReconcilerError when there are no workers, or one of them says why it is not fit."""
+        self._refuse({address: _why(it) for address, it in (await self._ask(worker.unfit, run)).items()})
+
+    async def check_files(self, here: SharedRun) -> None:
+        """The same for who only hashes: its stack declares the same, of the same account."""
+        said = await self._ask(worker.facts, here.run)
+        self._refuse({address: _unlike(it, here) for address, it in said.items()})
+
+    def _refuse(self, said: Mapping[str, str]) -> None:
+        if not said:
+            raise ReconcilerError(f"--spread: the scheduler at {self._address} has no workers; start some first")
+        wrong = [f"worker {address}: {line}" for address, why in sorted(said.items()) for line in why.splitlines()]
+        if wrong:
+            raise ReconcilerError(*wrong, "--spread: nothing was sent; mend these workers, or take them away")
+        self.threads = sum(int(it["nthreads"]) for it in self._workers().values())
+
+    async def _ask(self, what: Callable[[str], object], run: str) -> dict[str, Any]:
+        """What each worker answers, or the error of one that cannot."""
+        asked = self._client.run(what, run, on_error="return")
+        try:
+            answers: dict[str, Any] = await asyncio.wait_for(asked, CHECK_S)
+        except TimeoutError:
+            slow = f"the workers of {self._address} did not say within {CHECK_S:g} s whether they are fit"
+            raise ReconcilerError(f"--spread: {slow}; look at their logs") from None
+        return answers
+
+    def submit(self, run: str, address: str, attempt: int) -> Any:
+        """Have the step done by some worker, once: what becomes of it is in the state."""
+        key = f"reconciler-{run}-{address}-{attempt}"
+        return self._client.submit(worker.step, run, address, key=key, pure=False, retries=0, **self._others())
+
+    def avoid(self, address: str) -> None:
+        """Give nothing more to a worker that is not fit, or has let a lease end."""
+        self._avoided.add(address)
+
+    def _others(self) -> dict[str, Any]:
+        if not self._avoided:
+            return {}
+        return {"workers": sorted(self._workers().keys() - self._avoided) or None, "allow_other_workers": False}
+
+    def _workers(self) -> dict[str, Any]:
+        known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return known
+
+    async def hashed(self, run: str, addresses: Sequence[Sequence[str]]) -> dict[str, tuple[str, int, int]]:
+        """What workers say of the files at these addresses, a task for each group. A group that none can do is left
+        out."""
+        key = f"reconciler-{run}-files"
+        futures = [
+            self._client.submit(worker.sums, run, list(group), key=f"{key}-{number}", pure=False)
+            for number, group in enumerate(addresses)
+        ]
+        said = await self._client.gather(futures, errors="skip")
+        return {path: tuple(it) for group in said for path, it in group.items()}
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the scheduler is still connected."""
+        return bool(self._client.status == "running")
+
+
+def _unlike(answer: Any, here: SharedRun) -> str:
+    """What is not at a worker as it is here."""
+    if not isinstance(answer, dict) or "wrong" in answer:
+        return _why(answer["wrong"] if isinstance(answer, dict) else answer)
+    there = replace(SharedRun(**answer), media=here.media, lease_s=here.lease_s)
+    return "\n".join(differing(there, here))
+
+
+def _why(answer: Any) -> str:
+    """What a worker has said; one that lacks the library says it with an error of Dask's."""
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, ModuleNotFoundError) or "No module named 'reconciler" in str(answer):
+        return "reconciler is not installed there, or not its extra `spread`: install the version of this run"
+    if isinstance(answer, AttributeError) or "reconciler.spread" in str(answer):
+        return "another version of reconciler is installed there: install the version of this run"
+    return f"it cannot say whether it is fit: {answer!r:.300}"

@@ -1,0 +1,183 @@
+"""The stack as a worker has it: opened by what its own environment says, and held against what the run says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from reconciler.errors import ApiError, ReconcilerError, StateError, Unclear
+from reconciler.model import Operation
+from reconciler.project import Project, open
+from reconciler.project.options import STATE_VARIABLE
+from reconciler.provider import Exists, Progress, Running, Want
+from reconciler.spread.alike import SHARED_STATE, differing, shared
+from reconciler.spread.holding import HELD, Holding, moment
+from reconciler.spread.wire import NOT_BEGUN, came, failed, want_in
+from reconciler.state import Keep
+from reconciler.state.leases import Lease, LeaseLost, Leases, SharedRun
+
+if TYPE_CHECKING:
+    from reconciler.state import State
+
+__all__ = ["HELD_BY_OTHERS", "STACK", "Opened", "opened", "project_here"]
+
+T = TypeVar("T")
+STACK = "RECONCILER_SPREAD_STACK"
+"""Where a worker has the stack; its working directory, when it is not set."""
+VARIABLE = "RECONCILER_SPREAD_VAR_"
+"""What the variables of the stack are set by, as `--var` does it elsewhere."""
+HELD_BY_OTHERS = "it is not there to be taken"
+
+
+def project_here() -> Project:
+    """The stack of this machine, loaded."""
+    said = {name.removeprefix(VARIABLE): value for name, value in os.environ.items() if name.startswith(VARIABLE)}
+    http = bool(os.environ.get("RECONCILER_ALLOW_HTTP"))
+    return open(Path(os.environ.get(STACK, ".")), variables=said, allow_http=http)
+
+
+async def opened(run: str) -> Opened:
+    """The stack, if all is as the run has it; ReconcilerError says what is not."""
+    if not os.environ.get(STATE_VARIABLE):
+        raise ReconcilerError(f"its environment names no state; {SHARED_STATE}")
+    project = project_here()
+    here = Opened(project)
+    try:
+        await project.__aenter__()
+        await here.begin(run)
+    except BaseException:
+        await here.close()
+        raise
+    return here
+
+
+class Opened:
+    """Made by `opened`."""
+
+    run: SharedRun
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.busy = 0
+        """How many steps are done here."""
+        self._mutex = threading.Lock()
+
+    async def begin(self, run: str) -> None:
+        """Hold what is here against what the run says."""
+        found = await self._ask(lambda state: state.leases.shared(run))
+        if found is None:
+            raise ReconcilerError(f"the state at {STATE_VARIABLE} knows no such run of {self.project.stack.name!r}")
+        self.run = found
+        here = await asyncio.to_thread(shared, self.project, run, found.lease_s)
+        if wrong := differing(here, found):
+            raise ReconcilerError(*wrong)
+        identity = await self._ask(lambda state: state.identity())
+        hands = self.project.drivers.hands
+        if hands.results and identity:
+            hands.results.known_as(identity.id, identity.former)
+        hands.http.before_write = _proven
+
+    async def close(self) -> None:
+        """Let go of all of it."""
+        await self.project.__aexit__(None, None, None)
+
+    async def _ask(self, what: Callable[[State], T]) -> T:
+        """Ask the state; once more by a new connection, if one is lost: what was written is then written again as it
+        was. Whoever is told to go does not take the connection from the others."""
+        asked = asyncio.create_task(asyncio.to_thread(self._asked, what))
+        asked.add_done_callback(lambda it: it.cancelled() or it.exception())  # also when nobody waits any more
+        return await asyncio.shield(asked)
+
+    def _asked(self, what: Callable[[State], T]) -> T:
+        state = self.project.state
+        try:
+            return what(state)
+        except LeaseLost:
+            raise
+        except StateError:
+            with self._mutex:
+                if self.project.state is state:
+                    self.project.close()
+                state = self.project.state
+            return what(state)
+
+    async def _leased(self, what: Callable[[Leases], T]) -> T:
+        return await self._ask(lambda state: what(state.leases))
+
+    async def step(self, address: str, holder: str) -> str:
+        """Take what is offered for the address and do it; why not, or "". What came of it is in the state."""
+        asked_s = moment()
+        lease = await self._leased(lambda leases: leases.take(self.run.run, address, holder))
+        if lease is None:
+            return HELD_BY_OTHERS
+        held = Holding(self.run.lease_s, partial(self._leased, lambda leases: leases.renew(lease)), asked_s)
+        self.busy += 1
+        try:
+            await held.during(self._concluded(lease, held))
+        except LeaseLost as lost:
+            if held.stopping:
+                said = {"is": "stopped" if held.writes else NOT_BEGUN, "writes": held.writes}
+                await self._leased(lambda leases: leases.commit(lease, said))
+            return str(lost)
+        finally:
+            self.busy -= 1
+        return ""
+
+    async def _concluded(self, lease: Lease, held: Holding) -> None:
+        """Do it, and write what came of it."""
+        operation = await self._ask(lambda state: state.operation(lease.op))
+        if operation is None:
+            raise LeaseLost("what was offered is not announced any more")
+        journal = _Kept(self, lease, operation)
+        try:
+            outcome = came(await self._done(journal, want_in(lease.want), lease.call))
+        except StateError:
+            raise
+        except ReconcilerError as error:
+            outcome = failed(error)
+        except Exception as error:  # a mistake of ours: whether something was sent is all that is known
+            what = f"{type(error).__name__}: {error}"
+            outcome = failed(Unclear(what) if held.writes else ApiError(what))
+        await self._leased(lambda leases: leases.commit(lease, {**outcome, "writes": held.writes}))
+
+    async def _done(self, journal: _Kept, want: Want, call: str) -> Progress:
+        driver = self.project.drivers[journal.operation.kind]
+        if call == "start":
+            progress = await driver.start(want, journal.keep)
+            await journal.keep(progress)
+            if driver.kind.stored or not isinstance(progress, Exists):
+                return progress
+        # All parts of a file by whoever has begun it.
+        progress = await driver.finish(want, journal.operation, journal.keep)
+        await journal.keep(progress)
+        return progress
+
+
+class _Kept:
+    """An operation and what becomes known of it, written under the lease."""
+
+    def __init__(self, here: Opened, lease: Lease, operation: Operation) -> None:
+        self._here, self._lease, self.operation = here, lease, operation
+
+    async def keep(self, progress: Progress) -> None:
+        """As `Ledger.keep`."""
+        if not isinstance(progress, Running | Exists):
+            return
+        known: dict[str, Any] = dict(self.operation.handle or {})
+        new = {name: value for name, value in progress.handle.items() if name not in known or known[name] != value}
+        id = progress.id if isinstance(progress, Exists) else self.operation.id
+        if not new and id == self.operation.id and self.operation.handle is not None:
+            return
+        kept = Keep(self.operation.op, new, id if id != self.operation.id else None)
+        self.operation = replace(self.operation, id=id, handle=known | new)
+        await self._here._leased(lambda leases: leases.commit(self._lease, None, kept))
+
+
+async def _proven() -> None:
+    await HELD.get().prove()

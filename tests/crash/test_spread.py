@@ -1,0 +1,323 @@
+"""Applies that Dask workers take part in: scheduler, workers and runs are processes of their own, and are killed."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.results import open_store
+from tests.crash.world import KEY, PARTS, World, Zygote, sampled, whole_sets, world
+from tests.support.files import lay_out
+from tests.support.postgres import postgres, postgres_url
+
+__all__ = ["postgres", "postgres_url"]
+
+pytestmark = pytest.mark.slow
+
+LEASE_S = 2
+STACK = """
+stack: crash
+provider: twelvelabs
+assets:
+  small: {file: small.mp4}
+  large: {file: large.mp4, metadata: {shelf: 3}}
+"""
+FILES: dict[str, str | bytes] = {"stack.yaml": STACK, "small.mp4": b"s" * 60, "large.mp4": b"l" * 150}
+SMALL = """
+stack: crash
+provider: twelvelabs
+assets: {small: {file: small.mp4}}
+"""
+MADE = Counter({("asset", "small.mp4"): 1, ("asset", "large.mp4"): 1})
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[Zygote]:
+    """A process that has Dask imported as well, of which runs are children."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_LEASE_S", str(LEASE_S))
+        made = Zygote(module="tests.crash.spreading")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def beside() -> Iterator[Zygote]:
+    """Another, whose children are workers and their scheduler: they can be asked while a run is under way."""
+    made = Zygote(module="tests.crash.spreading")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def scheduler(beside: Zygote) -> Iterator[str]:
+    made = beside.beside("scheduler")
+    yield made["address"]
+    beside.beside("end", pid=made["pid"])
+
+
+@dataclass
+class Crowd:
+    """One world, and workers for it."""
+
+    zygote: Zygote
+    scheduler: str
+    here: World
+    state: str
+    env: dict[str, str] = field(default_factory=dict)
+    pids: list[int] = field(default_factory=list)
+
+    def worker(self, name: str, *, without: str = "", **job: Any) -> dict[str, Any]:
+        env = {
+            "TWELVELABS_API_KEY": KEY,
+            "TWELVELABS_BASE_URL": self.here.served.url,
+            "RECONCILER_STATE": self.state,
+            "RECONCILER_SPREAD_STACK": str(self.here.directory),
+            "XDG_CACHE_HOME": str(self.here.directory / ".cache"),
+            **self.env,
+            **job.pop("env", {}),
+        }
+        env = {name: value for name, value in env.items() if name != without}
+        cwd = str(self.here.directory.parent)
+        made = self.zygote.beside("worker", scheduler=self.scheduler, name=name, env=env, cwd=cwd, **job)
+        self.pids.append(made["pid"])
+        return made
+
+    def points(self, worker: dict[str, Any]) -> list[str]:
+        return list(self.zygote.beside("points", pid=worker["pid"])["points"])
+
+    def apply(self, **given: Any) -> dict[str, Any]:
+        return self.here.apply("--spread", self.scheduler, **given)
+
+    def applied_while(self, what: Callable[[], None]) -> dict[str, Any]:
+        """Apply, and do something while it runs."""
+        with ThreadPoolExecutor(1) as aside:
+            done = aside.submit(self.apply)
+            what()
+            return done.result()
+
+    def last_of(self, worker: dict[str, Any]) -> list[str]:
+        """Its points, once a step of it has ended."""
+        assert self.zygote.beside("until", pid=worker["pid"], point="step ended")["there"]
+        return [point for point in self.points(worker) if point.startswith("step ended")]
+
+    def is_done(self, said: str = "") -> None:
+        """All is there once, and nothing is left to do."""
+        assert self.here.account() == MADE, said
+        again = self.here.reconcile("plan", "--detailed-exitcode")
+        assert again["code"] == 0, f"{said}: {again['out']}"
+
+
+@pytest.fixture
+def crowds(
+    runs: Zygote, beside: Zygote, scheduler: str, postgres_url: str, tmp_path: Path
+) -> Callable[[str], AbstractContextManager[Crowd]]:
+    """Worlds by name, each with an account and a stack of its own, all with one state."""
+
+    @contextmanager
+    def opened(name: str) -> Iterator[Crowd]:
+        with world(runs, tmp_path / name, state=postgres_url) as here:
+            here.write({**FILES, "stack.yaml": STACK.replace("crash", name)})
+            made = Crowd(beside, scheduler, here, postgres_url)
+            yield made
+            for pid in made.pids:
+                beside.beside("end", pid=pid)
+
+    return opened
+
+
+@pytest.fixture
+def crowd(crowds: Callable[[str], AbstractContextManager[Crowd]]) -> Iterator[Crowd]:
+    with crowds("crash") as made:
+        yield made
+
+
+def test_workers_send_files_and_the_run_sends_none(crowd: Crowd) -> None:
+    workers = [crowd.worker("one"), crowd.worker("two")]
+    done = crowd.apply()
+
+    assert done["code"] == 0, done["out"]
+    assert not [point for point in done["points"] if "POST" in point or "PUT" in point]
+    points = [point for worker in workers for point in crowd.points(worker)]
+    assert points.count("before POST /v1.3/assets") == 1
+    assert len([point for point in points if point.startswith("before PUT /_storage")]) == 4  # 150 bytes in 40s
+    crowd.is_done()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", sampled(more=3))
+def test_a_worker_that_is_killed_anywhere_leaves_nothing_twice(
+    crowds: Callable[[str], AbstractContextManager[Crowd]], part: int
+) -> None:
+    """One worker dies at a point, and one lives: the same run goes on with that one."""
+    for kill in range(1 + part, 45, PARTS):
+        with crowds(f"kill{kill}") as crowd:
+            dies, _ = crowd.worker("dies", at=kill, threads=4), crowd.worker("lives", threads=1)
+            done = crowd.apply()
+            point = f"killed at {kill}, {crowd.points(dies)[-1:]}"
+            assert done["code"] == 0, f"{point}: {done['out']}"
+            crowd.is_done(point)
+
+
+@pytest.mark.parametrize(
+    ("on", "posts"),
+    [
+        pytest.param("after renew", 1, id="before it is sent"),
+        pytest.param("after POST /v1.3/assets", 0, id="when it was made", marks=pytest.mark.long),
+        pytest.param("before commit", 0, id="before it is recorded", marks=pytest.mark.long),
+    ],
+)
+def test_a_worker_that_wakes_after_its_lease_sends_and_writes_nothing(crowd: Crowd, on: str, posts: int) -> None:
+    """As a machine that was cut off does: its step is another's by then, or was found to be done."""
+    crowd.here.write({"stack.yaml": SMALL, "small.mp4": FILES["small.mp4"]})
+    sleeps = crowd.worker("sleeps", on=on, signal=signal.SIGSTOP)
+    others: list[dict[str, Any]] = []
+
+    def joined() -> None:
+        assert crowd.zygote.beside("stopped", pid=sleeps["pid"])["asleep"]
+        others.append(crowd.worker("awake"))
+
+    done = crowd.applied_while(joined)
+
+    assert done["code"] == 0, done["out"]
+    assert crowd.points(others[0]).count("before POST /v1.3/assets") == posts  # what was made is found and adopted
+    crowd.zygote.beside("wake", pid=sleeps["pid"])
+    assert "step ended: " not in crowd.last_of(sleeps), "it has its lease no more"
+    assert crowd.here.account() == Counter({("asset", "small.mp4"): 1})
+    assert crowd.here.reconcile("plan", "--detailed-exitcode")["code"] == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", sampled(more=3))
+def test_a_run_that_is_killed_anywhere_is_gone_on_with_when_its_workers_have_ended(
+    crowds: Callable[[str], AbstractContextManager[Crowd]], part: int
+) -> None:
+    for kill in range(9 + part, 60, PARTS):  # before that it has only read
+        with crowds(f"run{kill}") as crowd:
+            for name in ("one", "two"):
+                crowd.worker(name)
+            died = crowd.apply(kill=kill)
+            point = f"killed at {kill}, {died['points'][-1:]}"
+            assert died["killed"] or died["code"] == 0, f"{point}: {died['out']}"
+            again = crowd.apply()
+            assert again["code"] == 0, f"{point}: {again['out']}"
+            crowd.is_done(point)
+
+
+def test_a_plan_has_its_files_hashed_by_workers(crowd: Crowd, tmp_path: Path) -> None:
+    """Each has a cache of its own: so it is seen who has read what."""
+    workers = [crowd.worker(name, env={"XDG_CACHE_HOME": str(tmp_path / name)}) for name in ("one", "two")]
+    planned = crowd.here.reconcile("plan", "--spread", crowd.scheduler)
+
+    assert planned["code"] == 0, planned["out"]
+    assert "2 files to upload: 210 B" in planned["out"]
+    assert not [point for point in planned["points"] if point.startswith("hash")]
+    hashed = [point for worker in workers for point in crowd.points(worker)]
+    assert sorted(hashed) == ["hash large.mp4", "hash small.mp4"]
+
+
+def test_a_plan_asks_no_worker_whose_stack_is_another(crowd: Crowd, tmp_path: Path) -> None:
+    lay_out(tmp_path / "other", {**FILES, "stack.yaml": STACK.replace("shelf: 3", "shelf: 4")})
+    other = crowd.worker("other", env={"RECONCILER_SPREAD_STACK": str(tmp_path / "other")})
+    planned = crowd.here.reconcile("plan", "--spread", crowd.scheduler)
+
+    assert planned["code"] == 1
+    assert f"worker {other['address']}: its stack declares other things" in planned["out"]
+
+
+def test_ctrl_c_takes_back_what_no_worker_has_begun(crowd: Crowd) -> None:
+    asleep = crowd.worker("asleep", on="before take", signal=signal.SIGSTOP)
+    done = crowd.apply(interrupt="after offer")
+
+    assert done["code"] == 130, done["out"]
+    assert crowd.here.account() == Counter()
+    crowd.zygote.beside("wake", pid=asleep["pid"])
+    assert "step ended: " not in crowd.last_of(asleep), "it takes nothing of a run that is over"
+    again = crowd.apply()
+    assert again["code"] == 0, again["out"]
+    crowd.is_done()
+
+
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "no key": ({"without": "TWELVELABS_API_KEY"}, "no API key: set TWELVELABS_API_KEY in the environment"),
+    "another key": ({"env": {"TWELVELABS_API_KEY": "k2"}}, "it has another key"),
+    "no state": ({"without": "RECONCILER_STATE"}, "its environment names no state"),
+    "another version": ({"version": "0.0.1"}, "it has reconciler 0.0.1, the run "),
+    "no library": ({"lacks": True}, "reconciler is not installed there, or not its extra `spread`"),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+def test_a_worker_that_is_not_fit_is_named_and_nothing_is_sent(crowd: Crowd, what: str) -> None:
+    job, why = UNFIT[what]
+    crowd.worker("fit")
+    other = crowd.worker("unfit", **job)
+    done = crowd.apply()
+
+    assert done["code"] == 1
+    assert f"worker {other['address']}: {why}" in done["out"]
+    assert crowd.here.account() == Counter()
+
+
+def test_a_worker_with_another_checkout_or_other_media_is_named(crowd: Crowd, tmp_path: Path) -> None:
+    lay_out(tmp_path / "other", {**FILES, "stack.yaml": STACK.replace("shelf: 3", "shelf: 4"), "large.mp4": b"l"})
+    other = crowd.worker("other", env={"RECONCILER_SPREAD_STACK": str(tmp_path / "other")})
+    done = crowd.apply()
+
+    assert f"worker {other['address']}: its stack declares other things: check out the same commit" in done["out"]
+    assert f"worker {other['address']}: files that it declares have other sizes" in done["out"]
+    assert crowd.here.account() == Counter()
+
+
+def test_a_file_that_has_other_bytes_there_is_not_sent_and_the_worker_is_named(crowd: Crowd, tmp_path: Path) -> None:
+    lay_out(tmp_path / "other", {**FILES, "small.mp4": b"S" * 60})
+    other = crowd.worker("other", env={"RECONCILER_SPREAD_STACK": str(tmp_path / "other")})
+    done = crowd.apply()
+
+    assert done["code"] != 0
+    told = "small.mp4: changed since it was planned; nothing of it was sent, plan again"
+    assert f"{told} (worker {other['address']})" in done["out"]
+    assert crowd.here.account() == Counter({("asset", "large.mp4"): 1})
+
+
+def test_without_workers_a_scheduler_or_a_shared_state_nothing_is_begun(crowd: Crowd) -> None:
+    assert f"the scheduler at {crowd.scheduler} has no workers" in crowd.apply()["out"]
+    nobody = crowd.here.apply("--spread", "tcp://127.0.0.1:1")
+    assert (nobody["code"], "no Dask scheduler answers at tcp://127.0.0.1:1" in nobody["out"]) == (1, True)
+    crowd.here.state = ()
+    alone = crowd.apply()
+    assert (alone["code"], "keep it in PostgreSQL" in alone["out"]) == (1, True), alone["out"]
+    assert crowd.here.account() == Counter()
+
+
+RESULTS = """
+stack: crash
+provider: twelvelabs
+assets: {small: {file: small.mp4}}
+analyses: {topics: {of: small, model: pegasus1.5, prompt: "What is it about?"}}
+embeddings: {clips: {of: small, model: marengo3.0, options: [visual], scopes: [clip], segments: {every: 10}}}
+"""
+
+
+def test_results_are_fetched_and_stored_by_workers(crowd: Crowd) -> None:
+    crowd.here.write({"stack.yaml": RESULTS, "small.mp4": FILES["small.mp4"]})
+    workers = [crowd.worker("one"), crowd.worker("two")]
+    done = crowd.apply()
+
+    assert done["code"] == 0, done["out"]
+    assert not [point for point in done["points"] if "keeping" in point]
+    points = [point for worker in workers for point in crowd.points(worker)]
+    assert len([point for point in points if point.startswith("after keeping")]) == 2
+    made = whole_sets(open_store("results", root=crowd.here.directory))
+    assert made == {"analyses/topics/small", "embeddings/clips/small"}
+    counts = crowd.here.steer("GET", "/objects")["counts"]
+    assert (counts["analyze_task"], counts["embed_v2_task"]) == (1, 1)
+    assert crowd.here.reconcile("plan", "--detailed-exitcode")["code"] == 0
