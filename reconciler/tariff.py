@@ -9,7 +9,9 @@ from typing import Any
 
 from reconciler.frozen import dataclass
 
-__all__ = ["Measure", "Metered", "Price", "Quota", "Rate", "Takes", "Tariff", "Use", "dated"]
+__all__ = ["Limit", "Measure", "Metered", "Price", "Quota", "Rate", "Takes", "Tariff", "Use", "dated"]
+
+SPANS: Mapping[float, str] = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,19 @@ class Rate:
     measure: Measure
     most: float
     window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much all requests of one bucket may use up together in a window of time, whoever of an account sends them."""
+
+    counts: str
+    """What is used up: `requests`, or what a provider calls it, in whole units."""
+    most: int
+    window_s: float
+
+    def __str__(self) -> str:
+        return f"{self.most} {self.counts} {SPANS.get(self.window_s, f'in {self.window_s:g} s')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +140,8 @@ class Tariff:
     """By plan."""
     rates: Mapping[str, tuple[Rate, ...]] = field(default_factory=dict)
     """By plan."""
+    limits: Mapping[str, Mapping[str, tuple[Limit, ...]]] = field(default_factory=dict)
+    """By plan, and by bucket as `Access.bucket` names it: what all runs of an account keep to."""
 
 
 def dated(as_of: str | None, source: str) -> str:

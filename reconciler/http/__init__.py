@@ -25,11 +25,13 @@ from reconciler.frozen import dataclass
 import httpx
 
 from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
-from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in
+from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in, told_of_limit
 from reconciler.http.body import Answer, TooMuch, taken_in
 from reconciler.http.call import Call, bucket_of, parts_of
 from reconciler.http.environment import ByEnvironment, proxy_secrets
-from reconciler.http.pace import BucketOf, Clock, Pace
+from reconciler.http.pace import BucketOf, Clock, Pace, UsesOf
+from reconciler.http.purse import Keeper, Lot, Purse
+from reconciler.tariff import Limit
 from reconciler.version import __version__
 from reconciler.wire import ApiPath
 
@@ -95,6 +97,13 @@ class Http:
 
     bucket_of: BucketOf | None = None
     """What the API limits together, as its provider says it; None: requests of one method on one path."""
+
+    uses_of: UsesOf | None = None
+    """What a request uses up of limits that count something else than requests, as far as its provider knows it."""
+
+    purse: Purse | None = None
+    """What of the account's limits this process may use, where that is shared with others; None: each request leaves as
+    soon as its pace allows."""
 
     window_s: float = 0.0
     """In windows of how many seconds the API counts requests, as its provider says it, where a refusal does not tell
@@ -168,7 +177,15 @@ class Http:
         """Close all connections."""
         if self._other is not None:
             await self._other.aclose()
+        if self.purse is not None:
+            await self.purse.close()
         await self._client.aclose()
+
+    def share(self, keeper: Keeper, stack: str, limits: Mapping[str, tuple[Limit, ...]]) -> None:
+        """Send no more than the account's budget leaves to this stack, as the keeper says; `limits` are declared ones,
+        by bucket."""
+        note = partial(self._tell, 0.0)
+        self.purse = Purse(keeper, self._clock, stack, limits=limits, tell=self._pace.tell, note=note)
 
     @property
     def elsewhere(self) -> Http:
@@ -216,6 +233,8 @@ class Http:
         """
         url, template = urlsplit(path), urlsplit(ApiPath(path).template).path
         elsewhere = url.netloc.rpartition("@")[2]
+        sent = _sent_in(json if form is None else form)
+        bucket, named = bucket_of(method, elsewhere, template, sent, self.bucket_of)
         call = Call(
             method=method,
             path=path,
@@ -224,8 +243,10 @@ class Http:
             json_due=expect_json,
             what=f"{method} {url.path}",
             template=template,
-            bucket=bucket_of(method, elsewhere, template, json if form is None else form, self.bucket_of),
+            bucket=bucket,
             host=elsewhere or self._host,
+            named=named,
+            uses=self.uses_of(method, template, sent) if self.purse and self.uses_of else {},
             reads=reads,
             in_one_piece=form is not None and files is None,
         )
@@ -262,19 +283,7 @@ class Http:
         and so to the request with the key."""
         if (spent := self._pace.spent(call.bucket)) is not None:
             return _Failed(spent())
-        answer, turn = None, 0
-        while answer is None:
-            asked = self._clock.now()
-            turn = await self._pace.turn(call.bucket)  # without a slot: who waits keeps no other bucket waiting
-            async with self._slots:
-                if not self._pace.leaves(call.bucket, turn):
-                    continue
-                if self._transport is not None and (before := self._before(call)):
-                    await before()  # a transport of another make does not connect, and tells nothing
-                self._count(call, 1)
-                began = self._clock.now()
-                answer = await self._sent(call)
-                _logged(call, answer, began - asked, self._clock.now() - began)
+        answer, turn = await self._in_turn(call)
         if isinstance(answer, ReconcilerError):
             self._count(call, -1)
             raise answer
@@ -282,10 +291,42 @@ class Http:
             return answer
         if (left := left_s(answer)) is not None and left <= LONGEST_RETRY_AFTER_S:
             self._pace.hold(call.bucket, left)
+        if self.purse is not None and (limit := told_of_limit(answer)) is not None:
+            self.purse.learn(call.bucket, *limit)
         if answer.is_success:
             self._pace.faster(call.bucket)
             return self._taken(call, answer) if call.json_due else answer
         return self._refused(call, answer, turn)
+
+    async def _in_turn(self, call: Call) -> tuple[Answer | _Failed | ReconcilerError, int]:
+        """What became of a request that was sent when its account, its pace and a free connection allowed it."""
+        lot, asked = None, self._clock.now()
+        try:
+            while True:
+                lot = await self._of_budget(call, lot)
+                turn = await self._pace.turn(call.bucket)  # without a slot: who waits keeps no other bucket waiting
+                async with self._slots:
+                    if (lot and lot.until <= self._clock.now()) or not self._pace.leaves(call.bucket, turn):
+                        continue
+                    if self._transport is not None and (before := self._before(call)):
+                        await before()  # a transport of another make does not connect, and tells nothing
+                    self._count(call, 1)
+                    began = self._clock.now()
+                    answer = await self._sent(call)
+                _logged(call, answer, began - asked, self._clock.now() - began)
+                return answer, turn
+        finally:
+            if lot is not None and self.purse is not None:
+                self.purse.over(lot)
+
+    async def _of_budget(self, call: Call, lot: Lot | None) -> Lot | None:
+        """What allows a request: the lot it has, or another one when that came too late to be used."""
+        if self.purse is None or (lot is not None and self._clock.now() < lot.until):
+            return lot
+        fresh = await self.purse.turn(call.bucket, look=call.named or call.writes, uses=call.uses)
+        if lot is not None:
+            self.purse.over(lot, sent=False)
+        return fresh
 
     async def _sent(self, call: Call) -> Answer | _Failed | ReconcilerError:
         """The whole answer; what became of the request without one; or why it was not sent at all."""
@@ -383,6 +424,10 @@ def _logged(call: Call, answer: Answer | _Failed | ReconcilerError, waited_s: fl
     LOG.info("%s %s %s in %d ms", call.host, call.what, came, took_s * 1000)
     if waited_s >= WAITED_S:
         LOG.debug("%s waited %d ms for its turn in %s", call.what, waited_s * 1000, call.bucket)
+
+
+def _sent_in(body: Any) -> Mapping[str, Any]:
+    return body if isinstance(body, Mapping) else {}
 
 
 def _told(error: ApiError, attempts: int) -> ApiError:

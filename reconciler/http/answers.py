@@ -35,7 +35,17 @@ from reconciler.http.body import Answer, parsed
 from reconciler.http.call import Call
 from reconciler.redact import Redactor, Secret
 
-__all__ = ["Veil", "broken_off", "decoded", "left_s", "moment_in", "refused", "retry_after_s", "secrets_in"]
+__all__ = [
+    "Veil",
+    "broken_off",
+    "decoded",
+    "left_s",
+    "moment_in",
+    "refused",
+    "retry_after_s",
+    "secrets_in",
+    "told_of_limit",
+]
 
 ERROR_WORDS = ("error", "error_code", "detail")
 NOT_ITS_OWN_ID = frozenset({"request_id", "trace_id"})
@@ -44,6 +54,7 @@ LOOKED_AT = 4096
 """Characters of a message in which secrets are looked for; what comes after them is not shown."""
 SHORTEST_SIGNATURE = 12
 FOR_EVER_S = 1e10
+OF_A_LIMIT = ("limit", "remaining", "reset")
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 MAY_HAVE_BEEN_DONE = frozenset({303, 408})
 WRONG_ADDRESS = "an HTML page from {host}; is this the API's address?"
@@ -258,6 +269,15 @@ def left_s(answer: Answer) -> float | None:
         return None
     reset = _seconds(answer.headers.get("x-ratelimit-reset", ""))
     return None if reset is None else max(reset - _server_s(answer), 0.0)
+
+
+def told_of_limit(answer: Answer) -> tuple[int, int, float, float] | None:
+    """(most, left, seconds until it begins anew, that moment by the server's clock) of the limit that an answer names;
+    None where it names none, or in words of its own."""
+    most, left, reset = (_seconds(answer.headers.get(f"x-ratelimit-{word}", "")) for word in OF_A_LIMIT)
+    if most is None or left is None or reset is None or not 1 <= most < FOR_EVER_S:
+        return None
+    return int(most), int(left), max(reset - _server_s(answer), 0.0), reset
 
 
 def moment_in(answer: Answer, seconds: float) -> datetime:

@@ -29,6 +29,10 @@ class Call:
     bucket: str
     """What it shares a limit with."""
     host: str
+    named: bool
+    """Whether its provider says what it shares a limit with."""
+    uses: Mapping[str, int]
+    """What it uses up of its limits beside being one request."""
     reads: bool = False
     """Whether it changes nothing, whatever its method says."""
     in_one_piece: bool = False
@@ -46,13 +50,15 @@ class Call:
         return not (self.reads or self.method in READS)
 
 
-def bucket_of(method: str, elsewhere: str, template: str, sent: Any, by: BucketOf | None) -> str:
-    """What shares a limit with a request, as the provider says, or else by method and path. Of another host
-    (`elsewhere`) all does: the paths there are names of files."""
+def bucket_of(
+    method: str, elsewhere: str, template: str, sent: Mapping[str, Any], by: BucketOf | None
+) -> tuple[str, bool]:
+    """What shares a limit with a request, and whether its provider says so: else it is by method and path. Of another
+    host (`elsewhere`) all does: the paths there are names of files."""
     if elsewhere:
-        return f"{method} {elsewhere}"
-    named = by(method, template, sent if isinstance(sent, Mapping) else {}) if by else ""
-    return named or f"{method} {template}"
+        return f"{method} {elsewhere}", False
+    named = by(method, template, sent) if by else ""
+    return named or f"{method} {template}", bool(named)
 
 
 def parts_of(

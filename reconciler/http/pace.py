@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from reconciler.errors import ApiError
 
-__all__ = ["BucketOf", "Clock", "Pace"]
+__all__ = ["BucketOf", "Clock", "Pace", "UsesOf"]
 
 SLOWEST_PER_S, ASSUMED_PER_S, FASTER_BY_PER_S = 0.2, 10.0, 0.1
 MEASURED = 32
@@ -23,6 +23,9 @@ ASKED_FOR = "the API asks for it (429)"
 BucketOf: TypeAlias = Callable[[str, str, Mapping[str, Any]], str]
 """Method, path with `*` for each id, and what is sent (JSON or a form; {} for anything else) → the bucket; "" for the
 one of this method and path."""
+
+UsesOf: TypeAlias = Callable[[str, str, Mapping[str, Any]], Mapping[str, int]]
+"""The same → what such a request uses up of its limits beside being one, by what these count."""
 
 
 class Clock(Protocol):

@@ -185,7 +185,7 @@ class BytesSent:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Nothing goes on for a while, because the API asks for it."""
+    """Nothing goes on for a while, because the API asks for it or others use what it allows. Of no second: a note."""
 
     seconds: int
     message: str

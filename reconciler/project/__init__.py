@@ -144,6 +144,8 @@ class Project:
             key_hint=f"check the key in {chosen.access.key_variables[0]}",
         )
         http.on_wait = self._paused
+        if (keeper := access.keeper(self.stack.provider, options, address, key)) is not None:
+            http.share(keeper, self.stack.name, access.limits(self.stack))
         await self._exits.enter_async_context(http)
         sending = Sending(
             Files(self.stack.root),

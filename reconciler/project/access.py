@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -21,16 +22,20 @@ from reconciler.redact import Learned, learn, passwords_in
 if TYPE_CHECKING:
     import httpx
 
+    from reconciler.http.purse import Keeper
     from reconciler.kinds import Kinds
     from reconciler.refresh import Looks
     from reconciler.results.shelf import Shelf
     from reconciler.state import State
+    from reconciler.tariff import Limit
 
 __all__ = [
     "account",
     "environment",
     "in_process",
+    "keeper",
     "kept_of_the_emulator",
+    "limits",
     "load_stack",
     "looking",
     "open_state",
@@ -189,6 +194,32 @@ def looking(stack: Stack, options: ProjectOptions, account: str, kinds: Kinds) -
     mode = said.mode if options.refresh is None else ReadMode(options.refresh)
     kept = KeptLists(file, owner_of(account, stack.name, kinds))
     return Looks(mode, kept, timedelta(seconds=said.full_every_s))
+
+
+def keeper(provider_name: str, options: ProjectOptions, address: str, key: str) -> Keeper | None:
+    """Who keeps what runs of one account share of its rate limits: the state's database, where it is one for many
+    machines; else a file in the user's cache. None where nothing is shared."""
+    name = options.shared_budget
+    if options.emulator is not False or name == "off":
+        return None
+    from reconciler.planfile import account_of
+
+    said = f"reconciler budget\n{provider_name}\n{name or account_of(address, key)}"
+    digest = hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()[:32]
+    if (url := options.shared_state) and not url.startswith("sqlite"):
+        from reconciler.state.budget_rows import BudgetRows
+
+        return BudgetRows(url, digest)
+    from reconciler.files.cache import cache_path
+    from reconciler.state.budget_file import BudgetFile
+
+    path = cache_path()
+    return BudgetFile(path.parent / "budgets", digest) if path is not None else None
+
+
+def limits(stack: Stack) -> Mapping[str, tuple[Limit, ...]]:
+    """What the account's plan allows, by bucket, where the stack says which plan that is."""
+    return provider(stack.provider).tariff.limits.get(str(stack.guards.get("plan")), {})
 
 
 def said_of_the_place(options: ProjectOptions) -> Iterator[Problem]:

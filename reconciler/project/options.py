@@ -10,9 +10,9 @@ from typing import Any
 
 from reconciler.frozen import dataclass
 
-__all__ = ["STATE_VARIABLE", "ProjectOptions"]
+__all__ = ["BUDGET_VARIABLE", "STATE_VARIABLE", "ProjectOptions"]
 
-STATE_VARIABLE = "RECONCILER_STATE"
+STATE_VARIABLE, BUDGET_VARIABLE = "RECONCILER_STATE", "RECONCILER_BUDGET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,18 @@ class ProjectOptions:
     upload_parallelism: int = 8
     refresh: str | None = None
     """How the account is read for a plan: `full`, `delta`, or `none`, which cannot be applied [as the stack says]."""
+    budget: str | None = None
+    """With whom the account's rate limits are shared: all runs of this name, whatever their key is; `off`: with nobody
+    [the environment's RECONCILER_BUDGET; all runs with the same key]."""
     lock_timeout: float = 0.0
     """Seconds to wait for a stack that another run holds."""
     bandwidth: float | None = None
     """Most bytes per second for all uploads."""
+
+    @property
+    def shared_budget(self) -> str | None:
+        """The name that somebody gave the budget; None: it is called after address and key."""
+        return self.budget or os.environ.get(BUDGET_VARIABLE) or None
 
     @property
     def shared_state(self) -> str | None:

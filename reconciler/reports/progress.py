@@ -103,7 +103,9 @@ class Lines:
 
 
 def paused(event: Paused) -> str:
-    """That nothing goes on for a while, and why."""
+    """That nothing goes on for a while, and why; or what is worth knowing of that."""
+    if not event.seconds:
+        return f"note: {plain(event.message)}"
     return f"waiting {duration(event.seconds)}: {plain(event.message)}"
 
 

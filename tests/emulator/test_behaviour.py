@@ -127,6 +127,20 @@ def test_a_limit_is_over_after_a_minute() -> None:
     limited.close()
 
 
+def test_a_limit_by_the_second_is_the_one_that_headers_tell() -> None:
+    clock = ManualClock()
+    limited = InProcess(app(clock=clock, requests_per_minute={"*": 9}, requests_per_second={"*": 1}))
+
+    first, second = limited("GET", "/assets"), limited("GET", "/assets")
+    clock.advance(1)
+    third = limited("GET", "/assets")
+
+    assert [reply.status_code for reply in (first, second, third)] == [200, 429, 200]
+    assert [reply.headers["x-ratelimit-limit"] for reply in (first, second, third)] == ["1", "1", "1"]
+    assert "(1req/1s)" in second.json()["message"]
+    limited.close()
+
+
 def test_a_limit_by_the_day_outlasts_the_minute() -> None:
     clock = ManualClock()
     limited = InProcess(app(clock=clock, requests_per_day={"assets": 2}, requests_per_minute={"assets": 1}))

@@ -54,6 +54,8 @@ class Options(CoreOptions):
     requests_per_minute: Mapping[str, int] = field(default_factory=dict)
     """Rate limits by bucket, beside those of the plan; a bucket that is not named has none. See `rates.BUCKETS`."""
     requests_per_day: Mapping[str, int] = field(default_factory=dict)
-    """The same by the day. The headers of an answer are those of the minute, where both are set."""
+    """The same by the day. The headers of an answer are those of the shortest window that is set."""
+    requests_per_second: Mapping[str, int] = field(default_factory=dict)
+    """The same by the second, to try out in seconds what takes minutes otherwise."""
     retry_after: bool = True
     """Whether a 429 of the rate limiter says how long to wait."""

@@ -25,8 +25,8 @@ BUCKETS: Mapping[str, str] = {
 """What shares a limit; the names are those of `Route.bucket`, and of `requests_per_minute` and `requests_per_day`."""
 FAMILIES: Mapping[str, str] = {"assets": "index", "indexing": "index"}
 """The family of a plan's table in which a bucket counts, where it is not the bucket's own name."""
-SECONDS: Mapping[str, float] = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
-WRITTEN: Mapping[str, str] = {"minute": "1min", "hour": "1hour", "day": "1day"}
+SECONDS: Mapping[str, float] = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+WRITTEN: Mapping[str, str] = {"second": "1s", "minute": "1min", "hour": "1hour", "day": "1day"}
 UNITS: Mapping[str, str] = {"requests": "req", "media_minutes": "min", "tokens": "tokens"}
 
 
@@ -116,8 +116,12 @@ class Limiter:
     def take(self, account: str, bucket: str | None, options: Options, envelope: str) -> dict[str, str]:
         """The headers that say what is left of the shortest window that has a limit. Raises the 429 when nothing is."""
         headers: dict[str, str] = {}
-        # The day first: the headers that stay are then those of the minute, the shorter window (chosen).
-        for window, limits in (("day", options.requests_per_day), ("minute", options.requests_per_minute)):
+        # The day first: the headers that stay are then those of the shortest window (chosen).
+        for window, limits in (
+            ("day", options.requests_per_day),
+            ("minute", options.requests_per_minute),
+            ("second", options.requests_per_second),
+        ):
             for name in ("*", bucket):
                 if name is not None and name in limits:
                     key = (account, name, "requests", window)

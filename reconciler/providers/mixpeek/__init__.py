@@ -15,11 +15,12 @@ from reconciler.provider import Access, Driver, Hands, Provider
 from reconciler.providers.mixpeek.assets import MediaAsset, MediaAssets
 from reconciler.providers.mixpeek.collections import MediaCollection, MediaCollections
 from reconciler.providers.mixpeek.features import MediaFeatures, MediaFeaturesSets
-from reconciler.tariff import Measure, Rate, Takes, Tariff
+from reconciler.tariff import Limit, Measure, Rate, Takes, Tariff
 
 __all__ = ["KINDS", "MediaAsset", "MediaCollection", "MediaFeatures", "Mixpeek"]
 
 MINUTE_S = 60.0
+BUCKET = "account"
 PLANS = {"free": 10, "pro": 60}
 """Requests a minute, all together; of some calls the larger plan takes more (documentation of November 2024)."""
 
@@ -42,13 +43,14 @@ class Mixpeek(Provider):
         headers=lambda key: {"Authorization": f"Bearer {key}"},
         key_variables=("MIXPEEK_API_KEY",),
         url_variables=("MIXPEEK_BASE_URL",),
-        bucket=lambda method, path, sent: "account",
+        bucket=lambda method, path, sent: BUCKET,
         window_s=MINUTE_S,
     )
     tariff = Tariff(
         results={"MediaFeatures": _takes},
         quotas=dict.fromkeys(PLANS, ()),
         rates={plan: (Rate((), Measure.REQUESTS, most, MINUTE_S),) for plan, most in PLANS.items()},
+        limits={plan: {BUCKET: (Limit("requests", most, MINUTE_S),)} for plan, most in PLANS.items()},
     )
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:

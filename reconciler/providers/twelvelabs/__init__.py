@@ -21,7 +21,7 @@ from reconciler.providers.twelvelabs.indexed_assets import IndexedAsset, Indexed
 from reconciler.providers.twelvelabs.indexes import Index, Indexes, Model
 from reconciler.providers.twelvelabs.limits import CODES, SIZES, Sizes
 from reconciler.providers.twelvelabs.media import inspect, lengths
-from reconciler.providers.twelvelabs.pace import bucket
+from reconciler.providers.twelvelabs.pace import MediaLengths, bucket
 from reconciler.providers.twelvelabs.search import IndexSearch
 from reconciler.providers.twelvelabs.tariff import TARIFF
 
@@ -59,9 +59,11 @@ class TwelveLabs(Provider):
     sizes: ClassVar[Mapping[str, Sizes]] = SIZES
 
     def drivers(self, hands: Hands) -> Mapping[str, Driver]:
-        """The one of assets has to know how large a file may be."""
+        """The one of assets has to know how large a file may be, and says how long media is."""
         others = (Indexes, IndexedAssets, EntityCollections, Entities, Embeddings, MediaAnalyses)
-        made = (Assets(hands, self.sizes), *(driver(hands) for driver in others))
+        lengths = MediaLengths()
+        hands.http.uses_of = lengths.uses
+        made = (Assets(hands, self.sizes, lengths), *(driver(hands) for driver in others))
         return {driver.kind.__name__: driver for driver in made}
 
     def emulator(self, db: Path | None = None) -> Any:

@@ -20,6 +20,7 @@ from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since
 from reconciler.providers.twelvelabs.limits import SIZES, Sizes
 from reconciler.providers.twelvelabs.metadata import Name, TaggedMetadata
+from reconciler.providers.twelvelabs.pace import MEDIA, MediaLengths
 from reconciler.redact import Secret
 
 __all__ = ["Asset", "Assets"]
@@ -88,10 +89,18 @@ class Assets(TwelveLabsCollection):
     oldest_first = newest_first = changed_first = {}  # noqa: RUF012 - constants
     changed_word = ""
 
-    def __init__(self, hands: Hands, sizes: Mapping[str, Sizes] = SIZES) -> None:
+    def __init__(self, hands: Hands, sizes: Mapping[str, Sizes] = SIZES, lengths: MediaLengths | None = None) -> None:
         super().__init__(hands)
         self.sizes = sizes
+        self._lengths = lengths or MediaLengths()
         self._files = AssetFiles(self.http, hands.sending, sizes)
+
+    def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        """And how long it is, for whoever counts the minutes of an account."""
+        facts = super().facts(raw, where)
+        if self.http.purse is not None and self.http.purse.counts(MEDIA):
+            self._lengths.seen(raw.get("_id"), facts.get("duration"))
+        return facts
 
     async def poll(self, ids: Collection[str], parent_id: str | None) -> dict[str, Live]:
         """They can be asked for by id, a page of them at once."""

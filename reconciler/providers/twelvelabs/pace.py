@@ -6,9 +6,13 @@ Source: https://docs.twelvelabs.io/docs/get-started/rate-limits, as of November 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
-__all__ = ["bucket"]
+__all__ = ["MEDIA", "MediaLengths", "bucket"]
+
+MEDIA = "seconds of media"
+"""What limits count beside requests, by the hour and the day."""
 
 FAMILIES: Mapping[str, str] = {
     "/assets": "index",
@@ -20,6 +24,8 @@ FAMILIES: Mapping[str, str] = {
 }
 """Uploading and indexing share one limit."""
 EMBED = "embed"
+LONGEST_S = 1e6
+"""What is longer is no length of media."""
 
 
 def bucket(method: str, path: str, sent: Mapping[str, Any]) -> str:
@@ -38,3 +44,28 @@ def _embedded(path: str, form: Mapping[str, Any]) -> str:
     if path == "/embed/tasks":
         return "video"
     return next((sort for sort in ("audio", "image") if any(name.startswith(sort) for name in form)), "text")
+
+
+class MediaLengths:
+    """How long the media of assets is, as far as answers have said it: what indexing and analysing it uses up."""
+
+    def __init__(self) -> None:
+        self._by_asset: dict[str, int] = {}
+
+    def seen(self, asset_id: Any, seconds: Any) -> None:
+        """An answer shows an asset."""
+        if isinstance(asset_id, str) and isinstance(seconds, int | float) and 0 < seconds < LONGEST_S:
+            self._by_asset[asset_id] = ceil(seconds)
+
+    def uses(self, method: str, path: str, sent: Mapping[str, Any]) -> Mapping[str, int]:
+        """All of it, though a window of it may be embedded or analysed. Nothing of what has no known length."""
+        asset_id = _asset_in(sent) if bucket(method, path, sent) else None
+        return {MEDIA: self._by_asset[asset_id]} if asset_id in self._by_asset else {}
+
+
+def _asset_in(sent: Mapping[str, Any], depth: int = 3) -> Any:
+    """The asset that a request is about, wherever its endpoint wants it."""
+    if "asset_id" in sent or not depth:
+        return sent.get("asset_id")
+    inner = (it for it in sent.values() if isinstance(it, Mapping))
+    return next((found for it in inner if (found := _asset_in(it, depth - 1)) is not None), None)

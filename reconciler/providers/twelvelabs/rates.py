@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from reconciler.frozen import dataclass
-from reconciler.tariff import Measure, Rate
+from reconciler.providers.twelvelabs.pace import MEDIA
+from reconciler.tariff import Limit, Measure, Rate
 
-__all__ = ["RATES", "Family", "rates_of"]
+__all__ = ["RATES", "Family", "limits_of", "rates_of"]
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+MINUTE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,38 @@ RATES: Mapping[str, Mapping[str, Family]] = {
     "developer-2": {name: family.times(2) for name, family in FIRST.items()},
     "developer-3": {name: family.times(4) for name, family in FIRST.items()},
 }
+
+ROWS: Mapping[str, str] = {
+    "index": "index",
+    "search": "search",
+    "analyze": "analyze",
+    "embed text": "embed",
+    "embed image": "embed",
+    "embed audio": "embed-media",
+    "embed video": "embed-media",
+}
+"""bucket (see `pace.bucket`) → its row of the table. Whether texts and images share one number is not said."""
+
+
+def limits_of(plan: str) -> Mapping[str, tuple[Limit, ...]]:
+    """What requests of a plan's account are kept to, by bucket. Tokens are not among it: how many an answer will have
+    is known when it is there."""
+    table = RATES[plan]
+    return {
+        bucket: (
+            Limit("requests", table[row].requests_a_minute, MINUTE_S),
+            Limit("requests", table[row].requests_a_day, DAY_S),
+            *(
+                Limit(MEDIA, minutes * MINUTE_SECONDS, window_s)
+                for minutes, window_s in (
+                    (table[row].media_minutes_an_hour, HOUR_S),
+                    (table[row].media_minutes_a_day, DAY_S),
+                )
+                if minutes
+            ),
+        )
+        for bucket, row in ROWS.items()
+    }
 
 
 def rates_of(plan: str) -> tuple[Rate, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.providers.twelvelabs.limits import WAYS
-from reconciler.providers.twelvelabs.rates import rates_of
+from reconciler.providers.twelvelabs.rates import limits_of, rates_of
 from reconciler.tariff import Measure, Metered, Price, Quota, Takes, Tariff, Use
 
 __all__ = ["TARIFF"]
@@ -96,6 +96,7 @@ TARIFF = Tariff(
         **{plan: DEVELOPER for plan in TIERS if plan != "free"},
     },
     rates={plan: rates_of(row) for plan, row in TIERS.items()},
+    limits={plan: limits_of(row) for plan, row in TIERS.items()},
     prices={
         "embed_minute": Price(),  # of video: published nowhere
         "embed_audio_minute": _third(0.0083),
