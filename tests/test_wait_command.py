@@ -78,6 +78,7 @@ def test_a_job_that_starts_and_jobs_that_look_come_to_the_whole_stack(films: Pla
     shared = ("--state", state_of(films))
 
     first = films.run("apply", *START)
+    listed = films.offline("state", "list").out
     looked = other.run("wait", "--timeout", "0", *shared)
     pass_by(films)
     ready = other.run("wait", *shared)
@@ -88,6 +89,7 @@ def test_a_job_that_starts_and_jobs_that_look_come_to_the_whole_stack(films: Pla
 
     assert [it.code for it in (first, looked, ready, second, third)] == [0, 9, 0, 9, 0], (first, ready, second, third)
     assert first.last_line.startswith("Applied: 1 object, 3 writes; 4 awaited. `reconciler wait`")
+    assert len(re.findall(r"^assets/\w+  \w+  \(awaited since 20", listed, flags=re.MULTILINE)) == 2
     assert looked.last_line.startswith("Awaited: 0 ready, 0 failed, 2 awaited")
     assert ready.last_line == "Ready: 2 objects. The next apply goes on with what waited for it."
     assert planned.last_line == "No changes. films is in sync; 2 objects awaited."

@@ -75,20 +75,22 @@ def list_(path: Path, form: str, **options: Any) -> None:
     reconciler state list
     reconciler state list --format json
     """
-    from reconciler.model import Verb
+    from reconciler.model import Target, Verb
 
     with _opened(path, options) as project:
+        operations = project.state.operations()
         if form == "json":
-            begun = [_begun(it) for it in project.state.operations()]
+            begun = [_begun(it) for it in operations]
             told = {"resources": [_owned(row) for row in project.state.recorded()], "operations": begun}
             _tell_json(project, told)
             return
+        waits = (it for it in operations if it.verb == Verb.WAIT)
+        since = {it.signature.id: it.since for it in waits if isinstance(it.signature, Target)}
         for row in project.state.recorded():
-            click.echo(f"{plain(row.address)}  {plain(row.id)}{_old(row)}")
-        for it in project.state.operations():
-            if it.verb == Verb.WAIT:
-                click.echo(f"{plain(it.address)}  (awaited since {it.since:%Y-%m-%d %H:%M} UTC)")
-            else:
+            awaited = f"  (awaited since {since[row.id]:%Y-%m-%d %H:%M} UTC)" if row.id in since else ""
+            click.echo(f"{plain(row.address)}  {plain(row.id)}{_old(row)}{awaited}")
+        for it in operations:
+            if it.verb != Verb.WAIT:
                 click.echo(f"{plain(it.address)}  ({it.verb} begun by run {it.run}, not concluded)")
 
 
