@@ -11,7 +11,7 @@ FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.p
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
 PIP    := -m pip install --quiet --disable-pip-version-check $(if $(CI),-c constraints.txt)
 
-.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench bench-counts bench-record bench-peers schemas docs docs-site package browser constraints clean
+.PHONY: help demo test fast lint fmt coverage test-long sdks readers fuzz bench bench-counts bench-record bench-peers bench-simulated schemas docs docs-site package browser constraints clean
 
 help:                          ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1  /p' Makefile | awk -F '  ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -59,6 +59,9 @@ bench-record: $(VENV)/.dev     ## record those counts as what they are to be fro
 
 bench-peers: $(VENV)/.dev $(PEERS)/.installed  ## plans of ours and of octoDNS, of as many objects as records, in turn
 	$(BIN)/python -m tests.benchmarks.peers $(PEERS)/bin/python
+
+bench-simulated: $(VENV)/.dev ## plans of as many as a million objects, of an account that is worked out; takes a quarter of an hour
+	$(BIN)/python -m tests.benchmarks.simulated
 
 schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
 	$(BIN)/python -m reconciler schema --write schemas

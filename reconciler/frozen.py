@@ -92,11 +92,12 @@ def _taken(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _shown(fields: tuple[Field[Any], ...]) -> Callable[..., Any]:
-    names = tuple(it.name for it in fields if it.repr)
+    names = [it.name for it in fields if it.repr]
+    of, form = _taken(names), ", ".join(f"{name}=%r" for name in names)
 
     @recursive_repr()
     def __repr__(self: Any) -> str:
-        return f"{self.__class__.__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        return f"{self.__class__.__qualname__}({form % of(self)})"
 
     return __repr__
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.kind import Field, Part
 
-__all__ = ["canonical", "same", "steady"]
+__all__ = ["canonical", "held", "same", "steady"]
 
 
 def same(field: Field, left: Any, right: Any) -> bool:
@@ -21,6 +21,26 @@ def same(field: Field, left: Any, right: Any) -> bool:
     left, right = canonical(field, left), canonical(field, right)
     # An API leaves out what is empty, or sends null, as it likes: neither is a change that anybody could make.
     return _equal(left, right) or (_blank(left) and _blank(right))
+
+
+def held(value: Any, like: Any) -> Any:
+    """A value as it is kept in memory: `like`, where nothing but the order of keys tells the two apart, so that what is
+    declared, recorded and there alike is held once. Nobody changes a value of a field, so nobody sees it."""
+    return like if _no_other(value, like) else value
+
+
+def _no_other(value: Any, like: Any) -> bool:
+    """Unlike for `same`, 1 is neither 1.0 nor True, and a secret is no string."""
+    kind = type(value)
+    if kind is not type(like):
+        return False
+    if kind is str or kind is int or kind is bool:
+        return bool(value == like)
+    if kind is dict:
+        return len(value) == len(like) and all(key in like and _no_other(it, like[key]) for key, it in value.items())
+    if kind is list:
+        return len(value) == len(like) and all(map(_no_other, value, like))
+    return value is like or (kind is float and repr(value) == repr(like))  # None; 0.0 == -0.0
 
 
 def canonical(field: Field, value: Any) -> Any:

@@ -64,6 +64,18 @@ def test_the_careful_reader_is_not_asked_for_what_is_usual() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["1" * 19, "1" * 30, "0." + "1" * 19])
-def test_what_may_lose_digits_is_for_the_careful_reader(text: str) -> None:
+ONES, TWOS, THREES = "1" * 40, "2" * 24, "3" * 19
+
+
+def test_digits_within_a_word_are_no_number() -> None:
+    text = f'{{"sha256": "a{ONES}", "{TWOS}": "x{THREES}f"}}'
+
+    assert decoded(text, lambda it: "careful") == {"sha256": f"a{ONES}", TWOS: f"x{THREES}f"}
+
+
+@pytest.mark.parametrize("form", ["{}", "0.{}", "[{}]", "[1,{}]", "[ -{}]", '{{"a":{}}}', '{{"a":\n{}}}', "1e+{}"])
+@pytest.mark.parametrize("digits", [THREES, ONES])
+def test_what_may_lose_digits_is_for_the_careful_reader(form: str, digits: str) -> None:
+    text = form.format(digits)
+
     assert decoded(text, lambda it: ("careful", it)) == ("careful", text)

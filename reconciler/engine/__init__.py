@@ -121,6 +121,7 @@ class Session:
         self.sending = self.drivers.hands.sending
         self.drivers.http.before_write = self.state.proven
         self.state.places = {kind.__name__: "/".join(kind.section_path()) for kind in self.kinds}
+        self.state.declared = self.stack.resources
         self.files = self.sending.files
 
     @property
@@ -140,9 +141,9 @@ class Session:
         # load
         stack = declared(self.stack, self.consent, tariff, destroy=destroy)
         prior = known(self.state, kinds, self.resolve, look)
+        drivers.hands.recorded.update({row.id: row for row in prior.recorded})
         stack = known_as(prior.identity, stack)
-        if drivers.hands.results:
-            drivers.hands.results.known_as(stack.id, stack.former)
+        self._go_on_as(stack)
         if prior.nothing and self.alone:
             renamed(stack, self.state.neighbours(self.place))
         await stores_are_there(drivers, prior)
@@ -152,8 +153,8 @@ class Session:
         # identify, refresh
         need, agreed = wanted(stack, prior, everything=everything), self.consent if self.whole else None
         read = await refreshed(drivers, self.files, stack, need, prior, self.account, agreed, look)
-        if drivers.hands.results:  # whoever adopts goes on under the id that all of it carries
-            drivers.hands.results.known_as(read.stack.id, read.stack.former)
+        drivers.hands.recorded.clear()
+        self._go_on_as(read.stack)  # whoever adopts goes on under the id that all of it carries
         # operations in flight
         begun = await in_flight(drivers, read, prior)
         # ownership, diff
@@ -198,6 +199,11 @@ class Session:
             turns=looked.turns,
             deposing=tuple(deposing),
         )
+
+    def _go_on_as(self, stack: Stack) -> None:
+        """What is kept of results is that of the stack of this id."""
+        if self.drivers.hands.results:
+            self.drivers.hands.results.known_as(stack.id, stack.former)
 
     def _beside(self, stack: Stack, prior: Prior) -> tuple[Stack, Prior, dict[str, str], list[Recorded]]:
         """The stack with what an earlier run has begun beside something, or with what takes the place of that; what is

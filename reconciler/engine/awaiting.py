@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.apply import Limits
@@ -18,6 +18,7 @@ from reconciler.apply.run import Detached
 from reconciler.apply.tasks import Tasks
 from reconciler.apply.wait import Waiting
 from reconciler.errors import ApiError, BecameFailed, NotReady, RateLimited, Unauthorised
+from reconciler.frozen import dataclass
 from reconciler.http import Clock
 from reconciler.model import (
     AWAITED,

@@ -83,9 +83,10 @@ class Claims:
 
     def take(self, address: str, live: Live) -> None:
         """The object is this address's from now on."""
+        key = (live.kind, live.id)
         self.live[address] = live
-        self.taken.add((live.kind, live.id))
-        self.addresses[(live.kind, live.id)] = address
+        self.taken.add(key)
+        self.addresses[key] = address
 
     def never_made(self, kind: str, id: str | None) -> bool:
         """Whether nothing but a stamp, its own or of what lives in it, says that an object is ours."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler.errors import ErrorCodes
 from reconciler.frozen import dataclass
-from reconciler.model import Live, Stamp
+from reconciler.model import Live, Recorded, Stamp
 
 if TYPE_CHECKING:
     from reconciler.files import Sending
@@ -138,6 +138,8 @@ class Hands:
     """Where what is made from media is kept; None where nothing such is read or made."""
     on_page: Callable[[str, int], object] = lambda kind, count: None
     """Told of each page of a list that is read in a refresh: of which kind, and of how many objects."""
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    """While an account is read: id → what is recorded of it. What is there alike is held once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 from reconciler.decoding import decoded
 from reconciler.errors import StateError
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.model import Live, Stamp, Status
 from reconciler.redact import knows

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.diff import Difference
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import MAKING, Action, Change, Plan, Stack, parent_of

@@ -22,6 +22,7 @@ from reconciler.model import Live, Stamp, Status
 from reconciler.provider import AfterUnclear, Cursor, Done, Driver, Hands, Keep, Page, Patch, Progress, Traits, Want
 from reconciler.rest.envelope import Counts, Envelope
 from reconciler.rest.marks import Marks
+from reconciler.values import held
 from reconciler.wire import (
     ANY_ID,
     ApiPath,
@@ -169,12 +170,17 @@ class Collection(Driver):
         raw = mapping(raw, where)
         all_read = detailed or not _has_details(self.kind)
         fields = fields_of(_shown(self.kind, all_read=all_read), raw, where)
-        stamp = None
+        id, stamp = self.id_of(raw, where), None
+        known = self.hands.recorded.get(id)
         if (marked := _marked(self.kind)) and fields.get(marked.name) is not None:
-            stamp, fields[marked.name] = self.marks.apart(fields[marked.name])
+            stamp, fields[marked.name] = self.marks.apart(fields[marked.name], known)
+        if known is not None:
+            id = known.id
+            for name, value in fields.items():
+                fields[name] = held(value, known.fields.get(name))
         return Live(
             kind=self.kind.__name__,
-            id=self.id_of(raw, where),
+            id=id,
             fields=fields,
             parent_id=parent_id,
             status=self.status(raw, where),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import cached_property
+from sys import intern
 from typing import Any
 
-from reconciler.model import Stamp
+from reconciler.model import Recorded, Stamp
+from reconciler.values import held
 
 __all__ = ["Marks"]
 
@@ -37,15 +39,20 @@ class Marks:
         values = (stamp.stack, stamp.stack_id, stamp.key, stamp.content)
         return {key: value for key, value in zip(self.keys, values, strict=True) if value}
 
-    def apart(self, metadata: Any) -> tuple[Stamp | None, Any]:
-        """The stamp in what is stored, and what is stored besides."""
+    def apart(self, metadata: Any, like: Recorded | None = None) -> tuple[Stamp | None, Any]:
+        """The stamp in what is stored, and what is stored besides; what is recorded alike is held once."""
         if not isinstance(metadata, Mapping) or self.stack not in metadata:
             return None, metadata
+        key, content = str(metadata.get(self.key, "")), metadata.get(self.content)
+        if like is not None:
+            key = held(key, like.address)
+            alike = (it for it in like.fields.values() if type(it) is str is type(content) and it == content)
+            content = next(alike, content)
         stamp = Stamp(
-            stack=str(metadata[self.stack]),
-            key=str(metadata.get(self.key, "")),
-            content=metadata.get(self.content),
-            stack_id=str(metadata[self.stack_id]) if metadata.get(self.stack_id) else None,
+            stack=intern(str(metadata[self.stack])),
+            key=key,
+            content=content,
+            stack_id=intern(str(metadata[self.stack_id])) if metadata.get(self.stack_id) else None,
         )
         ours = self._ours
         return stamp, {key: value for key, value in metadata.items() if key not in ours}

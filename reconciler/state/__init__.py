@@ -28,12 +28,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import CheckScore, Operation, Recorded
+from reconciler.model import CheckScore, Operation, Recorded, Resource
 from reconciler.state.files import file_of
 from reconciler.state.history import (
     KnownDrift,
@@ -128,6 +128,8 @@ class State:
         self.places: Mapping[str, str] | None = None
         """kind → the sections that it stands in, as `indexes/assets`: who knows the kinds says so, and rows that cannot
         be are damage then."""
+        self.declared: Mapping[str, Resource] = {}
+        """What the stack declares, by address: what is recorded alike is held once."""
         self._stack = stack
         self._opening = opening
         self._opened = None if only_read else opening()
@@ -221,7 +223,8 @@ class State:
     def recorded(self, *, legible: bool = False) -> list[Recorded]:
         """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
         columns = "address, kind, id, fields, parent_id, protect, deposed, failures, facts"
-        return self._made_of(recorded_from, columns, "resources", "ORDER BY address, id", legible)
+        make = partial(recorded_from, declared=self.declared)
+        return self._made_of(make, columns, "resources", "ORDER BY address, id", legible)
 
     def ids(self) -> dict[str, str]:
         """address → id of what is recorded there, without a look at the rest of it."""

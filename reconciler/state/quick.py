@@ -15,7 +15,7 @@ from reconciler.state.files import may_write, refuse_links, refuse_tracked
 
 __all__ = ["SCHEMA", "Quick", "quick"]
 
-SCHEMA: Final = 9
+SCHEMA: Final = 10
 """The newest version, as `migrations.CURRENT` says it: one that is behind costs the quick way, and no more."""
 
 

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from sys import intern
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.decoding import decoded
@@ -17,6 +19,7 @@ from reconciler.model import (
     CheckScore,
     Operation,
     Recorded,
+    Resource,
     Signature,
     Target,
     Trace,
@@ -25,6 +28,7 @@ from reconciler.model import (
     trace_from,
 )
 from reconciler.state.identity import Identity
+from reconciler.values import held
 from reconciler.wire import ANY_ID
 
 __all__ = ["Damaged", "handle_from", "identity_from", "operation_from", "placed", "recorded_from", "score_from"]
@@ -38,15 +42,20 @@ class Damaged(ValueError):
     """A row is not as we write it; the text says what is odd."""
 
 
-def recorded_from(row: Any) -> Recorded:
-    """What was last applied at an address."""
+def recorded_from(row: Any, declared: Mapping[str, Resource] = MappingProxyType({})) -> Recorded:
+    """What was last applied at an address; what is `declared` there alike is held once."""
     address, kind, id, fields, parent_id, protect, deposed, failures, facts = row
+    found = _object("fields", fields)
+    if (like := declared.get(address)) is not None:
+        address = like.address
+        for name, value in found.items():
+            found[name] = held(value, like.fields.get(name))
     return Recorded(
         _address(address),
-        _text("kind", kind),
+        intern(_text("kind", kind)),
         _id("id", id),
-        _object("fields", fields),
-        None if parent_id is None else _id("parent_id", parent_id),
+        found,
+        None if parent_id is None else intern(_id("parent_id", parent_id)),
         _flag("protect", protect),
         _flag("deposed", deposed),
         _whole("failures", failures),

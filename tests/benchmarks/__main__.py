@@ -17,10 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.page import table, written
 from tests.benchmarks.world import COMMAND, Spent, World, compiled, served, spent
 
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- bench -->\n", "<!-- end -->"
 SIZES, ROUNDS = (10, 1_000, 10_000), 5
 
 
@@ -49,11 +48,11 @@ class Measured:
         """Of a plan."""
         return median(it.cpu_s for it in self.plans)
 
-    def row(self, before: Measured | None) -> str:
+    def row(self, before: Measured | None) -> tuple[str, ...]:
         """A line of the table; growth is against the size before it."""
         floor_s = median(it.cpu_s for it in self.floors)
         growth = f"{self.cpu_s / before.cpu_s:.1f}× for {self.objects / before.objects:.0f}×" if before else ""
-        cells = (
+        return (
             f"{self.objects:,}",
             f"{self.cpu_s:.2f} s",
             f"{self.cpu_s * 1e6 / self.objects:,.0f} µs",
@@ -64,7 +63,6 @@ class Measured:
             f"{self.requests:,}",
             f"{self.applied.cpu_s * 1e6 / self.objects:,.0f} µs",
         )
-        return _line(cells)
 
 
 PLANS = (
@@ -80,15 +78,7 @@ PLANS = (
 )
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
-    return "\n".join([_line(heads), _line(["---"] * len(heads)), *rows])
-
-
-def _starts(directory: Path) -> Iterator[str]:
+def _starts(directory: Path) -> Iterator[tuple[str, ...]]:
     """What it takes to begin: commands that have next to nothing to do, in turn."""
     (directory / "one").mkdir()
     (directory / "one" / "stack.yaml").write_text("stack: one\nprovider: twelvelabs\nindexes: {}\n")
@@ -98,7 +88,7 @@ def _starts(directory: Path) -> Iterator[str]:
         for name, words in commands.items():
             runs[name].append(spent((*COMMAND, *words), {}))
     for name, some in runs.items():
-        yield _line((name, f"{median(it.cpu_s for it in some):.2f} s", f"{max(it.peak_mb for it in some):.0f} MB"))
+        yield name, f"{median(it.cpu_s for it in some):.2f} s", f"{max(it.peak_mb for it in some):.0f} MB"
 
 
 def measured(sizes: Sequence[int], tell: Callable[[str], None]) -> str:
@@ -120,15 +110,14 @@ def measured(sizes: Sequence[int], tell: Callable[[str], None]) -> str:
     said = (
         f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d}; medians of {ROUNDS}"
     )
-    return "\n\n".join([f"{said}.", _table(PLANS, rows), _table(("command", "CPU", "peak memory"), starts)])
+    return "\n\n".join([f"{said}.", table(PLANS, rows), table(("command", "CPU", "peak memory"), starts)])
 
 
 def main(sizes: Sequence[int]) -> None:
     """Measure, print, and write the page anew."""
     tables = measured(sizes, lambda text: print(text, file=sys.stderr))
     print(tables)
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}{tables}\n{END}{rest.partition(END)[2]}")
+    written("bench", tables)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,34 @@
-"""`python -m tests.benchmarks.peers PYTHON [SIZE ...]`: plans of ours and of octoDNS, of as many objects as records.
+"""`python -m tests.benchmarks.peers PYTHON [SIZE ...]`: plans of ours and of octoDNS, into `docs/performance.md`.
 
-octoDNS, in the environment of PYTHON, reads its zone from YAML and its target over HTTP, in pages of fifty, from a
-server that holds the same records; its provider for that is the shortest that there can be. Each plan of ours is
-followed by one of theirs, round after round; nothing has changed on either side.
+As many objects as records: octoDNS, in the environment of PYTHON, reads its zone from YAML and its target over HTTP, in
+pages of fifty, from a server that holds the same records; its provider for that is the shortest that there can be. Each
+plan of ours is followed by one of theirs, round after round; nothing has changed on either side.
 """
 
 from __future__ import annotations
 
-import json
+import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.page import line, table, written
 from tests.benchmarks.world import Spent, World, compiled, served, spent
 
 SIZES, ROUNDS = (1_000, 10_000), 5
+HEADS = (
+    "objects, records",
+    "CPU of ours",
+    "of octoDNS",
+    "octoDNS takes",
+    "peak memory of ours",
+    "of octoDNS",
+)
 SERVER = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -51,6 +61,7 @@ server.serve_forever()
 """
 PROVIDER = """
 import json
+import logging
 from http.client import HTTPConnection
 from octodns.provider.base import BaseProvider
 from octodns.record import Record
@@ -61,6 +72,7 @@ class Paged(BaseProvider):
     SUPPORTS = {"A"}
 
     def __init__(self, id, port, **options):
+        self.log = logging.getLogger("paged")
         super().__init__(id, **options)
         self.line = HTTPConnection("127.0.0.1", int(port))
 
@@ -109,8 +121,8 @@ def zone(directory: Path, count: int, port: int) -> Path:
     return config
 
 
-def compared(python: str, size: int, directory: Path) -> str:
-    """One line: what both took, and their ratio."""
+def compared(python: str, size: int, directory: Path) -> tuple[str, ...]:
+    """The cells of one size: what both took, and their ratio."""
     with ExitStack() as servers:
         world = World.made(directory / "ours", servers.enter_context(served(directory / "account.db")), size)
         world.apply()
@@ -123,16 +135,25 @@ def compared(python: str, size: int, directory: Path) -> str:
             theirs.append(spent(command, {"PYTHONPATH": str(config.parent)}))
     mine, other = (median(it.cpu_s for it in some) for some in (ours, theirs))
     peaks = [max(it.peak_mb for it in some) for some in (ours, theirs)]
-    told = {"objects": size, "cpu_s": round(mine, 2), "octodns_cpu_s": round(other, 2), "ratio": round(other / mine, 2)}
-    return json.dumps({**told, "peak_mb": round(peaks[0]), "octodns_peak_mb": round(peaks[1])})
+    seconds = (f"{mine:.2f} s", f"{other:.2f} s", f"{other / mine:.1f}×")
+    return (f"{size:,}", *seconds, f"{peaks[0]:.0f} MB", f"{peaks[1]:.0f} MB")
+
+
+def _version(python: str) -> str:
+    asked = (python, "-c", "from importlib.metadata import version; print(version('octodns'))")
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def main(python: str, sizes: Sequence[int]) -> None:
-    """One line of JSON a size."""
+    """Measure, print, and write the page anew."""
     compiled()
+    rows = []
     for size in sizes:
         with tempfile.TemporaryDirectory() as directory:
-            print(compared(python, size, Path(directory)), flush=True)
+            rows.append(compared(python, size, Path(directory)))
+            print(line(rows[-1]), flush=True)
+    said = f"octoDNS {_version(python)}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+    written("peers", f"{said}; medians of {ROUNDS}.\n\n{table(HEADS, rows)}")
 
 
 if __name__ == "__main__":
