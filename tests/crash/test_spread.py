@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from reconciler.results import open_store
+from tests.crash.hosts import hosts
 from tests.crash.world import KEY, PARTS, World, Zygote, sampled, whole_sets, world
 from tests.support.files import lay_out
 from tests.support.postgres import postgres, postgres_url
@@ -101,7 +105,11 @@ class Crowd:
         """Apply, and do something while it runs."""
         with ThreadPoolExecutor(1) as aside:
             done = aside.submit(self.apply)
-            what()
+            try:
+                what()
+            except BaseException:
+                self.worker("last")  # or the run would wait for one for ever
+                raise
             return done.result()
 
     def last_of(self, worker: dict[str, Any]) -> list[str]:
@@ -321,3 +329,46 @@ def test_results_are_fetched_and_stored_by_workers(crowd: Crowd) -> None:
     counts = crowd.here.steer("GET", "/objects")["counts"]
     assert (counts["analyze_task"], counts["embed_v2_task"]) == (1, 1)
     assert crowd.here.reconcile("plan", "--detailed-exitcode")["code"] == 0
+
+
+@pytest.mark.long
+def test_three_hosts_and_a_cable_that_is_pulled_make_nothing_twice(
+    runs: Zygote, beside: Zygote, postgres_url: str, tmp_path: Path
+) -> None:
+    """The scheduler, the state and the account are one host; of two others one is cut off with a step in its hands."""
+    if shutil.which("ip") is None or os.geteuid() != 0:
+        pytest.skip("network namespaces need root, and `ip`")
+    with ExitStack() as stack:
+        try:
+            there = stack.enter_context(hosts("cut", "whole"))
+        except OSError as error:
+            pytest.skip(f"no network namespaces here: {error}")
+        here = stack.enter_context(world(runs, tmp_path / "world", state=postgres_url))
+        here.write(FILES)
+        scheduler = beside.beside("scheduler", host=there.here, patience="12s")
+        stack.callback(beside.beside, "end", pid=scheduler["pid"])
+        directory = parse_qs(urlsplit(postgres_url).query)["host"][0]
+        host, _, port = there.reaching(f"{directory}/.s.PGSQL.5432").partition(":")
+        schema = postgres_url.partition("options=")[2]
+        state = f"postgresql+psycopg://postgres@{host}:{port}/postgres?options={schema}"
+        account = there.reaching(urlsplit(here.served.url).netloc)
+        crowd = Crowd(beside, scheduler["address"], here, state)
+        url = here.served.url.replace(urlsplit(here.served.url).netloc, account)
+        crowd.env = {"TWELVELABS_BASE_URL": url, "RECONCILER_ALLOW_HTTP": "1"}
+        here.online = ("--endpoint", url, "--allow-http", "--poll-interval", "0")
+        pids = crowd.pids
+        stack.callback(lambda: [beside.beside("end", pid=pid) for pid in pids])
+        cut = crowd.worker("cut", space=there.spaces["cut"], on="after take", signal=signal.SIGSTOP)
+        others: list[dict[str, Any]] = []
+
+        def pulled() -> None:
+            assert beside.beside("stopped", pid=cut["pid"])["asleep"]
+            there.pull("cut")
+            beside.beside("wake", pid=cut["pid"])
+            others.append(crowd.worker("whole", space=there.spaces["whole"]))
+
+        done = crowd.applied_while(pulled)
+        assert done["code"] == 0, done["out"]
+        assert not [point for point in crowd.points(cut) if point.startswith("after POST")]
+        assert [point for point in crowd.points(others[0]) if point.startswith("after POST")]
+        crowd.is_done()

@@ -87,7 +87,7 @@ class Place:
 
     def __init__(self, zygote: Zygote, directory: Path, url: str, state: str | None = None) -> None:
         self.zygote, self.directory = zygote, directory
-        self.online = ("--endpoint", url, "--poll-interval", "0")
+        self.online: tuple[str, ...] = ("--endpoint", url, "--poll-interval", "0")
         self.state = ("--state", state) if state else ()
 
     def write(self, files: Mapping[str, str | bytes]) -> None:
