@@ -152,6 +152,15 @@ def test_nothing_new_is_one_request() -> None:
     assert listed.asked == 1
 
 
+def test_a_list_that_is_mostly_new_is_given_up_with_the_first_page() -> None:
+    listed = Listed(Order.OLDEST, True, [_object(f"o{n}", n) for n in range(100)])
+    known = listed.now()
+    listed.make(150, 1000)
+
+    assert looked(listed, known) is None
+    assert listed.asked == 1
+
+
 def test_what_is_dated_back_is_seen_by_the_total() -> None:
     listed = Listed(Order.OLDEST, True, [_object(f"o{n}", n) for n in range(400)])
     known = listed.now()

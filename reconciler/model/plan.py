@@ -177,6 +177,7 @@ class Plan:
     left_out: Count = 0
     """How many changes are not in it, because only a part was asked for."""
     refresh: LookedAt = LookedAt()
+    """How the account was read for it."""
 
     def count(self, action: Action) -> int:
         """How many changes have this action."""

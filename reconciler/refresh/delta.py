@@ -93,6 +93,8 @@ class _Since:
             page = await self._page(cursor, self.driver.changed)
             if number == 1 and page.total is not None:
                 self.total, self.limit = page.total, page.limit
+            if self._pages > 1 and self.total - len(self.known) > self.total // 2:
+                return False  # most of it is new, as after a first apply
             if not self._holds_together(page, number) or any(live.id in self.fresh for live in page.objects):
                 return False
             self.fresh |= {live.id: live for live in page.objects}

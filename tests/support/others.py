@@ -36,7 +36,11 @@ def stack(
     catalogs = "".join(f"  i{n}: {{{model}, assets: {{a: {{}}, b: {{}}}}}}\n" for n in range(indexes))
     sets = "".join(f"  c{n}: {{entities: {entities}}}\n" for n in range(groups))
     head = "stack: s\nprovider: twelvelabs\n"
-    return f"{head}assets:\n{assets}{extra}indexes:\n{catalogs}entity_collections:\n{sets}"
+    return f"{head}assets:\n{assets}{extra}indexes:{_below(catalogs)}entity_collections:{_below(sets)}"
+
+
+def _below(section: str) -> str:
+    return f"\n{section}" if section else " {}\n"
 
 
 class Account:
