@@ -17,8 +17,9 @@ from typing import TypeAlias
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.doing import Doing, Here
 from reconciler.apply.find import Finder
+from reconciler.apply.journal import Journal
 from reconciler.apply.ledger import Ledger
-from reconciler.apply.run import Detached, Failures, Journal, Limits, Passed, Run
+from reconciler.apply.run import Detached, Failures, Limits, Passed, Run
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
 from reconciler.frozen import dataclass
@@ -105,10 +106,12 @@ class Walk:
         self._next: dict[Turn, deque[StepId]] = {}
         """Creates that wait until one of those has ended"""
         self._writing = 0
-        self._room = asyncio.Event()
-        """That a step which is under way has given its place to another."""
+        self._woken = asyncio.Event()
+        """That a step has ended, or one that is under way has given its place to another."""
         run.idle = self._idle
         self._tasks: dict[asyncio.Task[None], StepId] = {}
+        self._ended = deque[asyncio.Task[None]]()
+        """Those that have ended and are not concluded."""
 
     def stop(self) -> None:
         """Start nothing more; end what is in flight."""
@@ -122,7 +125,10 @@ class Walk:
         """Walk to the end. Failures are in the report; only the loss of the state itself is raised."""
         try:
             while self._start() or self._tasks:
-                for task in await self._ended():
+                await self._woken.wait()
+                self._woken.clear()
+                while self._ended:
+                    task = self._ended.popleft()
                     self._finish(self._tasks.pop(task), task)
         finally:
             for task in self._tasks:
@@ -138,21 +144,16 @@ class Walk:
             failure_code=self._failure_code(),
         )
 
-    async def _ended(self) -> list[asyncio.Task[None]]:
-        """Steps that have ended; none when there is only room for another."""
-        self._room.clear()
-        room = asyncio.create_task(self._room.wait())
-        try:
-            await asyncio.wait((*self._tasks, room), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            room.cancel()
-        return [task for task in self._tasks if task.done()]
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        """Told by each step itself: of thousands that wait, none has to be asked when one of them ends."""
+        self._ended.append(task)
+        self._woken.set()
 
     @contextmanager
     def _idle(self) -> Iterator[None]:
         """What only waits for the server writes nothing: its place is another's meanwhile."""
         self._writing -= 1
-        self._room.set()
+        self._woken.set()
         try:
             yield
         finally:
@@ -183,7 +184,8 @@ class Walk:
                 continue
             self._writing += not isinstance(step, Wait)
             self.run.on_event(StepStarted(step.addresses[0], step.verb))
-            self._tasks[asyncio.create_task(self.writer.do(step))] = id
+            self._tasks[task := asyncio.create_task(self.writer.do(step))] = id
+            task.add_done_callback(self._has_ended)
         self._ready.extendleft(reversed(held))
         return bool(self._tasks)
 

@@ -14,7 +14,7 @@ from reconciler.provider import Exists, Progress, Running
 from reconciler.state import Close, Keep, Open, Write
 
 if TYPE_CHECKING:
-    from reconciler.apply.run import Journal
+    from reconciler.apply.journal import Journal
 
 __all__ = ["Ledger"]
 

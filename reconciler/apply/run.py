@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import field
-from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.doing import Doing, Here
+from reconciler.apply.journal import Journal
 from reconciler.apply.ledger import Ledger
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.frozen import dataclass
@@ -34,12 +32,12 @@ from reconciler.model import (
 )
 from reconciler.ownership import Claims
 from reconciler.provider import Drivers
-from reconciler.state import Close, Open, State, Write
+from reconciler.state import Close, Open, Write
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
-__all__ = ["Detached", "Failures", "Journal", "Limits", "Passed", "Run"]
+__all__ = ["Detached", "Failures", "Limits", "Passed", "Run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +59,6 @@ class Limits:
     """How long a create is sent again that is answered by nothing but 429."""
     detached: bool = False
     """Whether what is not ready when it is looked at once is left to a later run."""
-
-
-class Journal:
-    """Writes to the state: those that come in one turn of the event loop, or while another transaction is under way,
-    share one durable transaction."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._pending: list[tuple[tuple[Write, ...], asyncio.Future[None]]] = []
-        self._flushing: asyncio.Task[None] | None = None
-        self.transactions = 0
-
-    def now(self) -> datetime:
-        """For what is announced."""
-        return self._state.now()
-
-    def made_now(self, id: str) -> Write:
-        """What to write with an object that was made just now."""
-        return self._state.made_now(id)
-
-    async def write(self, *writes: Write) -> None:
-        """Returns when the writes are on disk; raises what the commit raised."""
-        if not writes:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((writes, future))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
-        await asyncio.shield(future)
-
-    async def _flush(self) -> None:
-        """Transaction after transaction, in the order in which the writes came, until none is left."""
-        while self._pending:
-            batch, self._pending = self._pending, []
-            writes = [write for writes, _ in batch for write in writes]
-            self.transactions += 1
-            try:
-                await self._state.aside(partial(self._state.commit, *writes))
-            except BaseException as error:  # in a task nobody would see it, and who writes would wait for ever
-                for _, future in batch:
-                    future.set_exception(error)
-            else:
-                for _, future in batch:
-                    future.set_result(None)
-        self._flushing = None
 
 
 class Passed(ReconcilerError):

@@ -66,7 +66,10 @@ async def apply(
         walk = Walk(run)
         on_start(walk)
         since_s = session.clock.now()
-        report = await walk.go()
+        try:
+            report = await walk.go()
+        finally:
+            await run.journal.at_rest()
         report = noted.report = replace(report, seconds=session.clock.now() - since_s)
         noted.result = "failed" if report.failed and not report.interrupted else report.word
         if not report.interrupted:

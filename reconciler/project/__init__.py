@@ -201,6 +201,7 @@ class Project:
         if self._state is None:
             root, name = self.stack.root, self.stack.name
             self._state = access.open_state(name, root, self.options, create=may_write)
+            self._state.busy = True
             self._may_write = may_write
         return self._state
 

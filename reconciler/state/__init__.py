@@ -130,6 +130,8 @@ class State:
         be are damage then."""
         self.declared: Mapping[str, Resource] = {}
         """What the stack declares, by address: what is recorded alike is held once."""
+        self.busy = False
+        """Whether whoever uses this has other work while a file is written: see `committed`."""
         self._stack = stack
         self._opening = opening
         self._opened = None if only_read else opening()
@@ -288,6 +290,12 @@ class State:
         with self._writing() as transaction:
             transaction.write(writes)
 
+    async def committed(self, *writes: Write) -> None:
+        """`commit`, without holding up the event loop where others need it meanwhile: a disk that is asked to have
+        something for good takes a millisecond, or as long as a request."""
+        call = partial(self.commit, *writes)
+        await (asyncio.to_thread(call) if self.busy and not self._store.far else self.aside(call))
+
     def start_run(self, command: str) -> str:
         """Note that a run begins; gives its id, which sorts by time."""
         now = self._now()
@@ -367,13 +375,17 @@ class State:
     def prove(self) -> None:
         """To be called right before each write to the account: StateError, saying what happened, when the lock is lost.
 
-        Free on SQLite, one statement on PostgreSQL. Without a lock there is nothing to prove.
+        Free on SQLite, where it does not wait for what is being written either; one statement on PostgreSQL. Without a
+        lock there is nothing to prove.
         """
+        if not self._store.far:
+            if self._locked:
+                self._store.prove()
+            return
         with self._using():
             if self._locked:
                 self._store.prove()
-                if self._store.far:
-                    self._fence(self._rows("token", "locks"))
+                self._fence(self._rows("token", "locks"))
 
     def prove_when_woken(self) -> None:
         """`prove`, for a signal handler: it may have interrupted a call of its own thread, which will then hear itself
