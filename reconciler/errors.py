@@ -19,6 +19,7 @@ ReconcilerError                     1
     ├── NotFound                    1   the API itself says that the object does not exist
     ├── Conflict                    1
     ├── Rejected                    1   the API says that the request is wrong
+    │   └── AtLimit                 1   the account has all that it may have, or the API works on all that it may
     ├── RateLimited                 1   nothing was done; comes with how long to wait
     │   └── NotYet                  1   the same, for something that the request needs is still being made ready
     ├── Unreachable                 1   nothing was sent: no such host, refused, TLS
@@ -41,6 +42,7 @@ from reconciler.redact import plain
 __all__ = [
     "Ambiguous",
     "ApiError",
+    "AtLimit",
     "BecameFailed",
     "Conflict",
     "ErrorCodes",
@@ -90,6 +92,9 @@ class ErrorCodes:
     """With 403: the object is another account's, or gone."""
     taken: frozenset[str] = frozenset()
     """With any refusal of a create: there is one of that name already."""
+    full: frozenset[str] = frozenset()
+    """With any refusal of a create: the account has all that it may have, or so much is being worked on that no more is
+    taken for now. Which of the two, the code does not say."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -224,6 +229,10 @@ class Conflict(ApiError):
 
 class Rejected(ApiError):
     """Any other 4xx: the request is wrong, and repeating it would not help."""
+
+
+class AtLimit(Rejected):
+    """A create for which there is no room: for good, or until what the API works on is ready. Nothing was made."""
 
 
 class RateLimited(ApiError):

@@ -16,6 +16,7 @@ from reconciler.model import (
     BytesSent,
     Create,
     Estimate,
+    Narrowed,
     Outcome,
     Paused,
     Plan,
@@ -97,6 +98,7 @@ def test_a_log_is_never_without_a_line_for_more_than_thirty_seconds() -> None:
         shown.show(upload(10 * second))
     shown.show(StepDone("assets/a", Verb.CREATE))
     shown.show(Paused(40, "the API asks for it (429)"))
+    shown.show(Narrowed("Asset", 5, "usage_limit_exceeded"))
     shown.show(StepFailed("assets/b", "no"))
 
     assert said == [
@@ -105,6 +107,7 @@ def test_a_log_is_never_without_a_line_for_more_than_thirty_seconds() -> None:
         "[0/0] 23 % of 3.0 kB sent, 10 B/s, 3 min 50 s left, 1 file under way, 1 min 10 s",
         "[1/1] create assets/a",
         "waiting 40 s: the API asks for it (429)",
+        "5 assets at a time from now on: usage_limit_exceeded",
         "failed: assets/b: no",
     ]
 
@@ -212,13 +215,14 @@ def test_each_event_is_one_line_that_fits_the_schema() -> None:
     events.happened(StepDone("assets/a", Verb.CREATE))
     events.happened(StillWaiting(1, 2))
     events.happened(Paused(40, "rate limited"))
+    events.happened(Narrowed("Asset", 5, "usage_limit_exceeded"))
     events.happened(StepSkipped("assets/b", "waits for assets/a"))
     events.heartbeat()
     events.happened(RunEnded(Report("r", (Outcome("assets/a", Action.CREATE, "done"),))))
 
     found = parsed(written)
     assert [line["type"] for line in found] == [
-        "began", "start", "upload", "done", "waiting", "pause", "skipped", "heartbeat", "ended"
+        "began", "start", "upload", "done", "waiting", "pause", "narrowed", "skipped", "heartbeat", "ended"
     ]  # fmt: skip
     assert found[0]["time"] == "2026-01-01T00:00:00.000Z"
     assert found[-1]["report"]["outcomes"][0]["address"] == "assets/a"

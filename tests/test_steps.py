@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import reconciler.apply
 from reconciler.apply import Limits, Walk
+from reconciler.apply.places import Places
 from reconciler.apply.write import Writer
 from reconciler.diff import diff
 from reconciler.errors import BecameFailed, ReconcilerError
@@ -195,6 +196,8 @@ def run_of(*todo: Step) -> Any:
         said={},
         kinds=dict.fromkeys(("Asset", "Index"), kind),
         limits=Limits(),
+        places=Places(1),
+        ids={},
         drivers=provider,
         on_event=lambda _: None,
         ledger=SimpleNamespace(under_way=frozenset),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -19,6 +19,7 @@ from reconciler.apply.doing import Doing, Here
 from reconciler.apply.find import Finder
 from reconciler.apply.journal import Journal
 from reconciler.apply.ledger import Ledger
+from reconciler.apply.places import Stopped
 from reconciler.apply.run import Detached, Failures, Limits, Passed, Run
 from reconciler.apply.write import Writer
 from reconciler.errors import BecameFailed, RateLimited, ReconcilerError, StateError, Unauthorised
@@ -71,6 +72,15 @@ class _Blocked:
     awaited: bool
 
 
+def _needed_by(steps: Mapping[StepId, Step]) -> dict[StepId, list[StepId]]:
+    """step → those that wait for it"""
+    found: dict[StepId, list[StepId]] = {}
+    for id, step in steps.items():
+        for need in step.needs:
+            found.setdefault(need, []).append(id)
+    return found
+
+
 class Walk:
     """One walk over the plan of a `Run`. Raises UnknownNeed for a plan that is not whole."""
 
@@ -78,10 +88,7 @@ class Walk:
         self.run = run
         self.steps = by_id(run.plan.steps)
         self.writer = Writer(run)
-        self.needed_by: dict[StepId, list[StepId]] = {}
-        for id, step in self.steps.items():
-            for need in step.needs:
-                self.needed_by.setdefault(need, []).append(id)
+        self.needed_by = _needed_by(self.steps)
         self.unmet = {id: len(step.needs) for id, step in self.steps.items()}
         self.lost: dict[StepId, str] = {}
         """step → why it is not done: what failed, for it or for a step that it waits for"""
@@ -105,6 +112,8 @@ class Walk:
         """How many are being made, of kinds that are made a few at a time"""
         self._next: dict[Turn, deque[StepId]] = {}
         """Creates that wait until one of those has ended"""
+        self._held: dict[str, deque[StepId]] = {}
+        """Creates that are not begun, for more of their kind wait already for what the API takes at a time"""
         self._writing = 0
         self._woken = asyncio.Event()
         """That a step has ended, or one that is under way has given its place to another."""
@@ -118,11 +127,13 @@ class Walk:
         self.stopping = True
         self.run.drivers.hands.sending.stop()
         self.run.doing.stop()
+        self.run.places.close()
         self.writer.waiting.cancel()
         self.writer.maker.tasks.cancel()
 
     async def go(self) -> Report:
         """Walk to the end. Failures are in the report; only the loss of the state itself is raised."""
+        self.run.places.on_room = self._woken.set
         try:
             while self._start() or self._tasks:
                 await self._woken.wait()
@@ -149,6 +160,12 @@ class Walk:
         self._ended.append(task)
         self._woken.set()
 
+    @property
+    def _most_begun(self) -> int:
+        """How many steps are begun at once: more than there are places, so that what has none yet is announced
+        meanwhile and no place waits for a disk."""
+        return 2 * self.run.limits.parallelism - 1
+
     @contextmanager
     def _idle(self) -> Iterator[None]:
         """What only waits for the server writes nothing: its place is another's meanwhile."""
@@ -167,6 +184,7 @@ class Walk:
 
     def _start(self) -> bool:
         """Start what can be started; whether anything is under way."""
+        self._take_back()
         held = deque[StepId]()
         while self._ready and not self.stopping:
             id = self._ready.popleft()
@@ -175,9 +193,9 @@ class Walk:
                 self._lose(step, blocked)
                 continue
             # A wait only reads: it takes no place of a write, or a hundred of them would stop all that could go on.
-            if not isinstance(step, Wait) and self._writing >= self.run.limits.parallelism:
+            if not isinstance(step, Wait) and self._writing - self.run.places.held >= self._most_begun:
                 held.append(id)
-                if len(held) > self.run.limits.parallelism:
+                if len(held) > self._most_begun:
                     break
                 continue
             if not self._has_turn(id, step):
@@ -189,10 +207,22 @@ class Walk:
         self._ready.extendleft(reversed(held))
         return bool(self._tasks)
 
+    def _take_back(self) -> None:
+        """What was held is begun, a few at a time, when nothing of its kind waits any more."""
+        for kind, ids in self._held.items():
+            if not self.run.places.is_held(kind):
+                for _ in range(min(len(ids), self._most_begun)):
+                    self._ready.append(ids.popleft())
+
     def _has_turn(self, id: StepId, step: Step) -> bool:
         """Whether it is begun now: creates of a kind that is made a few at a time wait for each other. One that nobody
         waits for keeps no other from its turn."""
-        if not isinstance(step, Create) or (most := self.run.drivers[step.kind].traits.at_once) is None:
+        if not isinstance(step, Create):
+            return True
+        if self.run.places.is_held(step.kind):
+            self._held.setdefault(step.kind, deque()).append(id)
+            return False
+        if (most := self.run.drivers[step.kind].traits.at_once) is None:
             return True
         most = len(self.steps) if self.run.limits.detached else most
         if self._making[turn := self._turn_of(step)] >= most:
@@ -268,6 +298,9 @@ class Walk:
                 if step.writes:
                     self.written |= {address for address in step.addresses if address not in self.run.bad}
                 self.run.on_event(StepDone(step.addresses[0], step.verb))
+            case Stopped():
+                self.lost[id] = "interrupted"
+                return
             case Failures() as error:
                 self.codes.add(error.exit_code)
                 self.written |= {it for it in step.addresses if it not in error.by_address and it not in self.run.bad}
@@ -309,6 +342,8 @@ class Walk:
                 self._mark(address, "skipped", blocked.why)
         if blocked.awaited:
             self.detached.add(step.id)
+        if isinstance(step, Wait):
+            self.run.places.ended(step.kind, self.run.ids.get(step.address, ""))
         self._release(step.id)
 
     def _pass_over(self, step: Step, message: str) -> None:
@@ -375,5 +410,8 @@ class Walk:
 
     def _left(self) -> Iterable[StepId]:
         """Steps that never started, or were cancelled."""
-        started = {id for id, count in self.unmet.items() if count == 0} - {*self._ready, *chain(*self._next.values())}
+        started = {id for id, count in self.unmet.items() if count == 0} - {
+            *self._ready,
+            *chain(*self._next.values(), *self._held.values()),
+        }
         return [id for id in self.steps if id not in started or self.lost.get(id) == "interrupted"]

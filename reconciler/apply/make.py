@@ -15,12 +15,13 @@ from typing import Any
 
 from reconciler.apply.attempts import AGREE, FAILURES, UNFIT, failures_of
 from reconciler.apply.find import Finder, Present
+from reconciler.apply.places import Stopped
 from reconciler.apply.record import made as recorded
 from reconciler.apply.remove import Remover
 from reconciler.apply.run import Detached, Run
 from reconciler.apply.tasks import Tasks
 from reconciler.diff import TRIED_TWICE, without_laters
-from reconciler.errors import ApiError, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
+from reconciler.errors import ApiError, AtLimit, Conflict, MediaError, NotYet, RateLimited, Rejected, StalePlan, Unclear
 from reconciler.kind import Kind
 from reconciler.model import (
     MAKING,
@@ -52,6 +53,8 @@ class Maker:
         self.tasks = Tasks(run)
         self._present_by_kind: dict[str, Present] = {}
         self._turns = defaultdict[tuple[str, str], asyncio.Lock](asyncio.Lock)
+        self._looked_s: dict[str, float] = {}
+        """op → when it was looked whether something stands in its way"""
 
     async def create(self, kind: type[Kind], step: Create) -> None:
         """Make one, or go on with what an earlier run has begun for it."""
@@ -60,6 +63,7 @@ class Maker:
         lives_in = parent_id or self.run.parent_of_input(kind, step.fields)
         want = Want(address, self.run.resolved(kind, step.fields), lives_in, self.run.stamp(address))
         operation = self.operation(kind, want)
+        self._looked_s[operation.op] = self.run.clock.now()
         if rivals := await self.rivals(kind, parent_id, {address: operation}):
             raise StalePlan([*rivals.values()])
         ledger, flying = self.run.ledger, self.run.claims.in_flight.get(address)
@@ -91,7 +95,8 @@ class Maker:
             await keep(progress)
             match progress:
                 case Exists():
-                    fetched, progress = True, await self.run.doing.finish(driver, want, ledger[op], keep)
+                    async with self.run.places.place(kind.__name__):
+                        fetched, progress = True, await self.run.doing.finish(driver, want, ledger[op], keep)
                 case Running(_, told):
                     progress = await self._worked_on(kind, op, told, begun=begun)
                 case Failed(why) if kind.paid:
@@ -117,8 +122,12 @@ class Maker:
         run has begun, after one look of what an earlier one has."""
         if self.run.limits.detached and not begun:
             raise Detached(f"begun{f' ({told})' if told else ''}, and not ready yet", wrote=True)
-        with self.run.idle():
-            return await self.tasks.ended(kind.__name__, op)
+        self.run.places.made(kind.__name__, op)
+        try:
+            with self.run.idle():
+                return await self.tasks.ended(kind.__name__, op)
+        finally:
+            self.run.places.ended(kind.__name__, op)
 
     def _may_be_retried(self, operation: Operation, *, fetched: bool) -> bool:
         """What failed is made once more by the next run, and then only when that is agreed to: it is paid each time.
@@ -141,11 +150,30 @@ class Maker:
             async with self._turns[driver.kind.__name__, driver.turn(want.fields)]:
                 if not self.run.ledger.has(operation.op):
                     await self.run.ledger.open(operation)
-                return await self.run.doing.start(driver, want, operation, keep)
-        progress = await self.run.doing.start(driver, want, operation, keep)
+                return await self._begun(driver, want, operation, keep)
+        progress = await self._begun(driver, want, operation, keep)
         if isinstance(progress, Done | Exists):
             self.must_be_new(driver.kind, progress.id)
         return progress
+
+    async def _begun(self, driver: Driver, want: Want, operation: Operation, keep: Keep) -> Progress:
+        """Sent, as soon as there is a place. What waited long for one is looked at once more: somebody may have made
+        the same meanwhile. What was announced and never sent is nothing that the next run has to look for."""
+        looked_s = self._looked_s.pop(operation.op, None)  # only of what was not sent yet
+        try:
+            async with self.run.places.place(driver.kind.__name__):
+                if looked_s is not None and self.run.clock.now() - looked_s > self.run.limits.fresh_s:
+                    await self._still_alone(driver.kind, operation)
+                return await self.run.doing.start(driver, want, operation, keep)
+        except (Stopped, StalePlan):
+            if looked_s is not None:
+                await self._nothing_made(operation)
+            raise
+
+    async def _still_alone(self, kind: type[Kind], operation: Operation) -> None:
+        parent_id = self.run.parent_id(operation.address)
+        if rivals := await self.rivals(kind, parent_id, {operation.address: operation}):
+            raise StalePlan([*rivals.values()])
 
     def _so_far(self, op: str) -> Progress:
         operation = self.run.ledger[op]
@@ -198,9 +226,10 @@ class Maker:
                 await self._nothing_made(operation)
                 raise
             except ApiError as error:
+                if self._waits_for_room(operation, error, tries):
+                    continue
                 if not self._may_be_there(operation, error, tries):
-                    if tries == 0:  # else an attempt before may have made it after all: the next run looks once more
-                        await self._nothing_made(operation)
+                    await self._given_up(operation, tries)
                     raise
                 last = error
             tries += 1
@@ -212,6 +241,19 @@ class Maker:
             if not self.goes_on(last, tries, since_s):
                 raise last
             self._say_doubt(operation)
+
+    def _waits_for_room(self, operation: Operation, error: ApiError, tries: int) -> bool:
+        """Whether nothing was made only because of what is being worked on: it is sent again when that is less."""
+        if not isinstance(error, AtLimit) or not self.run.places.is_crowded(operation.kind, error):
+            return False
+        if tries == 0:
+            self._looked_s[operation.op] = self.run.clock.now()
+        return True
+
+    async def _given_up(self, operation: Operation, tries: int) -> None:
+        """Nothing was made, unless an attempt before has made it after all: then the next run looks once more."""
+        if tries == 0:
+            await self._nothing_made(operation)
 
     def _say_doubt(self, operation: Operation) -> None:
         if doubt := self.run.drivers[operation.kind].doubt(operation.address):
@@ -267,6 +309,19 @@ class Maker:
     ) -> None:
         """The object exists: one transaction records it with what was `sent`, deposes the old one and concludes the
         operation."""
+        name = self.run.changes[address].kind
+        if not self.run.kinds[name].asynchronous:
+            return await self._recorded(address, id, parent_id, operation, sent)
+        self.run.places.made(name, id)
+        try:
+            return await self._recorded(address, id, parent_id, operation, sent)
+        except BaseException:  # nobody waits for it then
+            self.run.places.ended(name, id)
+            raise
+
+    async def _recorded(
+        self, address: str, id: str, parent_id: str | None, operation: Operation, sent: Mapping[str, Any] | None
+    ) -> None:
         change, old = self.run.changes[address], self.run.rows.get(address)
         kind = self.run.kinds[change.kind]
         fields = without_laters(change.fields if sent is None else sent, {})

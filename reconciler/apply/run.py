@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.apply.doing import Doing, Here
 from reconciler.apply.journal import Journal
 from reconciler.apply.ledger import Ledger
+from reconciler.apply.places import Places
 from reconciler.errors import ApiError, ReconcilerError
 from reconciler.frozen import dataclass
 from reconciler.kind import Kind
@@ -18,6 +19,7 @@ from reconciler.kinds import Kinds
 from reconciler.model import (
     Change,
     Event,
+    Narrowed,
     Operation,
     Plan,
     Recorded,
@@ -37,6 +39,9 @@ from reconciler.state import Close, Open, Write
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
+TOLD_EVERY_S = 30.0
+"""How often it is told at most that less of a kind goes on at a time."""
+
 __all__ = ["Detached", "Failures", "Limits", "Passed", "Run"]
 
 
@@ -45,6 +50,7 @@ class Limits:
     """How much at once, how long, how often."""
 
     parallelism: int = 8
+    """How many writes are under way at once at most."""
     poll_s: float | None = None
     """First pause between looks at what is not ready; None: as the driver says."""
     wait_s: float = 3600.0
@@ -109,6 +115,7 @@ class Run:
     """Whether it is agreed to pay once more for what has failed twice."""
     doing: Doing = field(default_factory=Here)
     """Who sends what a create needs."""
+    places: Places = field(init=False)
     kinds: Kinds = field(init=False)
     changes: Mapping[str, Change] = field(init=False)
     ids: dict[str, str] = field(init=False)
@@ -126,11 +133,19 @@ class Run:
     """Ids of objects that this run has written to: they may differ from what was planned on."""
 
     def __post_init__(self) -> None:
+        self.places = Places(self.limits.parallelism, self._narrowed)
+        self._told_s: dict[str, float] = {}
         self.kinds = self.drivers.kinds
         self.changes = {change.address: change for change in self.plan.changes}
         self.ids = {address: live.id for address, live in self.claims.live.items()}
         self.rows = dict(self.claims.rows)
         self.doing.begin(self)
+
+    def _narrowed(self, kind: str, at_a_time: int, why: str) -> None:
+        now_s = self.clock.now()
+        if now_s - self._told_s.get(kind, float("-inf")) >= TOLD_EVERY_S:
+            self._told_s[kind] = now_s
+            self.on_event(Narrowed(kind, at_a_time, why))
 
     async def noted(self, kind: type[Kind], id: str, parent_id: str | None) -> dict[str, Any]:
         """What of an object that was just made or changed is recorded with it beside its fields."""

@@ -42,6 +42,9 @@ from reconciler.state import Close, Open, Put, Write
 
 __all__ = ["Writer", "without"]
 
+InPlace = BulkCreate | Update | Fill | Rename | Link | Unlink | Delete | Record | Forget
+"""Steps that are one request, or several of one object."""
+
 
 class Writer:
     """Does one step at a time; many may be under way side by side."""
@@ -58,15 +61,23 @@ class Writer:
                 self.members_left.setdefault(step.address, set()).add(step.id)
 
     async def do(self, step: Step) -> None:
-        """Do the step. Raises a ReconcilerError; Failures when it is about several addresses."""
+        """Do the step. Raises a ReconcilerError; Failures when it is about several addresses; Stopped when it was not
+        begun."""
         kind = self.run.kinds[step.kind]
         match step:
             case Create():
                 await self.maker.create(kind, step)
-            case BulkCreate():
-                await self.bulk.make(kind, step)
             case Wait():
                 await self._wait(kind, step.address)
+            case _:
+                async with self.run.places.place(step.kind):
+                    await self._do(kind, step)
+
+    async def _do(self, kind: type[Kind], step: InPlace) -> None:
+        """What has its place from beginning to end."""
+        match step:
+            case BulkCreate():
+                await self.bulk.make(kind, step)
             case Update() | Fill():
                 await (self._fill(kind, step) if isinstance(step, Fill) else self._update(kind, step))
             case Rename():
@@ -86,6 +97,7 @@ class Writer:
         """Wait until it is ready, and note how often it was not to be; or that it is awaited from now on."""
         id, row, parent_id = self.run.ids[address], self.run.rows.get(address), self.run.parent_id(address)
         row = row if row and row.id == id else None
+        self.run.places.made(kind.__name__, id)
         try:
             await self.waiting.ready(kind.__name__, parent_id, id, address)
         except BecameFailed:
@@ -96,6 +108,8 @@ class Writer:
             if task is None or not task.cancelling():  # told to stop in good order, at the most
                 await self.run.journal.write(*self.run.awaited(kind, address, id, parent_id))
             raise
+        finally:
+            self.run.places.ended(kind.__name__, id)
         await self._seen(id, row, 0)
 
     async def _seen(self, id: str, row: Recorded | None, failures: int) -> None:

@@ -34,6 +34,8 @@ __all__ = [
     "waiting",
 ]
 
+PARALLELISM = 16
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -87,7 +89,11 @@ def online(function: F) -> F:
         help="First pause between looks at what is not ready [1].",
     )(function)
     function = click.option(
-        "--parallelism", type=click.IntRange(1, 64), default=8, show_default=True, help="Writes side by side."
+        "--parallelism",
+        type=click.IntRange(1, 64),
+        default=PARALLELISM,
+        show_default=True,
+        help="Writes side by side at most; fewer while the API takes no more.",
     )(function)
     function = click.option(
         "--state",
@@ -164,7 +170,7 @@ def options_of(given: Mapping[str, Any]) -> ProjectOptions:
         variables=parsed(given.get("var", ())),
         var_file=given.get("var_file"),
         allow_env=tuple(given.get("allow_env", ())),
-        parallelism=given.get("parallelism", 8),
+        parallelism=given.get("parallelism", PARALLELISM),
         poll_interval=given.get("poll_interval"),
         upload_parallelism=given.get("upload_parallelism", 8),
         bandwidth=given.get("bandwidth"),

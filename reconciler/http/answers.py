@@ -20,6 +20,7 @@ import httpx
 
 from reconciler.errors import (
     ApiError,
+    AtLimit,
     Conflict,
     ErrorCodes,
     FamilyForbidden,
@@ -175,6 +176,8 @@ def _kind(status: int, code: str, codes: ErrorCodes, *, from_api: bool, again: b
         return NotFound
     if 400 <= status < 500 and code in codes.taken:
         return Conflict
+    if 400 <= status < 500 and code in codes.full:
+        return AtLimit
     if status >= 500 or (status in MAY_HAVE_BEEN_DONE and not again):
         return Unclear
     return {409: Conflict, 429: RateLimited}.get(status, Rejected)

@@ -11,6 +11,7 @@ __all__ = [
     "NOT_READY_YET",
     "BytesSent",
     "Event",
+    "Narrowed",
     "Outcome",
     "Paused",
     "Report",
@@ -192,11 +193,31 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowed:
+    """From now on so many of a kind go on at a time, because the API takes no more: `message` is what it said."""
+
+    kind: str
+    at_a_time: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event of an apply."""
 
     report: Report
 
 
-Event = StepStarted | StepDone | StepFailed | StepSkipped | StepAwaited | StillWaiting | BytesSent | Paused | RunEnded
+Event = (
+    StepStarted
+    | StepDone
+    | StepFailed
+    | StepSkipped
+    | StepAwaited
+    | StillWaiting
+    | BytesSent
+    | Paused
+    | Narrowed
+    | RunEnded
+)
 """What happens while a plan is applied; `docs/events.md` says how each is written as JSON."""

@@ -32,8 +32,8 @@ class ProjectOptions:
     """A file of variables, or what is in it."""
     allow_env: tuple[str, ...] = ()
     """What the stack may read of the environment (globs)."""
-    parallelism: int = 8
-    """Writes side by side."""
+    parallelism: int = 16
+    """Writes side by side at most; fewer while the API takes no more."""
     poll_interval: float | None = None
     """Seconds before the second poll of what is not ready [as the driver says; none at the emulator]."""
     upload_parallelism: int = 8

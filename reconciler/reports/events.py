@@ -6,7 +6,7 @@ Minor versions add keys and types, and readers ignore what they do not know; a m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model import (
     BytesSent,
     Event,
+    Narrowed,
     Paused,
     Plan,
     RunEnded,
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "Events", "telling"]
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 HEARTBEAT_S = 10.0
+NOT_DONE: Mapping[type[Event], str] = {StepFailed: "failed", StepSkipped: "skipped", StepAwaited: "awaited"}
 UPLOAD_EVERY_S = 1.0
 """How often each file is told of, besides its beginning and its end."""
 
@@ -73,16 +75,14 @@ class Events:
             case StepDone(address, verb):
                 self._steps_done += 1
                 self._tell("done", address=address, verb=str(verb))
-            case StepFailed(address, message):
-                self._tell("failed", address=address, message=message)
-            case StepSkipped(address, message):
-                self._tell("skipped", address=address, message=message)
-            case StepAwaited(address, message):
-                self._tell("awaited", address=address, message=message)
+            case StepFailed(address, message) | StepSkipped(address, message) | StepAwaited(address, message):
+                self._tell(NOT_DONE[type(event)], address=address, message=message)
             case StillWaiting(ready, waiting):
                 self._tell("waiting", ready=ready, waiting=waiting)
             case Paused(seconds, message):
                 self._tell("pause", seconds=seconds, message=message)
+            case Narrowed(kind, at_a_time, message):
+                self._tell("narrowed", kind=kind, at_a_time=at_a_time, message=message)
             case BytesSent():
                 self._upload(event)
             case RunEnded(report):
@@ -115,7 +115,7 @@ class Events:
             **({} if pace.left_s is None else {"seconds_left": round(pace.left_s)}),
         )
 
-    def _tell(self, kind: str, **more: Any) -> None:
+    def _tell(self, kind: str, /, **more: Any) -> None:
         self._count += 1
         time = self._date().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"format_version": FORMAT_VERSION, "n": self._count, "time": time, "type": kind, **more}

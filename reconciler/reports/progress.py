@@ -14,6 +14,7 @@ from reconciler.kinds import Kinds
 from reconciler.model import (
     BytesSent,
     Event,
+    Narrowed,
     Paused,
     Plan,
     StepAwaited,
@@ -88,6 +89,8 @@ class Lines:
                 self._line.say(not_done(event))
             case Paused():
                 self._line.say(paused(event))
+            case Narrowed():
+                self._line.say(self._going_on.narrowed(event))
             case _:
                 self.tick()
 
@@ -157,6 +160,8 @@ class _Bars:
                 self.tick()
             case Paused():
                 self._print(paused(event))
+            case Narrowed():
+                self._print(self.going_on.narrowed(event))
             case BytesSent():
                 self._upload(event)
             case StepFailed() | StepSkipped() | StepAwaited():

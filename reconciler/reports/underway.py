@@ -6,7 +6,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from reconciler.kinds import Kinds
-from reconciler.model import BulkCreate, BytesSent, Create, Event, Plan, Step, StepAwaited, StepDone, StepStarted, Wait
+from reconciler.model import (
+    BulkCreate,
+    BytesSent,
+    Create,
+    Event,
+    Narrowed,
+    Plan,
+    Step,
+    StepAwaited,
+    StepDone,
+    StepStarted,
+    Wait,
+)
+from reconciler.redact import plain
 from reconciler.reports.traffic import Traffic, amount, duration
 from reconciler.reports.values import count_of
 
@@ -44,6 +57,10 @@ class UnderWay:
     def elapsed(self) -> str:
         """How long it has taken until now."""
         return duration(self._now() - self._since_s)
+
+    def narrowed(self, event: Narrowed) -> str:
+        """`5 indexed assets at a time from now on: …`."""
+        return f"{self._kinds[event.kind].counted(event.at_a_time)} at a time from now on: {plain(event.message)}"
 
     def told(self) -> str:
         """`12 of 31 indexed assets not ready yet, 3 assets being made, 4 min 02 s`."""

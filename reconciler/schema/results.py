@@ -130,6 +130,7 @@ def event_schema() -> dict[str, Any]:
         "awaited": {"address": text, "message": text},
         "waiting": {"ready": count, "waiting": count},
         "pause": {"seconds": count, "message": text},
+        "narrowed": {"kind": text, "at_a_time": count, "message": text},
         "upload": {"address": text, "bytes_done": count, "bytes_total": count, "bytes_per_s": count},
         "heartbeat": {"steps_done": count, "steps": count, "bytes_done": count, "bytes_total": count},
         "ended": {"report": {"type": "object", "description": "As in report.json."}},

@@ -26,6 +26,7 @@ CODES = ErrorCodes(
     no_family=frozenset({"endpoint_not_exists"}),
     unreadable=frozenset({"read_not_allowed"}),
     taken=frozenset({"index_name_already_exists", "entity_collection_name_already_exists"}),
+    full=frozenset({"usage_limit_exceeded"}),
 )
 
 
