@@ -48,8 +48,9 @@ readers: $(READERS)/.tried     ## linters and readers of others, for tests/test_
 fuzz: $(VENV)/.dev             ## the fuzzers of tests/fuzz, FUZZ_RUNS times as long as in the suite
 	FUZZ_RUNS=$${FUZZ_RUNS:-150} $(BIN)/python -m pytest -q -p no:cacheprovider tests/fuzz
 
-bench: $(VENV)/.dev            ## what plans cost, as ratios and counts: the table of docs/performance.md, anew
+bench: $(VENV)/.dev            ## what plans and applies cost, as ratios and counts: the tables of docs/performance.md, anew
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.applying
 
 bench-counts: $(VENV)/.dev     ## requests, rows, calls and modules against what they were: a fifth more or less fails
 	$(BIN)/python -m tests.benchmarks.counts

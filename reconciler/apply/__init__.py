@@ -73,7 +73,7 @@ class _Blocked:
 
 
 def _needed_by(steps: Mapping[StepId, Step]) -> dict[StepId, list[StepId]]:
-    """step → those that wait for it"""
+    """Each step, and those that wait for it."""
     found: dict[StepId, list[StepId]] = {}
     for id, step in steps.items():
         for need in step.needs:

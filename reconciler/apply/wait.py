@@ -1,4 +1,5 @@
-"""Waiting until objects are ready: one look at a list serves all that wait for something in it."""
+"""Waiting until objects are ready: one look at a list serves all that wait for something in it. When the next look is
+the `Cadence` says."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.apply.cadence import Cadence
 from reconciler.apply.run import Detached, Limits
 from reconciler.errors import ApiError, BecameFailed, NotReady, RateLimited, Unauthorised
 from reconciler.model import Event, Live, Status, StillWaiting
@@ -41,7 +43,7 @@ class Looking(Protocol):
 
 
 class Waiting:
-    """All that waits in one run. Looks go out in rounds, with pauses that grow while nothing becomes ready."""
+    """All that waits in one run. Looks go out in rounds."""
 
     def __init__(self, run: Looking) -> None:
         self._run = run
@@ -50,6 +52,11 @@ class Waiting:
         self._closed = False
         self._ready = 0
         """How many became ready"""
+        self._cadence = Cadence(run.limits.poll_s, learns=not run.limits.detached)
+        self._looked_s = self._until_s = float("-inf")
+        """When the last round was, and when the next one will be."""
+        self._news = asyncio.Event()
+        """That something is due before that."""
         self.polls = 0
 
     async def ready(self, kind: str, parent_id: str | None, id: str, address: str) -> Live:
@@ -59,12 +66,16 @@ class Waiting:
             raise asyncio.CancelledError
         wait = _Wait(address, asyncio.get_running_loop().create_future(), self._run.clock.now())
         self._waiting.setdefault((kind, parent_id), {})[id] = wait
+        first_s = self._cadence.began(kind, id, wait.since_s)
+        if max(first_s, self._looked_s + self._apart_s()) < self._until_s:
+            self._news.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._rounds())
         try:
             return await wait.future
         finally:
             self._waiting.get((kind, parent_id), {}).pop(id, None)
+            self._cadence.ended(kind, id)
 
     def cancel(self) -> None:
         """Stop waiting for anything; what is not ready now is left as it is."""
@@ -74,60 +85,84 @@ class Waiting:
                 wait.future.cancel()
 
     async def _rounds(self) -> None:
-        pause_s, _ = self._pauses()
         try:
             while any(self._waiting.values()):
-                progress = await self._round()
-                first_s, longest_s = self._pauses()
-                pause_s = first_s if progress else min(pause_s * 1.5, longest_s)
+                self._looked_s = self._run.clock.now()
+                await self._round()
+                await asyncio.sleep(0)  # whoever waited takes itself out of the list
                 if any(self._waiting.values()):
-                    await self._run.clock.sleep(pause_s)
+                    await self._pause()
         except BaseException as error:  # nobody awaits this task: whoever waits has to hear of it, or waits for ever
             for (name, parent_id), waits in self._waiting.items():
                 self._fail_all(name, parent_id, list(waits), error)
             if isinstance(error, asyncio.CancelledError):
                 raise
 
-    def _pauses(self) -> tuple[float, float]:
-        """The first pause and the longest that suit the most impatient of the kinds that are waited for."""
-        kinds = {kind for kind, _ in self._waiting}
-        traits = [self._run.drivers[kind].traits for kind in kinds]
-        return min(it.pause_s(self._run.limits.poll_s) for it in traits), min(it.poll_max_s for it in traits)
+    def _apart_s(self) -> float:
+        """How far apart rounds are at the least: as suits the most impatient of the kinds that are waited for."""
+        kinds = {kind for (kind, _), waits in self._waiting.items() if waits}
+        return min((self._cadence.apart_s(it, self._run.drivers[it].traits) for it in kinds), default=0.0)
 
-    async def _round(self) -> bool:
-        groups, before = [(key, list(waits)) for key, waits in self._waiting.items() if waits], self._ready
-        results = await asyncio.gather(*(self._look(*key, ids) for key, ids in groups))
+    async def _pause(self) -> None:
+        """Until something is due."""
+        while (due_s := self._cadence.next_s()) is not None:
+            self._news.clear()
+            self._until_s = max(due_s, self._looked_s + self._apart_s())
+            sleeping = asyncio.create_task(self._run.clock.sleep(max(self._until_s - self._run.clock.now(), 0.0)))
+            news = asyncio.create_task(self._news.wait())
+            try:
+                await asyncio.wait((sleeping, news), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                sleeping.cancel()
+                news.cancel()
+            if sleeping.done():
+                sleeping.result()
+                return
+
+    async def _round(self) -> None:
+        groups = [(key, due) for key, waits in self._waiting.items() if (due := self._due(key[0], list(waits)))]
+        before = self._ready
+        await asyncio.gather(*(self._look(*key, ids) for key, ids in groups))
         left = sum(map(len, self._waiting.values()))
         self._run.on_event(StillWaiting(self._ready - before, left))
-        return any(results)
 
-    async def _look(self, name: str, parent_id: str | None, ids: list[str]) -> int:
-        """One look at one list; how many waits it ended."""
+    def _due(self, kind: str, ids: list[str]) -> list[str]:
+        """What is to be looked at; all of a list that is looked at anyhow."""
+        traits = self._run.drivers[kind].traits
+        due = self._cadence.due(kind, ids, self._run.clock.now(), traits)
+        return due if traits.poll_by_id or not due else ids
+
+    async def _look(self, name: str, parent_id: str | None, ids: list[str]) -> None:
+        """One look at one list, and what it means for each that waits."""
         self.polls += 1
         answered = True
         try:
             lives: Mapping[str, Live] = await self._run.drivers[name].poll(ids, parent_id)
         except Unauthorised as error:
             self._fail_all(name, parent_id, ids, error)
-            return len(ids)
+            return
         except ApiError as error:
             lives, answered = {}, False
             if error.status and error.status < 500 and (error.status != 429 or _is_over(error)):
                 self._fail_all(name, parent_id, ids, error)
-                return len(ids)
-        return sum([self._ended(name, parent_id, id, lives.get(id), answered=answered) for id in ids])
+                return
+        for id in ids:
+            self._seen(name, parent_id, id, lives.get(id), answered=answered)
 
     def _fail_all(self, name: str, parent_id: str | None, ids: list[str], error: BaseException) -> None:
         for id in ids:
             if (wait := self._waiting[name, parent_id].get(id)) and not wait.future.done():
                 wait.future.set_exception(error)
 
-    def _ended(self, name: str, parent_id: str | None, id: str, live: Live | None, *, answered: bool) -> bool:
+    def _seen(self, name: str, parent_id: str | None, id: str, live: Live | None, *, answered: bool) -> None:
         wait = self._waiting[name, parent_id].get(id)
         if wait is None or wait.future.done():
-            return False
+            return
         wait.misses = 0 if live else wait.misses + answered  # what got no answer says nothing of what is there
-        waited_s = self._run.clock.now() - wait.since_s
+        now_s = self._run.clock.now()
+        waited_s = now_s - wait.since_s
+        is_ready = live is not None and live.status is Status.READY
+        self._cadence.looked(name, id, now_s, self._run.drivers[name].traits, ready=is_ready)
         if live and live.status is Status.READY:
             wait.future.set_result(live)
             self._ready += 1
@@ -142,7 +177,6 @@ class Waiting:
             wait.future.set_exception(
                 NotReady(f"{name} {id} is not ready after {waited_s:.0f} s; run again to go on waiting")
             )
-        return wait.future.done()
 
 
 def _is_over(error: ApiError) -> bool:

@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,6 +55,8 @@ SHORTEST_KEY = 8
 """What is shorter stands in ids and names by chance."""
 OURS = {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip"}
 WAITED_S = 0.001
+PATHS_KEPT = 64
+"""Of so many paths the addresses are kept: those of lists and creates, which are asked for again and again."""
 KEPT_OPEN_S = 4.0
 """Less than servers commonly keep an idle connection: what is sent on one that they just close may have arrived."""
 
@@ -134,6 +136,7 @@ class Http:
         self._chance = chance or random.Random()  # noqa: S311 - jitter, no secret
         self._pace = Pace(clock, self._tell)
         self._slots = asyncio.Semaphore(connections)
+        self._network = transport or ByEnvironment(KEPT_OPEN_S)
         self._transport, self._timeout_s, self._connections = transport, timeout_s, connections
         self._answer_s = answer_s
         self._other: Http | None = None
@@ -145,13 +148,14 @@ class Http:
             base_url, {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip", **headers}
         )
         self._host = self._client.base_url.netloc.decode()
+        self._address_of = lru_cache(PATHS_KEPT)(lambda path: self._client.build_request("GET", path).url)
 
     def _open(self, base_url: str, headers: Mapping[str, str]) -> httpx.AsyncClient:
         try:
             return httpx.AsyncClient(
                 base_url=base_url,
                 headers=headers,
-                transport=self._transport or ByEnvironment(KEPT_OPEN_S),
+                transport=self._network,
                 timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s), pool=None),
                 trust_env=False,
             )
@@ -333,10 +337,11 @@ class Http:
         try:
             async with asyncio.timeout(None) as deadline:
                 watch = {"trace": self._watch(self._before(call), deadline)}
-                request = self._client.build_request(call.method, call.path, **call.parts, extensions=watch)
+                request = self._built(call, watch)
                 if call.in_one_piece:
                     request.read()
-                async with aclosing(await self._client.send(request, stream=True)) as response:
+                # Not by the client's `send`: it looks for redirects, cookies and logins, of which an API has none.
+                async with aclosing(await self._network.handle_async_request(request)) as response:
                     self._begin(deadline)
                     return await taken_in(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -351,6 +356,16 @@ class Http:
             return self._broken_off(call, slow)
         except ReconcilerError as error:  # `before_write` says no, or the environment; the frames hold the key
             return error.with_traceback(None)
+
+    def _built(self, call: Call, watch: Mapping[str, Any]) -> httpx.Request:
+        """As the client builds it; but an address is put together once a path, which takes longer than all the rest."""
+        headers = self._client.headers
+        if more := call.parts.get("headers"):
+            headers = httpx.Headers(headers)
+            headers.update(more)
+        extensions = {"timeout": self._client.timeout.as_dict(), **watch}
+        parts = {**call.parts, "headers": headers, "extensions": extensions}
+        return httpx.Request(call.method, self._address_of(call.path), **parts)
 
     def _before(self, call: Call) -> Callable[[], Awaitable[None]] | None:
         """What is to be awaited before the request is sent."""

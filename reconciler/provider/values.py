@@ -104,6 +104,9 @@ class Traits:
     poll_s: float = 1.0
     """Pause before the second look at what is not ready; it grows to `poll_max_s` from look to look."""
     poll_max_s: float = 15.0
+    poll_by_id: bool = False
+    """Whether `poll` costs as much as there are ids, and not as the list is long: then it is given those alone that may
+    be ready."""
     typical_wait_s: float = 0.0
     """How long a new object usually takes to become ready, apart from the length of its media."""
     wait_per_media_s: float = 0.0

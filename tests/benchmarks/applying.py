@@ -1,9 +1,10 @@
-"""`python -m tests.benchmarks.applying [ASSETS [SIDE_BY_SIDE]]`: what making new assets takes, beside the least.
+"""`python -m tests.benchmarks.applying [ASSETS [SIDE_BY_SIDE ...]]`: what making new assets takes, beside the least.
 
-The account is a process of its own that waits 20 ms before it handles a request. The least is that of the requests that
-were sent from the first step to the last, so many side by side: `ceil(requests / side by side) × 20 ms`. CPU is of the
-process that applies, from the first step to the last. `bare` is the same creates sent by a loop over httpx that keeps
-no promise, to the same account in the same moment: what the machine and the account make of the least.
+The account is a process of its own that waits 20 ms before it handles a request, and is ready with an asset a second
+after it was made. The least is what the requests take that were sent from the first step to the last, so many side by
+side, `ceil(requests / side by side) × 20 ms`, and that second. CPU is of the process that applies, from the first step
+to the last. The bare loop is the same creates sent over httpx by as many workers, without a state, a look or a promise,
+to the same account right afterwards: what the machine and the account make of the least, however busy both are.
 """
 
 from __future__ import annotations
@@ -11,20 +12,26 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from tests.benchmarks.page import table, written
 from tests.benchmarks.world import served
 
 DELAY_S, PROCESSING_S = 0.02, 1.0
-ASSETS, SIDE_BY_SIDE = 1_000, 16
+ASSETS, SIDE_BY_SIDE, ROUNDS = 1_000, (8, 16), 3
 SLOW: dict[str, Any] = {"speed": "real", "default_seconds": PROCESSING_S}
 APPLY = """
-import asyncio, json, os, sys, time
+import asyncio, json, sys, time
 from collections import Counter
 import reconciler
 from reconciler.http import Http
@@ -50,14 +57,7 @@ async def run():
             planning = await project.plan()
             State.commit, Http.request = noted, counted
             before, began, first = time.process_time(), time.perf_counter(), project.requests
-            if os.environ.get("PROFILE"):
-                import cProfile
-                profile = cProfile.Profile()
-                profile.enable()
             report = await project.apply(planning)
-            if os.environ.get("PROFILE"):
-                profile.disable()
-                profile.dump_stats(os.environ["PROFILE"])
             cpu, took = time.process_time() - before, time.perf_counter() - began
     assert not report.failed, report.outcomes[:3]
     print(json.dumps({
@@ -116,35 +116,83 @@ def _said(code: str, *words: str) -> dict[str, Any]:
     return found
 
 
-def measured(assets: int, side_by_side: int, *, delay_s: float = DELAY_S) -> dict[str, Any]:
-    """One apply of so many new assets, and the bare loop after it."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One apply of new assets, and the bare loop after it."""
+
+    assets: int
+    side_by_side: int
+    ours: dict[str, Any]
+    bare: dict[str, Any]
+
+    @property
+    def least_s(self) -> float:
+        """What its own requests take, so many side by side, and the last of the assets to become ready."""
+        requests: int = self.ours["requests"]
+        return math.ceil(requests / self.side_by_side) * DELAY_S + PROCESSING_S
+
+
+def measured(assets: int, side_by_side: int) -> Round:
+    """Both, beside an account of its own."""
     with tempfile.TemporaryDirectory() as name, served(Path(name) / "account.db", **SLOW) as url:
         directory = Path(name) / "stack"
         directory.mkdir()
         (directory / "stack.yaml").write_text(stack_of(assets))
-        slowed(url, delay_s)
-        found = _said(APPLY, str(directory), url, str(side_by_side))
-        bare = _said(BARE, url, str(assets), str(side_by_side))
-    least_s = math.ceil(found["requests"] / side_by_side) * delay_s + PROCESSING_S
-    return {
-        "assets": assets,
-        "side by side": side_by_side,
-        **found,
-        "least_s": least_s,
-        "against the least": found["seconds"] / least_s if least_s else 0.0,
-        "bare_s": bare["seconds"],
-        "against bare": found["seconds"] / bare["seconds"],
-        "bare cpu_us": bare["cpu_s"] * 1e6 / assets,
-        "cpu_us an object": found["cpu_s"] * 1e6 / assets,
-    }
+        slowed(url, DELAY_S)
+        ours = _said(APPLY, str(directory), url, str(side_by_side))
+        return Round(assets, side_by_side, ours, _said(BARE, url, str(assets), str(side_by_side)))
 
 
-def main(words: list[int]) -> None:
-    """Measure and print."""
-    assets, side_by_side, *_ = [*words, *(ASSETS, SIDE_BY_SIDE)[len(words) :]]
-    for name, value in measured(assets, side_by_side).items():
-        print(f"{name:<20}{value:>12,.2f}" if isinstance(value, float) else f"{name:<20}{value:>12,}")
+COLUMNS = (
+    "new assets",
+    "side by side",
+    "requests",
+    "of them reads",
+    "transactions",
+    "seconds",
+    "against the least",
+    "against the bare loop",
+    "CPU an asset",
+    "of the bare loop",
+)
+
+
+def row(rounds: Sequence[Round]) -> tuple[str, ...]:
+    """A line of the table, of medians."""
+    first = rounds[0]
+
+    def middle(of: Callable[[Round], float]) -> float:
+        return float(median(map(of, rounds)))
+
+    ended_s = PROCESSING_S  # the bare loop does not wait until anything is ready
+    return (
+        f"{first.assets:,}",
+        f"{first.side_by_side}",
+        f"{middle(lambda it: it.ours['requests']):,.0f}",
+        f"{middle(lambda it: it.ours['reads']):,.0f}",
+        f"{middle(lambda it: it.ours['transactions']):,.0f}",
+        f"{middle(lambda it: it.ours['seconds']):.1f} s",
+        f"{middle(lambda it: it.ours['seconds'] / it.least_s):.1f}×",
+        f"{middle(lambda it: it.ours['seconds'] / (it.bare['seconds'] + ended_s)):.1f}×",
+        f"{middle(lambda it: it.ours['cpu_s'] * 1e6 / it.assets):,.0f} µs",
+        f"{middle(lambda it: it.bare['cpu_s'] * 1e6 / it.assets):,.0f} µs",
+    )
+
+
+def main(assets: int, side_by_side: Sequence[int]) -> None:
+    """Measure in turn, print, and write the page anew."""
+    rounds: dict[int, list[Round]] = {many: [] for many in side_by_side}
+    for _ in range(ROUNDS):
+        for many, some in rounds.items():
+            some.append(measured(assets, many))
+    found = table(COLUMNS, [row(some) for some in rounds.values()])
+    print(found)
+    said = (
+        f"Python {platform.python_version()}, {platform.machine()}, {datetime.now(UTC):%Y-%m-%d}; medians of {ROUNDS}."
+    )
+    written("apply", f"{said}\n\n{found}")
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    given = [int(word) for word in sys.argv[1:]]
+    main(given[0] if given else ASSETS, given[1:] or SIDE_BY_SIDE)

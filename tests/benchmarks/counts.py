@@ -20,13 +20,17 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from reconciler.engine import Session
 from reconciler.load import load
+from reconciler.model import Report
 from reconciler.state import State
+from tests.benchmarks.account import Account
+from tests.benchmarks.applying import stack_of
 from tests.benchmarks.world import World, served
 from tests.support.running import Bench
 
 BASELINE = Path(__file__).with_name("baseline.json")
-OBJECTS = 600
+OBJECTS, ASSETS = 600, 300
 MOST = 0.2
 """So far a count may be from what it was."""
 MODULES = """
@@ -56,6 +60,44 @@ def modules(*words: str) -> int:
     return int(done.stderr.split()[-1])
 
 
+def made(directory: Path) -> tuple[dict[str, int], int]:
+    """What making so many new assets takes, beside an account that answers in this process; and calls, an asset."""
+    transactions: list[int] = []
+    commit = State.commit
+
+    def noted(state: State, *writes: Any) -> None:
+        transactions.append(len(writes))
+        commit(state, *writes)
+
+    directory.mkdir()
+    (directory / "stack.yaml").write_text(stack_of(ASSETS))
+    account = Account()
+    bench = Bench(directory, through=lambda _: account)
+    profile = cProfile.Profile()
+
+    async def apply(session: Session) -> Report:
+        with session.state.lock("bench"):
+            planning = await session.plan_for_good()
+            account.reads = 0
+            profile.enable()
+            try:
+                return await session.apply(planning, command="bench")
+            finally:
+                profile.disable()
+
+    with mock.patch.object(State, "commit", noted):
+        report = bench.run(apply)
+    assert not report.failed
+    found = {
+        f"apply of {ASSETS} assets: writes": account.writes,
+        f"apply of {ASSETS} assets: reads": account.reads,
+        f"apply of {ASSETS} assets: transactions": len([count for count in transactions if count]),
+        f"apply of {ASSETS} assets: rows": sum(transactions),
+    }
+    total: int = pstats.Stats(profile).total_calls  # type: ignore[attr-defined]
+    return found, total // ASSETS
+
+
 def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
     """Counts that are the same everywhere; and calls, which are of this Python."""
     everywhere: dict[str, int] = {}
@@ -81,6 +123,9 @@ def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
         here["plan: calls"] = calls(bench.survey)
         here["load: calls"] = calls(lambda: load(world.directory, environ={}))
         everywhere["plan: modules"] = modules(*world.online("plan"))
+    made(directory / "warm")
+    more, here["apply: calls an asset"] = made(directory / "made")
+    everywhere |= more
     everywhere["validate: modules"] = modules("validate", str(directory / "stack"))
     everywhere["--help: modules"] = modules("--help")
     return everywhere, here
@@ -102,7 +147,7 @@ def main(*, record: bool) -> int:
     with tempfile.TemporaryDirectory() as directory:
         everywhere, here = counted(Path(directory))
     for name, count in {**everywhere, **here}.items():
-        print(f"{name:<28}{count:>12,}")
+        print(f"{name:<36}{count:>12,}")
     known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {"counts": {}, "calls": {}}
     if record:
         known = {"objects": OBJECTS, "counts": everywhere, "calls": {**known["calls"], version: here}}

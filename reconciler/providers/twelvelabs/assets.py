@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 from reconciler.identity import formerly, of_url
 from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
 from reconciler.model import Live, Operation, Status
-from reconciler.provider import Hands, Keep, Order, Progress, Traits, Want
+from reconciler.provider import Hands, Keep, Order, Page, Progress, Traits, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.files import AssetFiles, kind_of_file, moment, open_since
 from reconciler.providers.twelvelabs.limits import SIZES, Sizes
@@ -85,7 +85,7 @@ class Assets(TwelveLabsCollection):
     kind = Asset
     path = "/assets"
     change = "PATCH {path}/user-metadata"
-    traits = Traits(typical_wait_s=15.0, order=Order.NEWEST)
+    traits = Traits(typical_wait_s=15.0, order=Order.NEWEST, poll_by_id=True)
     oldest_first = newest_first = changed_first = {}  # noqa: RUF012 - constants
     changed_word = ""
 
@@ -103,14 +103,15 @@ class Assets(TwelveLabsCollection):
         return facts
 
     async def poll(self, ids: Collection[str], parent_id: str | None) -> dict[str, Live]:
-        """They can be asked for by id, a page of them at once."""
-        found: dict[str, Live] = {}
+        """They can be asked for by id, a page of them at once, and pages side by side."""
         todo, size = list(ids), self.traits.page_size
-        for start in range(0, len(todo), size):
-            some = todo[start : start + size]
-            page = await self.page_at(self.path, None, None, {"asset_ids": some})
-            found |= {live.id: live for live in page.objects if live.id in some}
-        return found
+        some = [todo[start : start + size] for start in range(0, len(todo), size)]
+        pages = [await self._of(some[0])] if len(some) == 1 else await asyncio.gather(*map(self._of, some))
+        wanted = set(todo)
+        return {live.id: live for page in pages for live in page.objects if live.id in wanted}
+
+    async def _of(self, ids: Sequence[str]) -> Page:
+        return await self.page_at(self.path, None, None, {"asset_ids": ids})
 
     async def start(self, want: Want, keep: Keep) -> Progress:
         """From disk, as a form or in chunks, or by its URL; metadata is a string of JSON in forms."""
