@@ -101,6 +101,29 @@ def test_after_a_refusal_it_takes_a_round_of_successes_to_have_one_more() -> Non
     assert under_way(places, ["Asset"] * 99)["Asset"] == FIRST // 2 + 1
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+def test_those_of_which_none_is_ever_taken_do_not_wait_for_one_another_for_ever(count: int) -> None:
+    places, sent = Places(MOST), 0
+
+    async def one() -> None:
+        nonlocal sent
+        while True:
+            try:
+                async with places.place("Asset"):
+                    sent += 1
+                    await asyncio.sleep(0)
+                    raise AtLimit("all that it may have")
+            except AtLimit as error:
+                if not places.is_crowded("Asset", error):
+                    return
+
+    async def go() -> None:
+        await asyncio.gather(*(one() for _ in range(count)))
+
+    asyncio.run(asyncio.wait_for(go(), 30))
+    assert sent <= count + MOST
+
+
 def test_one_at_least_goes_on() -> None:
     places = Places(MOST)
     for _ in range(20):
@@ -170,20 +193,16 @@ def test_who_waits_when_the_run_is_to_stop_is_told_and_nobody_is_let_in_after_it
 
 # With an account that takes so many at a time
 
-STACK = "\n".join(
-    [
-        "stack: s",
-        "provider: twelvelabs",
-        "assets:",
-        *(f"  a{n}: {{url: https://example.com/{n}.mp4}}" for n in range(30)),
-        "indexes:",
-        "  one:",
-        "    models: [{name: marengo3.0, options: [visual]}]",
-        "    assets:",
-        *(f"      a{n}: {{}}" for n in range(30)),
-        "",
-    ]
-)
+
+def indexed(count: int) -> str:
+    """So many assets in one index."""
+    assets = (f"  a{n}: {{url: https://example.com/{n}.mp4}}\n" for n in range(count))
+    members = (f"      a{n}: {{}}\n" for n in range(count))
+    index = "indexes:\n  one:\n    models: [{name: marengo3.0, options: [visual]}]\n    assets:\n"
+    return f"stack: s\nprovider: twelvelabs\nassets:\n{''.join(assets)}{index}{''.join(members)}"
+
+
+STACK = indexed(30)
 
 
 def applied(bench: Bench) -> tuple[Report, list[Event]]:
@@ -220,6 +239,23 @@ def test_an_account_that_indexes_five_at_a_time_slows_an_apply_and_fails_nothing
     assert "5 assets at a time" in told[0].message
     # Those of the first moment, and one now and then to learn whether there is more room: fewer and fewer.
     assert 1 <= refused(bench) <= 2 * MOST
+    assert not bench.survey().plan.changes
+
+
+def test_who_does_not_wait_leaves_what_the_account_does_not_take_to_later_runs(bench: Bench) -> None:
+    bench.limits = replace(bench.limits, detached=True)
+    bench.write({"stack.yaml": indexed(100)})
+    bench.emulator.set_options({"max_indexing": 40})
+
+    for _ in range(5):  # the assets, and three times what there is room for; the last one sees the end
+        before = refused(bench)
+        report, _ = applied(bench)
+        assert {it.result for it in report.outcomes} <= {"done", "awaited"}
+        # Those that were begun before the first refusal was heard, and no request for each that is left.
+        assert refused(bench) - before <= 2 * MOST
+        bench.emulator.clock.advance(3600)
+
+    assert bench.counts()["indexed_asset"] == 100
     assert not bench.survey().plan.changes
 
 

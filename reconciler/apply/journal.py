@@ -77,3 +77,4 @@ def _tell(future: asyncio.Future[None], error: BaseException | None = None) -> N
         future.set_result(None)
     else:
         future.set_exception(error)
+        future.exception()  # heard, also when whoever wrote was cancelled: asyncio would print it with its traceback

@@ -56,6 +56,11 @@ class Ledger:
         """The operation that says that an object is awaited, by this run or since an earlier one."""
         return self.waits.get(id)
 
+    def is_at_work(self, kind: str) -> bool:
+        """Whether the API works on anything of a kind that was begun or made, by this run or an earlier one."""
+        begun = (it for it in self._by_op.values() if it.handle is not None)
+        return any(it.kind == kind for it in (*self.waits.values(), *begun))
+
     def is_begun(self, op: str) -> bool:
         """Whether there is something to go on with."""
         return op in self._by_op and self._by_op[op].handle is not None

@@ -55,10 +55,13 @@ class Maker:
         self._turns = defaultdict[tuple[str, str], asyncio.Lock](asyncio.Lock)
         self._looked_s: dict[str, float] = {}
         """op → when it was looked whether something stands in its way"""
+        self._full: dict[str, str] = {}
+        """kind → why the API takes no more of it for now, where nobody is to wait for that"""
 
     async def create(self, kind: type[Kind], step: Create) -> None:
         """Make one, or go on with what an earlier run has begun for it."""
         address = step.address
+        self._must_have_room(kind)
         parent_id = self.run.parent_id(address)
         lives_in = parent_id or self.run.parent_of_input(kind, step.fields)
         want = Want(address, self.run.resolved(kind, step.fields), lives_in, self.run.stamp(address))
@@ -162,10 +165,11 @@ class Maker:
         looked_s = self._looked_s.pop(operation.op, None)  # only of what was not sent yet
         try:
             async with self.run.places.place(driver.kind.__name__):
+                self._must_have_room(driver.kind)
                 if looked_s is not None and self.run.clock.now() - looked_s > self.run.limits.fresh_s:
                     await self._still_alone(driver.kind, operation)
                 return await self.run.doing.start(driver, want, operation, keep)
-        except (Stopped, StalePlan):
+        except (Stopped, StalePlan, Detached):
             if looked_s is not None:
                 await self._nothing_made(operation)
             raise
@@ -226,7 +230,7 @@ class Maker:
                 await self._nothing_made(operation)
                 raise
             except ApiError as error:
-                if self._waits_for_room(operation, error, tries):
+                if await self._waits_for_room(operation, error, tries):
                     continue
                 if not self._may_be_there(operation, error, tries):
                     await self._given_up(operation, tries)
@@ -242,13 +246,25 @@ class Maker:
                 raise last
             self._say_doubt(operation)
 
-    def _waits_for_room(self, operation: Operation, error: ApiError, tries: int) -> bool:
-        """Whether nothing was made only because of what is being worked on: it is sent again when that is less."""
-        if not isinstance(error, AtLimit) or not self.run.places.is_crowded(operation.kind, error):
+    async def _waits_for_room(self, operation: Operation, error: ApiError, tries: int) -> bool:
+        """Whether nothing was made only because of what is being worked on: it is sent again when that is less. Raises
+        Detached where nobody is to wait for that."""
+        if not isinstance(error, AtLimit):
+            return False
+        if self.run.limits.detached and self.run.ledger.is_at_work(operation.kind):
+            self._full[operation.kind] = f"waits until the API takes more of them ({error})"
+            await self._given_up(operation, tries)
+            raise Detached(self._full[operation.kind]) from error
+        if not self.run.places.is_crowded(operation.kind, error):
             return False
         if tries == 0:
             self._looked_s[operation.op] = self.run.clock.now()
         return True
+
+    def _must_have_room(self, kind: type[Kind]) -> None:
+        """Raises Detached when the API is known to take no more of it until a later run."""
+        if why := self._full.get(kind.__name__):
+            raise Detached(why)
 
     async def _given_up(self, operation: Operation, tries: int) -> None:
         """Nothing was made, unless an attempt before has made it after all: then the next run looks once more."""

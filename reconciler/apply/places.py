@@ -44,6 +44,8 @@ class _Lane:
     """How many objects the API works on, as far as it has refused more."""
     ready: int = 0
     """How many became ready since that was changed."""
+    futile: int = 0
+    """How many were refused, because the API works on all that it may, since one was not or one became ready."""
     next_try: int = 0
     """After how many one more is tried."""
     queue: deque[asyncio.Future[None]] = field(default_factory=deque)
@@ -101,6 +103,7 @@ class Places:
                 self._narrow(kind, lane, str(error))
             raise
         else:
+            lane.futile = 0
             if lane.side_by_side < self._most:
                 lane.side_by_side += 1 if lane.starting else 1 / lane.side_by_side
         finally:
@@ -162,6 +165,7 @@ class Places:
         if id not in lane.working:
             return
         lane.working.remove(id)
+        lane.futile = 0
         if lane.at_a_time is not None:
             lane.ready += 1
             if lane.ready >= lane.next_try:  # a refusal more is what it costs to learn that there is more room
@@ -172,7 +176,9 @@ class Places:
         """Whether a refusal may be for what of ours the API works on, or for what was sent with it: then it is to be
         sent again, when there is a place. Else the account has no more room, and nothing mends that."""
         lane = self._lane(kind)
-        if not lane.working and not lane.sent:
+        lane.futile += 1
+        # Two that are refused in turn would each take the other for what is being worked on, for ever.
+        if not lane.working and (not lane.sent or lane.futile > self._most):
             return False
         was, lane.at_a_time = lane.at_a_time, len(lane.working)
         if was is None or lane.at_a_time < was:

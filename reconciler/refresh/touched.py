@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from reconciler.diff import Difference
 from reconciler.frozen import dataclass
-from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import MAKING, Action, Change, Plan, Stack, parent_of
 from reconciler.ownership import Claims
@@ -55,18 +54,12 @@ def _objects(address: str, stack: Stack, kinds: Kinds, claims: Claims) -> Iterat
     resource = stack.resources.get(address)
     named = [address, parent_of(address) or ""]
     if resource is not None:
-        named += _referred(kinds[resource.kind], resource.fields)
+        named += [it for field in kinds[resource.kind].refs() for it in field.named_in(resource.fields)]
     for it in named:
         if live := claims.live.get(it):
             yield live.kind, live.id
         if row := claims.rows.get(it):
             yield row.kind, row.id
-
-
-def _referred(kind: type[Kind], fields: Mapping[str, object]) -> Iterator[str]:
-    for field in kind.refs():
-        value = fields.get(field.name)
-        yield from (it for it in (value if isinstance(value, list | tuple) else (value,)) if isinstance(it, str))
 
 
 def _lists(change: Change, kinds: Kinds, claims: Claims) -> Iterator[tuple[str, str | None]]:
