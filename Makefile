@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SDKS   := .venv-sdk
 READERS := .venv-readers
 PEERS  := .venv-peers
-DECIDES := $(patsubst %,tests/test_%.py,adopt checks_scores checks_declared codec diff estimate estimate_results graph guards inside kinds plan operation planfile properties_plan redact results_declared results_once secrets steps trust_properties uses values)
+DECIDES := $(patsubst %,tests/test_%.py,adopt budget checks_scores checks_declared codec diff estimate estimate_results graph guards inside kinds plan operation planfile properties_plan redact results_declared results_once secrets steps trust_properties uses values)
 FAST   := $(DECIDES) $(wildcard tests/test_load*.py) $(patsubst %,tests/test_%.py,announced contract docs http reports schemas state tooling)
 
 # In CI the versions are those that were tried; elsewhere the newest that pyproject.toml allows.
