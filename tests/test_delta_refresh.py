@@ -120,6 +120,19 @@ def test_what_was_applied_since_is_not_what_is_kept(account: Account) -> None:
     assert account.plan().plan.changes == account.plan(ReadMode.FULL).plan.changes == ()
 
 
+def test_what_would_only_be_noted_is_read_first(account: Account) -> None:
+    """By hand it came to be what git then wants, and went back, which leaves no trace."""
+    asset = account.named("asset", "a.mp4")
+    account.change(asset, user_metadata={**asset.doc["user_metadata"], "season": 2})
+    account.plan(ReadMode.FULL)
+    account.git(season=2)
+    account.change(account.named("asset", "a.mp4"), user_metadata=asset.doc["user_metadata"])
+
+    planning = account.plan()
+
+    assert told(planning) == {f"assets/{n}": ("update", ["metadata.season"]) for n in "ab"}
+
+
 def test_no_delete_is_planned_without_a_read_of_it(account: Account) -> None:
     group = account.named("entity_collection", "c5")
     going = account.named("entity", "e", group)
