@@ -6,19 +6,12 @@ on whatever machine, sees since when it is awaited, and counts it once when it h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from reconciler.model import Operation, Recorded, Status, Target, Verb
+from reconciler.model import Operation, Recorded, Status
 from reconciler.state import Close, Put, Write
 
-__all__ = ["seen", "waits_of"]
-
-
-def waits_of(operations: Iterable[Operation]) -> dict[str, Operation]:
-    """Id of an object → the operation that says that it is awaited."""
-    waits = (it for it in operations if it.verb == Verb.WAIT)
-    return {it.signature.id: it for it in waits if isinstance(it.signature, Target)}
+__all__ = ["seen"]
 
 
 def seen(operation: Operation, row: Recorded | None, status: Status | None) -> list[Write]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from datetime import datetime
 
+from reconciler.apply.settle import settle
 from reconciler.state import State, Write
 
 __all__ = ["Journal"]
@@ -61,20 +62,9 @@ class Journal:
                 await self._state.committed(*writes)
             except BaseException as error:  # in a task nobody would see it, and who writes would wait for ever
                 for _, future in batch:
-                    _tell(future, error)
+                    settle(future, error)
             else:
                 for _, future in batch:
-                    _tell(future)
+                    settle(future)
             self._ended_s = time.monotonic()
         self._flushing = None
-
-
-def _tell(future: asyncio.Future[None], error: BaseException | None = None) -> None:
-    """Unless whoever wrote has gone away with the whole loop."""
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
-        future.exception()  # heard, also when whoever wrote was cancelled: asyncio would print it with its traceback

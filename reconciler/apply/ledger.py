@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.apply.awaited import waits_of
-from reconciler.model import Operation
+from reconciler.model import Operation, waits_of
 from reconciler.provider import Exists, Progress, Running
 from reconciler.state import Close, Keep, Open, Write
 
@@ -76,18 +75,14 @@ class Ledger:
 
     async def keep(self, op: str, progress: Progress) -> None:
         """Keep what is new in a handle; returns when it is on disk."""
-        if not isinstance(progress, Running | Exists):
-            return
         operation = self._by_op[op]
-        known: dict[str, Any] = operation.handle if isinstance(operation.handle, dict) else {}
-        new = {name: value for name, value in progress.handle.items() if name not in known or known[name] != value}
-        known |= new
-        id = progress.id if isinstance(progress, Exists) else operation.id
-        if id != operation.id or operation.handle is None:
-            self._by_op[op] = replace(operation, id=id, handle=known)
-        elif not new:
+        if (new := news(operation, progress)) is None:
             return
-        await self._journal.write(Keep(op, new, id if id != operation.id else None))
+        known: dict[str, Any] = operation.handle if isinstance(operation.handle, dict) else {}
+        known |= new.handle
+        if new.id is not None or operation.handle is None:
+            self._by_op[op] = replace(operation, id=new.id or operation.id, handle=known)
+        await self._journal.write(new)
 
     def learn(self, operation: Operation) -> None:
         """What somebody else has kept of it."""
@@ -107,6 +102,16 @@ class Ledger:
         """The same, written by whoever says so."""
         for op in ops:
             self._by_op.pop(op, None)
+
+
+def news(operation: Operation, progress: Progress) -> Keep | None:
+    """What of this is not known of the operation yet; None when nothing is."""
+    if not isinstance(progress, Running | Exists):
+        return None
+    known = operation.handle or {}
+    new = {name: value for name, value in progress.handle.items() if name not in known or known[name] != value}
+    id = progress.id if isinstance(progress, Exists) and progress.id != operation.id else None
+    return None if not new and id is None and operation.handle is not None else Keep(operation.op, new, id)
 
 
 def _own(operation: Operation) -> Operation:

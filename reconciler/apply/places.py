@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from reconciler.apply.settle import settle
 from reconciler.errors import AtLimit, NotYet, RateLimited, Unclear
 
 __all__ = ["Places", "Stopped"]
@@ -88,7 +89,7 @@ class Places:
         self._closed = True
         for lane in self._lanes.values():
             while lane.queue:
-                _tell(lane.queue.popleft(), Stopped())
+                settle(lane.queue.popleft(), Stopped())
 
     @asynccontextmanager
     async def place(self, kind: str) -> AsyncIterator[None]:
@@ -138,7 +139,7 @@ class Places:
             if lane.queue and lane.has_room:
                 lane.sent += 1
                 self._taken += 1
-                _tell(lane.queue.popleft())
+                settle(lane.queue.popleft())
                 waiting.append(lane)
         self.on_room()
 
@@ -192,12 +193,3 @@ class Places:
 def _is_about_itself(error: RateLimited | Unclear) -> bool:
     """Whether a refusal says nothing of what is sent side by side: it came too early, or a budget is spent."""
     return isinstance(error, NotYet) or (isinstance(error, RateLimited) and error.resumes is not None)
-
-
-def _tell(future: asyncio.Future[None], error: BaseException | None = None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)

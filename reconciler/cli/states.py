@@ -75,7 +75,7 @@ def list_(path: Path, form: str, **options: Any) -> None:
     reconciler state list
     reconciler state list --format json
     """
-    from reconciler.model import Target, Verb
+    from reconciler.model import Verb, waits_of
 
     with _opened(path, options) as project:
         operations = project.state.operations()
@@ -84,10 +84,9 @@ def list_(path: Path, form: str, **options: Any) -> None:
             told = {"resources": [_owned(row) for row in project.state.recorded()], "operations": begun}
             _tell_json(project, told)
             return
-        waits = (it for it in operations if it.verb == Verb.WAIT)
-        since = {it.signature.id: it.since for it in waits if isinstance(it.signature, Target)}
+        waits = waits_of(operations)
         for row in project.state.recorded():
-            awaited = f"  (awaited since {since[row.id]:%Y-%m-%d %H:%M} UTC)" if row.id in since else ""
+            awaited = f"  (awaited since {waits[row.id].since:%Y-%m-%d %H:%M} UTC)" if row.id in waits else ""
             click.echo(f"{plain(row.address)}  {plain(row.id)}{_old(row)}{awaited}")
         for it in operations:
             if it.verb != Verb.WAIT:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.apply import Limits
-from reconciler.apply.awaited import seen, waits_of
+from reconciler.apply.awaited import seen
 from reconciler.apply.run import Detached
 from reconciler.apply.tasks import Tasks
 from reconciler.apply.wait import Waiting
@@ -34,6 +34,7 @@ from reconciler.model import (
     Verb,
     Waited,
     WaitedFor,
+    waits_of,
 )
 from reconciler.plan.awaited import moment_of
 from reconciler.provider import Done, Drivers, Exists, ExistsWhen

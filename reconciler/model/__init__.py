@@ -46,7 +46,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.live import Attempt, Flight, Live, Recorded, Snapshot, Stamp, Status
 from reconciler.model.operation import Operation, Signature, Target, Touched, Trace, trace_from
-from reconciler.model.plan import Awaited, Basis, Charge, Cost, Estimate, LookedAt, Plan
+from reconciler.model.plan import Awaited, Basis, Charge, Cost, Estimate, LookedAt, Plan, waits_of
 from reconciler.model.steps import (
     STEPS,
     BulkCreate,
@@ -148,5 +148,6 @@ __all__ = [
     "parent_of",
     "sections_of",
     "trace_from",
+    "waits_of",
     "ways_up",
 ]

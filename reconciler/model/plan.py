@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
@@ -11,9 +11,10 @@ from annotated_types import Ge, Le
 from reconciler.errors import Problem
 from reconciler.frozen import dataclass
 from reconciler.model.change import Action, Change
-from reconciler.model.steps import Step
+from reconciler.model.operation import Operation, Target
+from reconciler.model.steps import Step, Verb
 
-__all__ = ["Awaited", "Basis", "Charge", "Cost", "Estimate", "LookedAt", "Plan"]
+__all__ = ["Awaited", "Basis", "Charge", "Cost", "Estimate", "LookedAt", "Plan", "waits_of"]
 
 Count = Annotated[int, Ge(0), Le(10**18)]
 Amount = Annotated[float, Ge(0), Le(1e18)]
@@ -31,6 +32,12 @@ class Awaited:
     """Since when the state knows it as awaited; null when it does not."""
     told: str = ""
     """How far it has come, for people, where that is known."""
+
+
+def waits_of(operations: Iterable[Operation]) -> dict[str, Operation]:
+    """Id of an object → the operation that says that it is awaited."""
+    waits = (it for it in operations if it.verb == Verb.WAIT)
+    return {it.signature.id: it for it in waits if isinstance(it.signature, Target)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from reconciler.errors import Problem
-from reconciler.model import Awaited, Operation, Status, Target, Verb
+from reconciler.model import Awaited, Operation, Status, waits_of
 from reconciler.model.operation import EVER
 from reconciler.ownership import Claims
 from reconciler.plan.targeting import Targeting
 from reconciler.provider import Progress, Running
 
-__all__ = ["awaited", "moment_of", "told_of"]
+__all__ = ["awaited", "first_since", "moment_of", "told_of"]
 
 NAMED = 3
 
@@ -22,11 +22,9 @@ def awaited(
 ) -> tuple[Awaited, ...]:
     """Objects that are there and not ready, and tasks that have made none yet. `progress` says by the operation what
     became of it. An object of which the state does not know that it is awaited is awaited all the same."""
-    since = {
-        it.signature.id: it.since for it in operations if it.verb == Verb.WAIT and isinstance(it.signature, Target)
-    }
+    since = {id: moment_of(it.since) for id, it in waits_of(operations).items()}
     found = [
-        Awaited(address, live.kind, live.id, moment_of(since.get(live.id)))
+        Awaited(address, live.kind, live.id, since.get(live.id))
         for address, live in claims.live.items()
         if live.status is Status.PENDING and targeting.has(address)
     ]
@@ -37,9 +35,15 @@ def awaited(
     return tuple(sorted(found, key=lambda it: it.address))
 
 
-def moment_of(when: datetime | None) -> str | None:
+def moment_of(when: datetime) -> str | None:
     """As it is told; None where nobody knows when."""
-    return None if when is None or when == EVER else when.isoformat(timespec="seconds")
+    return None if when == EVER else when.isoformat(timespec="seconds")
+
+
+def first_since(awaited: Sequence[Awaited]) -> str:
+    """Since when the first of them is awaited, for people; "" where nobody knows."""
+    first = min((it.since for it in awaited if it.since), default="")
+    return f"{datetime.fromisoformat(first):%Y-%m-%d %H:%M} UTC" if first else ""
 
 
 def told_of(awaited: Sequence[Awaited]) -> Iterator[Problem]:
@@ -57,5 +61,4 @@ def told_of(awaited: Sequence[Awaited]) -> Iterator[Problem]:
 
 
 def _since(awaited: Sequence[Awaited]) -> str:
-    first = min((it.since for it in awaited if it.since), default="")
-    return f" (awaited since {datetime.fromisoformat(first):%Y-%m-%d %H:%M} UTC)" if first else ""
+    return f" (awaited since {first})" if (first := first_since(awaited)) else ""

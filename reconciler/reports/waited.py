@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from reconciler.model import AWAITED, Awaited, Waited
+from reconciler.plan.awaited import first_since
 from reconciler.redact import plain
 from reconciler.reports.json import told_json
 from reconciler.reports.style import styled
@@ -19,8 +19,7 @@ ON = "The next apply goes on with what waited for it."
 
 def awaited_line(pending: Sequence[Awaited]) -> str:
     """How much is looked at, and since when it is awaited."""
-    first = min((it.since for it in pending if it.since), default="")
-    since = f", the first since {datetime.fromisoformat(first):%Y-%m-%d %H:%M} UTC" if first else ""
+    since = f", the first since {first}" if (first := first_since(pending)) else ""
     return f"Waiting for {count_of(len(pending), 'object')}{since}."
 
 

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.apply.ledger import news
 from reconciler.errors import ApiError, ReconcilerError, StateError, Unclear
 from reconciler.model import Operation
 from reconciler.project import Project, open
 from reconciler.project.options import STATE_VARIABLE
-from reconciler.provider import Exists, Progress, Running, Want
+from reconciler.provider import Exists, Progress, Want
 from reconciler.spread.alike import SHARED_STATE, differing, shared
 from reconciler.spread.holding import HELD, Holding, moment
 from reconciler.spread.wire import NOT_BEGUN, came, failed, want_in
-from reconciler.state import Keep
 from reconciler.state.leases import Lease, LeaseLost, Leases, SharedRun
 
 if TYPE_CHECKING:
@@ -167,16 +167,11 @@ class _Kept:
 
     async def keep(self, progress: Progress) -> None:
         """As `Ledger.keep`."""
-        if not isinstance(progress, Running | Exists):
+        if (new := news(self.operation, progress)) is None:
             return
-        known: dict[str, Any] = dict(self.operation.handle or {})
-        new = {name: value for name, value in progress.handle.items() if name not in known or known[name] != value}
-        id = progress.id if isinstance(progress, Exists) else self.operation.id
-        if not new and id == self.operation.id and self.operation.handle is not None:
-            return
-        kept = Keep(self.operation.op, new, id if id != self.operation.id else None)
-        self.operation = replace(self.operation, id=id, handle=known | new)
-        await self._here._leased(lambda leases: leases.commit(self._lease, None, kept))
+        known = {**(self.operation.handle or {}), **new.handle}
+        self.operation = replace(self.operation, id=new.id or self.operation.id, handle=known)
+        await self._here._leased(lambda leases: leases.commit(self._lease, None, new))
 
 
 async def _proven() -> None:
