@@ -63,7 +63,7 @@ def carried_out(project: Project, planned: Callable[[], Awaitable[Planning]], co
         raise click.UsageError("there is no terminal to ask on: look at `reconciler plan`, then give --auto-approve")
 
     async def run() -> tuple[Planning, Report | None, Sequence[Checked]]:
-        async with project, _spread(project, manner.spread):
+        async with project, spread_over(project, manner.spread):
             async with refreshing(project):
                 planning = await planned()
             if project.saved is not None and _already_done(planning, manner.shown_as):
@@ -107,13 +107,15 @@ def _say_unchecked(project: Project, manner: Manner) -> None:
         click.echo("Checks: not run, for something is awaited; the apply that finds all ready runs them.", err=True)
 
 
-def _spread(project: Project, address: str | None) -> AbstractAsyncContextManager[None]:
-    """While the block runs, others take part, if somebody asks for it."""
+def spread_over(
+    project: Project, address: str | None, *, files_only: bool = False
+) -> AbstractAsyncContextManager[None]:
+    """While the block runs, workers of a scheduler take part, if somebody asks for it; or only hash files."""
     if address is None:
         return nullcontext()
-    from reconciler.spread import over
+    from reconciler.spread import looking, over
 
-    return over(project, address)
+    return (looking if files_only else over)(project, address)
 
 
 async def _checked(project: Project, manner: Manner) -> Sequence[Checked]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from reconciler.cli.applying import Manner, carried_out
+from reconciler.cli.applying import Manner, carried_out, spread_over
 from reconciler.cli.completing import complete
 from reconciler.cli.formats import FORMATS, form_of, look_for, rendered
 from reconciler.cli.looping import awaited
@@ -146,7 +145,7 @@ def plan(
     async def run() -> Planning:
         from reconciler.cli.refreshing import refreshing
 
-        async with project, _shared(project, options.get("spread")), refreshing(project):
+        async with project, spread_over(project, options.get("spread"), files_only=True), refreshing(project):
             return await project.plan(destroy=destroying, **_asked(options))
 
     with telling.errors():
@@ -164,15 +163,6 @@ def plan(
         if form == "text":
             click.echo(f"Saved in {out}. To do exactly this: reconciler apply {out}", err=True)
     return 2 if detailed_exitcode and (planning.plan.changes or planning.plan.stuck) else 0
-
-
-def _shared(project: Project, address: str | None) -> AbstractAsyncContextManager[None]:
-    """While the block runs, others hash files, if somebody asks for it."""
-    if address is None:
-        return nullcontext()
-    from reconciler.spread import looking
-
-    return looking(project, address)
 
 
 def _shown(result: Result, form: str) -> Result:

@@ -31,6 +31,11 @@ __all__ = [
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
+def _seconds_in(time: str) -> int:
+    """Of a time as it is written: `24h`."""
+    return int(time[:-1]) * SECONDS[time[-1]]
+
+
 @dataclass(frozen=True, slots=True)
 class Replacing:
     """How something that others live in is replaced, when it has to be."""
@@ -46,7 +51,7 @@ class Replacing:
     @property
     def hold_s(self) -> int:
         """The same in seconds."""
-        return int(self.hold[:-1]) * SECONDS[self.hold[-1]] if self.hold else 0
+        return _seconds_in(self.hold) if self.hold else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class ReadSettings:
     @property
     def full_every_s(self) -> int:
         """The same in seconds."""
-        return int(self.full_every[:-1]) * SECONDS[self.full_every[-1]]
+        return _seconds_in(self.full_every)
 
 
 @dataclass(frozen=True, slots=True)

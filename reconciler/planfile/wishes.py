@@ -20,7 +20,7 @@ from reconciler.ownership import declared_address
 from reconciler.redact import mask
 from reconciler.values import canonical
 
-__all__ = ["gates_of", "of_all", "of_each", "steadied"]
+__all__ = ["digest", "gates_of", "of_all", "of_each", "of_stack", "steadied"]
 
 NOTHING = ""
 """In place of a digest: nothing is declared there."""
@@ -35,7 +35,7 @@ def of_each(stack: Stack, kinds: Kinds, plan: Plan, key: bytes, *, destroy: bool
 def gates_of(stack: Stack, plan: Plan, key: bytes) -> dict[str, str]:
     """address → a digest of how it is replaced, for all that the plan replaces."""
     resources = (stack.resources.get(it.address) for it in plan.changes if it.action is Action.REPLACE)
-    return {it.address: _digest(_gate(stack, it.replacing), key) for it in resources if it}
+    return {it.address: digest(_gate(stack, it.replacing), key) for it in resources if it}
 
 
 def _gate(stack: Stack, replacing: Replacing) -> dict[str, Any]:
@@ -46,7 +46,14 @@ def _gate(stack: Stack, replacing: Replacing) -> dict[str, Any]:
 def of_all(stack: Stack, key: bytes) -> str:
     """A digest of what is said once for all objects and stands in no change: whether they carry our stamp, and where
     results are kept."""
-    return _digest({"stamps": stack.stamps, "results": stack.results}, key)
+    return digest({"stamps": stack.stamps, "results": stack.results}, key)
+
+
+def of_stack(stack: Stack, kinds: Kinds, key: bytes) -> str:
+    """A digest of all that is declared: where it is the same, the same is wished for."""
+    resources = {address: _said(it, kinds) for address, it in stack.resources.items()}
+    of_all = {name: getattr(stack, name) for name in ("name", "provider", "stamps", "results", "moved", "removed")}
+    return digest({**of_all, "resources": resources}, key)
 
 
 def steadied(kinds: Kinds, kind: str, declared: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,13 +63,16 @@ def steadied(kinds: Kinds, kind: str, declared: Mapping[str, Any]) -> dict[str, 
 
 
 def _of(resource: Resource | None, kinds: Kinds, key: bytes) -> str:
-    if resource is None:
-        return NOTHING
+    return NOTHING if resource is None else digest(_said(resource, kinds), key)
+
+
+def _said(resource: Resource, kinds: Kinds) -> dict[str, Any]:
     said = {it.name: getattr(resource, it.name) for it in fields(resource)}
     said["replacing"] = asdict(resource.replacing)
-    return _digest({**said, "fields": steadied(kinds, resource.kind, resource.fields)}, key)
+    return {**said, "fields": steadied(kinds, resource.kind, resource.fields)}
 
 
-def _digest(said: Mapping[str, Any], key: bytes) -> str:
+def digest(said: Mapping[str, Any], key: bytes) -> str:
+    """One that only who has the key can make; secrets have a part in it."""
     text = json.dumps(mask(said, keep=True), sort_keys=True)
     return hmac.new(key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -18,10 +18,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcilerError, StateError
-from reconciler.spread.alike import SHARED_STATE, shared
+from reconciler.spread.alike import SHARED_STATE, declaring, shared
 from reconciler.spread.cluster import Cluster
 from reconciler.spread.coordinator import Spread
-from reconciler.spread.hashing import batches, declaring
+from reconciler.spread.hashing import batches
 
 if TYPE_CHECKING:
     from reconciler.project import Project

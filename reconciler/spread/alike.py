@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 from reconciler.project import access
 from reconciler.provider import provider
-from reconciler.redact import mask
 from reconciler.state.leases import SharedRun
 from reconciler.version import __version__
 
 if TYPE_CHECKING:
-    from reconciler.kinds import Kinds
     from reconciler.model import Stack
     from reconciler.project import Project
 
-__all__ = ["SHARED_STATE", "differing", "shared"]
+__all__ = ["SHARED_STATE", "declaring", "differing", "shared"]
 
 SHARED_STATE = "keep it in PostgreSQL: --state postgresql+psycopg://user@host/database, or RECONCILER_STATE"
 
 
 def shared(project: Project, run: str, lease_s: float) -> SharedRun:
     """How it is here."""
-    from reconciler.planfile import account_of, sealing_key
+    from reconciler.planfile import account_of, sealing_key, wishes
 
-    stack = project.stack
+    stack, kinds = project.stack, provider(project.stack.provider).kinds
     account = access.account(stack.provider, project.options)
     key = sealing_key(*account)
     return SharedRun(
         run=run,
         version=__version__,
-        declared=_digest(key, _declared(stack)),
-        media=_digest(key, dict(sizes(stack, provider(stack.provider).kinds))),
+        declared=wishes.of_stack(stack, kinds, key),
+        media=wishes.digest(_sizes(stack), key),
         account=account_of(*account),
         lease_s=lease_s,
     )
@@ -56,28 +49,17 @@ def differing(here: SharedRun, run: SharedRun) -> list[str]:
     return wrong
 
 
-def sizes(stack: Stack, kinds: Kinds) -> Iterator[tuple[str, int]]:
-    """Each declared file with how large it is; all are there, or the stack would not have been loaded."""
-    paths = {
-        path
-        for resource in stack.resources.values()
+def declaring(stack: Stack) -> dict[str, str]:
+    """path → an address that declares it."""
+    kinds = provider(stack.provider).kinds
+    return {
+        path: address
+        for address, resource in stack.resources.items()
         if kinds[resource.kind].identity_name
         for path in kinds[resource.kind].files_of(resource.fields).values()
     }
-    for path in sorted(paths):
-        yield path, (stack.root / path).stat().st_size
 
 
-def _declared(stack: Stack) -> dict[str, object]:
-    resources = {
-        address: {it.name: getattr(resource, it.name) for it in fields(resource)}
-        | {"replacing": asdict(resource.replacing)}
-        for address, resource in stack.resources.items()
-    }
-    of_all = {name: getattr(stack, name) for name in ("name", "provider", "stamps", "results", "moved", "removed")}
-    return {**of_all, "resources": resources}
-
-
-def _digest(key: bytes, said: object) -> str:
-    text = json.dumps(mask(said, keep=True), sort_keys=True, default=str)
-    return hmac.new(key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]
+def _sizes(stack: Stack) -> dict[str, int]:
+    """Each declared file with how large it is; all are there, or the stack would not have been loaded."""
+    return {path: (stack.root / path).stat().st_size for path in declaring(stack)}

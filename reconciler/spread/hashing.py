@@ -6,26 +6,13 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.files import Files
-from reconciler.model import Stack
-from reconciler.provider import provider
-from reconciler.spread.alike import shared
+from reconciler.spread.alike import declaring, shared
 from reconciler.spread.opened import project_here
 
-__all__ = ["FilesThere", "batches", "declaring"]
+__all__ = ["FilesThere", "batches"]
 
 BATCH_BYTES, BATCH_FILES = 256 << 20, 200
 """So much is asked for at a time: a hand-over costs a few milliseconds."""
-
-
-def declaring(stack: Stack) -> dict[str, str]:
-    """path → an address that declares it."""
-    kinds = provider(stack.provider).kinds
-    return {
-        path: address
-        for address, resource in stack.resources.items()
-        if kinds[resource.kind].identity_name
-        for path in kinds[resource.kind].files_of(resource.fields).values()
-    }
 
 
 def batches(sizes: Mapping[str, int]) -> Iterator[list[str]]:

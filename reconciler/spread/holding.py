@@ -7,12 +7,12 @@ off: until then nobody else begins.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from reconciler.errors import StateError
+from reconciler.state import moment
 from reconciler.state.leases import LeaseLost
 
 __all__ = ["HELD", "Holding"]
@@ -87,8 +87,3 @@ class Holding:
     def _pause_s(self) -> float:
         left_s = self._until_s - CUT_OFF * self._lease_s - moment()
         return max(0.0, min(left_s, self._lease_s / 3))
-
-
-def moment() -> float:
-    """Seconds that also pass while the machine sleeps, where the system counts those."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

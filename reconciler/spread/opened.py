@@ -18,8 +18,9 @@ from reconciler.project import Project, open
 from reconciler.project.options import STATE_VARIABLE
 from reconciler.provider import Exists, Progress, Want
 from reconciler.spread.alike import SHARED_STATE, differing, shared
-from reconciler.spread.holding import HELD, Holding, moment
+from reconciler.spread.holding import HELD, Holding
 from reconciler.spread.wire import NOT_BEGUN, came, failed, want_in
+from reconciler.state import moment
 from reconciler.state.leases import Lease, LeaseLost, Leases, SharedRun
 
 if TYPE_CHECKING:

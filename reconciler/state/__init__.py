@@ -108,6 +108,7 @@ __all__ = [
     "Unlocked",
     "Unseen",
     "Write",
+    "moment",
 ]
 
 
@@ -345,9 +346,9 @@ class State:
 
         It is waited for, for as long as `wait_s`; `waiting` is told who holds it, and again when that is another one.
         """
-        until, pause_s, told = _moment() + wait_s, FIRST_LOOK_S, ""
+        until, pause_s, told = moment() + wait_s, FIRST_LOOK_S, ""
         while (refusal := self._refused_lock()) is not None:
-            if self._locked or (left_s := until - _moment()) <= 0:
+            if self._locked or (left_s := until - moment()) <= 0:
                 raise Locked(refusal + (f"; waited {wait_s:g} s" if wait_s and not self._locked else ""))
             if refusal != told:
                 waiting(told := refusal)
@@ -399,10 +400,10 @@ class State:
 
         def proven_at() -> float:
             self.prove()
-            return _moment()
+            return moment()
 
         proven = await self.aside(proven_at)
-        if _moment() - proven > FRESH_S:
+        if moment() - proven > FRESH_S:
             self.prove()
 
     async def aside(self, call: Callable[[], T]) -> T:
@@ -536,7 +537,7 @@ class State:
         return f"stack {self._stack!r} is locked by {by}"
 
 
-def _moment() -> float:
+def moment() -> float:
     """Seconds that also pass while the machine sleeps, where the system counts those."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
