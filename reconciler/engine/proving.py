@@ -9,7 +9,7 @@ from reconciler.engine.planning import Planning
 from reconciler.errors import Invalid, Problem, Refused
 from reconciler.model import LookedAt, ReadMode
 from reconciler.provider import Drivers
-from reconciler.refresh import AccountLook, Looks, touched
+from reconciler.refresh import AccountLook, Looks, RestsOn, touched
 
 __all__ = ["BLIND", "proved"]
 
@@ -33,15 +33,17 @@ async def proved(looking: Looks, drivers: Drivers, plan: Callable[[AccountLook],
             if look.is_blind and isinstance(error, Invalid):
                 raise Invalid([*error.problems, Problem("", 0, 0, "", BLIND)]) from error
             raise
-        if not await look.prove(
-            drivers, touched(planning.plan, planning.stack, planning.kinds, planning.claims, planning.difference)
-        ):
+        if not (look.is_delta and await look.prove(drivers, _touched(planning))):
             break
     look.keep(drivers)
     said = LookedAt(look.mode.value, look.swept.isoformat(timespec="seconds") if look.swept else None, look.why)
     notes = [Problem("", 0, 0, "", text, "note")] if (text := _told(look)) else []
     plan_said = replace(planning.plan, refresh=said, diagnostics=(*notes, *planning.plan.diagnostics))
     return replace(planning, plan=plan_said)
+
+
+def _touched(planning: Planning) -> RestsOn:
+    return touched(planning.plan, planning.stack, planning.kinds, planning.claims, planning.difference)
 
 
 def _told(look: AccountLook) -> str:

@@ -11,6 +11,7 @@ import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from reconciler.http.budget import REQUESTS, ROUNDED_S, Ask, Bucket, Granted, LimitTold, LotUsed, decide
@@ -265,7 +266,7 @@ class Purse:
         """Ask the keeper, tell it what is known by now, and put into the pocket what it grants."""
         now, at = self._clock.now(), one.told
         self._number += 1
-        told = at and LimitTold(at[1].limit, at[1].left, at[1].ends_in_s, now - at[0], at[1].sure)
+        told = at and replace(at[1], ago_s=now - at[0])
         ask = Ask(
             self._stack,
             self._process,

@@ -16,7 +16,7 @@ from reconciler.provider import Drivers
 from reconciler.refresh.kept import KeptLists, owner_of
 from reconciler.refresh.lists import children, newest, together
 from reconciler.refresh.looking import AccountLook, Looks
-from reconciler.refresh.touched import touched
+from reconciler.refresh.touched import RestsOn, touched
 from reconciler.refresh.users import Uses, uses
 from reconciler.refresh.wanted import Wanted, ids_to_read, kinds_in_hand, kinds_to_list, not_listed, parents_to_list
 
@@ -24,6 +24,7 @@ __all__ = [
     "AccountLook",
     "KeptLists",
     "Looks",
+    "RestsOn",
     "Uses",
     "Wanted",
     "newest",

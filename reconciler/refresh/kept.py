@@ -37,6 +37,11 @@ CREATE TABLE IF NOT EXISTS objects(
   kind TEXT NOT NULL, parent TEXT NOT NULL, id TEXT NOT NULL, place INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (kind, parent, id)) WITHOUT ROWID;
 """
+IN_LIST = "WHERE kind = ? AND parent = ?"
+DROP_ALL = f"DELETE FROM objects {IN_LIST}"  # noqa: S608 - no value is in it
+DROP = f"DELETE FROM objects {IN_LIST} AND id = ?"  # noqa: S608 - no value is in it
+CHANGE = f"UPDATE objects SET body = ? {IN_LIST} AND id = ?"  # noqa: S608 - no value is in it
+ENDS = f"SELECT min(place), max(place) FROM objects {IN_LIST}"  # noqa: S608 - no value is in it
 AT_ONCE = 200
 """Objects that are looked through for secrets at once."""
 PATIENCE_S = 2.0
@@ -131,8 +136,8 @@ class KeptLists:
                 if before is not None and there != [(self.owner, before.token)]:
                     return True  # somebody has written since: what they have seen is newer, or not ours
                 if before is None:
-                    for table in ("owner", "lists", "objects"):
-                        db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
+                    db.execute("DELETE FROM lists")
+                    db.execute("DELETE FROM objects")
                 token = max((row[1] for row in there), default=0) + 1
                 db.execute("DELETE FROM owner")
                 db.execute("INSERT INTO owner VALUES (?, ?, ?)", (self.owner, swept.isoformat(), token))
@@ -158,24 +163,21 @@ def _write_list(
 ) -> None:
     """What differs from before. Where the order is another one all of it is written anew."""
     kind, parent = list_id[0], list_id[1] or ""
-    where = "WHERE kind = ? AND parent = ?"
     db.execute("INSERT OR IGNORE INTO lists VALUES (?, ?)", (kind, parent))
     stay = [id for id in before if id in objects]
     places = _places(list(objects), stay) if stay else None
     if places is None:
-        db.execute(f"DELETE FROM objects {where}", (kind, parent))  # noqa: S608
+        db.execute(DROP_ALL, (kind, parent))
         places, before = {id: at for at, id in enumerate(objects)}, {}
-        first = 0
     else:
         gone = [(kind, parent, id) for id in before if id not in objects]
-        db.executemany(f"DELETE FROM objects {where} AND id = ?", gone)  # noqa: S608
-        first = db.execute(f"SELECT min(place) FROM objects {where}", (kind, parent)).fetchone()[0]  # noqa: S608
-        last = db.execute(f"SELECT max(place) FROM objects {where}", (kind, parent)).fetchone()[0]  # noqa: S608
+        db.executemany(DROP, gone)
+        first, last = db.execute(ENDS, (kind, parent)).fetchone()
         places = {id: (first + at if at < 0 else last + at) for id, at in places.items()}
     new = [live for id, live in objects.items() if id in places and id not in before]
     same = [live for id, live in objects.items() if id in before and live is not before[id]]
     rows = [(body, kind, parent, live.id) for live, body in _bodies(same)]
-    db.executemany(f"UPDATE objects SET body = ? {where} AND id = ?", rows)  # noqa: S608
+    db.executemany(CHANGE, rows)
     rows_of_new = [(kind, parent, live.id, places[live.id], body) for live, body in _bodies(new)]
     db.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", rows_of_new)
 

@@ -153,13 +153,14 @@ class AccountLook:
     # Proving
 
     async def prove(self, drivers: Drivers, needs: RestsOn) -> bool:
-        """Read what is needed and only known from before; whether there was anything of the kind."""
-        if not self.is_delta:
-            return False
+        """Read what is needed and only known from before; whether there was anything of the kind. Of a delta."""
         lists = {list_id for list_id in needs.lists if list_id in self.lists} - self.whole
-        objects = {it for it in needs.objects if self._is_from_before(*it)}
+        if not lists and not needs.objects and not needs.by_id:
+            return False  # what changes nothing is the usual plan, and has nothing to look for
+        places = self._places()
+        objects = {it for it in needs.objects if self._is_from_before(it, places.get(it))}
         by_id = {it for it in needs.by_id if can_be_told(drivers[it[0]])}  # else its list was read whole
-        objects |= {it for it in by_id - self.read if self._list_of(*it)}
+        objects |= {it for it in by_id - self.read if it in places}
         if not lists and not objects:
             return False
         self.rounds += 1
@@ -168,10 +169,10 @@ class AccountLook:
             return True
         await together(self._proven(drivers, list_id) for list_id in sorted(lists, key=str))
         by_list: dict[ListId, set[str]] = {}
-        for kind, id in objects:
-            is_due = (kind, id) in by_id or self._is_from_before(kind, id)
-            if is_due and (list_id := self._list_of(kind, id)):
-                by_list.setdefault(list_id, set()).add(id)
+        places = self._places()
+        for it in objects & places.keys():
+            if it in by_id or self._is_from_before(it, places[it]):
+                by_list.setdefault(places[it], set()).add(it[1])
         for list_id, ids in sorted(by_list.items(), key=str):
             await self._prove_objects(drivers, list_id, ids, deleted=needs.by_id)
         return True
@@ -203,14 +204,15 @@ class AccountLook:
         self.whole.add(list_id)
         self.lists[list_id] = {id: merged(before.get(id), live) for id, live in found.items()}
 
-    def _list_of(self, kind: str, id: str) -> ListId | None:
-        return next((it for it, objects in self.lists.items() if it[0] == kind and id in objects), None)
+    def _places(self) -> dict[tuple[str, str], ListId]:
+        """(kind, id) → the list in which the object is. Made at once: a plan may touch much of many lists."""
+        return {(list_id[0], id): list_id for list_id, objects in self.lists.items() for id in objects}
 
-    def _is_from_before(self, kind: str, id: str) -> bool:
+    def _is_from_before(self, object_: tuple[str, str], list_id: ListId | None) -> bool:
         """Whether an object is known as it was kept, and nothing else says that it still is so."""
-        list_id = self._list_of(kind, id)
-        if list_id is None or self.kept is None or (kind, id) in self.read:
+        if list_id is None or self.kept is None or object_ in self.read:
             return False
+        id = object_[1]
         return self.kept.lists.get(list_id, {}).get(id) is self.lists[list_id][id]
 
     def proven(self, snapshot: Snapshot) -> Snapshot:
