@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reconciler.checks import Checked, Hit, checked, scores_of
 from reconciler.checks.words import counted
-from reconciler.errors import Problem, ReconcilerError
+from reconciler.errors import Problem, ReconcilerError, first_few
 from reconciler.frozen import dataclass
 from reconciler.model import Check, CheckQuery, CheckScore, Recorded, Stack, is_within
 from reconciler.plan.prices import Prices
@@ -189,8 +189,7 @@ async def _not_made(searching: Searching, check: Check) -> list[str]:
     names = {it.asset: None for query in check.queries.values() for it in query.expect}
     if not (lacking := await searching.lacking(check.of, names)):
         return []
-    told = ", ".join(lacking[:SHOWN]) + (f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else "")
-    return [f"expected and not made yet: {told}; run `reconciler apply` first"]
+    return [f"expected and not made yet: {first_few(lacking, SHOWN)}; run `reconciler apply` first"]
 
 
 # The baseline

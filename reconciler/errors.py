@@ -67,8 +67,15 @@ __all__ = [
     "Unauthorised",
     "Unclear",
     "Unreachable",
+    "first_few",
     "how_to_install",
 ]
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """So many of them, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def how_to_install(extra: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from datetime import datetime
 
-from reconciler.apply.settle import settle
+from reconciler.apply.futures import tell_future
 from reconciler.state import State, Write
 
 __all__ = ["Journal"]
@@ -62,9 +62,9 @@ class Journal:
                 await self._state.committed(*writes)
             except BaseException as error:  # in a task nobody would see it, and who writes would wait for ever
                 for _, future in batch:
-                    settle(future, error)
+                    tell_future(future, error)
             else:
                 for _, future in batch:
-                    settle(future)
+                    tell_future(future)
             self._ended_s = time.monotonic()
         self._flushing = None

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from reconciler.apply.settle import settle
+from reconciler.apply.futures import tell_future
 from reconciler.errors import AtLimit, NotYet, RateLimited, Unclear
 
 __all__ = ["Places", "Stopped"]
@@ -89,7 +89,7 @@ class Places:
         self._closed = True
         for lane in self._lanes.values():
             while lane.queue:
-                settle(lane.queue.popleft(), Stopped())
+                tell_future(lane.queue.popleft(), Stopped())
 
     @asynccontextmanager
     async def place(self, kind: str) -> AsyncIterator[None]:
@@ -139,7 +139,7 @@ class Places:
             if lane.queue and lane.has_room:
                 lane.sent += 1
                 self._taken += 1
-                settle(lane.queue.popleft())
+                tell_future(lane.queue.popleft())
                 waiting.append(lane)
         self.on_room()
 

@@ -20,7 +20,7 @@ from reconciler.apply.recover import recover
 from reconciler.derived.kept import store_for
 from reconciler.diff import Attempts, laters
 from reconciler.engine.planning import InFlight, Prior, Reading
-from reconciler.errors import Invalid, Problem, Refused
+from reconciler.errors import Invalid, Problem, Refused, first_few
 from reconciler.files import Files
 from reconciler.identify import as_now, identified, otherwise
 from reconciler.kinds import Kinds
@@ -127,7 +127,7 @@ async def stores_are_there(drivers: Drivers, prior: Prior) -> None:
 
 
 def _store_gone(name: str, addresses: Sequence[str]) -> str:
-    some = ", ".join(addresses[:FEW]) + (f" and {len(addresses) - FEW} more" if len(addresses) > FEW else "")
+    some = first_few(addresses, FEW)
     return (
         f"`results:` has no store {name!r} any more, and {some} {'is' if len(addresses) == 1 else 'are'} kept there. "
         f"Put it back; then move what is to stay (`into:` another store) or take it out of the stack, apply, and take "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.engine import applying, beside
 from reconciler.engine.beside import Turn
+from reconciler.errors import first_few
 from reconciler.frozen import dataclass
 from reconciler.model import AWAITED, Action, Outcome, Report, StepDone, StepFailed, StepStarted, is_within
 from reconciler.ownership import declared_address, next_root
@@ -77,9 +78,8 @@ class _Turning:
         if (turn := await self._seen(report)) is None:
             return report, ""
         if not turn.ready:
-            lacking = ", ".join(turn.lacking[:NAMED])
-            more = f" and {len(turn.lacking) - NAMED} more" if turn.lacking[NAMED:] else ""
-            return report, f"{turn.name} is not whole yet ({lacking}{more}); the old one serves on"
+            lacking = first_few(turn.lacking, NAMED)
+            return report, f"{turn.name} is not whole yet ({lacking}); the old one serves on"
         if why := await self._failed(turn):
             return report, f"{why}; {turn.name} is kept to be looked at, and the old one serves on"
         stage = self._stage(promoted=frozenset((self.address,)))

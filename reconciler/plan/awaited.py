@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from reconciler.errors import Problem
+from reconciler.errors import Problem, first_few
 from reconciler.model import Awaited, Operation, Status, waits_of
 from reconciler.model.operation import EVER
 from reconciler.ownership import Claims
@@ -54,10 +54,9 @@ def told_of(awaited: Sequence[Awaited]) -> Iterator[Problem]:
         yield Problem("", 0, 0, it.address, f"{it.told}{_since([it])}", "note")
     rest = [it for it in awaited if it not in telling]
     if rest:
-        names = ", ".join(it.address for it in rest[:NAMED])
-        more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
+        names = first_few([it.address for it in rest], NAMED)
         verb = "is" if len(rest) == 1 else "are"
-        yield Problem("", 0, 0, "", f"{names}{more} {verb} not ready yet{_since(rest)}; apply waits", "note")
+        yield Problem("", 0, 0, "", f"{names} {verb} not ready yet{_since(rest)}; apply waits", "note")
 
 
 def _since(awaited: Sequence[Awaited]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.errors import Problem
+from reconciler.errors import Problem, first_few
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Live, Plan, Snapshot
 from reconciler.ownership import Claims
@@ -95,9 +95,8 @@ def used(plan: Plan, kinds: Kinds, claims: Claims, users: Mapping[tuple[str, str
 
 def _warning(address: str, losers: Sequence[str]) -> Problem:
     number = len(losers)
-    who = ", ".join(losers[:NAMED]) + (f" and {number - NAMED} more" if number > NAMED else "")
     what = "1 object loses it" if number == 1 else f"{number} objects lose it"
-    return Problem("", 0, 0, address, f"{what} without a word when it goes: {who}", "warning")
+    return Problem("", 0, 0, address, f"{what} without a word when it goes: {first_few(losers, NAMED)}", "warning")
 
 
 def _lets_go(live: Live, going: Change, claims: Claims, changes: Mapping[str, Change]) -> bool:

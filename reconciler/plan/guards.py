@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from reconciler.errors import Problem
+from reconciler.errors import Problem, first_few
 from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import Action, Change, Plan, Stack
@@ -288,8 +288,7 @@ def _unprompted(plan: Plan, action: Action) -> list[str]:
 
 
 def _some(addresses: list[str]) -> str:
-    more = len(addresses) - NAMED
-    return ", ".join(addresses[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_few(addresses, NAMED)
 
 
 def _too_much(plan: Plan, limits: Mapping[str, Any], consent: Consent) -> Iterator[str]:

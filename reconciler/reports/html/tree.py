@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from urllib.parse import quote
 
+from reconciler.errors import first_few
 from reconciler.frozen import dataclass
 from reconciler.model import Action, Change, ChangedBy, Outcome, parent_of
 from reconciler.redact import plain
@@ -183,9 +184,7 @@ def _preview(rows: Sequence[Cells]) -> str:
         values = " → ".join("".join(text for text, _ in pieces) for _, pieces in rows[0].values)
         if len(values) <= PREVIEWED:
             return f"{rows[0].path}: {values}"
-    more = len(rows) - FEW_NAMES
-    names = ", ".join(row.path for row in rows[:FEW_NAMES])
-    return f"{names} and {more} more" if more > 0 else names
+    return first_few([row.path for row in rows], FEW_NAMES)
 
 
 def _says(change: Change) -> Iterator[str]:

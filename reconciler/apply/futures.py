@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["settle"]
+__all__ = ["tell_future"]
 
 
-def settle(future: asyncio.Future[None], error: BaseException | None = None) -> None:
+def tell_future(future: asyncio.Future[None], error: BaseException | None = None) -> None:
     """That it is done, or failed so; unless whoever waited has gone away."""
     if future.done():
         return
