@@ -8,7 +8,6 @@ given to it. Within a word, as in the digits of a hash, they are none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,17 +17,19 @@ __all__ = ["decoded"]
 
 Text = TypeVar("Text", str, bytes)
 
-DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+BEFORE = b" \t\n\r\f\v:,.[+-"
+"""What stands before a number."""
+FOLDED = bytes.maketrans(b"123456789" + BEFORE, b"0" * 9 + b":" * len(BEFORE))
 RUN = b"0" * 19
-NUMBER = re.compile(rb"(?:[\s:,.\[+-]|\A)[0-9]{19}")
+NUMBER = b":" + RUN
 
 
 def decoded(text: Text, careful: Callable[[Text], Any]) -> Any:
     """The value; raises what `careful` raises."""
     try:
         said = text if isinstance(text, bytes) else text.encode()
-        # Both ways to look: the first is quicker by far, and nearly always all that it takes.
-        if RUN not in said.translate(DIGITS) or NUMBER.search(said) is None:
+        folded = said.translate(FOLDED)  # one look at each byte, where a pattern would take twenty times as long
+        if NUMBER not in folded and not folded.startswith(RUN):
             return orjson.loads(said)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         pass
