@@ -31,6 +31,8 @@ def held(value: Any, like: Any) -> Any:
 
 def _no_other(value: Any, like: Any) -> bool:
     """Unlike for `same`, 1 is neither 1.0 nor True, and a secret is no string."""
+    if value is like:
+        return True
     kind = type(value)
     if kind is not type(like):
         return False
@@ -40,7 +42,7 @@ def _no_other(value: Any, like: Any) -> bool:
         return len(value) == len(like) and all(key in like and _no_other(it, like[key]) for key, it in value.items())
     if kind is list:
         return len(value) == len(like) and all(map(_no_other, value, like))
-    return value is like or (kind is float and repr(value) == repr(like))  # None; 0.0 == -0.0
+    return kind is float and repr(value) == repr(like)  # 0.0 == -0.0
 
 
 def canonical(field: Field, value: Any) -> Any:

@@ -83,7 +83,7 @@ def below(where: str, name: str) -> str:
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:
     """An object."""
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise Unexpected(where, _came(value, "an object"))
     return value
 
@@ -142,6 +142,10 @@ def identifier(value: Any, where: str, form: re.Pattern[str] = ANY_ID) -> str:
     if form.fullmatch(id) is None or id in STEPS:
         raise Unexpected(where, "a text that is not a valid id")
     return id
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is str and ANY_ID.fullmatch(value) is not None and value not in STEPS
 
 
 def moment_text(value: Any, where: str) -> str:
@@ -215,7 +219,7 @@ def readings(fields: Iterable[Field]) -> tuple[Reading, ...]:
 
 def fields_of(fields: Sequence[Reading], raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The live values of these fields out of the object's JSON, under our names."""
-    found = {}
+    found: dict[str, Any] = {}
     for field, name, wire, shape in fields:
         value = raw.get(wire)
         usual = shape is not None and (value is None or type(value) is shape)
@@ -230,6 +234,8 @@ def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
     value = raw.get(field.wire)
     if value is None or (type(value) is field.shape and field.is_single):
         return value  # nearly always: as it must be, and there is no place to name
+    if field.many and field.ref and type(value) is list and all(map(_is_id, value)):
+        return value
     place = below(where, field.wire)
     if field.many:
         return [_one(field, item, f"{place}[{at}]") for at, item in enumerate(items(value, place))]
@@ -254,6 +260,8 @@ def _stored(value: Any, where: str, depth: int = 0) -> Any:
     """What people store: any JSON, but not deeper than whatever compares and shows it can go."""
     if depth > DEEPEST_VALUE:
         raise Unexpected(where, f"a value that is nested more than {DEEPEST_VALUE} deep")
+    if type(value) is dict and SINGLE.issuperset(map(type, value.values())):
+        return value  # as it came: nobody else has it, and nobody changes it
     if isinstance(value, Mapping):
         return {key: item if type(item) in SINGLE else _stored(item, where, depth + 1) for key, item in value.items()}
     if isinstance(value, list):

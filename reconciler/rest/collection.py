@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import NotFound, Rejected, Unclear
 from reconciler.kind import Field, Kind, Updating
-from reconciler.model import Live, Stamp, Status
+from reconciler.model import Live, Recorded, Stamp, Status
 from reconciler.provider import AfterUnclear, Cursor, Done, Driver, Hands, Keep, Page, Patch, Progress, Traits, Want
 from reconciler.rest.envelope import Counts, Envelope
 from reconciler.rest.marks import Marks
@@ -130,7 +130,12 @@ class Collection(Driver):
         counts, rows, place = self.counts(answer, cursor), self.envelope.rows_of(answer), self.envelope.rows
         if 0 < counts.limit < len(rows):
             raise Unexpected(place, f"{len(rows)} objects in a page of {counts.limit}")
-        lives = (self.live(raw, parent_id, detailed=detailed, where=f"{place}[{at}]") for at, raw in enumerate(rows))
+        lives: list[Live] = []
+        try:
+            for raw in rows:
+                lives.append(self.live(raw, parent_id, detailed=detailed))
+        except Unexpected as wrong:  # its place is put together only now that somebody is told
+            raise Unexpected(_inside(f"{place}[{len(lives)}]", wrong.where), wrong.wrong) from None
         return Page(tuple(lives), counts.total, counts.after, counts.limit)
 
     def asked(self, cursor: Cursor | None) -> dict[str, Any]:
@@ -169,26 +174,35 @@ class Collection(Driver):
         Unexpected when it is not such an object."""
         raw = mapping(raw, where)
         all_read = detailed or not _has_details(self.kind)
+        id, known = self._known(raw, where)
         fields = fields_of(_shown(self.kind, all_read=all_read), raw, where)
-        id, stamp = self.id_of(raw, where), None
-        known = self.hands.recorded.get(id)
-        if (marked := _marked(self.kind)) and fields.get(marked.name) is not None:
-            stamp, fields[marked.name] = self.marks.apart(fields[marked.name], known)
+        stamp = None
+        if (marked := _marked(self.kind)) and (stored := fields.get(marked.name)) is not None:
+            like = known.fields.get(marked.name) if known else None
+            stamp, fields[marked.name] = self.marks.apart(stored, known, like)
         if known is not None:
-            id = known.id
-            for name, value in fields.items():
-                fields[name] = held(value, known.fields.get(name))
+            for name, was in known.fields.items():
+                if (value := fields.get(name)) is not None:
+                    fields[name] = held(value, was)
         return Live(
-            kind=self.kind.__name__,
-            id=id,
-            fields=fields,
-            parent_id=parent_id,
-            status=self.status(raw, where),
-            stamp=stamp,
-            detailed=all_read,
-            facts=self.facts(raw, where),
-            changed_at=_changed_at(raw, self.changed_word, where) if self.changed_word else "",
+            self.kind.__name__,
+            id,
+            fields,
+            parent_id,
+            self.status(raw, where),
+            stamp,
+            all_read,
+            self.facts(raw, where),
+            None,
+            _changed_at(raw, self.changed_word, where) if self.changed_word else "",
         )
+
+    def _known(self, raw: Mapping[str, Any], where: str) -> tuple[str, Recorded | None]:
+        """An object's id, and what is recorded of it. One that is recorded was looked at when it was."""
+        id = raw.get(self.id_word)
+        if type(id) is str and (known := self.hands.recorded.get(id)) is not None and not self.http.holds_key(id):
+            return known.id, known
+        return self.id_of(raw, where), None
 
     def id_of(self, raw: Any, where: str = "") -> str:
         """An object's id. Raises Unexpected when there is none, or one that no object of this API can have."""
@@ -197,7 +211,9 @@ class Collection(Driver):
     def status(self, raw: Mapping[str, Any], where: str = "") -> Status:
         """What the API's word means to us; an object without one is ready."""
         word = raw.get(self.status_word)
-        if word is None or text(word, below(where, self.status_word)) in self.ready:
+        if word is None or (type(word) is str and word in self.ready):
+            return Status.READY
+        if text(word, below(where, self.status_word)) in self.ready:
             return Status.READY
         return Status.FAILED if word in self.failed else Status.PENDING
 
@@ -335,6 +351,11 @@ def _check(driver: type[Collection]) -> None:
             raise TypeError(f"{where}: {kind.__name__}.{field.name} has members, and no path says how they change")
         if field.cut and field.name not in driver.cuts:
             raise TypeError(f"{where}: {kind.__name__}.{field.name} is cut, and no path says who refers to an object")
+
+
+def _inside(place: str, where: str) -> str:
+    """The place in the answer of what is at a place in one of its objects."""
+    return f"{place}{'.' if where and not where.startswith('[') else ''}{where}"
 
 
 def _changed_at(raw: Mapping[str, Any], word: str, where: str) -> str:

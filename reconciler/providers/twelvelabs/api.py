@@ -6,13 +6,14 @@ Where vintages of the API differ, the newest is sent and the older ones are tole
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.provider import Keep, Order, Progress, Traits, Want
 from reconciler.providers.twelvelabs.limits import ID_FORM
 from reconciler.providers.twelvelabs.patience import patience
 from reconciler.rest import Collection, Envelope
-from reconciler.wire import below, mapping, moment_text, number, text
+from reconciler.wire import MOST_NUMBER, below, mapping, moment_text, number, text
 
 __all__ = ["ENVELOPE", "TwelveLabsCollection"]
 
@@ -20,9 +21,24 @@ ENVELOPE = Envelope(
     rows="data", total="page_info.total_results", limit="page_info.limit_per_page", pages="page_info.total_page"
 )
 MEASURES, WORDS = ("duration", "size", "video_count", "total_duration"), ("created_at", "method")
-READ: tuple[tuple[str, Callable[[Any, str], Any]], ...] = (
-    *((name, number) for name in MEASURES),
-    *((name, moment_text) for name in WORDS),
+NONE: Mapping[str, Any] = MappingProxyType({})
+USUAL = 40
+"""Characters of a word that is not looked at twice."""
+
+
+def _measure(value: Any, where: str, name: str) -> float:
+    usual = type(value) is int and 0 <= value <= MOST_NUMBER
+    return value if usual else number(value, below(where, name))
+
+
+def _word(value: Any, where: str, name: str) -> str:
+    usual = type(value) is str and len(value) < USUAL and value.isprintable()
+    return value if usual else moment_text(value, below(where, name))
+
+
+READ: tuple[tuple[str, Callable[[Any, str, str], Any]], ...] = (
+    *((name, _measure) for name in MEASURES),
+    *((name, _word) for name in WORDS),
 )
 
 
@@ -48,11 +64,12 @@ class TwelveLabsCollection(Collection):
     def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
         """Measures stand in the object, or in its `system_metadata`, as the vintage has it."""
         system = raw.get("system_metadata")
-        system = {} if system is None else mapping(system, below(where, "system_metadata"))
+        system = NONE if system is None else mapping(system, below(where, "system_metadata"))
         facts: dict[str, Any] = {}
         for name, read in READ:
-            if (value := raw[name] if name in raw else system.get(name)) is not None:
-                facts[name] = read(value, below(where, name))
+            value = raw[name] if name in raw else system.get(name)
+            if value is not None:
+                facts[name] = read(value, where, name)
         error = raw.get("error")
         if isinstance(error, Mapping) and error.get("message") is not None:
             facts["error"] = text(error["message"], below(where, "error.message"))
