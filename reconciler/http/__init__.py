@@ -28,6 +28,7 @@ from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError
 from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in, told_of_limit
 from reconciler.http.body import Answer, TooMuch, taken_in
 from reconciler.http.call import Call, bucket_of, parts_of
+from reconciler.http.direct import SENDING, SENT
 from reconciler.http.environment import ByEnvironment, proxy_secrets
 from reconciler.http.pace import BucketOf, Clock, Pace, UsesOf
 from reconciler.http.purse import Keeper, Lot, Purse
@@ -49,8 +50,6 @@ PATIENT_S = 600.0
 CONNECT_S = 10.0
 ANSWER_S = 120.0
 """From when a request has left until its answer is there, whole."""
-SENDING, SENT = "http11.send_request_headers.started", "http11.send_request_body.complete"
-"""What httpx's transport says when it is connected and the first byte is about to leave, and when all has left."""
 SHORTEST_KEY = 8
 """What is shorter stands in ids and names by chance."""
 OURS = {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip"}

@@ -13,15 +13,18 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 import httpx
 
 from reconciler.errors import Refused, Unreachable
+from reconciler.http.direct import DirectWay
 
 __all__ = ["ByEnvironment", "address_of", "proxy_for", "proxy_secrets", "trusted"]
 
+Way: TypeAlias = DirectWay | httpx.AsyncHTTPTransport
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -33,10 +36,10 @@ class ByEnvironment(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, keep_s: float) -> None:
-        self._limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keep_s)
-        self._idle: dict[tuple[str, str, int | None], list[httpx.AsyncHTTPTransport]] = {}
+        self._keep_s = keep_s
+        self._idle: dict[tuple[str, str, int | None], list[Way]] = {}
         """Scheme, host and port → ways there that nobody uses, the one that was used last at the end."""
-        self._ways: set[httpx.AsyncHTTPTransport] = set()
+        self._ways: set[Way] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it by a way to its address, which is opened when there is none that is idle."""
@@ -52,15 +55,20 @@ class ByEnvironment(httpx.AsyncBaseTransport):
         response.stream = _Body(response.stream, partial(idle.append, way))
         return response
 
-    def _opened(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+    def _opened(self, url: httpx.URL) -> Way:
         proxy = proxy_for(url.scheme, url.host, url.port)
-        # To read whom to believe takes longer than most requests. Who believes nobody lets nothing through by mistake.
-        believed = trusted() if url.scheme == "https" or proxy else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        way = httpx.AsyncHTTPTransport(verify=believed, limits=self._limits, proxy=proxy)
+        # To read whom to believe takes longer than most requests: of an address without TLS nobody asks for it.
+        believed = trusted() if url.scheme == "https" or proxy else None
+        if proxy is None:
+            way: Way = DirectWay(believed, self._keep_s)
+        else:
+            limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=self._keep_s)
+            assert believed is not None
+            way = httpx.AsyncHTTPTransport(verify=believed, limits=limits, proxy=proxy)
         self._ways.add(way)
         return way
 
-    async def _given_up(self, way: httpx.AsyncHTTPTransport) -> None:
+    async def _given_up(self, way: Way) -> None:
         self._ways.discard(way)
         await way.aclose()
 

@@ -63,10 +63,11 @@ def lower_limits() -> None:
 
 def instrument(points: Points) -> None:
     """Put a point before and after each request, and before and after each durable write: to the state, to a store."""
-    send = httpx.AsyncHTTPTransport.handle_async_request
+    network = reconciler.http.environment.ByEnvironment
+    send = network.handle_async_request
     commit, start = reconciler.state.State.commit, reconciler.state.State.start_run
 
-    async def handle(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    async def handle(self: reconciler.http.environment.ByEnvironment, request: httpx.Request) -> httpx.Response:
         name = f"{request.method} {request.url.path}"
         points.here(f"before {name}")
         response = await send(self, request)
@@ -101,7 +102,7 @@ def instrument(points: Points) -> None:
 
     watched: list[tuple[type, dict[str, Any]]] = [
         (shelf, {"keep": keeping, "remove": removing}),
-        (httpx.AsyncHTTPTransport, {"handle_async_request": handle}),
+        (network, {"handle_async_request": handle}),
         (reconciler.state.State, {"commit": committing, "start_run": starting}),
     ]
     for owner, methods in watched:
