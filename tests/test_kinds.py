@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from reconciler.kind import FILE, FROM_KEY, IDENTITY, SOURCE, STAMPED, Kind, Members, Part, Ref, Wire
+from reconciler.kind.declarable import model_of, validated
 from reconciler.kind.docs import docs_of
+from reconciler.kind.quick import plainly_right
 from reconciler.kinds import Kinds
 from reconciler.providers.twelvelabs import (
     KINDS,
@@ -204,5 +206,9 @@ def test_what_checks_the_values_of_a_kind_is_made_when_a_value_is_checked() -> N
     class Leaf(Kind, section="leaves"):
         name: str = ""
 
-    assert not Leaf.__pydantic_complete__
-    assert Leaf(name="oak").name == "oak" and Leaf.__pydantic_complete__
+    made = model_of.cache_info().currsize
+    assert plainly_right(Leaf, {"name": "oak"}) and model_of.cache_info().currsize == made
+    assert not plainly_right(Leaf, {"name": 1})
+    with pytest.raises(ValidationError, match="Input should be a valid string"):
+        validated(Leaf, {"name": 1})
+    assert model_of.cache_info().currsize == made + 1

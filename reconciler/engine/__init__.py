@@ -52,7 +52,6 @@ from reconciler.plan.fingerprints import fingerprints
 from reconciler.plan.guards import Consent
 from reconciler.plan.targeting import EVERYTHING, Targeting
 from reconciler.planfile import Saved, wishes
-from reconciler.planfile.moved import check
 from reconciler.preflight import inspected, lengths
 from reconciler.provider import Drivers
 from reconciler.refresh import AccountLook, Looks, uses
@@ -292,6 +291,8 @@ class Session:
         declared = wishes.of_each(self.stack, self.kinds, saved.plan, key, destroy=planning.aim.destroy)
         gates = wishes.gates_of(self.stack, saved.plan, key)
         here = Basis(account=self.account, settings=wishes.of_all(self.stack, key), declared=declared, gates=gates)
+        from reconciler.planfile.moved import check  # by an apply of a saved plan, and no other run
+
         return check(saved, planning.plan, here, self.kinds, by_others=others)
 
     async def recover(self, planning: Planning) -> None:

@@ -12,6 +12,7 @@ from reconciler.errors import Invalid, Problem
 from reconciler.export.names import Names
 from reconciler.frozen import dataclass
 from reconciler.kind import Field, Kind
+from reconciler.kind.declarable import validated
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Snapshot, Stamp, Status, key_of, parent_of
 from reconciler.plan.targeting import Targeting
@@ -199,7 +200,7 @@ class _Pick:
 def _wrong(kind: type[Kind], fields: Mapping[str, Any]) -> set[str]:
     """Fields that have a value which cannot be declared."""
     try:
-        kind.__pydantic_validator__.validate_python(dict(fields), strict=True)
+        validated(kind, dict(fields))
     except ValidationError as error:
         found = {str(it["loc"][0]) for it in error.errors() if it["loc"] and it["type"] != "missing"}
         return found & set(fields)

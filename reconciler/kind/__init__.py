@@ -19,8 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel
-
+from reconciler.kind.declarable import After, Before, Bounds, Declarable, Examples, fresh
 from reconciler.kind.fields import (
     CREATE_ONLY,
     DETAIL,
@@ -30,7 +29,6 @@ from reconciler.kind.fields import (
     IDENTITY,
     INPUT,
     MERGE,
-    MODEL,
     SOURCE,
     STAMPED,
     TITLE,
@@ -62,7 +60,11 @@ __all__ = [
     "STAMPED",
     "TITLE",
     "UNORDERED",
+    "After",
+    "Before",
+    "Bounds",
     "Derived",
+    "Examples",
     "Field",
     "FromFile",
     "Kind",
@@ -75,10 +77,11 @@ __all__ = [
     "Updating",
     "Wire",
     "WrongItems",
+    "fresh",
 ]
 
 
-class Kind(BaseModel):
+class Kind(Declarable):
     """Base of all kinds. Class arguments say where they stand in YAML and how their objects behave.
 
     section       the word in YAML (`indexes`; for a child the word under its parent: `assets`)
@@ -91,8 +94,6 @@ class Kind(BaseModel):
     label         what one object and what several are called, if not as the class: `("entity", "entities")`
     counts        the fact (`Live.facts`) that says how many children an object has, if one does
     """
-
-    model_config = MODEL
 
     section: ClassVar[str]
     parent: ClassVar[type[Kind] | None]
@@ -119,13 +120,9 @@ class Kind(BaseModel):
     """The field marked IDENTITY, "" if there is none."""
     specs: ClassVar[Mapping[str, Field]]
 
-    def __init_subclass__(cls, **_: Any) -> None:
-        """Class arguments are read by `__pydantic_init_subclass__`, when the fields are known."""
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Class arguments say what stands above."""
         super().__init_subclass__()
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__()
         cls._declare(**kwargs)
         cls.specs = fields_of(cls)
         cls.identity_name = next((field.name for field in cls.specs.values() if field.identity), "")

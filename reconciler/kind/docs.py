@@ -1,7 +1,7 @@
 """What the source says of each field of a model: the text below it in the class, read when somebody asks for it.
 
-pydantic reads these texts as each class is made, which takes longer than all else about a class; only schemas,
-`explain` and the documentation want them.
+To read these texts as each class is made would take longer than all else about a class; only schemas, `explain` and
+the documentation want them.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 
-from pydantic import BaseModel
+from reconciler.kind.declarable import Declarable, model_of
 
 __all__ = ["docs_of"]
 
 
 @cache
-def docs_of(model: type[BaseModel]) -> Mapping[str, str]:
+def docs_of(made: type[Declarable]) -> Mapping[str, str]:
     """field → its text, "" where there is none or the source is not at hand; those of bases too, unless the class
     declares the field anew."""
     found: dict[str, str] = {}
-    for base in reversed(model.__mro__):
-        declared = [name for name in inspect.get_annotations(base) if name in model.model_fields]
+    for base in reversed(made.__mro__):
+        declared = [name for name in inspect.get_annotations(base) if name in made.field_types]
         if declared:
             below = dict(_texts(base))
             found |= {name: below.get(name, "") for name in declared}
-    said = {name: info.description for name, info in model.model_fields.items() if info.description}
-    return {**dict.fromkeys(model.model_fields, ""), **found, **said}
+    said = {name: info.description for name, info in model_of(made).model_fields.items() if info.description}
+    return {**dict.fromkeys(made.field_types, ""), **found, **said}
 
 
 def _texts(made: type) -> Iterator[tuple[str, str]]:

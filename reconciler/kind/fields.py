@@ -10,11 +10,8 @@ from enum import Enum, StrEnum
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
 from reconciler.frozen import dataclass
+from reconciler.kind.declarable import Declarable, default_of
 
 __all__ = [
     "CREATE_ONLY",
@@ -25,7 +22,6 @@ __all__ = [
     "IDENTITY",
     "INPUT",
     "MERGE",
-    "MODEL",
     "SOURCE",
     "STAMPED",
     "TITLE",
@@ -44,10 +40,6 @@ __all__ = [
     "WrongItems",
     "fields_of",
 ]
-
-
-MODEL = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-"""Of all models: what checks values is made when the first value of one is checked. Most runs meet few kinds."""
 
 
 class Mark(Enum):
@@ -191,28 +183,27 @@ class WrongItems(ValueError):
         super().__init__("; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in self.by_path.items()))
 
 
-class Part(BaseModel):
+class Part(Declarable):
     """A group of fields within a field, such as one model of an index: `Wire` and `UNORDERED` count there too."""
 
-    model_config = MODEL
     parts: ClassVar[Mapping[str, Field]] = {}
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        super().__pydantic_init_subclass__(**kwargs)
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         cls.parts = fields_of(cls)
 
 
-def fields_of(model: type[BaseModel]) -> dict[str, Field]:
+def fields_of(made: type[Declarable]) -> dict[str, Field]:
     """name → what its markers say."""
-    return {name: _field_of(model, name, info) for name, info in model.model_fields.items()}
+    return {name: _field_of(made, name, given) for name, given in made.field_types.items()}
 
 
 MARKS = (Mark, Wire, Ref, Members, Named, Read, Known, FromFile)
 
 
-def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
-    marks = [mark for mark in info.metadata if isinstance(mark, MARKS)]
+def _field_of(made: type[Declarable], name: str, given: Any) -> Field:
+    annotation, *said = get_args(given) if get_origin(given) is Annotated else (given,)
+    marks = [mark for mark in said if isinstance(mark, MARKS)]
     plain = {mark for mark in marks if isinstance(mark, Mark)}
     wire = next((mark.name for mark in marks if isinstance(mark, Wire)), name)
     members = next((mark for mark in marks if isinstance(mark, Members)), None)
@@ -223,8 +214,9 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         *([Updating.NEVER] if Mark.SOURCE in plain else []),
     ]
     if len(ways) > 1:
-        raise TypeError(f"{model.__name__}.{name}: one way to update, not {' and '.join(ways)}")
-    part, many = _part_of(info.annotation)
+        raise TypeError(f"{made.__name__}.{name}: one way to update, not {' and '.join(ways)}")
+    part, many = _part_of(annotation)
+    required, default = default_of(made, name)
     return Field(
         name=name,
         wire=wire,
@@ -247,10 +239,10 @@ def _field_of(model: type[BaseModel], name: str, info: FieldInfo) -> Field:
         part=part,
         known=next((mark for mark in marks if isinstance(mark, Known)), None),
         from_file=next((mark for mark in marks if isinstance(mark, FromFile)), None),
-        shape=_shape_of(info.annotation),
+        shape=_shape_of(annotation),
         many=many,
-        required=info.is_required(),
-        default=None if info.default is PydanticUndefined else info.default,
+        required=required,
+        default=default,
     )
 
 

@@ -11,12 +11,18 @@ from reconciler.load.sources import TextFile
 from reconciler.load.wording import did_you_mean
 from reconciler.load.yaml.positions import Path
 
-__all__ = ["MOST_PROBLEMS", "Place", "Problems"]
+__all__ = ["MOST_PROBLEMS", "Place", "Problems", "dotted"]
 
 MOST_PROBLEMS: Final = 500
 """Nobody reads more; the rest is counted."""
 MOST_COMPARED: Final = 20_000
 """Names that wrong ones are compared with, in all of a run; each takes some twenty microseconds."""
+
+
+def dotted(path: Path) -> str:
+    """`models[0].name`."""
+    text = "".join(f"[{word}]" if isinstance(word, int) else f".{word}" for word in path)
+    return text.removeprefix(".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le
-
 from reconciler.errors import Problem
 from reconciler.frozen import dataclass
+from reconciler.model.bounds import Bounds
 from reconciler.model.change import Action, Change
 from reconciler.model.operation import Operation, Target
 from reconciler.model.steps import Step, Verb
 
 __all__ = ["Awaited", "Basis", "Charge", "Cost", "Estimate", "LookedAt", "Plan", "waits_of"]
 
-Count = Annotated[int, Ge(0), Le(10**18)]
-Amount = Annotated[float, Ge(0), Le(1e18)]
+Count = Annotated[int, Bounds(ge=0, le=10**18)]
+Amount = Annotated[float, Bounds(ge=0, le=1e18)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,6 @@ from typing import Any
 from reconciler.errors import Invalid, Problem, StalePlan
 from reconciler.frozen import dataclass
 from reconciler.model import Basis, Plan
-from reconciler.plan.codec import Wrong, made, plan_from, saved_json
-from reconciler.reports.json import dumps
 from reconciler.version import __version__
 
 __all__ = ["Saved", "account_of", "read", "render", "sealing_key"]
@@ -78,6 +76,10 @@ def sealing_key(base_url: str, key: str) -> bytes:
 
 def render(plan: Plan, origin: Basis, key: bytes) -> str:
     """The text of the file."""
+    # The codec is imported by what writes or reads a file: pydantic comes with it.
+    from reconciler.plan.codec import saved_json
+    from reconciler.reports.json import dumps
+
     made_of = {"tool_version": __version__, "origin": asdict(origin)}
     # As it comes back from the file: what JSON has no word for (tuples, secrets) must not be in the digest.
     document = json.loads(dumps({"format_version": SAVED_VERSION, **saved_json(plan), **made_of}))
@@ -87,6 +89,8 @@ def render(plan: Plan, origin: Basis, key: bytes) -> str:
 
 def read(text: str, name: str) -> Saved:
     """The plan in a file's text. Invalid when it is no plan; StalePlan when it is not one to apply any more."""
+    from reconciler.plan.codec import Wrong, made, plan_from
+
     try:
         document = json.loads(text, parse_constant=_no_constant)
         version = str(document["format_version"])

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.kind import Field, Kind
+from reconciler.kind.declarable import model_of
 from reconciler.kind.docs import docs_of
 from reconciler.kinds import Kinds
 from reconciler.load.check.replacing import HOLD, WAYS
@@ -299,7 +300,7 @@ def _section(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
 
 
 def _resource(kind: type[Kind], kinds: Kinds) -> dict[str, Any]:
-    made = kind.model_json_schema(schema_generator=_Generator)
+    made = model_of(kind).model_json_schema(schema_generator=_Generator)
     definitions, docs = made.get("$defs", {}), docs_of(kind)
     fields = {
         name: _or_variable(_or_later(field, _inlined(made["properties"][name], definitions))) | _example(field)
@@ -366,7 +367,7 @@ class _Generator(GenerateJsonSchema):
     def model_schema(self, schema: Any) -> Any:
         made = super().model_schema(schema)
         for name, field in made.get("properties", {}).items():
-            if text := docs_of(schema["cls"])[name]:
+            if text := docs_of(schema["cls"].declared_by)[name]:
                 field.setdefault("description", text)
         return made
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from reconciler.kind import Part, WrongItems
 from reconciler.load.grammar.shapes import Shape
+from reconciler.load.problems import dotted
 from reconciler.load.wording import a, did_you_mean, one_of, shown
 from reconciler.load.yaml.positions import Path
 from reconciler.load.yaml.scalars import WORDS, Surprise
 from reconciler.redact import Secret, with_templates
 
-__all__ = ["Complaint", "complaints", "dotted"]
+__all__ = ["Complaint", "complaints_of"]
 
 Complaint = tuple[Path, bool, str]
 """(path below the resource, whether the key is meant and not its value, summary)"""
@@ -34,13 +35,16 @@ _EXPECTED: Final[Mapping[str, str]] = {
 }
 
 
-def dotted(path: Path) -> str:
-    """`models[0].name`."""
-    text = "".join(f"[{word}]" if isinstance(word, int) else f".{word}" for word in path)
-    return text.removeprefix(".")
+def complaints_of(shape: Shape, declared: Mapping[str, Any]) -> tuple[int, Iterable[Complaint]]:
+    """How many errors there are, and what is to be said of them."""
+    try:
+        shape.validate(declared)
+    except ValidationError as error:
+        return error.error_count(), _complaints(error, shape, declared)
+    return 0, ()
 
 
-def complaints(error: ValidationError, shape: Shape, declared: Mapping[str, Any]) -> Iterator[Complaint]:
+def _complaints(error: ValidationError, shape: Shape, declared: Mapping[str, Any]) -> Iterator[Complaint]:
     """One for each value that is wrong."""
     by_path: dict[Path, list[Mapping[str, Any]]] = {}
     for item in error.errors(include_url=False):

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from reconciler.frozen import dataclass
-from reconciler.load.check.complaints import dotted
 from reconciler.load.check.laters import Samples
 from reconciler.load.check.schemas import Budget, TooManySteps, compiled, unknown, without_values
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.defaults import by_section
 from reconciler.load.grammar.json_files import json_in
 from reconciler.load.grammar.shapes import Shape, at
-from reconciler.load.problems import Place, Problems
+from reconciler.load.problems import Place, Problems, dotted
 from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut, one_of, shown
 from reconciler.load.yaml.positions import Path

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Final
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.frozen import dataclass
 from reconciler.kind import Derived, Kind, WrongItems
@@ -23,6 +21,9 @@ from reconciler.load.wording import a, cut, did_you_mean, shown
 from reconciler.load.yaml.positions import Path
 from reconciler.model import Resource
 from reconciler.redact import holds_secret
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["Laters", "Samples"]
 
@@ -264,13 +265,15 @@ def _of_leaf(leaf: Mapping[str, Any], later: Later) -> Iterator[Sample]:
 
 @lru_cache(maxsize=32)
 def _adapter(kind: type[Kind], name: str) -> TypeAdapter[Any]:
-    info = kind.model_fields[name]
-    field: Any = Annotated[(info.annotation, *info.metadata)]
-    return TypeAdapter(field)
+    from pydantic import TypeAdapter  # by a stack that has such values, and no other
+
+    return TypeAdapter(kind.field_types[name])
 
 
 def _refused(kind: type[Kind], name: str, key: str, value: Any) -> str:
     """Why a kind does not take a value under a key of its metadata; "" if it does."""
+    from pydantic import ValidationError
+
     try:
         _adapter(kind, name).validate_python({key: value}, strict=True)
     except ValidationError as error:

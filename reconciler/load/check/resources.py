@@ -6,10 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from reconciler.kind import Field, Known
-from reconciler.load.check.complaints import complaints, dotted
 from reconciler.load.check.laters import Laters
 from reconciler.load.check.options import ignore_problems, ignored, option_problems
 from reconciler.load.check.replacing import replacing_of
@@ -17,7 +14,7 @@ from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in, text_in
 from reconciler.load.grammar.settings import DEFAULT_STORE
 from reconciler.load.grammar.shapes import FOUND_BY, OPTIONS, Shape
-from reconciler.load.problems import Place, Problems
+from reconciler.load.problems import Place, Problems, dotted
 from reconciler.load.sources import Outside, Root, TextFile
 from reconciler.load.wording import a, cut
 from reconciler.load.yaml.positions import Path
@@ -202,19 +199,22 @@ class Checker:
         return tuple((name, key) for key in laters)
 
     def _validate(self, entry: Declaration, fields: Mapping[str, Any], *, known: bool) -> None:
-        try:
-            entry.shape.validate(fields)
-        except ValidationError as error:
+        if entry.shape.is_plainly_right(fields):
+            return
+        # Imported for what may be wrong, for pydantic comes with it.
+        from reconciler.load.check.complaints import complaints_of
+
+        count, found = complaints_of(entry.shape, fields)
+        if self._problems.full:
+            self._problems.more += count
+            return
+        for said, (path, on_key, summary) in enumerate(found, start=1):
+            # What exists already needs nothing.
+            if path or not (known or None in entry.raw.values()):
+                self._say(entry, path, summary, on_key=on_key)
             if self._problems.full:
-                self._problems.more += error.error_count()
-                return
-            for said, (path, on_key, summary) in enumerate(complaints(error, entry.shape, fields), start=1):
-                # What exists already needs nothing.
-                if path or not (known or None in entry.raw.values()):
-                    self._say(entry, path, summary, on_key=on_key)
-                if self._problems.full:
-                    self._problems.more += error.error_count() - said
-                    break
+                self._problems.more += count - said
+                break
 
     # References
 

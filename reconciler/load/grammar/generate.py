@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from reconciler.kind.declarable import plain_type
 from reconciler.load.grammar.declarations import NAME, Declaration, MadeFrom
 from reconciler.load.grammar.documents import parsed
 from reconciler.load.grammar.json_files import json_in
@@ -291,7 +292,7 @@ def _sort_of(field: str, shape: Shape) -> str:
     if shape.fields[field].many:
         return "list"
     sorts = {bool: "boolean", int: "integer", float: "number"}
-    return sorts.get(shape.kind.model_fields[field].annotation, "text")  # type: ignore[arg-type]
+    return sorts.get(plain_type(shape.kind, field), "text")
 
 
 def _nested(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconciler.kind import Field, Kind, Known
+from reconciler.kind.declarable import validated
+from reconciler.kind.quick import plainly_right
 from reconciler.load.yaml.positions import Path
 from reconciler.model import MADE_OF_WORDS
 
@@ -58,10 +60,14 @@ class Shape:
     ref_prefix: str = ""
     """Of the addresses that its key refers to, if it does."""
 
+    def is_plainly_right(self, fields: Mapping[str, Any]) -> bool:
+        """Whether the kind takes these declared fields, as far as that is to be seen at once."""
+        return plainly_right(self.kind, fields)
+
     def validate(self, fields: Mapping[str, Any]) -> None:
         """Raises pydantic's ValidationError for declared fields that the kind does not take. What checks them is made
         for the first of a kind."""
-        self.kind.__pydantic_validator__.validate_python(fields, strict=True)
+        validated(self.kind, fields)
 
     def words(self) -> tuple[str, ...]:
         """All that an entry may hold."""

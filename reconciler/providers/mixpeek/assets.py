@@ -13,13 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, StringConstraints
-from pydantic import Field as PydanticField
-
 from reconciler import rest
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.identity import of_url
-from reconciler.kind import IDENTITY, MERGE, SOURCE, STAMPED, Kind, Read, WrongItems
+from reconciler.kind import IDENTITY, MERGE, SOURCE, STAMPED, Before, Bounds, Kind, Read, WrongItems, fresh
 from reconciler.model import Live, Operation, Status
 from reconciler.provider import Cursor, Done, ExistsWhen, Failed, Keep, Lost, Page, Progress, Running, Traits, Want
 from reconciler.providers.mixpeek.collections import ENVELOPE, PAGE_SIZE, MediaCollection
@@ -58,9 +55,9 @@ def _own_metadata(raw: Mapping[str, Any]) -> Any:
 class MediaAsset(Kind, section="assets", parent=MediaCollection, label=("asset", "assets")):
     """What is indexed: a video or an image that the platform fetches from an address, or a text."""
 
-    url: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
+    url: Annotated[str | None, SOURCE, Bounds(pattern=r"^https?://\S+$")] = None
     """Address of a video or an image; it is part of what the asset is."""
-    text: Annotated[str | None, SOURCE, StringConstraints(min_length=1)] = None
+    text: Annotated[str | None, SOURCE, Bounds(min_length=1)] = None
     """A text instead of an address."""
     video: Annotated[list[VideoPass] | None, SOURCE] = None
     """Passes over a video; without any the platform does what it usually does."""
@@ -70,9 +67,7 @@ class MediaAsset(Kind, section="assets", parent=MediaCollection, label=("asset",
     """What is made of a text."""
     content: Annotated[str | None, IDENTITY] = None
     """What it is: a digest of its address or text and its settings."""
-    metadata: Annotated[dict[str, Any], BeforeValidator(_metadata), MERGE, STAMPED, Read(_own_metadata)] = (
-        PydanticField(default_factory=dict)
-    )
+    metadata: Annotated[dict[str, Any], Before(_metadata), MERGE, STAMPED, Read(_own_metadata)] = fresh(dict)
     """Your own facts about it: any JSON."""
 
     @classmethod

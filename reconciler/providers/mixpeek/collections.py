@@ -6,10 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
-
 from reconciler import rest
-from reconciler.kind import CREATE_ONLY, FROM_KEY, Kind, Wire
+from reconciler.kind import CREATE_ONLY, FROM_KEY, Bounds, Kind, Wire
 from reconciler.model import Live
 from reconciler.provider import Cursor, Done, Hands, Keep, Page, Progress, Traits, Want
 from reconciler.wire import below, whole
@@ -36,9 +34,7 @@ class MediaCollection(
 ):
     """A name that assets have in common: it comes with the first of them, and goes with the last."""
 
-    name: Annotated[
-        str, CREATE_ONLY, FROM_KEY, Wire("collection_id"), StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    ] = ""
+    name: Annotated[str, CREATE_ONLY, FROM_KEY, Wire("collection_id"), Bounds(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = ""
     """Its name in the account: letters, digits, dots, dashes, underscores; the key when left out."""
 
 

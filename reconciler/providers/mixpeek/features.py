@@ -10,10 +10,8 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
-
 from reconciler.derived import Task, TaskDriver
-from reconciler.kind import EACH, SOURCE, UNORDERED, Derived, Ref
+from reconciler.kind import EACH, SOURCE, UNORDERED, After, Derived, Ref
 from reconciler.provider import ExistsWhen, Failed, Traits, Want
 from reconciler.wire import ApiPath, Unexpected, answer_to, below, identifier, items, mapping, number, text, vector_in
 
@@ -41,7 +39,7 @@ class MediaFeatures(Derived, section="features", asynchronous=False, label=("set
     model: Annotated[Literal["multimodal-v1"] | None, SOURCE] = None
     """Which of the named vectors; words alone, when left out. Each vector is a request of its own."""
     modalities: Annotated[
-        list[Literal["video", "image", "text", "audio"]] | None, SOURCE, UNORDERED, AfterValidator(_each_once)
+        list[Literal["video", "image", "text", "audio"]] | None, SOURCE, UNORDERED, After(_each_once)
     ] = None
     """Features of what: all, when left out."""
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
-
-from reconciler.kind import Part, Wire
+from reconciler.kind import Bounds, Part, Wire
 from reconciler.wire import part_to_wire
 
 __all__ = ["ImageSettings", "JsonAnswer", "TextSettings", "VideoPass", "written_out"]
 
 Embedder = Literal["multimodal-v1"]
-Words = Annotated[str, StringConstraints(min_length=1)]
+Words = Annotated[str, Bounds(min_length=1)]
 
 
 class JsonAnswer(Part):
@@ -39,7 +37,7 @@ class WordsOf(Part):
 class Description(WordsOf):
     """A model that describes what is to be seen."""
 
-    max_length: Annotated[int, Field(ge=1)] | None = None
+    max_length: Annotated[int, Bounds(ge=1)] | None = None
     """Most letters of a description."""
 
 
@@ -48,7 +46,7 @@ class Detector(Part):
 
     model: Annotated[str | None, Wire("model_id")] = None
     """Its name, as `face-detector-v1`."""
-    confidence: Annotated[float | None, Wire("confidence_threshold"), Field(ge=0, le=1)] = None
+    confidence: Annotated[float | None, Wire("confidence_threshold"), Bounds(ge=0, le=1)] = None
     """How sure it must be, from 0 to 1."""
 
 
@@ -64,7 +62,7 @@ class Detection(Part):
 class VideoPass(Part):
     """One pass over a video, piece by piece."""
 
-    every: Annotated[int | None, Wire("interval_sec"), Field(ge=5, lt=120)] = None
+    every: Annotated[int | None, Wire("interval_sec"), Bounds(ge=5, lt=120)] = None
     """Seconds of a piece, from 5 to 119."""
     embed: Embedder | None = None
     """The model that makes a vector of each piece."""

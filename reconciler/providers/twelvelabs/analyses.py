@@ -7,11 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, StringConstraints
-from pydantic import Field as PydanticField
-
 from reconciler.derived import Task
-from reconciler.kind import EACH, SOURCE, Derived, FromFile, Known, Ref
+from reconciler.kind import EACH, SOURCE, After, Bounds, Derived, Examples, FromFile, Known, Ref
 from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.answer_schemas import checked_schema
 from reconciler.providers.twelvelabs.answers import plain_schema, wrong_with
@@ -46,23 +43,21 @@ class MediaAnalysis(Derived, section="analyses", asynchronous=False, label=("ana
     """Assets, by name or glob: of each one analysis is made."""
     model: Annotated[str, SOURCE, Known(frozenset({"pegasus1.5", "pegasus1.6"}), "November 2026")]
     """Which model answers."""
-    prompt: Annotated[str | None, SOURCE, FromFile("prompt_file"), StringConstraints(min_length=1)] = None
+    prompt: Annotated[str | None, SOURCE, FromFile("prompt_file"), Bounds(min_length=1)] = None
     """What it is asked; `prompt_file:` names a file of it instead."""
     response: Annotated[
         dict[str, Any] | None,
         SOURCE,
         FromFile("response", json=True),
-        AfterValidator(lambda it: it and checked_schema(it)),
-        PydanticField(examples=["answer.json"]),
+        After(lambda it: it and checked_schema(it)),
+        Examples(("answer.json",)),
     ] = None
     """JSON Schema of the answer, or the path of one; free text, when left out."""
-    temperature: Annotated[float | None, SOURCE, PydanticField(ge=0, le=1)] = None
+    temperature: Annotated[float | None, SOURCE, Bounds(ge=0, le=1)] = None
     """How freely it answers; 0.2, when left out."""
-    max_tokens: Annotated[int | None, SOURCE, PydanticField(ge=FEWEST["general"], le=MOST)] = None
+    max_tokens: Annotated[int | None, SOURCE, Bounds(ge=FEWEST["general"], le=MOST)] = None
     """How long an answer may be; what is cut is no result. 4096, when left out; 32768 of segments."""
-    segments: Annotated[
-        Definitions | None, SOURCE, PydanticField(examples=[{"goal": {"description": "A goal is scored."}}])
-    ] = None
+    segments: Annotated[Definitions | None, SOURCE, Examples(({"goal": {"description": "A goal is scored."}},))] = None
     """Kinds of segments to find, instead of a prompt: `{goal: {description: …, fields: {scorer: {type: string}}}}`."""
     lasting: Annotated[Lasting | None, SOURCE] = None
     """How long those segments may be, in seconds: `{at_least: 5, at_most: 60}`."""

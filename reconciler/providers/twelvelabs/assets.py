@@ -9,11 +9,8 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field as PydanticField
-from pydantic import StringConstraints
-
 from reconciler.identity import formerly, of_url
-from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Kind, Read, Wire
+from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Bounds, Kind, Read, Wire, fresh
 from reconciler.model import Live, Operation, Status
 from reconciler.provider import Hands, Keep, Order, Page, Progress, Traits, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
@@ -35,9 +32,9 @@ class Asset(Kind, section="assets"):
 
     file: Annotated[str | None, SOURCE, FILE] = None
     """Path of the file, relative to the stack; its bytes are the asset's identity."""
-    url: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
+    url: Annotated[str | None, SOURCE, Bounds(pattern=r"^https?://\S+$")] = None
     """Address of a raw media file that the platform fetches by itself; without `sha256` the URL is the identity."""
-    sha256: Annotated[str | None, SOURCE, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = None
+    sha256: Annotated[str | None, SOURCE, Bounds(pattern=r"^[0-9a-f]{64}$")] = None
     """Pins the bytes of a `url`, wherever it leads: they are the identity, as those of a `file` are."""
     content: Annotated[str | None, IDENTITY] = None
     """What the bytes are."""
@@ -49,7 +46,7 @@ class Asset(Kind, section="assets"):
         bool, CREATE_ONLY, Wire("enable_thumbnail"), Read(lambda raw: raw.get("thumbnail") is not None)
     ] = False
     """Whether the platform makes a thumbnail of it."""
-    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, Wire("user_metadata")] = PydanticField(default_factory=dict)
+    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, Wire("user_metadata")] = fresh(dict)
     """Your own facts about it: strings, numbers, booleans and lists of strings."""
 
     @classmethod

@@ -6,10 +6,22 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
-
 from reconciler.derived import Task, TaskDriver, way_of
-from reconciler.kind import CREATE_ONLY, EACH, INPUT, SOURCE, UNORDERED, Derived, Known, Named, Part, Ref
+from reconciler.kind import (
+    CREATE_ONLY,
+    EACH,
+    INPUT,
+    SOURCE,
+    UNORDERED,
+    After,
+    Before,
+    Bounds,
+    Derived,
+    Known,
+    Named,
+    Part,
+    Ref,
+)
 from reconciler.provider import Failed, Hands, Want
 from reconciler.providers.twelvelabs.embeddings_index import OfIndex
 from reconciler.providers.twelvelabs.embeddings_sync import AtOneGo
@@ -50,15 +62,15 @@ def _each_once(value: list[str]) -> list[str]:
 
 
 OptionWord = Literal["visual", "audio", "transcription", "visual-text"]
-OURS, ONCE = BeforeValidator(_our_words), AfterValidator(_each_once)
+OURS, ONCE = Before(_our_words), After(_each_once)
 
 
 class Segments(Part):
     """How media is cut into clips."""
 
-    every: Annotated[float | None, Field(ge=2, le=10)] = None
+    every: Annotated[float | None, Bounds(ge=2, le=10)] = None
     """Clips of so many seconds: 2 to 10, a whole number but for `api: v1`."""
-    at_least: Annotated[float | None, Field(ge=2, le=5)] = None
+    at_least: Annotated[float | None, Bounds(ge=2, le=5)] = None
     """Clips where scenes change, of so many seconds at least: 2 to 5, a whole number. Of video only."""
 
 
@@ -69,7 +81,7 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     """Assets, by name or glob; `indexes/NAME` for vectors that it has already; `{NAME: {text: …}}`. Of each one set."""
     indexed: Annotated[str | None, Ref("IndexedAsset"), EACH, CREATE_ONLY] = None
     """What in an index it is read from."""
-    text: Annotated[str | None, INPUT, SOURCE, StringConstraints(min_length=1)] = None
+    text: Annotated[str | None, INPUT, SOURCE, Bounds(min_length=1)] = None
     """Words, alone or beside images, of which they speak as `<@name>`."""
     image: Annotated[str | None, Ref("Asset"), INPUT] = None
     """An image, alone or with a text."""
@@ -77,7 +89,7 @@ class Embedding(Derived, section="embeddings", asynchronous=False):
     """Up to 10 images, by names of their own: one vector of all."""
     image_names: Annotated[list[str] | None, SOURCE] = None
     """What the images are called in the text."""
-    url: Annotated[str | None, INPUT, SOURCE, StringConstraints(pattern=r"^https?://\S+$")] = None
+    url: Annotated[str | None, INPUT, SOURCE, Bounds(pattern=r"^https?://\S+$")] = None
     """Address of a video that is no asset: with `api: v1` only."""
     file: Annotated[str | None, INPUT, SOURCE] = None
     """Where the bytes of an asset are that is a file, for `api: v1`: found out of the asset, never declared."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from annotated_types import MinLen
-from pydantic import Field as PydanticField
-
-from reconciler.kind import FROM_KEY, STAMPED, UNORDERED, Kind, Members, Ref, Wire
+from reconciler.kind import FROM_KEY, STAMPED, UNORDERED, Bounds, Kind, Members, Ref, Wire, fresh
 from reconciler.provider import Done, Failed, Order, Progress, Traits
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.entity_collections import EntityCollection
@@ -38,11 +35,11 @@ class Entity(
         Ref("Asset", cut=True),
         Members(at_least=1),
         UNORDERED,
-        MinLen(1),
+        Bounds(min_length=1),
         Wire("asset_ids"),
     ]
     """Its reference images, at least one."""
-    metadata: Annotated[PlainMetadata, STAMPED] = PydanticField(default_factory=dict)
+    metadata: Annotated[PlainMetadata, STAMPED] = fresh(dict)
     """Your own facts about it: strings, numbers and booleans."""
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field as PydanticField
-
-from reconciler.kind import CREATE_ONLY, DETAIL, FROM_KEY, MERGE, STAMPED, Kind, Read, Ref, Wire
+from reconciler.kind import CREATE_ONLY, DETAIL, FROM_KEY, MERGE, STAMPED, Kind, Read, Ref, Wire, fresh
 from reconciler.provider import Order, Traits
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.indexes import Index
@@ -30,9 +28,7 @@ class IndexedAsset(
         bool, CREATE_ONLY, DETAIL, Wire("enable_video_stream"), Read(lambda raw: bool(raw.get("hls")))
     ] = False
     """Whether the index keeps a video stream of it."""
-    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, DETAIL, Wire("user_metadata")] = PydanticField(
-        default_factory=dict
-    )
+    metadata: Annotated[TaggedMetadata, MERGE, STAMPED, DETAIL, Wire("user_metadata")] = fresh(dict)
     """Facts for filtering searches of this index; apart from the asset's own."""
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import MaxLen, MinLen
-from pydantic import Field as PydanticField
-
-from reconciler.kind import CREATE_ONLY, FROM_KEY, UNORDERED, Kind, Known, Part, Wire
+from reconciler.kind import CREATE_ONLY, FROM_KEY, UNORDERED, Bounds, Examples, Kind, Known, Part, Wire, fresh
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection
 from reconciler.providers.twelvelabs.metadata import Name
 
@@ -15,6 +12,8 @@ __all__ = ["Index", "Indexes", "Model"]
 
 MODELS = frozenset({"marengo2.6", "marengo2.7", "marengo3.0", "pegasus1", "pegasus1.1", "pegasus1.2"})
 """Of indexes: only `marengo3.0` makes a new one by now, but accounts hold older ones."""
+Look = Literal["visual", "audio"]
+LOOKS_AT: list[Look] = ["visual", "audio"]
 
 
 class Model(Part):
@@ -22,9 +21,7 @@ class Model(Part):
 
     name: Annotated[Name, Wire("model_name"), Known(MODELS, as_of="2026-10")]
     """`marengo3.0` to search; which others are offered depends on the account."""
-    options: Annotated[list[Literal["visual", "audio"]], Wire("model_options"), UNORDERED, MinLen(1), MaxLen(2)] = (
-        PydanticField(default=["visual", "audio"])
-    )
+    options: Annotated[list[Look], Wire("model_options"), UNORDERED, Bounds(min_length=1, max_length=2)] = LOOKS_AT
     """What it looks at and listens to."""
 
 
@@ -41,11 +38,9 @@ class Index(
 
     name: Annotated[Name, Wire("index_name"), FROM_KEY] = ""
     """Unique in the account."""
-    models: Annotated[
-        list[Model], CREATE_ONLY, UNORDERED, MinLen(1), PydanticField(examples=[[{"name": "marengo3.0"}]])
-    ]
+    models: Annotated[list[Model], CREATE_ONLY, UNORDERED, Bounds(min_length=1), Examples(([{"name": "marengo3.0"}],))]
     """The models that index each asset."""
-    addons: Annotated[list[Literal["thumbnail"]], CREATE_ONLY, UNORDERED] = PydanticField(default_factory=list)
+    addons: Annotated[list[Literal["thumbnail"]], CREATE_ONLY, UNORDERED] = fresh(list)
     """Extras; none can be added or taken away later."""
 
 

@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, StringConstraints
-
-from reconciler.kind import WrongItems
+from reconciler.kind import Before, Bounds, WrongItems
 
 __all__ = ["Name", "PlainMetadata", "TaggedMetadata"]
 
@@ -61,8 +59,8 @@ def _plain_metadata(value: Any) -> Any:
 
 
 Scalar = str | int | float | bool
-Name = Annotated[str, StringConstraints(min_length=1)]
-TaggedMetadata = Annotated[dict[str, Scalar | list[str]], BeforeValidator(_tagged_metadata)]
+Name = Annotated[str, Bounds(min_length=1)]
+TaggedMetadata = Annotated[dict[str, Scalar | list[str]], Before(_tagged_metadata)]
 """Assets and indexed assets: scalars and lists of strings; empty values are dropped by the API."""
-PlainMetadata = Annotated[dict[str, Scalar], BeforeValidator(_plain_metadata)]
+PlainMetadata = Annotated[dict[str, Scalar], Before(_plain_metadata)]
 """Entities: scalars only."""

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
-
-from reconciler.kind import Part, WrongItems
+from reconciler.kind import After, Bounds, Part, WrongItems
 from reconciler.providers.twelvelabs.answers import PLAIN_TIMES, value_in
 from reconciler.providers.twelvelabs.tasks import Window
 from reconciler.wire import Unexpected, below, items, mapping, number
@@ -17,7 +15,7 @@ from reconciler.wire import Unexpected, below, items, mapping, number
 __all__ = ["Definitions", "Lasting", "definitions_to_wire", "rows_of_segments"]
 
 Path = tuple[str | int, ...]
-Words = Annotated[str, StringConstraints(min_length=1)]
+Words = Annotated[str, Bounds(min_length=1)]
 MOST_DEFINITIONS, MOST_WORDS = 20, 100
 LEAST_RANGE_S = 2.0
 OF_A_SEGMENT = ("start_time", "end_time", "metadata")
@@ -36,7 +34,7 @@ class SegmentField(Part):
     type: Literal["string", "boolean", "number", "integer", "array", "timestamp"]
     description: Words | None = None
     """What it is, and how it is told; its name, when left out."""
-    enum: Annotated[list[str] | None, Field(min_length=1, max_length=MOST_WORDS)] = None
+    enum: Annotated[list[str] | None, Bounds(min_length=1, max_length=MOST_WORDS)] = None
     """The texts that it may be."""
     items: ListItems | None = None
     """What a list holds: `{type: string}`."""
@@ -58,8 +56,8 @@ class SegmentDefinition(Part):
 class Lasting(Part):
     """How long a segment may be, in seconds."""
 
-    at_least: Annotated[float | None, Field(ge=2)] = None
-    at_most: Annotated[float | None, Field(ge=2)] = None
+    at_least: Annotated[float | None, Bounds(ge=2)] = None
+    at_most: Annotated[float | None, Bounds(ge=2)] = None
 
 
 def _checked(definitions: dict[str, SegmentDefinition]) -> dict[str, SegmentDefinition]:
@@ -78,7 +76,7 @@ def _checked(definitions: dict[str, SegmentDefinition]) -> dict[str, SegmentDefi
     return definitions
 
 
-Definitions = Annotated[dict[str, SegmentDefinition], AfterValidator(_checked)]
+Definitions = Annotated[dict[str, SegmentDefinition], After(_checked)]
 """Name → definition, as YAML has them."""
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from pydantic import Field, create_model
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from reconciler.derived import Task, TaskDriver
-from reconciler.kind import Part
+from reconciler.kind import Bounds, Part
 from reconciler.provider import ExistsWhen, Traits
 from reconciler.providers.twelvelabs.api import ENVELOPE
 from reconciler.providers.twelvelabs.files import moment
@@ -27,10 +25,12 @@ PAGE_SIZE = 50
 TASKS = Traits(exists=ExistsWhen.FINISHED, at_once=5, in_turn=True, poll_s=5.0, typical_wait_s=15.0, poll_max_s=30.0)
 """How drivers of tasks wait for them."""
 
-_SECOND = (float | None, Field(default=None, ge=0))
-Window = create_model(  # its fields are called as in YAML, where `from` is no keyword
-    "Window", __base__=Part, __module__=__name__, **{"from": _SECOND, "to": _SECOND}
-)  # type: ignore[call-overload]
+_SECOND = Annotated[float | None, Bounds(ge=0)]
+Window: Any = type(  # its fields are called as in YAML, where `from` is no keyword
+    "Window",
+    (Part,),
+    {"__module__": __name__, "__annotations__": {"from": _SECOND, "to": _SECOND}, "from": None, "to": None},
+)
 
 
 def backwards(declared: Mapping[str, Any]) -> str | None:
