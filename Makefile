@@ -63,6 +63,7 @@ bench-peers: $(VENV)/.dev $(PEERS)/.installed  ## plans of ours and of octoDNS, 
 
 bench-simulated: $(VENV)/.dev ## plans of as many as a million objects, of an account that is worked out; takes a quarter of an hour
 	$(BIN)/python -m tests.benchmarks.simulated
+	$(BIN)/python -m tests.benchmarks.differing
 
 schemas: $(VENV)/.dev          ## write schemas/ anew from the kinds
 	$(BIN)/python -m reconciler schema --write schemas

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.load import load
 from tests.benchmarks.counts import BASELINE, calls, differing
+from tests.benchmarks.differing import measured
 from tests.benchmarks.world import World, served, stack_of
 from tests.support.commandline import CHECKOUT
 
@@ -53,3 +54,11 @@ def test_the_stack_that_is_measured_is_as_large_as_it_says(tmp_path_factory: pyt
     assert plan.peak_mb > 10
     assert asked >= 5  # a page of each list
     assert stack_of(30) == (world.directory / "stack.yaml").read_text()
+
+
+def test_what_others_do_costs_few_requests_beyond_one_a_list() -> None:
+    rows = {said: int(beyond) for said, _, beyond in measured(1500, 2, 260)[1:]}
+
+    assert rows["nothing has changed"] == 0
+    assert rows["others deleted one of their assets"] == rows["others deleted four more"] == rows["and 30 more"] == 1
+    assert max(rows.values()) <= 20

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, cast
 
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.model import Live
 from reconciler.provider import Cursor, Driver, Order, Page, Traits
-from reconciler.refresh.delta import since
+from reconciler.refresh.delta import Now, since
 
 PAGE = 5
 
@@ -21,6 +22,7 @@ class _Anything:
     """A kind of which nothing is asked but this."""
 
     stored = False
+    specs: Mapping[str, Any] = MappingProxyType({})
     __name__ = "Anything"
 
 
@@ -32,12 +34,14 @@ class Listed:
     tells_changes: bool
     objects: list[Live] = field(default_factory=list)
     asked: int = 0
+    many_by_id: bool = False
+    """Whether many can be asked for by their ids at once."""
     meddling: list[Any] = field(default_factory=list)
     """What others do between two requests."""
 
     @property
     def traits(self) -> Traits:
-        return Traits(order=self.order, tells_changes=self.tells_changes, page_size=PAGE)
+        return Traits(order=self.order, tells_changes=self.tells_changes, page_size=PAGE, poll_by_id=self.many_by_id)
 
     kind = _Anything()
 
@@ -48,6 +52,21 @@ class Listed:
         if not self.tells_changes:
             return await self.page(parent_id, cursor, newest=True)
         return self._page(sorted(self.objects, key=lambda it: it.changed_at, reverse=True), cursor)
+
+    async def read(self, id: str, parent_id: str | None) -> Live | None:
+        self.asked += 1
+        found = next((it for it in self.objects if it.id == id), None)
+        if self.meddling:
+            self.meddling.pop(0)()
+        return found
+
+    async def poll(self, ids: Collection[str], parent_id: str | None) -> dict[str, Live]:
+        assert self.many_by_id
+        self.asked += -(-len(ids) // PAGE)
+        found = {it.id: it for it in self.objects if it.id in ids}
+        if self.meddling:
+            self.meddling.pop(0)()
+        return found
 
     def _page(self, objects: Sequence[Live], cursor: Cursor | None) -> Page:
         self.asked += 1
@@ -99,7 +118,27 @@ LISTS = st.builds(
 
 
 def looked(listed: Listed, known: dict[str, Live]) -> dict[str, Live] | None:
-    return asyncio.run(since(cast(Driver, listed), None, known))
+    """When all of it is needed."""
+    now = asyncio.run(since(cast(Driver, listed), None, known))
+    assert now is None or (len(now.objects), now.doubtful) == (now.total, frozenset())
+    return now.objects if now else None
+
+
+def looked_for(listed: Listed, known: dict[str, Live], needed: Collection[str], unplaced: int = 0) -> Now | None:
+    """When it is enough to know of these whether they are there."""
+
+    def needs(live: Live) -> bool:
+        return live.id in needed
+
+    return asyncio.run(since(cast(Driver, listed), None, known, needs=needs, unplaced=unplaced))
+
+
+def holds(now: Now, listed: Listed, needed: Collection[str]) -> bool:
+    """Whether it is what is there, but for what nobody needs: and of that it is known how many, and which may be."""
+    there = listed.now()
+    phantoms = now.objects.keys() - there.keys()
+    known_so = {id: live for id, live in now.objects.items() if id not in phantoms} == there
+    return known_so and len(now.objects) - now.total == len(phantoms) and phantoms <= now.doubtful - set(needed)
 
 
 def do(listed: Listed, deeds: Sequence[Any], at: int = 1000) -> None:
@@ -186,3 +225,82 @@ def test_more_that_went_than_halving_is_worth_is_read_whole() -> None:
 
     assert looked(listed, known) is None
     assert listed.asked <= 1 + 400 // PAGE // 2
+
+
+# Where not all of it is needed
+
+
+NEEDED = st.one_of(st.sets(st.integers(0, 150), max_size=6), st.just(set(range(0, 150, 2))), st.just(set(range(60))))
+
+
+@given(LISTS, NEEDED, DEEDS, DEEDS, st.booleans())
+def test_what_is_needed_is_told_and_of_the_others_how_many_are_gone(
+    listed: Listed, numbers: set[int], deeds: Sequence[Any], later: Sequence[Any], many: bool
+) -> None:
+    known, needed, listed.many_by_id = listed.now(), {f"o{n}" for n in numbers}, many
+    do(listed, deeds)
+
+    now = looked_for(listed, known, needed)
+
+    if now is None:
+        return
+    assert holds(now, listed, needed)
+    do(listed, later, 5000)
+    again = looked_for(listed, now.objects, needed, len(now.objects) - now.total)
+    assert again is None or holds(again, listed, needed)
+
+
+@given(LISTS, NEEDED, DEEDS, DEEDS)
+def test_what_is_needed_and_goes_meanwhile_is_seen_at_once_or_with_the_next_look(
+    listed: Listed, numbers: set[int], deeds: Sequence[Any], meanwhile: Sequence[Any]
+) -> None:
+    known, needed, listed.many_by_id = listed.now(), {f"o{n}" for n in numbers}, True
+    do(listed, deeds)
+    listed.meddling = [lambda deed=deed, at=at: do(listed, [deed], at) for at, deed in enumerate(meanwhile, 2000)]
+
+    now = looked_for(listed, known, needed)
+    listed.meddling = []
+    if now is not None:
+        now = looked_for(listed, now.objects, needed, max(len(now.objects) - now.total, 0))
+
+    assert now is None or holds(now, listed, needed)
+
+
+@given(st.sets(st.integers(0, 999), min_size=1, max_size=300), st.booleans())
+def test_however_many_others_delete_what_few_need_is_a_request_more(gone: set[int], many: bool) -> None:
+    listed = Listed(Order.OLDEST, True, [_object(f"o{n}", n) for n in range(1000)], many_by_id=many)
+    known, needed = listed.now(), {"o400"}
+    listed.objects = [it for it in listed.objects if it.id in needed or int(it.id[1:]) not in gone]
+
+    now = looked_for(listed, known, needed)
+
+    assert now is not None
+    assert holds(now, listed, needed)
+    assert listed.asked == 2
+    again = looked_for(listed, now.objects, needed, len(now.objects) - now.total)
+    assert again == now
+    assert listed.asked == 3
+
+
+def test_what_others_delete_of_their_own_is_looked_for_among_what_is_theirs() -> None:
+    listed = Listed(Order.OLDEST, True, [_object(f"o{n}", n) for n in range(2000)])
+    known, needed = listed.now(), {f"o{n}" for n in range(2000) if not 1200 <= n < 1300}
+    for where in (1210, 1220, 1240, 1250, 1280):
+        listed.drop(where, 1)
+
+    now = looked_for(listed, known, needed)
+
+    assert now is not None
+    assert holds(now, listed, needed)
+    assert listed.asked <= 1 + 12
+
+
+def test_what_was_gone_and_is_there_again_is_read_whole() -> None:
+    listed = Listed(Order.OLDEST, True, [_object(f"o{n}", n) for n in range(400)])
+    known = listed.now()
+    lost = listed.objects.pop(100)
+    now = looked_for(listed, known, {"o1"})
+    assert now is not None
+    listed.objects.insert(100, lost)
+
+    assert looked_for(listed, now.objects, {"o1"}, 1) is None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Refused
-from reconciler.model import ReadMode
+from reconciler.engine import Planning
+from reconciler.errors import Invalid, Refused
+from reconciler.model import Live, ReadMode
 from reconciler.planfile.moved import moved
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.redact import forget, learn
@@ -30,6 +31,16 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def account(begun: Path, tmp_path: Path) -> Iterator[Account]:
     with copied(begun, tmp_path) as made:
         yield made
+
+
+def ours(planning: Planning) -> dict[str, Live]:
+    return dict(planning.claims.live)
+
+
+def _wrong(account: Account, mode: ReadMode) -> pytest.ExceptionInfo[Invalid]:
+    with pytest.raises(Invalid) as error:
+        account.plan(mode)
+    return error
 
 
 # What it takes, and what it sees
@@ -70,8 +81,52 @@ def test_what_others_delete_of_their_own_costs_some_requests_and_changes_nothing
     planning = account.plan()
 
     assert planning.plan.changes == ()
-    assert planning.snapshot.requests <= LISTS + 20
-    assert planning.snapshot.by_kind == account.plan(ReadMode.FULL).snapshot.by_kind
+    assert planning.snapshot.requests == LISTS + 3  # both assets of ours in one, each of two entities by itself
+    assert [it for it in planning.plan.diagnostics if "which 2 objects of others are gone was not looked" in it.summary]
+    assert ours(planning) == ours(account.plan(ReadMode.FULL))
+
+
+def test_however_many_others_delete_of_their_own_it_is_noted_once(account: Account) -> None:
+    for asset in account.all("asset")[30:130:3]:
+        account.drop(asset)
+
+    assert account.plan().snapshot.requests == LISTS + 1
+    again = account.plan()
+
+    assert (again.plan.changes, again.snapshot.requests) == ((), LISTS)
+    assert [it for it in again.plan.diagnostics if "which 34 objects of others are gone" in it.summary]
+    assert account.plan(ReadMode.FULL).plan.diagnostics == ()
+    assert account.plan().snapshot.by_kind == account.plan(ReadMode.FULL).snapshot.by_kind
+
+
+def test_what_may_be_gone_is_not_what_an_address_means(account: Account) -> None:
+    """Of those that are not recorded: the last look did not ask which one of them went."""
+    group = account.named("entity_collection", "c4")
+    theirs = account.named("entity", "other-200", group)
+    account.drop(theirs)
+    assert account.plan().plan.changes == ()
+    account.git(entities="{e: {assets: [a]}, f: {assets: [b]}, g: {name: other-200, assets: [a]}}")
+
+    planning = account.plan()
+
+    assert told(planning)["entity_collections/c4/entities/g"] == ("create", ["name", "assets"])
+    assert told(planning) == told(account.plan(ReadMode.FULL))
+
+
+def test_what_is_looked_up_and_may_be_gone_is_asked_for(account: Account) -> None:
+    """Nothing is recorded of what is external, so whether it is there was not asked when one of many went."""
+    theirs = [account.make_entity(group)[0] for group in account.all("entity_collection")]
+    for it in theirs:
+        account.store.update(it, name="theirs")
+    account.plan(ReadMode.FULL)
+    account.drop(theirs[2])
+    assert account.plan().plan.changes == ()
+    account.git(entities="{e: {assets: [a]}, f: {assets: [b]}, g: {external: true, name: theirs}}")
+
+    said = [str(error.value) for error in (_wrong(account, ReadMode.DELTA), _wrong(account, ReadMode.FULL))]
+
+    assert "entity_collections/c2/entities/g" in said[0]
+    assert said[0] == said[1]
 
 
 def test_what_is_gone_of_ours_is_made_again_of_a_list_that_was_read_whole(account: Account) -> None:

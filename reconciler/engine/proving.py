@@ -33,7 +33,7 @@ async def proved(looking: Looks, drivers: Drivers, plan: Callable[[AccountLook],
             if look.is_blind and isinstance(error, Invalid):
                 raise Invalid([*error.problems, Problem("", 0, 0, "", BLIND)]) from error
             raise
-        if not (look.is_delta and await look.prove(drivers, _touched(planning))):
+        if not (look.is_delta and await look.prove(drivers, _rests_on(planning, look))):
             break
     look.keep(drivers)
     said = LookedAt(look.mode.value, look.swept.isoformat(timespec="seconds") if look.swept else None, look.why)
@@ -42,8 +42,10 @@ async def proved(looking: Looks, drivers: Drivers, plan: Callable[[AccountLook],
     return replace(planning, plan=plan_said)
 
 
-def _touched(planning: Planning) -> RestsOn:
-    return touched(planning.plan, planning.stack, planning.kinds, planning.claims, planning.difference)
+def _rests_on(planning: Planning, look: AccountLook) -> RestsOn:
+    """What the plan touches; and what its addresses mean, where it may be gone."""
+    needs = touched(planning.plan, planning.stack, planning.kinds, planning.claims, planning.difference)
+    return replace(needs, objects=needs.objects | look.doubts(planning.claims.live.values()))
 
 
 def _told(look: AccountLook) -> str:
@@ -51,8 +53,10 @@ def _told(look: AccountLook) -> str:
     if look.mode is ReadMode.NONE:
         return BLIND
     if look.mode is ReadMode.DELTA and look.swept:
+        gone = f"; which {look.unplaced} objects of others are gone was not looked for" if look.unplaced else ""
         return (
             f"the account was read by what differs since the full sweep of {look.swept:%Y-%m-%d %H:%M} UTC, and whole "
-            "where something is planned; what leaves no trace in lists shows in the next full sweep (--refresh=full)"
+            f"where something is planned{gone}; what leaves no trace in lists shows in the next full sweep "
+            "(--refresh=full)"
         )
     return f"everything was read whole: {look.why}" if look.why else ""

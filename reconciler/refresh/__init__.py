@@ -18,7 +18,15 @@ from reconciler.refresh.lists import children, newest, together
 from reconciler.refresh.looking import AccountLook, Looks
 from reconciler.refresh.touched import RestsOn, touched
 from reconciler.refresh.users import Uses, uses
-from reconciler.refresh.wanted import Wanted, ids_to_read, kinds_in_hand, kinds_to_list, not_listed, parents_to_list
+from reconciler.refresh.wanted import (
+    Wanted,
+    ids_to_read,
+    kinds_in_hand,
+    kinds_to_list,
+    may_be_ours,
+    not_listed,
+    parents_to_list,
+)
 
 __all__ = [
     "AccountLook",
@@ -43,6 +51,7 @@ async def refresh(drivers: Drivers, wanted: Wanted, look: AccountLook | None = N
     look = look or AccountLook()
     if wanted.everything or wanted.stateless or wanted.marks:
         look.give_up(OF_ALL)
+    look.needs = may_be_ours(wanted)
     kinds = kinds_to_list(drivers.kinds, wanted)
     roots = [kind for kind in kinds if kind.parent is None]
     found: dict[str, dict[str, Live]] = {}

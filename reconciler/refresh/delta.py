@@ -1,27 +1,39 @@
 """A list that was read before, brought up to now by what differs: what changed last, how many there are, what is gone.
 
-What came and what was changed stands at the head of a list in that order. What is gone shows only in the total; which
-objects those are is found by halving over the pages of a stable order: where a known object stands as many places
-further up as there are objects missing, all of them are before it. Whatever does not add up gives the list up, and it
-is read whole; docs/decisions/delta-refresh.md says what adds up all the same and is not as it seems.
+What came and what was changed stands at the head of a list in that order. What is gone shows only in the total; `gone`
+finds whether anything that is needed is among it. Whatever does not add up gives the list up, and it is read whole;
+docs/decisions/delta-refresh.md says what adds up all the same and is not as it seems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from reconciler.kind import Kind
 from reconciler.model import Live, Status
 from reconciler.provider import Cursor, Driver, Order, Page
+from reconciler.refresh.gone import Gone, Halving
 from reconciler.refresh.lists import together
 
-__all__ = ["can_be_told", "merged", "since"]
+__all__ = ["Now", "as_listed", "can_be_told", "merged", "since"]
 
 FEW = 4
 """A list of so few pages is read whole as soon as anything is to be looked for in it."""
 MOST_AHEAD = 40
 """Pages of a head, which are read one after the other, before the list is read whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """A list as it is."""
+
+    objects: dict[str, Live]
+    """In the server's order; what is gone and was not looked for among them."""
+    total: int
+    """How many there are."""
+    doubtful: frozenset[str] = frozenset()
+    """Those of the objects that may be gone: none that is needed."""
 
 
 def can_be_told(driver: Driver) -> bool:
@@ -36,15 +48,28 @@ def merged(before: Live | None, listed: Live) -> Live:
     return before if before is not None and unchanged and before.detailed else listed
 
 
+def as_listed(kind: type[Kind], live: Live) -> Live:
+    """A whole object as a list shows it: whoever has read the list must see no difference."""
+    detail = {name for name, spec in kind.specs.items() if spec.detail}
+    if not detail:
+        return live
+    marked = kind.field_with(lambda spec: spec.stamped)
+    fields = {name: value for name, value in live.fields.items() if name not in detail}
+    return replace(live, fields=fields, stamp=None if marked and marked.name in detail else live.stamp, detailed=False)
+
+
 async def since(
     driver: Driver,
     parent_id: str | None,
     known: Mapping[str, Live],
     on_page: Callable[[str, int], object] = lambda kind, count: None,
-) -> dict[str, Live] | None:
-    """The list as it is now, in the server's order, of one that was `known` in that order; None if it has to be read
-    whole."""
-    return await _Since(driver, parent_id, known, on_page).run()
+    *,
+    needs: Callable[[Live], bool] = lambda live: True,
+    unplaced: int = 0,
+) -> Now | None:
+    """The list as it is now, of one that was `known` in the server's order; None if it has to be read whole. Whether it
+    is there must be known of all that somebody `needs`. Of what was known so many were gone then, nobody knew which."""
+    return await _Since(driver, parent_id, known, on_page, needs, unplaced).run()
 
 
 def _is_as(before: Live, listed: Live) -> bool:
@@ -64,22 +89,24 @@ class _Since:
     parent_id: str | None
     known: Mapping[str, Live]
     on_page: Callable[[str, int], object]
+    needs: Callable[[Live], bool]
+    unplaced: int
     total: int = 0
     limit: int = 0
     fresh: dict[str, Live] = field(default_factory=dict)
     """What was read now."""
 
-    async def run(self) -> dict[str, Live] | None:
+    async def run(self) -> Now | None:
         if not await self._head() or not await self._pending():
             return None
         ids = self._expected()
-        gone = len(ids) - self.total
-        if gone < 0:  # something came that stands further down than anything that is new
+        count = len(ids) - self.total
+        if count < self.unplaced:  # something came that stands further down than anything that is new
             return None
-        missing = await self._missing(ids, gone) if gone else frozenset[str]()
-        if missing is None:
+        gone = await self._gone(ids, count)
+        if gone is None:
             return None
-        return {id: self._now(id) for id in ids if id not in missing}
+        return Now({id: self._now(id) for id in ids if id not in gone.missing}, self.total, gone.doubtful)
 
     def _now(self, id: str) -> Live:
         return merged(self.known.get(id), self.fresh[id]) if id in self.fresh else self.known[id]
@@ -117,8 +144,7 @@ class _Since:
         if ids and not self.driver.traits.tells_changes:
             self.fresh |= await self.driver.poll(ids, self.parent_id)
         elif ids:
-            lives = await together(self.driver.read(id, self.parent_id) for id in sorted(ids))
-            self.fresh |= {live.id: live for live in lives if live is not None}
+            self.fresh |= await self._by_id(ids)
         return True
 
     def _expected(self) -> list[str]:
@@ -131,29 +157,53 @@ class _Since:
 
     # What is gone
 
-    async def _missing(self, ids: Sequence[str], gone: int) -> frozenset[str] | None:
-        """Which of them are not there, `gone` in number; None if their places do not tell."""
-        if self._pages <= FEW or self._pages > len(ids):
+    async def _gone(self, ids: Sequence[str], gone: int) -> Gone | None:
+        """Which of them are not there, as far as it is needed; None if their places do not tell."""
+        needed, others = self._apart(ids) if gone else (frozenset[str](), frozenset[str]())
+        if gone == self.unplaced:
+            return Gone(frozenset(), others)
+        if self._pages <= FEW or self._pages > len(ids) or 2 * gone > self.total:
             return None
-        places = {id: at for at, id in enumerate(ids)}
-        found = {-1: -1, self.total: len(ids)}  # place in the list → place in what was expected
-        read: set[int] = set()
-        while todo := _unclear(found, self.limit) - read:
-            if len(read) + len(todo) > self._pages // 2:
-                return None
-            read |= todo
-            pages = await together(self._page(number, self.driver.page) for number in sorted(todo))
-            for number, page in zip(sorted(todo), pages, strict=True):
-                if not self._holds_together(page, number) or any(live.id not in places for live in page.objects):
-                    return None
-                first = (number - 1) * self.limit
-                found |= {first + at: places[live.id] for at, live in enumerate(page.objects)}
-                self.fresh |= {live.id: live for live in page.objects}
-            if not _rises(found):
-                return None
-        there = {ids[at] for at in _covered(found)}
-        missing = frozenset(id for id in ids if id not in there)
-        return missing if len(missing) == gone and missing.isdisjoint(self.fresh) else None
+        halving = Halving(ids, self.total, self.limit, needed, others, self._requests)
+        found = await halving.run(self._read, self._ask, self._pages // 2)
+        if found is None or not found.missing.isdisjoint(self.fresh):
+            return None
+        return replace(found, doubtful=found.doubtful - self.fresh.keys())
+
+    def _apart(self, ids: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """What may be gone: what is needed, and what is not."""
+        may_be = [id for id in ids if id not in self.fresh]
+        needed = frozenset(id for id in may_be if self.needs(self.known[id]))
+        return needed, frozenset(may_be) - needed
+
+    def _requests(self, many: int) -> int:
+        """How many it takes to ask for so many by their ids."""
+        traits = self.driver.traits
+        return -(-many // traits.page_size) if traits.poll_by_id else many
+
+    async def _ask(self, ids: Collection[str]) -> Mapping[str, Live]:
+        found = await self._by_id(ids)
+        self.fresh |= {id: self._as_kept(live) for id, live in found.items()}
+        return found
+
+    def _as_kept(self, live: Live) -> Live:
+        """As the list would show it, where not more was known of it."""
+        return live if self.known[live.id].detailed else as_listed(self.driver.kind, live)
+
+    async def _read(self, numbers: Collection[int]) -> dict[int, Sequence[Live]] | None:
+        pages = await together(self._page(number, self.driver.page) for number in sorted(numbers))
+        read = dict(zip(sorted(numbers), pages, strict=True))
+        if not all(self._holds_together(page, number) for number, page in read.items()):
+            return None
+        self.fresh |= {live.id: live for page in pages for live in page.objects}
+        return {number: page.objects for number, page in read.items()}
+
+    async def _by_id(self, ids: Collection[str]) -> Mapping[str, Live]:
+        """Those of them that are there: where the API takes many ids, many at once."""
+        if self.driver.traits.poll_by_id:
+            return await self.driver.poll(ids, self.parent_id)
+        lives = await together(self.driver.read(id, self.parent_id) for id in sorted(ids))
+        return {live.id: live for live in lives if live is not None}
 
     # Pages
 
@@ -172,31 +222,3 @@ class _Since:
         told = page.total is not None and page.total == self.total and page.limit == self.limit > 0
         numbered = not page.after or page.after[0] == number + 1
         return told and numbered and len(page.objects) == due == len({live.id for live in page.objects})
-
-
-def _unclear(found: Mapping[int, int], limit: int) -> set[int]:
-    """The page in the middle of each stretch in which something is missing, and nobody knows where."""
-    pages = set()
-    for (low, before), (high, after) in _stretches(found):
-        if high - low > 1 and after - before != high - low:
-            pages.add((low + high) // 2 // limit + 1)
-    return pages
-
-
-def _rises(found: Mapping[int, int]) -> bool:
-    """Whether all stand in the order in which they are expected, with nothing between them that is not."""
-    return all(after - before >= high - low for (low, before), (high, after) in _stretches(found))
-
-
-def _covered(found: Mapping[int, int]) -> Iterable[int]:
-    """Places in what was expected of which it is known that they are filled."""
-    for (low, before), (high, after) in _stretches(found):
-        if after - before == high - low:
-            yield from range(before + 1, after)
-    ends = (min(found), max(found))
-    yield from (at for place, at in found.items() if place not in ends)
-
-
-def _stretches(found: Mapping[int, int]) -> Iterable[tuple[tuple[int, int], tuple[int, int]]]:
-    ordered = sorted(found.items())
-    return pairwise(ordered)

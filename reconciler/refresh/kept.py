@@ -16,6 +16,7 @@ from dataclasses import astuple, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.decoding import decoded
@@ -29,13 +30,15 @@ from reconciler.version import __version__
 
 __all__ = ["Kept", "KeptLists", "ListId", "owner_of"]
 
-FORMAT = 1
+FORMAT = 2
 TABLES = """
 CREATE TABLE IF NOT EXISTS owner(name TEXT NOT NULL, swept TEXT NOT NULL, token INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS lists(kind TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (kind, parent)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS objects(
   kind TEXT NOT NULL, parent TEXT NOT NULL, id TEXT NOT NULL, place INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY (kind, parent, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unplaced(
+  kind TEXT NOT NULL, parent TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, parent)) WITHOUT ROWID;
 """
 IN_LIST = "WHERE kind = ? AND parent = ?"
 DROP_ALL = f"DELETE FROM objects {IN_LIST}"  # noqa: S608 - no value is in it
@@ -62,6 +65,8 @@ class Kept:
     lists: Mapping[ListId, Mapping[str, Live]]
     bare: Mapping[ListId, frozenset[str]] = field(default_factory=dict)
     """Ids of what was there and is not kept, as something in it is secret."""
+    unplaced: Mapping[ListId, int] = field(default_factory=dict)
+    """How many of a list were gone without its being known which: none that was ours."""
     token: int = 0
     """It rises with each write: who has read an older one does not write over a newer."""
 
@@ -111,22 +116,38 @@ class KeptLists:
             else:
                 lists[list_id][id] = _live(kind, id, list_id[1], decoded(body, decode))
         frozen = {list_id: frozenset(ids) for list_id, ids in bare.items()}
-        return Kept(datetime.fromisoformat(found[0][1]), lists, frozen, int(found[0][2]))
+        counts = db.execute("SELECT kind, parent, count FROM unplaced")
+        unplaced = {(kind, parent or None): int(count) for kind, parent, count in counts}
+        return Kept(datetime.fromisoformat(found[0][1]), lists, frozen, unplaced, int(found[0][2]))
 
-    def write(self, swept: datetime, lists: Mapping[ListId, Mapping[str, Live]], before: Kept | None) -> None:
-        """Keep these, and of what was kept `before` what is in none of them; with nothing before, only these."""
+    def write(
+        self,
+        swept: datetime,
+        lists: Mapping[ListId, Mapping[str, Live]],
+        before: Kept | None,
+        unplaced: Mapping[ListId, int] = MappingProxyType({}),
+    ) -> None:
+        """Keep these, and of what was kept `before` what is in none of them; with nothing before, only these. Of a list
+        so many are gone that stand in it all the same."""
         if before is not None:
-            lists = {it: objects for it, objects in lists.items() if not _are_as(before.lists.get(it), objects)}
+            same = {it for it in lists if unplaced.get(it, 0) == before.unplaced.get(it, 0)}
+            lists = {it: now for it, now in lists.items() if it not in same or not _are_as(before.lists.get(it), now)}
         if self.path is None or (before is not None and not lists):
             return
         with suppress(sqlite3.Error, OSError, ValueError, TypeError, StateError):
             refuse_tracked(self.path)
             make(self.path)
-            if may_write(self.path) and not self._written(swept, lists, before):
+            if may_write(self.path) and not self._written(swept, lists, before, unplaced):
                 make(self.path)
-                self._written(swept, lists, before)
+                self._written(swept, lists, before, unplaced)
 
-    def _written(self, swept: datetime, lists: Mapping[ListId, Mapping[str, Live]], before: Kept | None) -> bool:
+    def _written(
+        self,
+        swept: datetime,
+        lists: Mapping[ListId, Mapping[str, Live]],
+        before: Kept | None,
+        unplaced: Mapping[ListId, int],
+    ) -> bool:
         """False when what was there is no database at all, and is thrown away."""
         try:
             with closing(sqlite3.connect(self.path or "", timeout=PATIENCE_S)) as db, db:
@@ -138,11 +159,14 @@ class KeptLists:
                 if before is None:
                     db.execute("DELETE FROM lists")
                     db.execute("DELETE FROM objects")
+                    db.execute("DELETE FROM unplaced")
                 token = max((row[1] for row in there), default=0) + 1
                 db.execute("DELETE FROM owner")
                 db.execute("INSERT INTO owner VALUES (?, ?, ?)", (self.owner, swept.isoformat(), token))
                 for list_id, objects in lists.items():
                     _write_list(db, list_id, objects, before.lists.get(list_id, {}) if before else {})
+                    count = (list_id[0], list_id[1] or "", unplaced.get(list_id, 0))
+                    db.execute("INSERT OR REPLACE INTO unplaced VALUES (?, ?, ?)", count)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError) or self.path is None:
                 raise

@@ -7,14 +7,13 @@ it rests on what is only known from before (`prove`). So a delta plan does nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from reconciler.kind import Kind
 from reconciler.model import Live, ReadMode, Snapshot
 from reconciler.provider import Driver, Drivers
-from reconciler.refresh.delta import can_be_told, merged, since
+from reconciler.refresh.delta import as_listed, can_be_told, merged, since
 from reconciler.refresh.kept import Kept, KeptLists, ListId
 from reconciler.refresh.lists import children, listing, together
 from reconciler.refresh.touched import RestsOn
@@ -73,6 +72,12 @@ class AccountLook:
     """The lists that were proven whole."""
     read: set[tuple[str, str]] = field(default_factory=set)
     """(kind, id) of what was asked for by itself."""
+    needs: Callable[[Live], bool] = lambda live: True
+    """Of which objects it must be known whether they are there: of all that may be ours."""
+    doubtful: dict[ListId, frozenset[str]] = field(default_factory=dict)
+    """Of these some are gone, and it was not asked which."""
+    totals: dict[ListId, int] = field(default_factory=dict)
+    """How many there are in the lists that were brought up to now."""
     rounds: int = 0
 
     @property
@@ -95,6 +100,7 @@ class AccountLook:
         if self.is_delta:
             self.mode, self.kept, self.why, self.began = ReadMode.FULL, None, why, self.asked.now()
             self.lists, self.whole, self.read = {}, set(), set()
+            self.doubtful, self.totals = {}, {}
 
     # Reading
 
@@ -121,8 +127,14 @@ class AccountLook:
         bare = self.kept.bare.get(list_id, frozenset()) if self.kept else frozenset()
         if len(bare) > MOST_BARE:
             return None
-        found = await since(driver, list_id[1], known, on_page)
-        if found is not None and bare:
+        unplaced = self.kept.unplaced.get(list_id, 0) if self.kept else 0
+        now = await since(driver, list_id[1], known, on_page, needs=self.needs, unplaced=unplaced)
+        if now is None:
+            return None
+        found, self.totals[list_id] = now.objects, now.total
+        if now.doubtful:
+            self.doubtful[list_id] = now.doubtful
+        if bare:
             ids = sorted(id for id in bare if id in found and found[id] is known[id])
             await self._read_into(driver, found, ids)
         return found
@@ -134,7 +146,7 @@ class AccountLook:
         for id, live in zip(ids, lives, strict=True):
             before = objects.pop(id) if live is None else objects[id]
             if live is not None:
-                objects[id] = live if before.detailed else _as_listed(driver.kind, live)
+                objects[id] = live if before.detailed else as_listed(driver.kind, live)
             self.read.add((driver.kind.__name__, id))
 
     def found(self, objects: Mapping[str, Mapping[str, Live]], parents: Mapping[str, frozenset[str]]) -> None:
@@ -151,6 +163,13 @@ class AccountLook:
                 self.lists.setdefault((kind, live.parent_id), {})[live.id] = live
 
     # Proving
+
+    def doubts(self, lives: Iterable[Live]) -> frozenset[tuple[str, str]]:
+        """(kind, id) of those that may be gone: what is meant by an address must not be."""
+        if not self.doubtful:
+            return frozenset()
+        ids = {(list_id[0], id) for list_id, some in self.doubtful.items() if list_id not in self.whole for id in some}
+        return frozenset(it for live in lives if (it := (live.kind, live.id)) in ids) - self.read
 
     async def prove(self, drivers: Drivers, needs: RestsOn) -> bool:
         """Read what is needed and only known from before; whether there was anything of the kind. Of a delta."""
@@ -237,14 +256,18 @@ class AccountLook:
         if self.asked.file is None or self.is_blind:
             return
         lists = {it: objects for it, objects in self.lists.items() if can_be_told(drivers[it[0]])}
-        self.asked.file.write(self.swept or self.began, lists, self.kept)
+        unplaced = {
+            it: len(objects) - total for it, objects, total in self._told() if it in lists and total < len(objects)
+        }
+        self.asked.file.write(self.swept or self.began, lists, self.kept, unplaced)
 
+    def _told(self) -> Iterator[tuple[ListId, Mapping[str, Live], int]]:
+        """The lists that were not read whole, each with how many there are in it."""
+        for it, total in self.totals.items():
+            if it in self.lists and it not in self.whole:
+                yield it, self.lists[it], total
 
-def _as_listed(kind: type[Kind], live: Live) -> Live:
-    """A whole object as a list shows it: whoever has read the list must see no difference."""
-    detail = {name for name, spec in kind.specs.items() if spec.detail}
-    if not detail:
-        return live
-    marked = kind.field_with(lambda spec: spec.stamped)
-    fields = {name: value for name, value in live.fields.items() if name not in detail}
-    return replace(live, fields=fields, stamp=None if marked and marked.name in detail else live.stamp, detailed=False)
+    @property
+    def unplaced(self) -> int:
+        """How many that nobody here needs are gone, in all lists, without its being known which."""
+        return sum(max(len(objects) - total, 0) for _, objects, total in self._told())

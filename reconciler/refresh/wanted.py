@@ -6,14 +6,14 @@ may matter. Each question here is one less that is asked of the API.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Resource, parent_of
 
-__all__ = ["Wanted", "ids_to_read", "kinds_in_hand", "kinds_to_list", "not_listed", "parents_to_list"]
+__all__ = ["Wanted", "ids_to_read", "kinds_in_hand", "kinds_to_list", "may_be_ours", "not_listed", "parents_to_list"]
 
 Found = Mapping[str, Mapping[str, Live]]
 """kind → id → object, as far as it was read."""
@@ -111,6 +111,14 @@ def ids_to_read(kind: type[Kind], detail: set[str], wanted: Wanted, objects: Map
         if needed:
             ids.append(id)
     return ids
+
+
+def may_be_ours(wanted: Wanted) -> Callable[[Live], bool]:
+    """Whether an object is one that is recorded, named by its id, or marked as the stack's."""
+    ids = {row.id for row in wanted.recorded} | {row.parent_id for row in wanted.recorded}
+    ids |= {resource.id for resource in wanted.resources.values()} | {it.parent_id for it in wanted.operations}
+    stacks = frozenset(wanted.stacks)
+    return lambda live: live.id in ids or (live.stamp is not None and live.stamp.stack in stacks)
 
 
 def not_listed(wanted: Wanted, found: Found, parents: Mapping[str, Collection[str]]) -> Iterator[Recorded]:

@@ -101,9 +101,9 @@ class Account:
         self.store.link_all((it, asset) for it in made)
         return made
 
-    def fill(self, each: int) -> None:
+    def fill(self, each: int, assets: int | None = None) -> None:
         """So many in each list of assets, of what is indexed, of entities."""
-        asset = self.make_asset(each)[0]
+        asset = self.make_asset(each if assets is None else assets)[0]
         for index in self.all("index"):
             said = {"asset_id": asset.id, "media": asset.doc["media"], "stream": False, "user_metadata": {}}
             self.make("indexed_asset", each, index, **said)
@@ -120,13 +120,15 @@ class Account:
         self.store.delete(obj)
 
 
-def begun_in(directory: Path, each: int, **said: Any) -> Path:
-    """A directory with an account in a file, to which a stack was applied; others have so many objects in each list."""
+def begun_in(directory: Path, each: int, *, assets: int | None = None, **said: Any) -> Path:
+    """A directory with an account in a file, to which a stack was applied; others have so many objects in each list, or
+    another number of assets."""
+    directory.mkdir(exist_ok=True)
     emulator = app(directory / "account.db")
     account = Account(Bench(directory, emulator))
     account.git(**said)
     account.apply()
-    account.fill(each)
+    account.fill(each, assets)
     assert account.plan(ReadMode.FULL).plan.changes == ()
     emulator.close()
     return directory
