@@ -119,6 +119,8 @@ class Session:
     def __post_init__(self) -> None:
         self.sending = self.drivers.hands.sending
         self.drivers.http.before_write = self.state.proven
+        if self.drivers.hands.results is not None:
+            self.drivers.hands.results.before_write = self.state.proven
         self.state.places = {kind.__name__: "/".join(kind.section_path()) for kind in self.kinds}
         self.state.declared = self.stack.resources
         self.files = self.sending.files

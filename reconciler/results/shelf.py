@@ -11,7 +11,7 @@ killed there is gone on with by the next, which sees it in two.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -45,6 +45,8 @@ class Shelf:
         """The stack's random id, which whoever knows the state fills in: sets with another one are another stack's."""
         self.former: Sequence[str] = ()
         """Names that the stack had before: what is kept under one of them is its own."""
+        self.before_write: Callable[[], Awaitable[None]] | None = None
+        """Awaited right before each set that is written or removed: raises when this run is to do so no more."""
         self._stores: dict[str, Store] = {}
         self._lock = asyncio.Lock()
         self._kept: dict[SetPlace, Made] | None = None
@@ -161,7 +163,7 @@ class Shelf:
                 raise StoreError(*(problem.summary for problem in problems))
             self._prepared.add((into, made.model, made.dim))
         await self.places()
-        kept = await self._call(into, lambda store: store.replace(made, rows, taken_from=taken_from))
+        kept = await self._write(into, lambda store: store.replace(made, rows, taken_from=taken_from))
         place = SetPlace(into, made.stack, made.address)
         self._kept = {**(self._kept or {}), place: kept}  # others are kept meanwhile: nothing is awaited here
         await self.only_at(kept)
@@ -220,7 +222,7 @@ class Shelf:
         """Remove a set; one that is not there is fine."""
         known = (await self.places()).get(place)
         id = self.id if known is None else known.stack_id
-        await self._call(place.store, lambda store: store.delete(place.stack, place.address, id))
+        await self._write(place.store, lambda store: store.delete(place.stack, place.address, id))
         if self._kept is not None:
             self._kept = {it: made for it, made in self._kept.items() if it != place}
 
@@ -250,6 +252,12 @@ class Shelf:
 
     async def _call(self, name: str, what: Callable[[Store], T]) -> T:
         async with self._lock:
+            return await asyncio.to_thread(lambda: what(self._opened(name)))
+
+    async def _write(self, name: str, what: Callable[[Store], T]) -> T:
+        async with self._lock:
+            if self.before_write is not None:
+                await self.before_write()
             return await asyncio.to_thread(lambda: what(self._opened(name)))
 
     def _opened(self, name: str) -> Store:

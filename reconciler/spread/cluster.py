@@ -13,11 +13,14 @@ from reconciler.spread import worker
 from reconciler.spread.alike import differing
 from reconciler.state.leases import SharedRun
 
-__all__ = ["Cluster"]
+__all__ = ["SILENT_S", "Cluster"]
 
 CONNECT_S = 10.0
 CHECK_S = 120.0
 """How long workers may take to open their stacks."""
+SILENT_S = 30.0
+"""How long a worker may say nothing to its scheduler before what it has not begun is another's: it says something each
+half second, or each few seconds where there are hundreds."""
 
 
 class Cluster:
@@ -67,12 +70,24 @@ class Cluster:
 
     async def _ask(self, what: Callable[[str], object], run: str) -> dict[str, Any]:
         """What each worker answers, or the error of one that cannot."""
-        asked = self._client.run(what, run, on_error="return")
-        try:
-            answers: dict[str, Any] = await asyncio.wait_for(asked, CHECK_S)
-        except TimeoutError:
-            slow = f"the workers of {self._address} did not say within {CHECK_S:g} s whether they are fit"
-            raise ReconcilerError(f"--spread: {slow}; look at their logs") from None
+        answers: dict[str, Any] = {}
+
+        async def ask(address: str) -> None:
+            answers.update(await self._client.run(what, run, workers=[address], on_error="return"))
+
+        asked = {address: asyncio.create_task(ask(address)) for address in await self._there()}
+        if not asked:
+            return answers
+        _, slow = await asyncio.wait(asked.values(), timeout=CHECK_S)
+        for task in slow:
+            task.cancel()
+        if slow:
+            who = ", ".join(sorted(address for address, task in asked.items() if task in slow))
+            what_to_do = "look at their logs, or take them away; nothing was sent"
+            said = f"not within {CHECK_S:g} s did these workers say whether they are fit: {who}"
+            raise ReconcilerError(f"--spread: {said}; {what_to_do}")
+        for task in asked.values():
+            task.result()
         return answers
 
     def submit(self, run: str, address: str, attempt: int) -> Any:
@@ -84,10 +99,30 @@ class Cluster:
         """Give nothing more to a worker that is not fit, or has let a lease end."""
         self._avoided.add(address)
 
+    async def held_up_by(self, future: Any) -> str:
+        """The worker at which a step waits in vain: it gets nothing more, or has long said nothing. "" where there is
+        none such, or nobody else who could do it."""
+        waiting: dict[str, Sequence[str]] = await self._client.processing()
+        if not (at := next((address for address, keys in waiting.items() if future.key in keys), "")):
+            return ""
+        heard = {address: float(it["last_seen"]) for address, it in (await self._there()).items()}
+        latest = max(heard.values(), default=0.0)  # by the scheduler's clock, which is not ours
+        useless = self._avoided | {address for address, when in heard.items() if latest - when > SILENT_S}
+        if at not in useless or heard.keys() <= useless:
+            return ""
+        self._avoided = useless
+        return at
+
     def _others(self) -> dict[str, Any]:
         if not self._avoided:
             return {}
         return {"workers": sorted(self._workers().keys() - self._avoided) or None, "allow_other_workers": False}
+
+    async def _there(self) -> dict[str, Any]:
+        """The same, as it is now."""
+        asked = await self._client.scheduler.identity(n_workers=-1)
+        known: dict[str, Any] = asked["workers"]
+        return known
 
     def _workers(self) -> dict[str, Any]:
         known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]

@@ -17,6 +17,7 @@ from reconciler.apply import Doing
 from reconciler.errors import NotUploaded, ReconcilerError, StoreError, Unclear
 from reconciler.model import Operation
 from reconciler.provider import Done, Driver, Exists, Keep, Progress, Running, Want
+from reconciler.spread.cluster import SILENT_S
 from reconciler.spread.wire import NOT_BEGUN, done_by, raised, to_send
 from reconciler.state.leases import LeaseSeen, SharedRun
 
@@ -105,12 +106,12 @@ class Spread(Doing):
         self._futures.add(future)
         waiting = asyncio.ensure_future(_result(future))
         try:
-            while not (await asyncio.wait({waiting}, timeout=self._shared.lease_s))[0]:
+            while not (await asyncio.wait({waiting}, timeout=min(SILENT_S, self._shared.lease_s)))[0]:
                 seen = await self._state.aside(partial(self._state.leases.seen, op))
                 if seen.holder and (seen.outcome is not None or not seen.left_s):
                     return ""
-                if not seen.holder and not self._cluster.is_there:
-                    return "the scheduler is gone"
+                if not seen.holder and (why := await self._held_up(future)):
+                    return why
             holder, why = waiting.result()
             if why:
                 self._cluster.avoid(holder)
@@ -118,6 +119,16 @@ class Spread(Doing):
         finally:
             waiting.cancel()
             self._futures.discard(future)
+
+    async def _held_up(self, future: Any) -> str:
+        """Why nobody takes a step; "" while somebody may. One that waits at a worker which hangs is taken back, and it
+        does not matter whether that worker knows: whoever takes it first has it."""
+        if not self._cluster.is_there:
+            return "the scheduler is gone"
+        if not (worker := await self._cluster.held_up_by(future)):
+            return ""
+        await future.cancel()
+        return f"worker {worker}: it says nothing"
 
     async def _known_for_good(self, op: str) -> LeaseSeen:
         """How it stands when nobody can write for it any more: Dask may have given it up, and its worker not."""
@@ -132,8 +143,9 @@ class Spread(Doing):
     async def _told(self, operation: Operation, call: str, seen: LeaseSeen) -> Progress:
         assert seen.outcome is not None
         begun, what = await self._learnt(operation), seen.outcome["is"]
-        http, sent = self._drivers.http, int(seen.outcome["writes"])
-        http.sent, http.sent_writes = http.sent + sent, http.sent_writes + sent
+        http = self._drivers.http
+        http.sent += int(seen.outcome["requests"])
+        http.sent_writes += int(seen.outcome["writes"])
         if what == "error":
             raise raised(seen.outcome, seen.holder)
         if what in (NOT_BEGUN, "stopped"):

@@ -42,13 +42,17 @@ class Holding:
 
     async def prove(self) -> None:
         """To be awaited right before each request that may change something; LeaseLost when none is to be sent."""
+        await self.must_hold()
+        self.writes += 1
+
+    async def must_hold(self) -> None:
+        """The same, before something is written elsewhere than by a request to the API: into a store of results."""
         if moment() - self._heard_s > FRESH_S:
             await self._longer()
         if self.stopping:
             raise LeaseLost("the run is stopping: nothing more is sent")
         if self._until_s - moment() < SPARE * self._lease_s:
             raise LeaseLost("the state answers too slowly for a request to end within its lease: nothing is sent")
-        self.writes += 1
 
     async def _longer(self) -> None:
         asked_s = moment()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.apply.ledger import news
 from reconciler.errors import ApiError, ReconcilerError, StateError, Unclear
@@ -68,6 +68,8 @@ class Opened:
         self.busy = 0
         """How many steps are done here."""
         self._mutex = threading.Lock()
+        self._told = 0
+        """How many requests the run knows of."""
 
     async def begin(self, run: str) -> None:
         """Hold what is here against what the run says."""
@@ -83,6 +85,8 @@ class Opened:
         if hands.results and identity:
             hands.results.known_as(identity.id, identity.former)
         hands.http.before_write = _proven
+        if hands.results:
+            hands.results.before_write = _held
 
     async def close(self) -> None:
         """Let go of all of it."""
@@ -123,8 +127,7 @@ class Opened:
             await held.during(self._concluded(lease, held))
         except LeaseLost as lost:
             if held.stopping:
-                said = {"is": "stopped" if held.writes else NOT_BEGUN, "writes": held.writes}
-                await self._leased(lambda leases: leases.commit(lease, said))
+                await self._say(lease, held, {"is": "stopped" if held.writes else NOT_BEGUN})
             return str(lost)
         finally:
             self.busy -= 1
@@ -145,7 +148,15 @@ class Opened:
         except Exception as error:  # a mistake of ours: whether something was sent is all that is known
             what = f"{type(error).__name__}: {error}"
             outcome = failed(Unclear(what) if held.writes else ApiError(what))
-        await self._leased(lambda leases: leases.commit(lease, {**outcome, "writes": held.writes}))
+        await self._say(lease, held, outcome)
+
+    async def _say(self, lease: Lease, held: Holding, outcome: Mapping[str, Any]) -> None:
+        """Write what came of it, with the requests that it took. Of those that ask nobody minds which step they were
+        for: they are counted with the next step that ends here."""
+        sent, told = self.project.drivers.http.sent, self._told
+        self._told = sent
+        said = {**outcome, "writes": held.writes, "requests": max(sent - told, held.writes)}
+        await self._leased(lambda leases: leases.commit(lease, said))
 
     async def _done(self, journal: _Kept, want: Want, call: str) -> Progress:
         driver = self.project.drivers[journal.operation.kind]
@@ -177,3 +188,7 @@ class _Kept:
 
 async def _proven() -> None:
     await HELD.get().prove()
+
+
+async def _held() -> None:
+    await HELD.get().must_hold()

@@ -20,6 +20,8 @@ from reconciler.spread.opened import Opened, opened
 __all__ = ["facts", "step", "sums", "unfit"]
 
 T = TypeVar("T")
+_beginning, _loading = threading.Lock(), threading.Lock()
+"""Held while what all steps of a process share is made: a worker that joins late is given several at once."""
 
 
 def unfit(run: str) -> str:
@@ -48,8 +50,13 @@ def sums(run: str, addresses: Sequence[str]) -> dict[str, tuple[str, int, int]]:
     return _looked_at(run).sums(addresses)
 
 
-@lru_cache(maxsize=1)
 def _looked_at(run: str) -> FilesThere:
+    with _loading:
+        return _stack_for(run)
+
+
+@lru_cache(maxsize=1)
+def _stack_for(run: str) -> FilesThere:
     return FilesThere(run)
 
 
@@ -104,6 +111,11 @@ class _Process:
             await before.close()
 
 
-@cache
 def _process() -> _Process:
+    with _beginning:
+        return _begun()
+
+
+@cache
+def _begun() -> _Process:
     return _Process()

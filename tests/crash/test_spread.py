@@ -6,146 +6,29 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from reconciler.results import open_store
+from tests.crash.crowd import FILES, STACK, Crowd, beside, crowd, crowds, runs, scheduler
 from tests.crash.hosts import hosts
-from tests.crash.world import KEY, PARTS, World, Zygote, sampled, whole_sets, world
+from tests.crash.world import PARTS, Zygote, sampled, world
 from tests.support.files import lay_out
 from tests.support.postgres import postgres, postgres_url
 
-__all__ = ["postgres", "postgres_url"]
+__all__ = ["beside", "crowd", "crowds", "postgres", "postgres_url", "runs", "scheduler"]
 
 pytestmark = pytest.mark.slow
 
-LEASE_S = 2
-STACK = """
-stack: crash
-provider: twelvelabs
-assets:
-  small: {file: small.mp4}
-  large: {file: large.mp4, metadata: {shelf: 3}}
-"""
-FILES: dict[str, str | bytes] = {"stack.yaml": STACK, "small.mp4": b"s" * 60, "large.mp4": b"l" * 150}
 SMALL = """
 stack: crash
 provider: twelvelabs
 assets: {small: {file: small.mp4}}
 """
-MADE = Counter({("asset", "small.mp4"): 1, ("asset", "large.mp4"): 1})
-
-
-@pytest.fixture(scope="module")
-def runs() -> Iterator[Zygote]:
-    """A process that has Dask imported as well, of which runs are children."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TEST_LEASE_S", str(LEASE_S))
-        made = Zygote(module="tests.crash.spreading")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def beside() -> Iterator[Zygote]:
-    """Another, whose children are workers and their scheduler: they can be asked while a run is under way."""
-    made = Zygote(module="tests.crash.spreading")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def scheduler(beside: Zygote) -> Iterator[str]:
-    made = beside.beside("scheduler")
-    yield made["address"]
-    beside.beside("end", pid=made["pid"])
-
-
-@dataclass
-class Crowd:
-    """One world, and workers for it."""
-
-    zygote: Zygote
-    scheduler: str
-    here: World
-    state: str
-    env: dict[str, str] = field(default_factory=dict)
-    pids: list[int] = field(default_factory=list)
-
-    def worker(self, name: str, *, without: str = "", **job: Any) -> dict[str, Any]:
-        env = {
-            "TWELVELABS_API_KEY": KEY,
-            "TWELVELABS_BASE_URL": self.here.served.url,
-            "RECONCILER_STATE": self.state,
-            "RECONCILER_SPREAD_STACK": str(self.here.directory),
-            "XDG_CACHE_HOME": str(self.here.directory / ".cache"),
-            **self.env,
-            **job.pop("env", {}),
-        }
-        env = {name: value for name, value in env.items() if name != without}
-        cwd = str(self.here.directory.parent)
-        made = self.zygote.beside("worker", scheduler=self.scheduler, name=name, env=env, cwd=cwd, **job)
-        self.pids.append(made["pid"])
-        return made
-
-    def points(self, worker: dict[str, Any]) -> list[str]:
-        return list(self.zygote.beside("points", pid=worker["pid"])["points"])
-
-    def apply(self, **given: Any) -> dict[str, Any]:
-        return self.here.apply("--spread", self.scheduler, **given)
-
-    def applied_while(self, what: Callable[[], None]) -> dict[str, Any]:
-        """Apply, and do something while it runs."""
-        with ThreadPoolExecutor(1) as aside:
-            done = aside.submit(self.apply)
-            try:
-                what()
-            except BaseException:
-                self.worker("last")  # or the run would wait for one for ever
-                raise
-            return done.result()
-
-    def last_of(self, worker: dict[str, Any]) -> list[str]:
-        """Its points, once a step of it has ended."""
-        assert self.zygote.beside("until", pid=worker["pid"], point="step ended")["there"]
-        return [point for point in self.points(worker) if point.startswith("step ended")]
-
-    def is_done(self, said: str = "") -> None:
-        """All is there once, and nothing is left to do."""
-        assert self.here.account() == MADE, said
-        again = self.here.reconcile("plan", "--detailed-exitcode")
-        assert again["code"] == 0, f"{said}: {again['out']}"
-
-
-@pytest.fixture
-def crowds(
-    runs: Zygote, beside: Zygote, scheduler: str, postgres_url: str, tmp_path: Path
-) -> Callable[[str], AbstractContextManager[Crowd]]:
-    """Worlds by name, each with an account and a stack of its own, all with one state."""
-
-    @contextmanager
-    def opened(name: str) -> Iterator[Crowd]:
-        with world(runs, tmp_path / name, state=postgres_url) as here:
-            here.write({**FILES, "stack.yaml": STACK.replace("crash", name)})
-            made = Crowd(beside, scheduler, here, postgres_url)
-            yield made
-            for pid in made.pids:
-                beside.beside("end", pid=pid)
-
-    return opened
-
-
-@pytest.fixture
-def crowd(crowds: Callable[[str], AbstractContextManager[Crowd]]) -> Iterator[Crowd]:
-    with crowds("crash") as made:
-        yield made
 
 
 def test_workers_send_files_and_the_run_sends_none(crowd: Crowd) -> None:
@@ -163,7 +46,7 @@ def test_workers_send_files_and_the_run_sends_none(crowd: Crowd) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("part", sampled(more=3))
 def test_a_worker_that_is_killed_anywhere_leaves_nothing_twice(
-    crowds: Callable[[str], AbstractContextManager[Crowd]], part: int
+    crowds: Callable[..., AbstractContextManager[Crowd]], part: int
 ) -> None:
     """One worker dies at a point, and one lives: the same run goes on with that one."""
     for kill in range(1 + part, 45, PARTS):
@@ -206,7 +89,7 @@ def test_a_worker_that_wakes_after_its_lease_sends_and_writes_nothing(crowd: Cro
 @pytest.mark.long
 @pytest.mark.parametrize("part", sampled(more=3))
 def test_a_run_that_is_killed_anywhere_is_gone_on_with_when_its_workers_have_ended(
-    crowds: Callable[[str], AbstractContextManager[Crowd]], part: int
+    crowds: Callable[..., AbstractContextManager[Crowd]], part: int
 ) -> None:
     for kill in range(9 + part, 60, PARTS):  # before that it has only read
         with crowds(f"run{kill}") as crowd:
@@ -304,31 +187,6 @@ def test_without_workers_a_scheduler_or_a_shared_state_nothing_is_begun(crowd: C
     alone = crowd.apply()
     assert (alone["code"], "keep it in PostgreSQL" in alone["out"]) == (1, True), alone["out"]
     assert crowd.here.account() == Counter()
-
-
-RESULTS = """
-stack: crash
-provider: twelvelabs
-assets: {small: {file: small.mp4}}
-analyses: {topics: {of: small, model: pegasus1.5, prompt: "What is it about?"}}
-embeddings: {clips: {of: small, model: marengo3.0, options: [visual], scopes: [clip], segments: {every: 10}}}
-"""
-
-
-def test_results_are_fetched_and_stored_by_workers(crowd: Crowd) -> None:
-    crowd.here.write({"stack.yaml": RESULTS, "small.mp4": FILES["small.mp4"]})
-    workers = [crowd.worker("one"), crowd.worker("two")]
-    done = crowd.apply()
-
-    assert done["code"] == 0, done["out"]
-    assert not [point for point in done["points"] if "keeping" in point]
-    points = [point for worker in workers for point in crowd.points(worker)]
-    assert len([point for point in points if point.startswith("after keeping")]) == 2
-    made = whole_sets(open_store("results", root=crowd.here.directory))
-    assert made == {"analyses/topics/small", "embeddings/clips/small"}
-    counts = crowd.here.steer("GET", "/objects")["counts"]
-    assert (counts["analyze_task"], counts["embed_v2_task"]) == (1, 1)
-    assert crowd.here.reconcile("plan", "--detailed-exitcode")["code"] == 0
 
 
 @pytest.mark.long

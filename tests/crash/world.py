@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from reconciler.emulator import ServedEmulator
-from reconciler.emulator.core.clock import MachineClock, SettableClock
+from reconciler.emulator.core.clock import MachineClock
 from reconciler.emulator.twelvelabs import app
 from reconciler.results import Store
 from tests.support.files import lay_out
@@ -144,14 +144,15 @@ def world(
     directory: Path,
     start: Path | None = None,
     state: str | None = None,
-    clock: SettableClock | None = None,
+    **options: Any,
 ) -> Iterator[World]:
-    """A fresh world, or one that goes on where the directory `start` stood; its state under it, or where said."""
+    """A fresh world, or one that goes on where the directory `start` stood; its state under it, or where said. What is
+    said else is the emulator's."""
     if start:
         shutil.copytree(start, directory)
     else:
         directory.mkdir(parents=True)
-    emulator = app(directory / "account.db", chunk_size=40, initial_urls=2, clock=clock)
+    emulator = app(directory / "account.db", chunk_size=40, initial_urls=2, **options)
     try:
         with ServedEmulator(emulator) as served:
             yield World(zygote, directory / "stack", served, state)
@@ -167,11 +168,11 @@ def on_time(zygote: Zygote, directory: Path, start: Path | None = None) -> Abstr
     return world(zygote, directory, start, clock=MachineClock())
 
 
-def whole_sets(store: Store) -> set[str]:
-    """Addresses of all sets in a store, each as whole as its manifest says."""
-    sets = list(store.list("crash"))
+def whole_sets(store: Store, stack: str = "crash") -> set[str]:
+    """Addresses of all sets of a stack in a store, each as whole as its manifest says."""
+    sets = list(store.list(stack))
     for made in sets:
-        rows = store.read("crash", made.address)
+        rows = store.read(stack, made.address)
         assert rows is not None
         assert (rows.digest, len(rows)) == (made.digest, made.rows)
         assert set(rows.cells["identity"]) == {made.identity}
