@@ -13,18 +13,19 @@ from reconciler.spread import worker
 from reconciler.spread.alike import differing
 from reconciler.state.leases import SharedRun
 
-__all__ = ["SILENT_S", "Cluster"]
+__all__ = ["Cluster"]
 
 CONNECT_S = 10.0
 CHECK_S = 120.0
 """How long workers may take to open their stacks."""
-SILENT_S = 30.0
-"""How long a worker may say nothing to its scheduler before what it has not begun is another's: it says something each
-half second, or each few seconds where there are hundreds."""
 
 
 class Cluster:
     """Made by `at`."""
+
+    silent_s = 30.0
+    """How long a worker may say nothing to its scheduler before what it has not begun is another's: it says something
+    each half second, or each few seconds where there are hundreds."""
 
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
@@ -107,7 +108,7 @@ class Cluster:
             return ""
         heard = {address: float(it["last_seen"]) for address, it in (await self._there()).items()}
         latest = max(heard.values(), default=0.0)  # by the scheduler's clock, which is not ours
-        useless = self._avoided | {address for address, when in heard.items() if latest - when > SILENT_S}
+        useless = self._avoided | {address for address, when in heard.items() if latest - when > self.silent_s}
         if at not in useless or heard.keys() <= useless:
             return ""
         self._avoided = useless

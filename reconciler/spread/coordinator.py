@@ -17,7 +17,6 @@ from reconciler.apply import Doing
 from reconciler.errors import NotUploaded, ReconcilerError, StoreError, Unclear
 from reconciler.model import Operation
 from reconciler.provider import Done, Driver, Exists, Keep, Progress, Running, Want
-from reconciler.spread.cluster import SILENT_S
 from reconciler.spread.wire import NOT_BEGUN, done_by, raised, to_send
 from reconciler.state.leases import LeaseSeen, SharedRun
 
@@ -106,7 +105,7 @@ class Spread(Doing):
         self._futures.add(future)
         waiting = asyncio.ensure_future(_result(future))
         try:
-            while not (await asyncio.wait({waiting}, timeout=min(SILENT_S, self._shared.lease_s)))[0]:
+            while not (await asyncio.wait({waiting}, timeout=min(self._cluster.silent_s, self._shared.lease_s)))[0]:
                 seen = await self._state.aside(partial(self._state.leases.seen, op))
                 if seen.holder and (seen.outcome is not None or not seen.left_s):
                     return ""

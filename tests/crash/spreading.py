@@ -28,7 +28,6 @@ import reconciler.files
 import reconciler.spread
 import reconciler.spread.alike
 import reconciler.spread.cluster
-import reconciler.spread.coordinator
 import reconciler.spread.opened
 import reconciler.spread.worker
 import reconciler.state.leases
@@ -219,6 +218,5 @@ zygote.beside.update(
 if __name__ == "__main__":
     if lease := os.environ.get("TEST_LEASE_S"):
         reconciler.spread.LEASE_S = float(lease)
-        reconciler.spread.cluster.CHECK_S, reconciler.spread.coordinator.SILENT_S = 10.0, 2.0
-        reconciler.spread.cluster.SILENT_S = 2.0
+        reconciler.spread.cluster.CHECK_S, reconciler.spread.cluster.Cluster.silent_s = 10.0, 2.0
     zygote.main()

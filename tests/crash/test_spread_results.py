@@ -66,8 +66,10 @@ class Kept:
 
     def is_whole(self, said: str = "") -> None:
         """Every set is there once, whole, and nothing is left to do."""
-        named = {} if self.to == "results" else {"table": self.stack}
-        store = open_store(self.to, root=self.crowd.here.directory, **named)
+        if self.to == "results":
+            store = open_store(self.to, root=self.crowd.here.directory)
+        else:
+            store = open_store(self.to, root=self.crowd.here.directory, table=self.stack)
         assert whole_sets(store, self.stack) == SETS, said
         assert store.foreign() == 0, said
         store.close()
