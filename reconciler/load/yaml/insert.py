@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from reconciler.load.yaml.positions import LOADER, Path
+from reconciler.load.yaml.nodes import LOADER
+from reconciler.load.yaml.positions import Path
 
 __all__ = ["CannotInsert", "inserted", "scalar"]
 
