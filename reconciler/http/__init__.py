@@ -295,10 +295,11 @@ class Http:
             raise answer
         if isinstance(answer, _Failed):
             return answer
-        if (left := left_s(answer)) is not None and left <= LONGEST_RETRY_AFTER_S:
-            self._pace.hold(call.bucket, left)
         if self.purse is not None and (limit := told_of_limit(answer)) is not None:
             self.purse.learn(call.bucket, *limit)
+        # Whole seconds of two clocks: up to two more than it is. Who counts knows when the window ends.
+        if (left := left_s(answer)) is not None and left <= LONGEST_RETRY_AFTER_S and not self._asks_first(call):
+            self._pace.hold(call.bucket, left)
         if answer.is_success:
             self._pace.faster(call.bucket)
             return self._taken(call, answer) if call.json_due else answer
@@ -324,6 +325,10 @@ class Http:
         finally:
             if lot is not None and self.purse is not None:
                 self.purse.over(lot)
+
+    def _asks_first(self, call: Call) -> bool:
+        """Whether no more such requests leave before the budget's keeper has heard what the API says of its limit."""
+        return self.purse is not None and self.purse.asks_first(call.bucket)
 
     async def _of_budget(self, call: Call, lot: Lot | None) -> Lot | None:
         """What allows a request: the lot it has, or another one when that came too late to be used."""

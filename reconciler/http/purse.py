@@ -219,6 +219,11 @@ class Purse:
         one.limited = True
         one.told = self._clock.now(), LimitTold(limit, left, ends_in_s, 0.0, one.spans[most].sure)
 
+    def asks_first(self, bucket: str) -> bool:
+        """Whether the keeper is asked, and told what was learnt, before one more such request may be sent."""
+        one = self._pockets[bucket]
+        return one.limited and one.ready(self._clock.now()) is None
+
     async def close(self) -> None:
         """Give back what was not used, say what was learnt, and let go of the keeper."""
         for bucket, one in self._pockets.items():

@@ -41,7 +41,7 @@ def _deeds(account: Account, more: int) -> dict[str, Callable[[], object]]:
         f"and {more:,} more": lambda: _deleted(account, "asset", more),
         "others deleted entities of theirs in three collections": lambda: _deleted(account, "entity", 3),
         "an entity of the stack was changed by hand: it is read, with what it refers to and is in": (
-            lambda: account.change(_entity_of_ours(account, 0), description="by hand")
+            lambda: account.change(_entity_of_ours(account, 0), asset_ids=[account.named("asset", "b.mp4").id])
         ),
         "and another one deleted: that is found, and its list read whole before it is made again": (
             lambda: account.drop(_entity_of_ours(account, 1))
@@ -62,6 +62,7 @@ def measured(assets: int, collections: int, entities: int) -> list[tuple[str, ..
                 do()
                 planning = account.plan()
                 assert planning.plan.refresh.mode == "delta", planning.plan.refresh
+                assert bool(planning.plan.changes) is ("of the stack" in said or "another one" in said), said
                 rows.append((said, f"{planning.snapshot.requests:,}", str(planning.snapshot.requests - lists)))
                 print(line(rows[-1]), flush=True)
     return rows

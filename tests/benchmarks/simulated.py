@@ -164,23 +164,23 @@ def _rows(count: int) -> Iterator[tuple[str, str, str, Any, str | None]]:
         yield f"entity_collections/all/entities/e{n}", f"{ENTITY + n:024x}", "Entity", said, COLLECTION
 
 
-def _begun(directory: Path) -> str:
+def begun(directory: Path) -> str:
     """The id of the stack, of which something was applied."""
-    with closing(State.open(_state(directory), "bench")) as state:
+    with closing(State.open(state_url(directory), "bench")) as state:
         found = state.identify(place=".")
         state.complete()
         state.end_run(state.start_run("apply"), "done")
     return found.id
 
 
-def _state(directory: Path) -> str:
+def state_url(directory: Path) -> str:
     return f"sqlite:///{directory}/.reconciler/state.db"
 
 
-def _filled(directory: Path, count: int, url: str) -> None:
+def filled(directory: Path, count: int, url: str, key: str = "k") -> None:
     """Record all objects, as those of the account."""
-    with closing(State.open(_state(directory), "bench")) as state:
-        state.identify(account=account_of(url, "k"))
+    with closing(State.open(state_url(directory), "bench")) as state:
+        state.identify(account=account_of(url, key))
     put = (
         "INSERT INTO reconciler_resources (stack, address, id, kind, fields, parent_id, protect, deposed, failures, "
         "facts) VALUES ('bench', ?, ?, ?, ?, ?, 0, 0, 0, '{}')"
@@ -201,12 +201,12 @@ def simulated(directory: Path, objects: int) -> Iterator[World]:
     count = max(objects // 3, 1)
     directory.mkdir(parents=True)
     (directory / "stack.yaml").write_text(stack_of(objects))
-    command = (sys.executable, "-c", SERVER, str(count), _begun(directory))
+    command = (sys.executable, "-c", SERVER, str(count), begun(directory))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:
             url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1.3"
-            _filled(directory, count, url)
+            filled(directory, count, url)
             yield World(directory, url)
         finally:
             server.kill()
@@ -221,7 +221,7 @@ def measured(objects: int, directory: Path) -> tuple[float, tuple[str, ...]]:
         rounds = ROUNDS if objects < SIZES[-1] else 1
         for _ in range(rounds):
             plans.append(world.run("plan"))
-            words = (str(directory / "stack.yaml"), world.url, _state(directory).removeprefix("sqlite:///"))
+            words = (str(directory / "stack.yaml"), world.url, state_url(directory).removeprefix("sqlite:///"))
             floors.append(spent((sys.executable, "-m", "tests.benchmarks.floor", *words), {}))
         requests = (world.requests() - before - 1) // (2 * rounds)
     cpu, least = (median(it.cpu_s for it in some) for some in (plans, floors))
