@@ -270,6 +270,18 @@ def test_a_stack_that_gets_another_name_is_not_told_again(applied: Place, hook: 
     assert nightly(applied, hook) == []
 
 
+def test_what_failed_while_it_was_awaited_is_told_once(applied: Place, hook: Receiver) -> None:
+    applied.write({"stack.yaml": STACK + "  late: {url: https://example.com/late.mp4}\n"})
+    applied.served.emulator.add_fault({"fault": "ends_failed", "method": "POST", "path": "/assets", "count": 1})
+    applied.run("apply", "--auto-approve", "--no-wait")
+
+    said = [applied.run("wait", "--notify", hook.url(TOKEN)) for _ in range(2)]
+
+    assert said[0].code == 7, said[0]
+    assert hook.titles == ["told: wait failed", "told: wait is well again"]
+    assert said[1].code == 0, "the next apply goes on with it, and nothing is awaited"
+
+
 def test_the_key_is_in_no_message(applied: Place, hook: Receiver) -> None:
     body = {"code": "parameter_invalid", "message": f"the key {KEY} is not liked"}
     applied.served.emulator.add_fault(

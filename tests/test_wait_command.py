@@ -255,6 +255,98 @@ def test_killed_after_any_create_the_next_job_goes_on_and_makes_nothing_twice(fi
     assert films.run("plan", "--detailed-exitcode").last_line == "No changes. films is in sync."
 
 
+@pytest.mark.parametrize("nth", [1, 2])
+def test_what_an_apply_that_was_killed_was_waiting_for_is_awaited(films: Place, nth: int) -> None:
+    """It wrote of no wait, for it waited itself; but what it has made the state knows as not seen yet."""
+    run: list[subprocess.Popen[str]] = []
+    looks: list[str] = []
+
+    def killing(exchange: Exchange) -> None:
+        """When it has made all that it can, and looks whether that is ready, for the nth time."""
+        if exchange.method == "GET" and made(films)["assets"] == 2:
+            looks.append(exchange.path)
+        if len(looks) == nth:
+            run[0].send_signal(signal.SIGKILL)
+
+    silence = films.served.emulator.journal.listen(killing)
+    run.append(process(films, "apply", "--auto-approve"))
+    run[0].communicate(timeout=60)
+    silence()
+    assert run[0].returncode == -signal.SIGKILL
+
+    looked = fits(films.run("wait", "--timeout", "0", "--format", "json").json, "wait.json")
+    pass_by(films)
+    ready = films.run("wait", "--format", "json")
+    assert looked["result"] == "awaited", looked
+    assert {it["address"] for it in looked["outcomes"]} | {*looked["unfinished"]} >= {"assets/final", "assets/semi"}
+    assert all(it["since"] for it in looked["outcomes"])
+    assert {it["result"] for it in ready.json["outcomes"]} <= {"ready"}
+    assert ready.code == (9 if looked["unfinished"] else 0)
+
+    codes = []
+    for _ in range(3):
+        codes.append(films.run("apply", *START, "--detailed-exitcode").code)
+        pass_by(films)
+    assert codes[-1] == 0
+    assert made(films) == MADE
+    assert films.run("wait", "--format", "json").json["outcomes"] == []
+
+
+def test_what_only_an_apply_goes_on_with_is_named(films: Place) -> None:
+    """A create whose answer was lost: nothing is known that could be waited for."""
+    run: list[subprocess.Popen[str]] = []
+    dropped = {"fault": "drop_after", "method": "POST", "path": "/assets", "count": 9}
+    films.served.emulator.add_fault(dropped)
+
+    def killing(exchange: Exchange) -> None:
+        if exchange.method == "POST":
+            run[0].send_signal(signal.SIGKILL)
+
+    silence = films.served.emulator.journal.listen(killing)
+    run.append(process(films, "apply", *START, "--target", "assets/final"))
+    run[0].communicate(timeout=60)
+    silence()
+    films.served.emulator.clear_faults()
+
+    said = films.run("wait", "--timeout", "0")
+    told = fits(films.run("wait", "--timeout", "0", "--format", "json").json, "wait.json")
+    part = films.run("wait", "--timeout", "0", "--target", "assets/semi")
+
+    assert (said.code, told["unfinished"], told["outcomes"], told["result"]) == (9, ["assets/final"], [], "awaited")
+    assert "unfinished assets/final: begun, and not made yet. `reconciler apply` goes on with it" in said.out
+    assert said.last_line == "Awaited: nothing that can be waited for in films; 1 unfinished."
+    assert (part.code, part.last_line) == (0, "Ready: nothing is awaited in films.")
+    assert films.run("apply", *START).code == 0
+    pass_by(films)
+    assert films.run("wait").code == 0
+
+
+def test_events_numbers_and_messages_say_what_became_of_it(films: Place) -> None:
+    films.served.emulator.add_fault({"fault": "never_ready", "method": "POST", "path": "/assets", "count": 1})
+    films.run("apply", *START)
+
+    films.run("wait", "--timeout", "0", "--json-events", "looked.jsonl", "--metrics", "looked.prom")
+    pass_by(films)
+    on_stdout = films.run("wait", "--timeout", "0", "--json-events")
+
+    lines = [json.loads(line) for line in (films.directory / "looked.jsonl").read_text().splitlines()]
+    for line in [*lines, *(json.loads(line) for line in on_stdout.out.splitlines())]:
+        fits(line, "event.json")
+    assert [lines[0]["type"], lines[0]["command"], lines[-1]["type"]] == ["began", "reconciler wait .", "waited"]
+    assert fits({**lines[-1]["waited"], "format_version": "1.0", "stack": "films"}, "wait.json")["result"] == "awaited"
+    assert Counter(it["type"] for it in lines)["awaited"] == 2
+    assert Counter(it["result"] for it in json.loads(on_stdout.out.splitlines()[-1])["waited"]["outcomes"]) == Counter(
+        ready=1, awaited=1
+    )
+    numbers = (films.directory / "looked.prom").read_text()
+    assert re.search(r'reconciler_last_exit_code\{.*command="wait".*\} 9', numbers), numbers
+
+
+def test_it_shows_no_option_that_means_nothing_to_it(films: Place) -> None:
+    assert "--parallelism" not in films.offline("wait", "--help").out
+    assert "--parallelism" in films.offline("apply", "--help").out
+
+
 def test_ctrl_c_ends_it_and_keeps_what_was_seen(films: Place) -> None:
     films.served.emulator.add_fault({"fault": "never_ready", "method": "POST", "path": "/assets", "count": 1})
     films.run("apply", *START)

@@ -21,6 +21,7 @@ __all__ = [
     "emulated",
     "formatted",
     "load_stack",
+    "looking_online",
     "online",
     "options_of",
     "parsed",
@@ -80,6 +81,18 @@ def logged(function: F) -> F:
 
 def online(function: F) -> F:
     """Everything that a command needs to talk to an API and to keep state."""
+    function = click.option(
+        "--parallelism",
+        type=click.IntRange(1, 64),
+        default=PARALLELISM,
+        show_default=True,
+        help="Writes side by side at most; fewer while the API takes no more.",
+    )(function)
+    return looking_online(function)
+
+
+def looking_online(function: F) -> F:
+    """The same, of a command that writes nothing to the account."""
     function = waiting(logged(function))
     function = click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")(function)
     function = click.option(
@@ -87,13 +100,6 @@ def online(function: F) -> F:
         type=click.FloatRange(0),
         metavar="SECONDS",
         help="First pause between looks at what is not ready [1].",
-    )(function)
-    function = click.option(
-        "--parallelism",
-        type=click.IntRange(1, 64),
-        default=PARALLELISM,
-        show_default=True,
-        help="Writes side by side at most; fewer while the API takes no more.",
     )(function)
     function = click.option(
         "--state",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model import Plan
     from reconciler.reports.events import Events
 
-__all__ = ["STDOUT", "events_to", "uploading"]
+__all__ = ["STDOUT", "events_to", "telling_events", "uploading"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,15 +39,20 @@ class _Rate(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generi
             self.fail(str(error), param, ctx)
 
 
-def uploading(function: F) -> F:
-    """--upload-parallelism, --bandwidth and --json-events."""
-    function = click.option(
+def telling_events(function: F) -> F:
+    """--json-events."""
+    return click.option(
         "--json-events",
         metavar="[FILE]",
         is_flag=False,
         flag_value=STDOUT,
         help="Write what happens as JSON, an object a line, to FILE [standard output, which then has nothing else].",
     )(function)
+
+
+def uploading(function: F) -> F:
+    """--upload-parallelism, --bandwidth and --json-events."""
+    function = telling_events(function)
     function = click.option(
         "--bandwidth", type=_Rate(), metavar="RATE", help="Most bytes per second for all uploads, such as 50M."
     )(function)

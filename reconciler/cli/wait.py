@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.looping import awaited
-from reconciler.cli.options import FORMAT, online, project_at, targets
+from reconciler.cli.observing import observed
+from reconciler.cli.options import FORMAT, looking_online, project_at, targets
 from reconciler.cli.refreshing import ticking
 from reconciler.cli.signals import stop_on_signals
+from reconciler.cli.uploads import STDOUT, events_to, telling_events
 
 if TYPE_CHECKING:
-    from reconciler.model import Awaited, Waited
+    from reconciler.model import Event, Paused, Waited
     from reconciler.project import Project
 
 __all__ = ["wait"]
@@ -25,9 +26,10 @@ HOUR_S = 3600.0
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), default=".")
-@online
+@looking_online
 @targets
 @FORMAT
+@telling_events
 @click.option(
     "--timeout",
     type=click.FloatRange(0),
@@ -35,14 +37,15 @@ HOUR_S = 3600.0
     metavar="SECONDS",
     help="Look for so long; 0 looks once [3600].",
 )
+@observed
 def wait(path: Path, form: str, timeout: float, **options: Any) -> int:
-    """Look until what an earlier run has started is ready: `apply --no-wait`, or one that was interrupted.
+    """Look until what an earlier run has started is ready: `apply --no-wait`, or one that was interrupted or killed.
 
     Only what the state knows is looked at, and nothing in the account is changed; the next apply goes on with what
     waited for it. From any machine that has the same state. Ctrl-C ends it and keeps what was seen.
 
     Exit with 0 when all is ready, 7 when something has failed (the next apply makes it once more, or says why not), 9
-    when the time is over.
+    when the time is over, or something was begun that only an apply goes on with.
 
     \b
     reconciler wait                     for an hour at most
@@ -50,20 +53,22 @@ def wait(path: Path, form: str, timeout: float, **options: Any) -> int:
     reconciler wait --target 'indexes/catalog/*'
     """
     project = project_at(path, options)
+    events = options.get("json_events")
+    shown_as = "events" if events == STDOUT else form
 
-    async def run() -> tuple[Sequence[Awaited], Waited]:
+    async def run() -> Waited:
         async with project:
-            return await _looked(project, options, timeout, quiet=form != "text")
+            return await _looked(project, options, timeout, f"reconciler wait {path}", quiet=shown_as != "text")
 
-    pending, result = awaited(run())
-    _told(project, pending, result, form)
+    result = awaited(run())
+    if observer := options.get("observer"):
+        observer.waited(result)
+    _told(project, result, shown_as)
     return result.exit_code
 
 
-async def _looked(
-    project: Project, options: dict[str, Any], timeout_s: float, *, quiet: bool
-) -> tuple[Sequence[Awaited], Waited]:
-    """What was awaited, and what became of it; told of meanwhile."""
+async def _looked(project: Project, options: dict[str, Any], timeout_s: float, command: str, *, quiet: bool) -> Waited:
+    """What became of what was awaited; told of meanwhile."""
     from reconciler.model import Plan, Wait
     from reconciler.provider import kinds_of
     from reconciler.reports.progress import paused, progress, to_standard_error
@@ -75,15 +80,29 @@ async def _looked(
         click.echo(awaited_line(pending), err=True)
     steps = tuple(Wait(it.address, it.kind) for it in pending)
     plan = Plan(project.stack.name, project.stack.provider, (), steps)
-    project.on_pause = lambda event: None if quiet else to_standard_error(f"{paused(event)}\n")
     with progress(plan, kinds_of(project.stack.provider), quiet=quiet) as shown:
-        async with ticking(shown.tick):
+        async with ticking(shown.tick), events_to(options["json_events"], plan, command, project.clock) as told:
+
+            def happened(event: Event) -> None:
+                shown.show(event)
+                if told:
+                    told.happened(event)
+
+            def pauses(event: Paused) -> None:
+                if not quiet:
+                    to_standard_error(f"{paused(event)}\n")
+                if told:
+                    told.happened(event)
+
+            project.on_pause = pauses
             stop_on_signals(stop, "Stopping: what was seen until now is recorded. Ctrl-C again stops at once.")
             try:
-                result = await project.wait(timeout=timeout_s, on_event=shown.show, stop=stop.asked, **part)
+                result = await project.wait(timeout=timeout_s, on_event=happened, stop=stop.asked, **part)
             except asyncio.CancelledError:  # the second Ctrl-C
                 raise KeyboardInterrupt from None
-    return pending, result
+            if told:
+                told.waited(result)
+    return result
 
 
 class _Stop:
@@ -100,9 +119,11 @@ class _Stop:
         return True
 
 
-def _told(project: Project, pending: Sequence[Awaited], result: Waited, form: str) -> None:
+def _told(project: Project, result: Waited, form: str) -> None:
     from reconciler.reports.waited import waited_json, waited_text
 
     if result.holder:
         click.echo(f"Not recorded, for {result.holder}; every plan sees it again.", err=True)
+    if form == "events":
+        return
     click.echo((waited_json if form == "json" else waited_text)(project.stack.name, result))

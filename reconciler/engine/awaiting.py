@@ -1,7 +1,9 @@
 """Only looking: until what the state knows as awaited is ready. Nothing is written to the account.
 
-What is awaited says the journal: objects that a run has left before they were ready, and tasks whose handles it holds.
-What is seen is recorded by the same words as by an apply, and what came of a task is fetched by the next one.
+What is awaited says the journal: objects that a run has left before they were ready, and tasks whose handles it holds;
+and the state knows what was made by a run that was killed before it had seen it. What is seen is recorded by the same
+words as by an apply, and what came of a task is fetched by the next one. What was only begun, as an upload, nobody can
+wait for: an apply goes on with it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from reconciler.apply import Limits
@@ -40,26 +43,34 @@ from reconciler.plan.awaited import moment_of
 from reconciler.provider import Done, Drivers, Exists, ExistsWhen
 from reconciler.state import Seen, State, Write
 
-__all__ = ["Pending", "looked", "pending", "record"]
+__all__ = ["Pending", "looked", "pending", "record", "unfinished"]
 
 READY, FAILED = "ready", "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One thing that is awaited, and the operation that says so."""
+    """One thing that is awaited, and the operation that says so; None where only that it was made is known."""
 
     what: Awaited
-    operation: Operation
+    operation: Operation | None = None
     parent_id: str | None = None
 
 
 def pending(state: State, drivers: Drivers) -> list[Pending]:
     """All that the state knows as awaited, by address. Nothing is asked of the account."""
-    operations = state.operations()
-    rows = {row.id: row for row in state.recorded()} if any(it.verb == Verb.WAIT for it in operations) else {}
-    found = [*_objects(operations, rows), *_tasks(operations, drivers)]
+    operations, unseen = state.operations(), state.unseen_since()
+    waits = any(it.verb == Verb.WAIT for it in operations)
+    rows = {row.id: row for row in state.recorded()} if waits or unseen else {}
+    found = [*_objects(operations, rows), *_made(operations, rows, unseen, drivers), *_tasks(operations, drivers)]
     return sorted(found, key=lambda it: it.what.address)
+
+
+def unfinished(state: State, drivers: Drivers) -> list[str]:
+    """Addresses for which something was announced, or begun, that is not made yet: waiting for it helps nobody, for
+    only an apply goes on with it."""
+    creates = (it for it in state.operations() if it.verb == Verb.CREATE)
+    return sorted({it.address for it in creates if not _is_at_work(it, drivers)})
 
 
 def _objects(operations: Sequence[Operation], rows: Mapping[str, Recorded]) -> Iterable[Pending]:
@@ -68,11 +79,30 @@ def _objects(operations: Sequence[Operation], rows: Mapping[str, Recorded]) -> I
             yield Pending(Awaited(row.address, it.kind, id, moment_of(it.since)), it, row.parent_id)
 
 
+def _made(
+    operations: Sequence[Operation], rows: Mapping[str, Recorded], unseen: Mapping[str, datetime], drivers: Drivers
+) -> Iterable[Pending]:
+    """What a run has made that was killed before it had seen it: it may be ready or not."""
+    known = waits_of(operations)
+    for id, since in unseen.items():
+        row = rows.get(id)
+        if row is None or row.deposed or id in known:
+            continue
+        kind = drivers[row.kind].kind
+        if kind.asynchronous and not kind.stored:
+            yield Pending(Awaited(row.address, row.kind, id, moment_of(since)), None, row.parent_id)
+
+
 def _tasks(operations: Sequence[Operation], drivers: Drivers) -> Iterable[Pending]:
     for it in operations:
-        made_by_task = it.verb == Verb.CREATE and drivers[it.kind].traits.exists is ExistsWhen.FINISHED
-        if made_by_task and it.handle is not None and it.id is None:
+        if it.verb == Verb.CREATE and _is_at_work(it, drivers):
             yield Pending(Awaited(it.address, it.kind, None, moment_of(it.since)), it)
+
+
+def _is_at_work(create: Operation, drivers: Drivers) -> bool:
+    """Whether it is a task of which the API has said how it is called."""
+    by_task = drivers[create.kind].traits.exists is ExistsWhen.FINISHED
+    return by_task and create.handle is not None and create.id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +130,8 @@ async def looked(
     useless: a key that is refused, a limit that is used up."""
     sent, since_s = drivers.http.sent, clock.now()
     limits = replace(limits, detached=timeout_s == 0, wait_s=math.inf)
-    looks = _Looks(_Eyes(drivers, clock, limits, on_event, {it.operation.op: it.operation for it in awaited}))
+    announced = {it.operation.op: it.operation for it in awaited if it.operation}
+    looks = _Looks(_Eyes(drivers, clock, limits, on_event, announced))
     everything: asyncio.Future[list[WaitedFor]] = asyncio.ensure_future(asyncio.gather(*map(looks.one, awaited)))
     over: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
     if 0 < timeout_s < math.inf:
@@ -158,6 +189,7 @@ class _Looks:
         if it.what.id is not None:
             await self._waiting.ready(it.what.kind, it.parent_id, it.what.id, it.what.address)
             return READY, ""
+        assert it.operation is not None  # which is all that is known of what has no id yet
         progress = await self._tasks.ended(it.what.kind, it.operation.op)
         if isinstance(progress, Done | Exists):
             return READY, getattr(progress, "told", "") or "it is made; the next apply fetches it"
@@ -173,9 +205,9 @@ def record(state: State, awaited: Sequence[Pending], waited: Waited) -> None:
     writes: list[Write] = []
     for it in awaited:
         status = {READY: Status.READY, FAILED: Status.FAILED}.get(results.get(it.what, AWAITED))
-        if status is None or it.what.id is None or it.operation.op not in operations:
+        if status is None or it.what.id is None or (it.operation and it.operation.op not in operations):
             continue
-        writes += seen(it.operation, rows.get(it.what.id), status)
+        writes += seen(it.operation, rows.get(it.what.id), status) if it.operation else []
         writes += [Seen(it.what.id)] if it.what.id in unseen else []
     state.commit(*writes)
 

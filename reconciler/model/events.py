@@ -109,6 +109,8 @@ class Waited:
     seconds: float = 0.0
     holder: str = ""
     """Who held the stack, so that what was seen is not recorded: every plan sees it again."""
+    unfinished: tuple[str, ...] = ()
+    """Addresses for which something was begun and is not made yet: an apply goes on with it, no wait does."""
 
     def count(self, result: str) -> int:
         """Of how many this became."""
@@ -119,7 +121,7 @@ class Waited:
         """How it went, in one word."""
         if self.interrupted:
             return "interrupted"
-        return "failed" if self.count("failed") else AWAITED if self.count(AWAITED) else "done"
+        return "failed" if self.count("failed") else AWAITED if self.count(AWAITED) or self.unfinished else "done"
 
     @property
     def exit_code(self) -> int:

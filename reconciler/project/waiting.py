@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.engine.awaiting import Pending, looked, pending, record, to_record
+from reconciler.engine.awaiting import Pending, looked, pending, record, to_record, unfinished
 from reconciler.errors import Invalid, Locked, Refused
 from reconciler.model import Event, Waited
 from reconciler.plan.targeting import Targeting
@@ -25,7 +25,8 @@ __all__ = ["awaited_of", "waited"]
 def awaited_of(project: Project, drivers: Drivers, target: Sequence[str], exclude: Sequence[str]) -> list[Pending]:
     """All that is awaited, or the part of it that is asked for. Invalid for patterns that fit nothing."""
     targeting, found = Targeting(tuple(target), tuple(exclude)), pending(project.state, drivers)
-    if problems := targeting.idle({*project.stack.resources, *(it.what.address for it in found)}):
+    known = {it.what.address for it in found} | {*unfinished(project.state, drivers)}
+    if problems := targeting.idle({*project.stack.resources, *known}):
         raise Invalid(problems)
     return [it for it in found if targeting.has(it.what.address)]
 
@@ -41,12 +42,15 @@ async def waited(
 ) -> Waited:
     """Look without the lock, for whoever else wants to work meanwhile, and take it to note what was seen."""
     found = awaited_of(project, drivers, target, exclude)
+    targeting = Targeting(tuple(target), tuple(exclude))
+    left = tuple(filter(targeting.has, unfinished(project.state, drivers)))
     if not found:
-        return Waited()
+        return Waited(unfinished=left)
     _of_this_account(project, drivers)
     seconds = math.inf if timeout_s is None else timeout_s
     limits, ended = project.limits(), stop or asyncio.Event()
     result = await looked(found, drivers, drivers.hands.clock, limits, on_event, timeout_s=seconds, stop=ended)
+    result = replace(result, unfinished=left)
     if not to_record(result):
         return result
     try:

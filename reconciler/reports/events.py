@@ -1,4 +1,4 @@
-"""What happens in an apply, for machines: one JSON object a line, as it happens. `schemas/event.json` describes them.
+"""What happens in an apply, or a wait, for machines: one JSON object a line, as it happens (`schemas/event.json`).
 
 Minor versions add keys and types, and readers ignore what they do not know; a major one breaks. No secret is in any.
 """
@@ -24,16 +24,18 @@ from reconciler.model import (
     StepSkipped,
     StepStarted,
     StillWaiting,
+    Waited,
 )
 from reconciler.reports.json import dumps, report_json
 from reconciler.reports.traffic import Traffic
+from reconciler.reports.waited import waited_told
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
 
 __all__ = ["FORMAT_VERSION", "Events", "telling"]
 
-FORMAT_VERSION = "1.2"
+FORMAT_VERSION = "1.3"
 HEARTBEAT_S = 10.0
 NOT_DONE: Mapping[type[Event], str] = {StepFailed: "failed", StepSkipped: "skipped", StepAwaited: "awaited"}
 UPLOAD_EVERY_S = 1.0
@@ -87,6 +89,10 @@ class Events:
                 self._upload(event)
             case RunEnded(report):
                 self._tell("ended", report=report_json(self._plan.stack, report))
+
+    def waited(self, waited: Waited) -> None:
+        """The last line of a run that has only waited."""
+        self._tell("waited", waited=waited_told(waited))
 
     def heartbeat(self) -> None:
         """Still there, whatever takes so long."""

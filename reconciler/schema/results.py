@@ -118,7 +118,7 @@ def _of_the_file() -> dict[str, Any]:
 
 
 def event_schema() -> dict[str, Any]:
-    """One line of `apply --json-events`."""
+    """One line of `apply --json-events`, and of `wait --json-events`."""
     count = {"type": "integer", "minimum": 0}
     text = {"type": "string"}
     types: dict[str, dict[str, Any]] = {
@@ -134,6 +134,7 @@ def event_schema() -> dict[str, Any]:
         "upload": {"address": text, "bytes_done": count, "bytes_total": count, "bytes_per_s": count},
         "heartbeat": {"steps_done": count, "steps": count, "bytes_done": count, "bytes_total": count},
         "ended": {"report": {"type": "object", "description": "As in report.json."}},
+        "waited": {"waited": {"type": "object", "description": "Of `wait`, instead of `ended`: as in wait.json."}},
     }
     return {
         "$schema": DIALECT,
@@ -173,6 +174,11 @@ def wait_schema() -> dict[str, Any]:
         "outcomes": {
             "type": "array",
             "items": {"type": "object", "required": list(outcome), "properties": outcome},
+        },
+        "unfinished": {
+            "type": "array",
+            "items": text,
+            "description": "Addresses for which something was begun that is not made yet: `apply` goes on with it.",
         },
         "requests": count,
         "recorded": {"type": "boolean", "description": "Whether the state says it: not while another run holds it."},

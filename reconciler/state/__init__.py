@@ -276,6 +276,10 @@ class State:
         lately = _stamp(self._now() - UNSEEN_FOR)
         return frozenset(str(id) for id, since in made if str(since) >= lately)
 
+    def unseen_since(self) -> dict[str, datetime]:
+        """The same, however long ago: id → when it was made. Who ends in good order leaves only what it never saw."""
+        return {str(id): datetime.fromisoformat(str(since)) for id, since in self._rows("id, since", "unseen")}
+
     def made_now(self, id: str) -> Unseen:
         """What to write with an object that was made just now."""
         return Unseen(id, _stamp(self._now()))

@@ -16,7 +16,7 @@ from reconciler.redact import plain, redacted
 from reconciler.reports.result import Result, reason_of
 
 if TYPE_CHECKING:
-    from reconciler.model import Report
+    from reconciler.model import Report, Waited, WaitedFor
 
 __all__ = ["INTERRUPTED", "Ended"]
 
@@ -34,7 +34,7 @@ class Ended:
     """One run. What it could not find out is None, and nothing is concluded of that."""
 
     command: str
-    """`plan`, `apply`, `drift`, `check`."""
+    """`plan`, `apply`, `drift`, `check`, `wait`."""
     stack: str
     """Its name; '' when not even that could be read."""
     account: str
@@ -51,6 +51,7 @@ class Ended:
     """Whether only a part of the stack was asked for."""
     result: Result | None = None
     checked: Sequence[Checked] | None = None
+    waited: Waited | None = None
     error: BaseException | None = None
 
     def of(self, stack: str, account: str) -> Ended:
@@ -134,10 +135,16 @@ class Ended:
             return {f"({self.reason})": ()}  # without its text, in which there may be a time
         if self.checked is not None and self.command == "check":
             return {it.check.address: () for it in self.checked if not it.passes}  # measures are never quite the same
+        if self.waited is not None:
+            return {it.what.address: (it.result,) for it in self._failed_to_get_ready}
         failed = [it for it in self._report.outcomes if it.result in ("failed", "begun")] if self._report else []
         if failed:
             return {it.address: (it.result,) for it in failed}
         return {} if self.succeeded or self.refusals else None
+
+    @property
+    def _failed_to_get_ready(self) -> Sequence[WaitedFor]:
+        return [it for it in self.waited.outcomes if it.result == "failed"] if self.waited else []
 
     @cached_property
     def lines(self) -> tuple[str, ...]:
@@ -148,6 +155,8 @@ class Ended:
             said = list(map(str, self.error.problems))
         elif self.error is not None:
             said = str(self.error).splitlines() or [type(self.error).__name__]
+        elif self.waited:
+            said = [f"{it.what.address}: {it.message}" for it in self._failed_to_get_ready]
         elif self._report:
             said = [f"{it.address}: {it.message}" for it in self._report.outcomes if it.result in ("failed", "begun")]
         else:

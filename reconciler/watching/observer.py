@@ -12,6 +12,7 @@ from reconciler.watching.ended import INTERRUPTED, Ended
 
 if TYPE_CHECKING:
     from reconciler.checks import Checked
+    from reconciler.model import Waited
     from reconciler.project import Project
     from reconciler.reports.result import Result
     from reconciler.state import State
@@ -32,6 +33,7 @@ class Observer:
         self._project: Project | None = None
         self._result: Result | None = None
         self._checked: Sequence[Checked] | None = None
+        self._waited: Waited | None = None
 
     def opened(self, project: Project) -> None:
         """The stack is read, and is that of this project."""
@@ -46,6 +48,10 @@ class Observer:
     def checked(self, outcomes: Sequence[Checked]) -> None:
         """How checks ended, where any ran."""
         self._checked = outcomes
+
+    def waited(self, result: Waited) -> None:
+        """What became of what was awaited."""
+        self._waited = result
 
     def run(
         self,
@@ -86,6 +92,7 @@ class Observer:
             part=self._part,
             result=self._result,
             checked=self._checked,
+            waited=self._waited,
             error=error,
         )
         try:
