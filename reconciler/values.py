@@ -7,9 +7,11 @@ shown all follow from the same markers of the field, so that none of them can sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from reconciler.kind import Field, Part
+
+_ABSENT: Final = object()
 
 __all__ = ["canonical", "held", "same", "steady"]
 
@@ -39,10 +41,17 @@ def _no_other(value: Any, like: Any) -> bool:
     if kind is str or kind is int or kind is bool:
         return bool(value == like)
     if kind is dict:
-        return len(value) == len(like) and all(key in like and _no_other(it, like[key]) for key, it in value.items())
+        return len(value) == len(like) and _are_no_others(value, like)
     if kind is list:
         return len(value) == len(like) and all(map(_no_other, value, like))
     return kind is float and repr(value) == repr(like)  # 0.0 == -0.0
+
+
+def _are_no_others(values: Mapping[str, Any], like: Mapping[str, Any]) -> bool:
+    for key, value in values.items():  # noqa: SIM110 - asked of every mapping that is read, and twice as fast as `all`
+        if not _no_other(value, like.get(key, _ABSENT)):
+            return False
+    return True
 
 
 def canonical(field: Field, value: Any) -> Any:

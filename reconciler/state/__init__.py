@@ -24,7 +24,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,8 +47,9 @@ from reconciler.state.history import (
 )
 from reconciler.state.holders import Holder, Unlocked
 from reconciler.state.identity import Identity
-from reconciler.state.quick import Quick, quick
-from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, recorded_from, score_from
+from reconciler.state.quick import NotQuick, Quick, quick
+from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, score_from
+from reconciler.state.usual import UsualRows
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -226,7 +227,7 @@ class State:
     def recorded(self, *, legible: bool = False) -> list[Recorded]:
         """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
         columns = "address, kind, id, fields, parent_id, protect, deposed, failures, facts"
-        make = partial(recorded_from, declared=self.declared)
+        make = UsualRows(self.declared, self.places)
         return self._made_of(make, columns, "resources", "ORDER BY address, id", legible)
 
     def ids(self) -> dict[str, str]:
@@ -258,7 +259,7 @@ class State:
 
     def _announced(self, which: str, legible: bool = False, **given: Any) -> list[Operation]:
         columns = "op, run, address, kind, verb, identity, signature, object_id, since"
-        made = self._made_of(operation_from, columns, "operations", f"{which} ORDER BY seq", legible, **given)
+        made = self._made_of(self._operation, columns, "operations", f"{which} ORDER BY seq", legible, **given)
         told: dict[str, dict[str, Any]] = {}
         handles = self._made_of(handle_from, "op, name, value", "handles", which, legible, **given) if made else ()
         for op, name, value in handles:
@@ -482,14 +483,20 @@ class State:
 
     def _rows(self, columns: str, table: str, rest: str = "", **given: Any) -> Sequence[Any]:
         """Rows of the stack, with these columns of a table."""
-        query = f"SELECT {columns} FROM reconciler_{table} WHERE stack = :stack {rest}"  # noqa: S608 - words of ours
-        return self._read(query, **given)
+        return self._read(_of_the_stack(columns, table, rest), **given)
 
     def _read(self, query: str, **given: Any) -> Sequence[Any]:
         """What a query gives that both databases read."""
+        return self._asked(list, query, **given)
+
+    def _asked(self, make: Callable[[Iterable[Any]], Sequence[T]], query: str, **given: Any) -> Sequence[T]:
+        """What is made of the rows that a query gives."""
+        words = {"stack": self._stack, **given}
         with self._using():
-            found = self._quick.read(query, {"stack": self._stack, **given}) if self._quick else None
-            return self._store.read(query, {"stack": self._stack, **given}) if found is None else found
+            if self._quick is not None:
+                with suppress(NotQuick):
+                    return make(self._quick.each(query, words))
+            return make(self._store.read(query, words))
 
     def _made_of(
         self,
@@ -500,18 +507,26 @@ class State:
         legible: bool = False,
         **given: Any,
     ) -> list[T]:
-        made: list[T] = []
-        for row in self._rows(columns, table, rest, **given):
-            try:
-                value = make(row)
-                made.append(placed(value, self.places) if self.places is not None else value)
-            except Damaged as error:
-                if not legible:
-                    named = dict(zip(columns.split(", "), row, strict=True))
-                    which = named.get("address", named.get("op", "that says who the stack is"))
-                    odd = f"table reconciler_{table}, the row {which!r:.80}: {error}"
-                    raise StateError(f"the state at {self._store.shown} is damaged: {odd}. {SAFE[table]}") from None
-        return made
+        def made(rows: Iterable[Any]) -> list[T]:
+            found: list[T] = []
+            for row in rows:
+                try:
+                    found.append(make(row))
+                except Damaged as error:
+                    if not legible:
+                        raise self._damaged(dict(zip(columns.split(", "), row, strict=True)), table, error) from None
+            return found
+
+        return [*self._asked(made, _of_the_stack(columns, table, rest), **given)]
+
+    def _damaged(self, row: Mapping[str, Any], table: str, error: Damaged) -> StateError:
+        which = row.get("address", row.get("op", "that says who the stack is"))
+        odd = f"table reconciler_{table}, the row {which!r:.80}: {error}"
+        return StateError(f"the state at {self._store.shown} is damaged: {odd}. {SAFE[table]}")
+
+    def _operation(self, row: Any) -> Operation:
+        made = operation_from(row)
+        return made if self.places is None else placed(made, self.places)
 
     def _mark(self) -> Holder | None:
         rows = self._rows("who, host, pid, since, command", "locks", "AND who <> ''")
@@ -539,6 +554,10 @@ class State:
     def _refusal(self, mark: Holder | None) -> str:
         by = str(mark) if mark else "a run that has not yet said who it is"
         return f"stack {self._stack!r} is locked by {by}"
+
+
+def _of_the_stack(columns: str, table: str, rest: str) -> str:
+    return f"SELECT {columns} FROM reconciler_{table} WHERE stack = :stack {rest}"  # noqa: S608 - words of ours
 
 
 def moment() -> float:

@@ -7,16 +7,20 @@ schema, damage, a file that this user may not write, an error of SQLite) is left
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from reconciler.state.files import may_write, refuse_links, refuse_tracked
 
-__all__ = ["SCHEMA", "Quick", "quick"]
+__all__ = ["SCHEMA", "NotQuick", "Quick", "quick"]
 
 SCHEMA: Final = 10
 """The newest version, as `migrations.CURRENT` says it: one that is behind costs the quick way, and no more."""
+
+
+class NotQuick(Exception):
+    """It has to be read with all care, from the beginning."""
 
 
 class Quick:
@@ -25,14 +29,13 @@ class Quick:
     def __init__(self, connection: sqlite3.Connection | None) -> None:
         self._connection = connection
 
-    def read(self, query: str, given: Mapping[str, Any]) -> Sequence[Any] | None:
-        """All rows; None when that cannot be done in this way."""
-        if self._connection is None:
-            return []
-        try:
-            return self._connection.execute(query, given).fetchall()
-        except sqlite3.Error:
-            return None
+    def each(self, query: str, given: Mapping[str, Any]) -> Iterator[Any]:
+        """Rows one by one, so that no table is in memory twice; NotQuick when that cannot be done in this way."""
+        if self._connection is not None:
+            try:
+                yield from self._connection.execute(query, given)
+            except sqlite3.Error as error:
+                raise NotQuick from error
 
     def close(self) -> None:
         """Let go of the file; again is fine."""

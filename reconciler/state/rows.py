@@ -31,7 +31,16 @@ from reconciler.state.identity import Identity
 from reconciler.values import held
 from reconciler.wire import ANY_ID
 
-__all__ = ["Damaged", "handle_from", "identity_from", "operation_from", "placed", "recorded_from", "score_from"]
+__all__ = [
+    "Damaged",
+    "handle_from",
+    "identity_from",
+    "mapping_of",
+    "operation_from",
+    "placed",
+    "recorded_from",
+    "score_from",
+]
 
 MOST = 1 << 63
 VERBS = frozenset({*Verb, "aside"})
@@ -45,7 +54,7 @@ class Damaged(ValueError):
 def recorded_from(row: Any, declared: Mapping[str, Resource] = MappingProxyType({})) -> Recorded:
     """What was last applied at an address; what is `declared` there alike is held once."""
     address, kind, id, fields, parent_id, protect, deposed, failures, facts = row
-    found = _object("fields", fields)
+    found = mapping_of("fields", fields)
     if (like := declared.get(address)) is not None:
         address = like.address
         for name, value in found.items():
@@ -59,7 +68,7 @@ def recorded_from(row: Any, declared: Mapping[str, Resource] = MappingProxyType(
         _flag("protect", protect),
         _flag("deposed", deposed),
         _whole("failures", failures),
-        _object("facts", facts),
+        mapping_of("facts", facts),
     )
 
 
@@ -84,7 +93,7 @@ def operation_from(row: Any) -> Operation:
 def score_from(row: Any) -> CheckScore:
     """A part of a check's baseline."""
     address, query, measures, at, container_id, made_of = row
-    values = _object("measures", measures)
+    values = mapping_of("measures", measures)
     for measure, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise Damaged(f"{measure} is {_shown(value)}")
@@ -126,7 +135,7 @@ def identity_from(row: Any) -> Identity:
 def _trace(verb: str, kept: Any) -> Trace:
     """By what an object is known: see `model.operation`."""
     try:
-        trace = trace_from(verb, _object("signature", kept))
+        trace = trace_from(verb, mapping_of("signature", kept))
     except Damaged:
         raise
     except ValueError as error:
@@ -182,7 +191,8 @@ def _flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def _object(name: str, value: Any) -> dict[str, Any]:
+def mapping_of(name: str, value: Any) -> dict[str, Any]:
+    """A text as the mapping that is written in it."""
     found = _json(name, value)
     if not isinstance(found, dict):
         raise Damaged(f"{name} is {_shown(value)}")
