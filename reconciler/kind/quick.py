@@ -46,15 +46,14 @@ def _test_of(given: Any) -> Test:
         return _marked(given)
     if origin in (Union, UnionType):
         some = [_test_of(each) for each in inner if each is not NoneType]
-        test = some[0] if len(some) == 1 else _any_of(some)
-        return test if len(some) == len(inner) else _or_none(test)
+        return _quick(_types_of(given), some[0] if len(some) == 1 else _any_of(some))
     if origin is Literal:
         words = frozenset(it for it in inner if type(it) is str)
         return lambda value: type(value) is str and value in words
     if origin is list:
-        return _list_of(_test_of(inner[0]))
+        return _list_of(_test_of(inner[0]), _types_of(inner[0]))
     if origin is dict and inner[0] is str:
-        return _map_of(_test_of(inner[1]))
+        return _map_of(_test_of(inner[1]), _types_of(inner[1]))
     if isinstance(given, type) and issubclass(given, Part):
         return lambda value: type(value) is dict and plainly_right(given, value)
     return _PLAIN.get(given, _never) if isinstance(given, type) or given is Any else _never
@@ -85,18 +84,36 @@ def _any_of(tests: list[Test]) -> Test:
     return lambda value: any(test(value) for test in tests)
 
 
-def _or_none(test: Test) -> Test:
-    return lambda value: value is None or test(value)
+def _types_of(given: Any) -> frozenset[type]:
+    """Types of which every value is right."""
+    if get_origin(given) in (Union, UnionType):
+        return frozenset().union(*map(_types_of, get_args(given)))
+    return frozenset({given} if isinstance(given, type) and given in _SURE else ())
 
 
-def _list_of(test: Test) -> Test:
-    return lambda value: type(value) is list and all(map(test, value))
+_SURE = frozenset({str, bool, int, float, NoneType})
 
 
-def _map_of(test: Test) -> Test:
+def _quick(types: frozenset[type], test: Test) -> Test:
+    return lambda value: type(value) in types or test(value)
+
+
+# Types of many values are looked at by one call, because metadata are by far the most of what is declared.
+
+
+def _list_of(test: Test, types: frozenset[type]) -> Test:
+    return lambda value: type(value) is list and (types.issuperset(map(type, value)) or all(map(test, value)))
+
+
+def _map_of(test: Test, types: frozenset[type]) -> Test:
     return lambda value: (
-        type(value) is dict and all(type(key) is str for key in value) and all(map(test, value.values()))
+        type(value) is dict
+        and _TEXTS.issuperset(map(type, value))
+        and (types.issuperset(map(type, value.values())) or all(map(test, value.values())))
     )
+
+
+_TEXTS = frozenset({str})
 
 
 def _marked(given: Any) -> Test:

@@ -80,7 +80,7 @@ class Laters:
         """Take what is known later out of the metadata, and give it by its keys; what is wrong with one is said."""
         spec = entry.shape.metadata
         metadata = fields.get(spec.name) if spec else None
-        if spec is None or not isinstance(metadata, dict):
+        if spec is None or not isinstance(metadata, dict) or dict not in map(type, metadata.values()):
             return {}
         forms = {key: value for key, value in metadata.items() if isinstance(value, Mapping) and _FROM in value}
         if not forms:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from reconciler.kind import Field, Known
 from reconciler.load.check.laters import Laters
 from reconciler.load.check.options import ignore_problems, ignored, option_problems
+from reconciler.load.check.references import References
 from reconciler.load.check.replacing import replacing_of
 from reconciler.load.grammar.declarations import Declaration, Declarations
 from reconciler.load.grammar.json_files import json_in, text_in
@@ -28,6 +29,8 @@ INTO: Final = "into"
 """The field of a result that names its store."""
 MORE_THAN_ONE: Final = 2
 _NONE: Final[Mapping[str, Any]] = {}
+_TOLD_APART: Final = frozenset({str, int, bool, float})
+"""Types of values that natural keys are compared by."""
 
 
 class Checker:
@@ -54,6 +57,7 @@ class Checker:
         """(address, field) → the file that it was read from"""
         self._unread: set[str] = set()
         """Addresses of which a file could not be read: what they lack is what should stand there."""
+        self._references = References(entries, self._shapes, problems, closed, self._say)
         self.laters = Laters(entries, problems, closed)
         """Values in metadata that are known after apply."""
         self.sources: list[TextFile] = []
@@ -112,7 +116,7 @@ class Checker:
 
     def _resource(self, entry: Declaration) -> Resource:
         shape = entry.shape
-        fields, options = self._split(entry) if entry.raw.keys() - shape.names else (dict(entry.raw), _NONE)
+        fields, options = (dict(entry.raw), _NONE) if entry.raw.keys() <= shape.names else self._split(entry)
         # What exists already needs no field that only its making needs.
         known = "external" in options or "id" in options
         if None in fields.values():
@@ -120,24 +124,34 @@ class Checker:
         # Before it is validated: what the kind says of names holds for a key too.
         if shape.from_key is not None and shape.from_key.name not in fields:
             fields[shape.from_key.name] = entry.key
-        self._choose_store(entry, fields)
-        self._fill_from_files(entry, fields)
+        if shape.each is not None:
+            self._choose_store(entry, fields)
+        for spec in shape.from_files:
+            self._contents(entry, spec, fields)
         laters = self._valid(entry, fields, known=known)
-        if shape.refs:
-            for spec in shape.refs:
-                if spec.name in fields:
-                    fields[spec.name] = self._addresses(entry, spec, fields[spec.name])
-        if shape.file is not None and shape.file.name in fields:
-            fields[shape.file.name] = self._file(entry, shape.file.name, fields[shape.file.name])
+        self._look_up(entry, fields)
         for field, inner, offered in shape.known:
             self._check_known(entry, field, inner, offered, fields.get(field))
         if shape.alone and "id" not in options:
             self._check_alone(entry, fields)
         self._check_enough(entry, fields, options)
         if self._ignored or "ignore" in options:
-            ignore = (*self._ignored.get(shape.kind.__name__, ()), *ignored(options.get("ignore", ()), shape))
-            options = {**options, "ignore": tuple(dict.fromkeys(ignore))}
+            options = self._with_ignored(options, shape)
         return Resource(entry.address, shape.kind.__name__, fields, laters=laters, **options)
+
+    def _look_up(self, entry: Declaration, fields: dict[str, Any]) -> None:
+        """Put addresses in the place of names, and the plainest path in the place of that of a file."""
+        for spec in entry.shape.refs:
+            if spec.name in fields:
+                fields[spec.name] = self._references.addresses(entry, spec, fields[spec.name])
+        file = entry.shape.file
+        if file is not None and file.name in fields:
+            fields[file.name] = self._file(entry, file.name, fields[file.name])
+
+    def _with_ignored(self, options: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
+        """What it ignores itself, and with all of the stack."""
+        ignore = (*self._ignored.get(shape.kind.__name__, ()), *ignored(options.get("ignore", ()), shape))
+        return {**options, "ignore": tuple(dict.fromkeys(ignore))}
 
     def _say(self, entry: Declaration, path: Path, summary: str, *, on_key: bool = False) -> None:
         source = self._read_from.get((entry.address, str(path[0]))) if path else None
@@ -176,8 +190,6 @@ class Checker:
 
     def _choose_store(self, entry: Declaration, fields: dict[str, Any]) -> None:
         """Say into which store a result goes, also when that is not said; of one there is nothing to say."""
-        if entry.shape.each is None:
-            return
         name = fields.setdefault(INTO, DEFAULT_STORE)
         if isinstance(name, Secret) or not isinstance(name, str):
             return  # which is complained of as of any other field
@@ -190,7 +202,7 @@ class Checker:
 
     def _valid(self, entry: Declaration, fields: dict[str, Any], *, known: bool) -> tuple[tuple[str, str], ...]:
         """Validate the fields but for values that are known after apply; (field, key) of those."""
-        laters = self.laters.taken_out(entry, fields)
+        laters = self.laters.taken_out(entry, fields) if entry.shape.metadata is not None else _NONE
         self._validate(entry, fields, known=known)
         if not laters or entry.shape.metadata is None:
             return ()
@@ -216,72 +228,7 @@ class Checker:
                 self._problems.more += count - said
                 break
 
-    # References
-
-    def _addresses(self, entry: Declaration, spec: Field, value: Any) -> Any:
-        """The names in a field as addresses."""
-        if isinstance(value, str):
-            return self._address(entry, spec, value, (spec.name,) if spec.name in entry.raw else ())
-        if not isinstance(value, list):
-            return value
-        found: list[Any] = []
-        seen: dict[Any, int] = {}
-        for index, name in enumerate(value):
-            path = (spec.name, index)
-            for address in self._addresses_of(entry, spec, name, path):
-                if type(address) is str and seen.setdefault(address, index) != index:
-                    self._say(entry, path, f"{spec.name}: names {cut(address)} twice; keep one")
-                found.append(address)
-        return found
-
-    def _addresses_of(self, entry: Declaration, spec: Field, name: Any, path: Path) -> list[Any]:
-        """What one name in a list stands for: an address, or those of a group."""
-        if not isinstance(name, str):
-            return [name]
-        if self._entries.groups and type(name) is str:
-            target = self._shapes[spec.ref or ""]
-            group = self._entries.groups.get(name if "/" in name else f"{self._prefix(target, entry)}{name}")
-            if group is not None:
-                return list(group)
-        return [self._address(entry, spec, name, path)]
-
-    def _address(self, entry: Declaration, spec: Field, name: str, path: Path) -> str:
-        """The address that a name stands for; the name itself when there is none."""
-        target = self._shapes[spec.ref or ""]
-        if isinstance(name, Secret):
-            self._say(entry, path, f"{spec.name}: a reference cannot come from the environment")
-            return name
-        address = name if "/" in name else f"{self._prefix(target, entry)}{name}"
-        referred = self._entries.get(address)
-        if referred is not None and referred.shape is target:
-            return address
-        if referred is not None:
-            self._say(entry, path, f"{spec.name}: {cut(address)} is none of `{target.kind.section}:`")
-        # Where a file could not be read nobody knows what it declares: one problem, not a hundred that follow from it.
-        elif self._closed:
-            near = self._near(name, target, "" if "/" in name else self._prefix(target, entry))
-            hint = near or f"; declare it under `{target.kind.section}:`"
-            self._say(entry, path, f"{spec.name}: there is no {cut(address)}{hint}")
-        return name
-
-    def _prefix(self, target: Shape, entry: Declaration) -> str:
-        """What a bare name is completed with: a child is looked for beside the entry that names it."""
-        if target.kind.parent is None:
-            return target.prefix
-        return f"{parent_of(entry.address) or entry.address}/{target.kind.section}/"
-
-    def _near(self, name: str, target: Shape, prefix: str) -> str:
-        """A hint among those that could be meant."""
-        of_target = (address for address, entry in self._entries.items() if entry.shape is target)
-        groups = self._entries.groups if target.file is not None else ()
-        known = (address for address in (*groups, *of_target) if address.startswith(prefix))
-        return self._problems.hint(name, (address.removeprefix(prefix) for address in known))
-
     # Files, and what else is not a matter of one field
-
-    def _fill_from_files(self, entry: Declaration, fields: dict[str, Any]) -> None:
-        for spec in entry.shape.from_files:
-            self._contents(entry, spec, fields)
 
     def _contents(self, entry: Declaration, spec: Field, fields: dict[str, Any]) -> None:
         """Put what stands in the file into its field."""
@@ -358,7 +305,7 @@ class Checker:
         # Of a secret its template: that a guess is the same as its text is nobody's to know.
         said = [fields.get(name) for name in kind.natural_key]
         values = tuple(value.template if isinstance(value, Secret) else value for value in said)
-        if not all(type(value) in (str, int, bool, float) for value in values):
+        if not _TOLD_APART.issuperset(map(type, values)):
             return
         first = self._alone.setdefault((kind, parent_of(entry.address), *values), entry.address)
         if first != entry.address:
@@ -377,7 +324,7 @@ class Checker:
             if missing or not kind.natural_key:
                 what = " or ".join(["`id: …`", *(["`" + "` and `".join(missing) + ": …`"] if missing else [])])
                 self._say(entry, ("external",), f"external: to be found it needs {what}")
-        elif entry.shape.each is None and not self._is_garbled(entry) and (lack := kind.lacks(fields)):
+        elif entry.shape.each is None and (lack := kind.lacks(fields)) and not self._is_garbled(entry):
             self._say(entry, (), lack)
 
     def _is_garbled(self, entry: Declaration) -> bool:

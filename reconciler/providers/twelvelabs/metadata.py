@@ -43,6 +43,8 @@ def _check_metadata(value: Any, *, lists: bool, drops_empty: bool) -> Any:
             problems[key] = "keys that begin with reconciler_ are the tool's own; choose another name"
         elif not key:
             problems[key] = "a key must not be empty; give it a name"
+        elif type(item) is str and item:
+            continue  # most are
         elif problem := _metadata_problem(item, lists=lists, drops_empty=drops_empty):
             problems[key] = problem
     if problems:
