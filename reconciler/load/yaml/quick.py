@@ -32,12 +32,15 @@ SURELY_EXACT: Final = 15
 PIECE: Final = 16_384
 """Characters whose lines are taken apart at once: lines of a whole text would take more memory than what they say."""
 
-_ODD = re.compile("[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_ODD = "[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 """What YAML does not take, or takes for the end of a line; tabs are refused for where they may stand."""
-_OTHER = "\xa1-\U0010ffff"
+_ODD_IN_ASCII = re.compile(r"[^\n -~]")
+
+# Characters are told by those that are left out: sets that reach beyond 256 take milliseconds to compile.
 _QUOTED = r""""[^"\\\n]*+"|'[^'\n]*+'"""
-_KEY = rf"[A-Za-z0-9_{_OTHER}][A-Za-z0-9_.{_OTHER}-]*+|{_QUOTED}"
-_FIRST = rf"(?:[A-Za-z0-9_./+($^~;<=\\{_OTHER}]|-(?=[A-Za-z0-9._]))"
+_KEY = rf"[^\0-/:-@\[-^`{{-\x7f][^\0-,/:-@\[-^`{{-\x7f]*+|{_QUOTED}"
+"""Letters, digits, `_`, whatever is not ASCII; and `.` and `-` after the first."""
+_FIRST = r"(?:[^\0- !\"#%&'*,:>?@\[\]`{|}\x7f-]|-(?=[A-Za-z0-9._]))"
 """How a plain scalar begins: with nothing that means something to YAML."""
 _PLAIN = rf"{_FIRST}[^:#\n]*+(?:(?::(?=[^ :#\n])|(?<! )#)[^:#\n]*+)*+"
 """In a block: a colon is one of the text where a character follows, and so is a hash where one goes before."""
@@ -99,7 +102,7 @@ def quick(text: str) -> dict[str, Any] | None:
     """The mapping in a text, or None when the careful reader is to look at it."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    if _ODD.search(text):
+    if _ODD_IN_ASCII.search(text) if text.isascii() else re.search(_ODD, text):
         return None
     try:
         return _Blocks().read(text, 4 if text.startswith("---\n") else 0) or None
