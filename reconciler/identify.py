@@ -46,7 +46,7 @@ def _with_made_of_others(stack: Stack, resources: dict[str, Resource], kinds: Ki
             if made_of is None:
                 inputs = " or ".join(_inputs(kind, resource))
                 unknown.append(stack.problem(address, f"{inputs} {UNKNOWN}"))
-            resources[address] = replace(resource, fields={**resource.fields, kind.identity_name: made_of})
+            resources[address] = resource.having({**resource.fields, kind.identity_name: made_of})
     if unknown:
         raise Invalid(unknown)
     return resources
@@ -98,7 +98,7 @@ def _identified(resource: Resource, kinds: Kinds, hashes: Mapping[str, str]) -> 
     if not kind.identity_name or kind.made_of_refs:
         return resource
     identity = kind.identity(resource.fields, hashes.__getitem__)
-    return replace(resource, fields={**resource.fields, kind.identity_name: identity}) if identity else resource
+    return resource.having({**resource.fields, kind.identity_name: identity}) if identity else resource
 
 
 def as_now(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> Snapshot:

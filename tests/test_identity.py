@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler import identity
 from reconciler.engine import Session
 from reconciler.errors import Invalid
-from reconciler.model import Action
+from reconciler.model import Action, Replacing, Resource
 from reconciler.state import Put
 from tests.support.files import write
 from tests.support.running import Bench
@@ -173,3 +173,12 @@ def test_what_only_looks_alike_is_taken(bench: Bench, name: str, content: str) -
     bench.write({name: content, "s.yaml": stack(f"file: {name}")})
 
     assert [change.action for change in bench.survey().plan.changes] == [Action.CREATE]
+
+
+def test_a_resource_with_other_fields_is_the_same_in_all_else() -> None:
+    full = Resource("a/b", "K", {}, True, ("x",), "i", True, True, Replacing(False), (("m", "k"),))
+    plain = Resource("a/b", "K", {})
+    names = [it.name for it in fields(Resource)][3:]
+
+    assert all(getattr(full, name) != getattr(plain, name) for name in names)
+    assert full.having({"a": 1}) == replace(full, fields={"a": 1})

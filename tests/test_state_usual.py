@@ -33,7 +33,7 @@ USUAL = (
     ("indexes/i/assets/a", "IndexedAsset", "ia1", '{"asset":"assets/a"}', "i1", 0, 0, 0, "{}"),
     ("assets/s", "Asset", "a2", '{"url":"hidden","metadata":{}}', None, False, False, 0, "{}"),
 )
-METADATA = st.dictionaries(
+METADATA: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
     st.sampled_from(["title", "n", "r", "b", "t", "u"]),
     st.sampled_from(["A", "B", 1, 1.0, True, 0, False, None, 1.5, 10**20, 1e20, ["x", "y"], ["y", "x"], {}, "hidden"]),
 )

@@ -71,6 +71,21 @@ class Resource:
     laters: tuple[tuple[str, str], ...] = ()
     """(field, key) of each value that is known after apply."""
 
+    def having(self, fields: Mapping[str, Any]) -> Resource:
+        """The same with other fields: in a fifth of what `replace` takes, for every asset is given its identity."""
+        return Resource(
+            self.address,
+            self.kind,
+            fields,
+            self.protect,
+            self.ignore,
+            self.id,
+            self.external,
+            self.replace,
+            self.replacing,
+            self.laters,
+        )
+
 
 OUTPUT_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"
 """What an output may be called: a shell can hold it as a variable as it is."""

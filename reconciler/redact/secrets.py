@@ -147,8 +147,13 @@ def unmask(value: Any, resolve: Callable[[str], str]) -> Any:
 def _is_masked(value: Any) -> bool:
     """Whether a mark stands somewhere in it."""
     if isinstance(value, Mapping):
-        return _is_mark(value) or any(_is_masked(it) for it in value.values() if type(it) not in _SCALARS)
-    return isinstance(value, (list, tuple)) and any(_is_masked(it) for it in value if type(it) not in _SCALARS)
+        if _is_mark(value):
+            return True
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return False
+    # All types are looked at by one call: nearly always there are none but these.
+    return not _SCALARS.issuperset(map(type, value)) and any(map(_is_masked, value))
 
 
 def _unmasked(value: Any, resolve: Callable[[str], str]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.kind import Field, Known
@@ -112,7 +111,7 @@ class Checker:
         fields = {**resource.fields, **told}
         if lack := kind.lacks(fields):
             self._say(entry, (), lack)
-        return replace(resource, fields=fields)
+        return resource.having(fields)
 
     def _resource(self, entry: Declaration) -> Resource:
         shape = entry.shape
