@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.engine import Planning
+from reconciler.emulator.twelvelabs import app
+from reconciler.engine import Planning, Session
 from reconciler.errors import Invalid, Refused
 from reconciler.model import Live, ReadMode
 from reconciler.planfile.moved import moved
 from reconciler.providers.twelvelabs import KINDS
 from reconciler.redact import forget, learn
+from reconciler.state import Identity
 from tests.support.others import Account, begun_in, copied, told
+from tests.support.running import Bench
 
 FOREIGN = 300
 """Objects of others in each list that may be long: seven pages of it."""
@@ -223,6 +226,61 @@ def test_a_saved_plan_is_held_against_what_is_read_again(account: Account) -> No
     fresh = account.plan()
 
     assert [line.split(":")[0] for line in moved(saved.plan, fresh.plan, KINDS)] == ["assets/a"]
+
+
+# A first apply that does not end whole
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Account]:
+    """An account in which nothing was made yet."""
+    account = Account(Bench(tmp_path, app(tmp_path / "account.db")))
+    account.git()
+    yield account
+    account.bench.emulator.close()
+
+
+BROKEN = {"fault": "status", "status": 400, "method": "POST", "path": "/assets", "contains": "b.mp4"}
+
+
+def test_a_first_apply_that_fails_in_part_leaves_nothing_to_be_told_from_marks(empty: Account) -> None:
+    empty.bench.emulator.add_fault(BROKEN)
+    empty.bench.looking = empty.looking(ReadMode.FULL)
+    assert empty.bench.apply().failed
+    empty.fill(60)
+
+    whole, delta = empty.plan(ReadMode.FULL), empty.plan()
+
+    assert delta.plan.refresh.mode == "delta"
+    assert told(delta) == told(whole)
+    assert told(delta)["assets/b"][0] == "create"
+
+
+def test_what_is_marked_and_not_recorded_is_looked_for_until_it_is(empty: Account) -> None:
+    """With the state lost, what is no longer declared is told from its marks; here it can be neither deleted nor is all
+    of the rest made."""
+    empty.apply(ReadMode.FULL)
+    empty.bench.state_name = "another.db"
+    empty.git(entities="{f: {assets: [b]}}", extra='  c: {url: "https://example.com/c.mp4"}\n')
+    empty.bench.emulator.add_fault({**BROKEN, "contains": "c.mp4"})
+    refused = empty.bench.emulator.add_fault({"fault": "status", "status": 400, "method": "DELETE", "path": "/**"})
+    assert refused.count is None
+
+    empty.bench.looking = empty.looking(ReadMode.FULL)
+    assert empty.bench.apply().failed
+
+    assert empty.bench.run(_identity).rebuild
+    empty.bench.emulator.clear_faults()
+    assert "entity_collections/c0/entities/e" in told(empty.plan())
+    empty.apply()
+    assert not empty.bench.run(_identity).rebuild
+    assert told(empty.plan()) == told(empty.plan(ReadMode.FULL)) == {}
+
+
+async def _identity(session: Session) -> Identity:
+    found = session.state.identity()
+    assert found is not None
+    return found
 
 
 # What is kept

@@ -14,7 +14,7 @@ from reconciler.apply import Finder, Journal, Ledger, Run, Walk, readdressed
 from reconciler.apply.recover import found_late
 from reconciler.engine.planning import Planning
 from reconciler.errors import ApiError, Problem, Refused, StateError
-from reconciler.model import BytesSent, Event, Paused, Report
+from reconciler.model import Action, BytesSent, Event, Paused, Report
 from reconciler.state import Close, Drop, Identity, Put, Seen, State, Write
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["apply", "recover"]
 
+GOING = (Action.DELETE, Action.REPLACE)
 Tell = Callable[[Event], None]
 Begin = Callable[[Walk], None]
 
@@ -74,9 +75,29 @@ async def apply(
         noted.result = "failed" if report.failed and not report.interrupted else report.word
         if not report.interrupted:
             await _sight(session, run)
-        if known.rebuild and session.whole and noted.result == "done" and not planning.plan.left_out:
-            await state.aside(state.complete)
+        if known.rebuild and session.whole and not report.interrupted:
+            ended_whole = noted.result == "done" and not planning.plan.left_out
+            if ended_whole or await state.aside(partial(_all_is_recorded, session, planning, report, known)):
+                await state.aside(state.complete)
         return await _with_ids(state, report)
+
+
+def _all_is_recorded(session: Session, planning: Planning, report: Report, known: Identity) -> bool:
+    """Whether whatever carries the stack's name, in lists that were read whole for that, is recorded by now or gone:
+    what failed of an apply has left nothing then that is still to be told from marks, and what it began is announced. A
+    stack under a new name is another matter: all of it has to carry that first."""
+    if known.former:
+        return False
+    stack = planning.stack
+    marked = {
+        live.id
+        for lives in planning.snapshot.by_kind.values()
+        for live in lives.values()
+        if live.stamp is not None and live.stamp.stack in (stack.name, *stack.former)
+    }
+    done = {it.address for it in report.outcomes if it.result == "done"}
+    gone = {it.id for it in planning.plan.changes if it.action in GOING and it.address in done}
+    return marked <= gone.union(row.id for row in session.state.recorded())
 
 
 def _unseen(planning: Planning) -> list[str]:
