@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from reconciler.errors import Invalid, Problem
 from reconciler.files import Files
@@ -105,9 +106,10 @@ def as_now(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> Snapshot:
     """Stamps that say what is declared is as older versions wrote it, read as they would be written now."""
     # Else a new version would take every object of an older one for another, and replace it.
     now: dict[str, dict[str, str]] = {}
-    for resource in stack.resources.values():
+    odd = _otherwise_stamped(stack, kinds, snapshot)
+    for resource in stack.resources.values() if odd else ():
         kind = kinds[resource.kind]
-        for old in kind.identities_before(resource.fields) if kind.identity_name else ():
+        for old in kind.identities_before(resource.fields) if resource.kind in odd else ():
             now.setdefault(resource.kind, {})[old] = str(resource.fields[kind.identity_name])
     if not now:
         return snapshot
@@ -117,3 +119,19 @@ def as_now(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> Snapshot:
             if live.stamp and live.stamp.content in new:
                 by_kind[name][id] = replace(live, stamp=replace(live.stamp, content=new[live.stamp.content]))
     return replace(snapshot, by_kind=by_kind)
+
+
+def _otherwise_stamped(stack: Stack, kinds: Kinds, snapshot: Snapshot) -> set[str]:
+    """Kinds of which some object says of itself what nothing that is declared is: of most there is none, and nobody has
+    to work out how older versions wrote it."""
+    names = {kind.__name__: kind.identity_name for kind in kinds if kind.identity_name}
+    said: dict[str, set[Any]] = {name: set() for name in names}
+    for resource in stack.resources.values():
+        if (name := names.get(resource.kind)) is not None:
+            said[resource.kind].add(resource.fields.get(name))
+    return {
+        name
+        for name, declared in said.items()
+        if declared
+        and any(it.stamp and it.stamp.content not in declared for it in snapshot.by_kind.get(name, {}).values())
+    }

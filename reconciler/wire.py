@@ -209,12 +209,21 @@ def part_to_wire(part: type[Part], value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 Reading: TypeAlias = tuple[Field, str, str, type | None]
-"""A field, our name and the API's for it, and the type that a value needs no further look with, if there is one."""
+"""A field, our name and the API's for it, and the type of a value that nearly always needs no further look, if there is
+one."""
 
 
 def readings(fields: Iterable[Field]) -> tuple[Reading, ...]:
     """What `fields_of` asks of each field, for all objects of a kind at once."""
-    return tuple((it, it.name, it.wire, it.shape if it.is_single and not it.read else None) for it in fields)
+    return tuple((it, it.name, it.wire, _usual(it)) for it in fields)
+
+
+def _usual(field: Field) -> type | None:
+    if field.read or field.part or (field.many and not field.ref):
+        return None
+    if field.ref:
+        return list if field.many else None
+    return field.shape if field.shape in (*SINGLE, dict) else None
 
 
 def fields_of(fields: Sequence[Reading], raw: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -222,9 +231,17 @@ def fields_of(fields: Sequence[Reading], raw: Mapping[str, Any], where: str) -> 
     found: dict[str, Any] = {}
     for field, name, wire, shape in fields:
         value = raw.get(wire)
-        usual = shape is not None and (value is None or type(value) is shape)
-        found[name] = value if usual else from_wire(field, raw, where)
+        if shape is None or (value is not None and not (type(value) is shape and _is_usual(value, shape))):
+            value = from_wire(field, raw, where)
+        found[name] = value
     return found
+
+
+def _is_usual(value: Any, shape: type) -> bool:
+    """Whether a value of the right type is taken as it came: nobody else has it, and nobody changes it."""
+    if shape is dict:
+        return SINGLE.issuperset(map(type, value.values()))
+    return shape is not list or all(map(_is_id, value))
 
 
 def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
@@ -234,8 +251,6 @@ def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:
     value = raw.get(field.wire)
     if value is None or (type(value) is field.shape and field.is_single):
         return value  # nearly always: as it must be, and there is no place to name
-    if field.many and field.ref and type(value) is list and all(map(_is_id, value)):
-        return value
     place = below(where, field.wire)
     if field.many:
         return [_one(field, item, f"{place}[{at}]") for at, item in enumerate(items(value, place))]
@@ -260,8 +275,6 @@ def _stored(value: Any, where: str, depth: int = 0) -> Any:
     """What people store: any JSON, but not deeper than whatever compares and shows it can go."""
     if depth > DEEPEST_VALUE:
         raise Unexpected(where, f"a value that is nested more than {DEEPEST_VALUE} deep")
-    if type(value) is dict and SINGLE.issuperset(map(type, value.values())):
-        return value  # as it came: nobody else has it, and nobody changes it
     if isinstance(value, Mapping):
         return {key: item if type(item) in SINGLE else _stored(item, where, depth + 1) for key, item in value.items()}
     if isinstance(value, list):

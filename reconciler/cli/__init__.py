@@ -79,7 +79,7 @@ MEANT = {
     "help": "--help",
 }
 """What people type who come from other tools → what it is called here. Nothing is run: a guess must not write."""
-OBJECTS_BEFORE_GARBAGE = 200_000
+OBJECTS_BEFORE_GARBAGE = 1_000_000
 """So many objects more than before are made until cycles are looked for among them. A run makes its objects and keeps
 them; by Python's own figure (700) a fifth of its time would go into looking through them again and again."""
 FUNCTIONS = {"import": "import_", "fetch-plan": "fetch_plan"}
@@ -156,6 +156,7 @@ def main() -> None:
         if out.lost:
             _tell(f"standard output: {out.lost}; what was done is done")
             code = code if code not in (0, 2) else 1
+    gc.freeze()  # what is left goes with the process: nobody has to look for cycles in it
     sys.exit(code)
 
 

@@ -21,7 +21,7 @@ from reconciler.diff.orphans import orphans
 from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
 from reconciler.kinds import Kinds
-from reconciler.model import MAKING, Action, Change, Recorded, Stack
+from reconciler.model import MAKING, Action, Change, Recorded, Resource, Stack
 from reconciler.ownership import Claims
 
 __all__ = [
@@ -63,11 +63,14 @@ def diff(
     """What would make live as desired, and how live differs from what was last applied. `attempts` are those of
     earlier runs to make what is declared and not there; `wishes` are addresses to be replaced whatever differs, each
     with the id that it is about, or "" for any."""
-    result = Difference()
+    result, by_kind = Difference(), _by_kind(stack)
     for kind in kinds:
         one = Decider(stack, kind, claims, result.changes, attempts or {}, wishes or {})
-        for address, resource in stack.resources.items():
-            if resource.kind == kind.__name__ and (change := one.change(address, resource)):
+        for resource in by_kind.get(kind.__name__, ()):
+            address = resource.address
+            if address in claims.unchanged and not one.has_cause(address, resource):
+                continue
+            if change := one.change(address, resource):
                 result.changes[address] = change
         remade = {address for address, change in result.changes.items() if change.action in MAKING}
         result.stuck |= {address: why for address, why in one.stuck.items() if address not in remade}
@@ -75,6 +78,13 @@ def diff(
     result.drift = list(against_recorded(kinds, stack, claims, result.changes))
     result.refreshed = dict(refreshed(kinds, stack, claims, result.changes))
     return result
+
+
+def _by_kind(stack: Stack) -> dict[str, list[Resource]]:
+    found: dict[str, list[Resource]] = {}
+    for resource in stack.resources.values():
+        found.setdefault(resource.kind, []).append(resource)
+    return found
 
 
 def drift_from(claims: Claims, difference: Difference) -> tuple[str, list[Change]]:

@@ -83,6 +83,7 @@ class Decider:
         self.wishes = wishes or {}
         self.stuck: dict[str, str] = {}
         self.stamped = kind.field_with(lambda field: field.stamped)
+        self._refs = tuple(kind.refs())
         self._unique_name = kind.natural_key[0] if kind.unique and kind.natural_key else ""
 
     def change(self, address: str, resource: Resource) -> Change | None:
@@ -95,6 +96,15 @@ class Decider:
             return None
         reason = attempt.told if change.reason == NEW else f"{change.reason}; {attempt.told}"
         return replace(change, reason=reason, facts={**change.facts, FETCHED: True} if attempt.free else change.facts)
+
+    def has_cause(self, address: str, resource: Resource) -> bool:
+        """Whether something changes at an address of which nothing differs: somebody wishes it, or what it lives in or
+        refers to changes."""
+        if not self.changes and not self.wishes:
+            return False
+        if address in self.wishes or parent_of(address) in self.changes:
+            return True
+        return any(it in self.changes for ref in self._refs for it in ref.named_in(resource.fields))
 
     def _attempt(self, resource: Resource) -> Attempt | None:
         return self.attempts.get((resource.kind, str(resource.fields.get(self.kind.identity_name))))

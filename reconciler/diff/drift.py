@@ -20,7 +20,8 @@ __all__ = ["against_recorded", "flipped"]
 
 def against_recorded(kinds: Kinds, stack: Stack, claims: Claims, changes: Mapping[str, Change]) -> Iterator[Change]:
     """Live against what was last applied, whatever git says by now."""
-    for address, row in sorted(claims.rows.items()):
+    for address in sorted(claims.rows.keys() - claims.unchanged):
+        row = claims.rows[address]
         live = claims.live.get(address)
         resource = stack.resources.get(address)
         if live is None:

@@ -20,6 +20,8 @@ def refreshed(
 ) -> Iterator[tuple[str, Recorded]]:
     """Declared, there, nothing to do: what is recorded must say so too (adopted by stamp, or mended by hand)."""
     for address, resource in stack.resources.items():
+        if address in claims.unchanged:
+            continue
         live = claims.live.get(address)
         if live is None or address in changes or resource.external:
             continue

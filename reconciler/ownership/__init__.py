@@ -15,10 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Recorded, Snapshot, Stack
+from reconciler.model import Live, Recorded, Resource, Snapshot, Stack
 from reconciler.ownership.account import Belonging, belonging
 from reconciler.ownership.claims import (
     Claims,
+    RecordedIds,
     Renames,
     addresses_of,
     declared_address,
@@ -35,6 +36,7 @@ from reconciler.ownership.identity import identity_of
 from reconciler.ownership.letting_go import LettingGo
 from reconciler.ownership.match import Matching
 from reconciler.ownership.owners import Owners, Standing, agreed, is_of, standing, whose
+from reconciler.ownership.unchanged import claim_unchanged
 from reconciler.redact import without_known
 
 __all__ = [
@@ -62,7 +64,7 @@ __all__ = [
 def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Snapshot) -> Claims:
     """Who is who. Problems (two of one, foreign by stamp, no such id) are collected in the answer, not raised."""
     recorded = list(recorded)
-    claims = Claims(known=frozenset((row.kind, row.id) for row in recorded), recorded=bool(recorded))
+    claims = Claims(known=RecordedIds(recorded), recorded=bool(recorded))
     renames = Renames(stack.moved, stack.resources)
     rows: dict[str, Recorded] = {}
     deposed: list[Recorded] = []
@@ -76,16 +78,25 @@ def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Sn
     _rename(rows, renames, claims)
     _let_go_of_taken(stack, rows, claims, snapshot)
     assign(stack, kinds, claims, rows, renames, snapshot)
+    wanted: dict[str, list[Resource]] = {}
+    for resource in stack.resources.values():
+        wanted.setdefault(resource.kind, []).append(resource)
+    claim_unchanged(stack, kinds, wanted, claims, rows, snapshot)
     owners = Owners(stack, kinds, snapshot)
     for kind in kinds:
         # In the order of references: what a natural key refers to must have its id when the key is compared.
-        Matching(stack, kind, claims, rows, renames, snapshot, owners).run()
+        mine = wanted.get(kind.__name__, ())
+        if any(it.address not in claims.unchanged for it in mine):
+            by_address = {it.address: it for it in mine}
+            Matching(stack, kind, by_address, claims, rows, renames, snapshot, owners).run()
     _Rest(stack, claims, snapshot, owners).sort(rows, deposed)
     return claims
 
 
 def _rename(rows: dict[str, Recorded], renames: Renames, claims: Claims) -> None:
     """Rows under the addresses of now. An address that has a row of its own is not moved to."""
+    if not renames:
+        return
     for old in list(rows):
         new = renames(old)
         if new != old and new not in rows:
@@ -132,7 +143,8 @@ class _Rest:
         """Put each into one of the lists of the claims."""
         # Rows before objects: what a row is about is taken, and only what is left can be foreign.
         for address, row in rows.items():
-            self._row(address, row)
+            if address not in self.claims.unchanged:
+                self._row(address, row)
         for row in deposed:
             live = self.snapshot.get(row.kind, row.id)
             if live and not self._was_taken(row, live):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from reconciler.kind import Kind
@@ -13,6 +14,7 @@ from reconciler.redact import Secret, without_known
 
 __all__ = [
     "Claims",
+    "RecordedIds",
     "Renames",
     "addresses_of",
     "declared_address",
@@ -32,12 +34,33 @@ NEXT = "~next-"
 _NEXT = re.compile(rf"{NEXT}[0-9a-f]{{8}}(?=/|@|$)")
 
 
+class RecordedIds:
+    """(kind, id) of what is recorded, and of what was begun: looked up only when somebody asks."""
+
+    def __init__(self, rows: Sequence[Recorded]) -> None:
+        self._rows, self._begun = rows, set[tuple[str, str]]()
+
+    def add(self, kind: str, id: str) -> None:
+        """Add what was begun."""
+        self._begun.add((kind, id))
+
+    def has(self, kind: str, id: str) -> bool:
+        """Whether it is one of them."""
+        return (kind, id) in self._recorded or (kind, id) in self._begun
+
+    @cached_property
+    def _recorded(self) -> frozenset[tuple[str, str]]:
+        return frozenset((row.kind, row.id) for row in self._rows)
+
+
 @dataclass(slots=True)
 class Claims:
     """The answer. Filled by `claim`, read by everybody else."""
 
     live: dict[str, Live] = field(default_factory=dict)
     """address → its object, for what is declared."""
+    unchanged: set[str] = field(default_factory=set)
+    """Addresses of which nothing differs, as long as what they live in and refer to stays."""
     rows: dict[str, Recorded] = field(default_factory=dict)
     """address → what was last applied there; after moves under the new address."""
     moved: dict[str, str] = field(default_factory=dict)
@@ -66,8 +89,8 @@ class Claims:
     """Recorded, neither declared nor there: rows to drop."""
     taken_away: dict[str, str] = field(default_factory=dict)
     """address of a row in `gone` → the stack whose stamp its object carries now"""
-    known: frozenset[tuple[str, str]] = frozenset()
-    """(kind, id) of all that a state of ours has recorded: it made them, or was told to take them."""
+    known: RecordedIds = field(default_factory=lambda: RecordedIds(()))
+    """All that a state of ours has recorded: it made them, or was told to take them."""
     unproven: dict[str, str] = field(default_factory=dict)
     """address → the id in the stamp of its object, which has our name and is not known to be ours"""
     namesakes: dict[str, list[Live]] = field(default_factory=dict)
@@ -90,7 +113,7 @@ class Claims:
 
     def never_made(self, kind: str, id: str | None) -> bool:
         """Whether nothing but a stamp, its own or of what lives in it, says that an object is ours."""
-        return id is not None and (kind, id) not in self.known
+        return id is not None and not self.known.has(kind, id)
 
     def depose(self, row: Recorded) -> None:
         """The object is the old one of a replacement: nobody else's, and shown under its own name."""
@@ -125,6 +148,9 @@ class Renames:
 
     def __init__(self, moved: Iterable[tuple[str, str]], declared: Container[str]) -> None:
         self._new, self._declared = dict(moved), declared
+
+    def __bool__(self) -> bool:
+        return bool(self._new)
 
     def __call__(self, address: str) -> str:
         """The address of now; the same when it was not moved, or when nothing is declared where it went.

@@ -29,7 +29,7 @@ def assign(
         for live in flying:
             assert live.in_flight is not None
             address = _wanted_at(kind, resources, claims, rows, renames, live, live.in_flight)
-            claims.known |= {(live.kind, live.id)}
+            claims.known.add(live.kind, live.id)
             if address is None:
                 _give_up(kind, claims, live, live.in_flight)
             else:

@@ -25,6 +25,7 @@ class Matching:
         self,
         stack: Stack,
         kind: type[Kind],
+        wanted: Mapping[str, Resource],
         claims: Claims,
         rows: dict[str, Recorded],
         renames: Renames,
@@ -34,7 +35,7 @@ class Matching:
         self.stack, self.kind, self.claims, self.rows, self.owners = stack, kind, claims, rows, owners
         self.name = kind.__name__
         self.objects = snapshot.by_kind.get(self.name, {})
-        self.wanted = {address: res for address, res in stack.resources.items() if res.kind == self.name}
+        self.wanted = wanted
         self.holder = {row.id: address for address, row in rows.items() if row.kind == self.name}
         """id → the address that it is recorded for"""
         self.has_stamps = kind.field_with(lambda field: field.stamped) is not None
@@ -68,7 +69,7 @@ class Matching:
                 stamped.setdefault(address, []).append(live)
         for old in list(stamped):
             # Until the move is applied, the stamp says the old address.
-            if (new := renames(old)) != old and new not in stamped:
+            if (new := renames(old)) != old and new not in stamped and new not in self.claims.unchanged:
                 stamped[new] = stamped.pop(old)
         return stamped
 
@@ -79,7 +80,8 @@ class Matching:
         """Addresses whose objects change hands do so at once: each gets its new one before any loses its old one."""
         if not self._fixed:
             return
-        content = {address for address, resource in self.wanted.items() if self._has_its_own(resource)}
+        unchanged = self.claims.unchanged
+        content = {it for it, resource in self.wanted.items() if it in unchanged or self._has_its_own(resource)}
         needy = [resource for address, resource in self.wanted.items() if address not in content]
         signs = {it.address: self._signs_of_wanted(it.address) for it in needy if not self._is_bound(it)}
         wanted = {address: found[0] for address, found in signs.items() if found}
@@ -178,7 +180,7 @@ class Matching:
         """The object is this address's; if another stack of our name may have made it, that is noted. What is recorded
         is another's only if its own stamp says so: anybody may put things into an index of ours."""
         self.claims.take(address, live)
-        if self.wanted[address].external or (live.stamp is None and (self.name, live.id) in self.claims.known):
+        if self.wanted[address].external or (live.stamp is None and self.claims.known.has(self.name, live.id)):
             return
         if (id := self.owners.other_id(live)) and not agreed(self.rows.get(address), live):
             self.claims.unproven[address] = id

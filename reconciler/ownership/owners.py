@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from functools import cached_property
 
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Recorded, Snapshot, Stack, Stamp
@@ -62,16 +63,20 @@ class Owners:
     """Who has stamped an object, or what lives in it."""
 
     def __init__(self, stack: Stack, kinds: Kinds, snapshot: Snapshot) -> None:
-        self._stack = stack
-        self._below: dict[tuple[str, str], set[Stamp]] = {}
-        """(kind, id) of a parent → stamps of what lives in it, with the parent's address instead of their own"""
-        for kind in kinds:
+        self._stack, self._kinds, self._snapshot = stack, kinds, snapshot
+
+    @cached_property
+    def _below(self) -> dict[tuple[str, str], set[Stamp]]:
+        """(kind, id) of a parent → stamps of what lives in it, with the parent's address instead of their own."""
+        below: dict[tuple[str, str], set[Stamp]] = {}
+        for kind in self._kinds:
             if kind.parent is None:
                 continue
-            for child in snapshot.by_kind.get(kind.__name__, {}).values():
+            for child in self._snapshot.by_kind.get(kind.__name__, {}).values():
                 if child.stamp and child.parent_id:
                     said = Stamp(child.stamp.stack, _above(child.stamp.key), None, child.stamp.stack_id)
-                    self._below.setdefault((kind.parent.__name__, child.parent_id), set()).add(said)
+                    below.setdefault((kind.parent.__name__, child.parent_id), set()).add(said)
+        return below
 
     def stamps(self, live: Live) -> Iterable[Stamp]:
         """Its own, or those of what lives in it."""

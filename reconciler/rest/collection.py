@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler.errors import NotFound, Rejected, Unclear
 from reconciler.kind import Field, Kind, Updating
@@ -173,19 +173,20 @@ class Collection(Driver):
         """One object's JSON as a `Live`: our names, without our stamp. `where` it stands in the answer; raises
         Unexpected when it is not such an object."""
         raw = mapping(raw, where)
-        all_read = detailed or not _has_details(self.kind)
+        name, marked, whole, listed = _form(self.kind)
+        all_read = detailed or listed is whole
         id, known = self._known(raw, where)
-        fields = fields_of(_shown(self.kind, all_read=all_read), raw, where)
+        fields = fields_of(whole if detailed else listed, raw, where)
         stamp = None
-        if (marked := _marked(self.kind)) and (stored := fields.get(marked.name)) is not None:
-            like = known.fields.get(marked.name) if known else None
-            stamp, fields[marked.name] = self.marks.apart(stored, known, like)
+        if marked and (stored := fields.get(marked)) is not None:
+            like = known.fields.get(marked) if known else None
+            stamp, fields[marked] = self.marks.apart(stored, known, like)
         if known is not None:
-            for name, was in known.fields.items():
-                if (value := fields.get(name)) is not None:
-                    fields[name] = held(value, was)
+            for at, was in known.fields.items():
+                if (value := fields.get(at)) is not None and value is not was:
+                    fields[at] = held(value, was)
         return Live(
-            self.kind.__name__,
+            name,
             id,
             fields,
             parent_id,
@@ -371,17 +372,14 @@ def _marked(kind: type[Kind]) -> Field | None:
     return kind.field_with(lambda field: field.stamped)
 
 
-@cache
-def _has_details(kind: type[Kind]) -> bool:
-    """Whether lists leave something out."""
-    return any(field.detail for field in kind.specs.values())
+Form: TypeAlias = tuple[str, str, Sequence[Reading], Sequence[Reading]]
 
 
 @cache
-def _shown(kind: type[Kind], *, all_read: bool) -> Sequence[Reading]:
-    """The fields that an object's JSON shows; those that lists leave out only when it was read by itself."""
-    return readings(
-        field
-        for field in kind.specs.values()
-        if not (field.source or field.identity or (field.detail and not all_read))
-    )
+def _form(kind: type[Kind]) -> Form:
+    """Its name, the field with our marks or "", and what the JSON of an object shows: read by itself, and in a list;
+    the same twice where lists leave nothing out."""
+    shown = [field for field in kind.specs.values() if not (field.source or field.identity)]
+    whole, marked = readings(shown), _marked(kind)
+    short = [field for field in shown if not field.detail]
+    return kind.__name__, marked.name if marked else "", whole, whole if len(short) == len(shown) else readings(short)

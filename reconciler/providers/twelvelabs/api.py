@@ -6,7 +6,6 @@ Where vintages of the API differ, the newest is sent and the older ones are tole
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from reconciler.provider import Keep, Order, Progress, Traits, Want
@@ -21,7 +20,6 @@ ENVELOPE = Envelope(
     rows="data", total="page_info.total_results", limit="page_info.limit_per_page", pages="page_info.total_page"
 )
 MEASURES, WORDS = ("duration", "size", "video_count", "total_duration"), ("created_at", "method")
-NONE: Mapping[str, Any] = MappingProxyType({})
 USUAL = 40
 """Characters of a word that is not looked at twice."""
 
@@ -63,11 +61,15 @@ class TwelveLabsCollection(Collection):
 
     def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
         """Measures stand in the object, or in its `system_metadata`, as the vintage has it."""
-        system = raw.get("system_metadata")
-        system = NONE if system is None else mapping(system, below(where, "system_metadata"))
-        facts: dict[str, Any] = {}
+        inner, facts = raw.get("system_metadata"), dict[str, Any]()
+        system = None if inner is None else mapping(inner, below(where, "system_metadata"))
         for name, read in READ:
-            value = raw[name] if name in raw else system.get(name)
+            if name in raw:
+                value = raw[name]
+            elif system is not None:
+                value = system.get(name)
+            else:
+                continue
             if value is not None:
                 facts[name] = read(value, where, name)
         error = raw.get("error")
