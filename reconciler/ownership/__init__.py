@@ -153,7 +153,7 @@ class _Rest:
                 self.claims.gone.append(row)
         for kind, objects in self.snapshot.by_kind.items():
             for live in objects.values():
-                if (kind, live.id) not in self.claims.taken:
+                if not self.claims.has_taken(kind, live.id):
                     self._unclaimed(kind, live)
         claims = self.claims
         claims.problems += self.letting_go.problems(claims.orphans)
@@ -169,14 +169,14 @@ class _Rest:
         if claimed is not None or (live is None and address in self.stack.resources):
             claims.rows[address] = row
             # By `id:`, or after a replacement that was cut short, the address means another one: this is the old one.
-            if live and claimed and claimed.id != live.id and (row.kind, row.id) not in claims.taken:
+            if live and claimed and claimed.id != live.id and not claims.has_taken(row.kind, row.id):
                 claims.depose(row)
                 claims.deposed.append(replace(row, parent_id=live.parent_id, deposed=True))
         elif live is None:
             # Asked for its effect: the entry under `removed:` that means this one has done what it is for.
             self.letting_go.has(address)
             claims.gone.append(row)
-        elif (row.kind, row.id) not in claims.taken:
+        elif not claims.has_taken(row.kind, row.id):
             self._leave(address, row, live)
         elif self._is_external(claims.addresses.get((row.kind, row.id), "")):
             claims.forgotten[address] = replace(row, parent_id=live.parent_id)
@@ -186,8 +186,7 @@ class _Rest:
 
     def _leave(self, address: str, row: Recorded, live: Live) -> None:
         claims = self.claims
-        claims.taken.add((row.kind, row.id))
-        claims.addresses[(row.kind, row.id)] = address
+        claims.addresses.put(row.kind, row.id, address)
         keep = self.letting_go.has(address)
         (claims.forgotten if keep else claims.orphans)[address] = replace(row, parent_id=live.parent_id)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,33 @@ class RecordedIds:
         return frozenset((row.kind, row.id) for row in self._rows)
 
 
+class Addresses(Mapping[tuple[str, str], str]):
+    """(kind, id) → address, by kind: a pair for each object would be a third of what is kept of it here."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, str]] = {}
+
+    def put(self, kind: str, id: str, address: str) -> None:
+        """The address of this object from now on."""
+        if (mine := self._of.get(kind)) is None:
+            mine = self._of[kind] = {}
+        mine[id] = address
+
+    def has(self, kind: str, id: str) -> bool:
+        """Whether the object has one."""
+        return id in self._of.get(kind, ())
+
+    def __getitem__(self, object_: tuple[str, str]) -> str:
+        kind, id = object_
+        return self._of[kind][id]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((kind, id) for kind, mine in self._of.items() for id in mine)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._of.values()))
+
+
 @dataclass(slots=True)
 class Claims:
     """The answer. Filled by `claim`, read by everybody else."""
@@ -96,20 +123,23 @@ class Claims:
     namesakes: dict[str, list[Live]] = field(default_factory=dict)
     """id of another stack of our name → what carries its stamp and is foreign therefore"""
     foreign: dict[str, list[Live]] = field(default_factory=dict)
-    addresses: dict[tuple[str, str], str] = field(default_factory=dict)
+    addresses: Addresses = field(default_factory=lambda: Addresses())
     """(kind, id) → address, of all that is ours or declared."""
     recorded: bool = False
     """Whether anything was."""
     problems: list[tuple[str, str]] = field(default_factory=list)
     """(address, what is wrong and what to do)"""
-    taken: set[tuple[str, str]] = field(default_factory=set)
+    begun: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, id) of what is still being made for somebody."""
 
     def take(self, address: str, live: Live) -> None:
         """The object is this address's from now on."""
-        key = (live.kind, live.id)
         self.live[address] = live
-        self.taken.add(key)
-        self.addresses[key] = address
+        self.addresses.put(live.kind, live.id, address)
+
+    def has_taken(self, kind: str, id: str) -> bool:
+        """Whether an object is somebody's already."""
+        return self.addresses.has(kind, id) or (kind, id) in self.begun
 
     def never_made(self, kind: str, id: str | None) -> bool:
         """Whether nothing but a stamp, its own or of what lives in it, says that an object is ours."""
@@ -117,8 +147,7 @@ class Claims:
 
     def depose(self, row: Recorded) -> None:
         """The object is the old one of a replacement: nobody else's, and shown under its own name."""
-        self.taken.add((row.kind, row.id))
-        self.addresses[(row.kind, row.id)] = deposed_address(row)
+        self.addresses.put(row.kind, row.id, deposed_address(row))
 
     def displace(self, row: Recorded) -> None:
         """The object loses its address to another, and has no new one."""

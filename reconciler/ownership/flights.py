@@ -34,7 +34,7 @@ def assign(
                 _give_up(kind, claims, live, live.in_flight)
             else:
                 claims.in_flight[address] = live
-                claims.taken.add((live.kind, live.id))
+                claims.begun.add((live.kind, live.id))
 
 
 def _give_up(kind: type[Kind], claims: Claims, live: Live, flight: Flight) -> None:

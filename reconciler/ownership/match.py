@@ -74,7 +74,7 @@ class Matching:
         return stamped
 
     def _is_free(self, live: Live) -> bool:
-        return (self.name, live.id) not in self.claims.taken
+        return not self.claims.has_taken(self.name, live.id)
 
     def _by_trade(self) -> None:
         """Addresses whose objects change hands do so at once: each gets its new one before any loses its old one."""

@@ -67,7 +67,7 @@ class _Unchanged:
             if row.kind != name or row.protect is not resource.protect or row.failures or not (row.facts or usual):
                 continue
             address = resource.address
-            if address in claims.moved or address in claims.in_flight or (name, live.id) in claims.taken:
+            if address in claims.moved or address in claims.in_flight or claims.has_taken(name, live.id):
                 continue
             if self._is_in_place(address, row, live) and self._is_alike(resource.fields, row.fields, live):
                 claims.unchanged.add(address)

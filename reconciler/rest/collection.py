@@ -173,7 +173,7 @@ class Collection(Driver):
         """One object's JSON as a `Live`: our names, without our stamp. `where` it stands in the answer; raises
         Unexpected when it is not such an object."""
         raw = mapping(raw, where)
-        name, marked, whole, listed = _form(self.kind)
+        name, marked, refs, whole, listed = _form(self.kind)
         all_read = detailed or listed is whole
         id, known = self._known(raw, where)
         fields = fields_of(whole if detailed else listed, raw, where)
@@ -184,7 +184,7 @@ class Collection(Driver):
         if known is not None:
             for at, was in known.fields.items():
                 if (value := fields.get(at)) is not None and value is not was:
-                    fields[at] = held(value, was)
+                    fields[at] = self._ids_held(value) if at in refs else held(value, was)
         return Live(
             name,
             id,
@@ -197,6 +197,13 @@ class Collection(Driver):
             None,
             _changed_at(raw, self.changed_word, where) if self.changed_word else "",
         )
+
+    def _ids_held(self, ids: Any) -> Any:
+        """Ids, each of which is held once with that of the row of the object that it names."""
+        recorded = self.hands.recorded
+        if type(ids) is str:
+            return recorded[ids].id if ids in recorded else ids
+        return [recorded[id].id if id in recorded else id for id in ids]
 
     def _known(self, raw: Mapping[str, Any], where: str) -> tuple[str, Recorded | None]:
         """An object's id, and what is recorded of it. One that is recorded was looked at when it was."""
@@ -372,14 +379,16 @@ def _marked(kind: type[Kind]) -> Field | None:
     return kind.field_with(lambda field: field.stamped)
 
 
-Form: TypeAlias = tuple[str, str, Sequence[Reading], Sequence[Reading]]
+Form: TypeAlias = tuple[str, str, frozenset[str], Sequence[Reading], Sequence[Reading]]
 
 
 @cache
 def _form(kind: type[Kind]) -> Form:
-    """Its name, the field with our marks or "", and what the JSON of an object shows: read by itself, and in a list;
-    the same twice where lists leave nothing out."""
+    """Its name, the field with our marks or "", those that refer to others, and what the JSON of an object shows: read
+    by itself, and in a list; the same twice where lists leave nothing out."""
     shown = [field for field in kind.specs.values() if not (field.source or field.identity)]
     whole, marked = readings(shown), _marked(kind)
     short = [field for field in shown if not field.detail]
-    return kind.__name__, marked.name if marked else "", whole, whole if len(short) == len(shown) else readings(short)
+    refs = frozenset(field.name for field in shown if field.ref)
+    listed = whole if len(short) == len(shown) else readings(short)
+    return kind.__name__, marked.name if marked else "", refs, whole, listed

@@ -6,6 +6,7 @@ Where vintages of the API differ, the newest is sent and the older ones are tole
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Any
 
 from reconciler.provider import Keep, Order, Progress, Traits, Want
@@ -19,7 +20,7 @@ __all__ = ["ENVELOPE", "TwelveLabsCollection"]
 ENVELOPE = Envelope(
     rows="data", total="page_info.total_results", limit="page_info.limit_per_page", pages="page_info.total_page"
 )
-MEASURES, WORDS = ("duration", "size", "video_count", "total_duration"), ("created_at", "method")
+MEASURES = ("duration", "size", "video_count", "total_duration")
 USUAL = 40
 """Characters of a word that is not looked at twice."""
 
@@ -36,7 +37,8 @@ def _word(value: Any, where: str, name: str) -> str:
 
 READ: tuple[tuple[str, Callable[[Any, str, str], Any]], ...] = (
     *((name, _measure) for name in MEASURES),
-    *((name, _word) for name in WORDS),
+    ("created_at", _word),
+    ("method", lambda value, where, name: intern(_word(value, where, name))),
 )
 
 
