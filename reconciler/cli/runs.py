@@ -64,7 +64,7 @@ SPREAD = click.option(
     help="Share uploads and the fetching of results with the workers of this Dask scheduler (tcp://host:8786).",
 )
 SPREAD_FILES = click.option(
-    "--spread", metavar="ADDRESS", help="Have files hashed by the workers of this Dask scheduler (tcp://host:8786)."
+    "--spread", metavar="ADDRESS", help="Have files read by the workers of this Dask scheduler (tcp://host:8786)."
 )
 WHOLE = click.option("--whole", is_flag=True, help="Show long values uncut.")
 VERBOSE = click.option(

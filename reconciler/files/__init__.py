@@ -9,8 +9,8 @@ from reconciler.files.bandwidth import Bandwidth, parse_rate
 from reconciler.files.body import Form, Slice
 from reconciler.files.cache import Cache, cache_path
 from reconciler.files.handle import Upload, proof_of
-from reconciler.files.hashes import Files, Hashed
-from reconciler.files.media import Probe, can_probe, cuts, probes
+from reconciler.files.hashes import Elsewhere, Files, Hashed, Look
+from reconciler.files.media import Probe, can_probe, cuts, looked_into, probes
 from reconciler.files.multipart import Chunk, Multipart, Remote, SessionLost
 from reconciler.files.sending import Sending
 from reconciler.files.types import media_type
@@ -19,9 +19,11 @@ __all__ = [
     "Bandwidth",
     "Cache",
     "Chunk",
+    "Elsewhere",
     "Files",
     "Form",
     "Hashed",
+    "Look",
     "Multipart",
     "Probe",
     "Remote",
@@ -32,6 +34,7 @@ __all__ = [
     "cache_path",
     "can_probe",
     "cuts",
+    "looked_into",
     "media_type",
     "parse_rate",
     "probes",

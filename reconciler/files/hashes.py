@@ -11,10 +11,10 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, cast
 
 from reconciler.errors import MediaError
 from reconciler.files.cache import Cache, cache_path
@@ -25,7 +25,7 @@ from reconciler.inside import Outside, open_inside
 if TYPE_CHECKING:
     from io import RawIOBase
 
-__all__ = ["Elsewhere", "Files", "Hashed"]
+__all__ = ["Elsewhere", "Files", "Hashed", "Look"]
 
 BLOCK_BYTES, HEAD_BYTES = 1 << 20, 512
 THREADS = 4
@@ -35,8 +35,18 @@ AT_REST_NS = 2_000_000_000
 """A file written so recently is not remembered: a second write within one tick of its clock would go unseen."""
 
 
-Elsewhere: TypeAlias = Callable[[Mapping[str, int]], Awaitable[Mapping[str, tuple[str, int, int]]]]
-"""Files with how large they are → sha256, size and modification time (ns) of those that were read."""
+class Elsewhere(Protocol):
+    """Other machines that have the same files and read them for us. What one cannot say is left out, and read here."""
+
+    async def hashed(self, sizes: Mapping[str, int]) -> Mapping[str, tuple[str, int, int]]:
+        """Files with how large they are → sha256, size and modification time (ns) of those that were read."""
+
+    async def looked_into(self, what: Look, names: Collection[str]) -> Mapping[str, tuple[Any, int, int]]:
+        """name → what was found, size and modification time (ns)."""
+
+
+Look: TypeAlias = Literal["probe", "cut"]
+"""What is asked of a file beside its bytes: the fields of a `Probe`, or what is missing of its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,7 @@ class Files:
         known = await asyncio.to_thread(self._remembered, seen)
         if not (todo := {name: status.st_size for name, status in seen.items() if name not in known}):
             return
-        told = await elsewhere(todo)
+        told = await elsewhere.hashed(todo)
         fresh = {
             name: Hashed(sha256, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
             for name, (sha256, size, mtime_ns) in told.items()

@@ -12,20 +12,20 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from reconciler.errors import MediaError
-from reconciler.files.hashes import Files, Hashed
+from reconciler.files.hashes import Files, Hashed, Look
 from reconciler.files.prober import SECONDS
 from reconciler.files.structure import cut_short
 from reconciler.frozen import dataclass
 
-__all__ = ["Probe", "can_probe", "cuts", "probes"]
+__all__ = ["Probe", "can_probe", "cuts", "looked_into", "probes"]
 
 VERSION, CUT_VERSION = 2, 1
 """Of what is kept of a probe: another one is looked at anew."""
@@ -63,6 +63,10 @@ async def probes(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, Probe]
     """name → what the file is. What was looked at in an earlier run is not opened."""
     known = await asyncio.to_thread(_known, files, wanted)
     todo = {name: hashed for name, hashed in wanted.items() if name not in known}
+    told = {name: Probe(**found) for name, found in (await _elsewhere(files, "probe", todo)).items()}
+    await asyncio.to_thread(_keep, files, todo, told)
+    known |= told
+    todo = {name: hashed for name, hashed in todo.items() if name not in told}
     if todo:
         prober = Prober()
         try:
@@ -74,20 +78,49 @@ async def probes(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, Probe]
 
 async def cuts(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, str]:
     """name → what is missing of its end, for files that are not whole."""
-    return await asyncio.to_thread(_cuts, files, wanted)
-
-
-def _cuts(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, str]:
     keys = {name: f"cut {CUT_VERSION} {hashed.sha256}" for name, hashed in wanted.items()}
-    found = files.cache.probes(list(keys.values()))
-    fresh: dict[str, str] = {}
-    for name, key in keys.items():
-        if key not in found:
-            with suppress(MediaError, OSError), files.open(name) as file:
-                fresh[key] = cut_short(file, wanted[name].size_bytes)
-    files.cache.keep_probes(fresh)
+    found = await asyncio.to_thread(files.cache.probes, list(keys.values()))
+    todo = {name: wanted[name] for name, key in keys.items() if key not in found}
+    told = await _elsewhere(files, "cut", todo)
+    fresh = {keys[name]: str(missing) for name, missing in told.items()}
+    fresh |= await asyncio.to_thread(_cuts, files, {n: (keys[n], it) for n, it in todo.items() if n not in told})
+    await asyncio.to_thread(files.cache.keep_probes, fresh)
     found |= fresh
     return {name: found[key] for name, key in keys.items() if found.get(key)}
+
+
+def _cuts(files: Files, todo: Mapping[str, tuple[str, Hashed]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, (key, hashed) in todo.items():
+        with suppress(MediaError, OSError), files.open(name) as file:
+            found[key] = cut_short(file, hashed.size_bytes)
+    return found
+
+
+async def _elsewhere(files: Files, what: Look, todo: Mapping[str, Hashed]) -> dict[str, Any]:
+    """What other machines say of these files, where somebody has asked some; not of one that is another there."""
+    if files.elsewhere is None or not todo:
+        return {}
+    told = await files.elsewhere.looked_into(what, todo)
+    marks = {name: (hashed.size_bytes, hashed.mtime_ns) for name, hashed in todo.items()}
+    return {name: found for name, (found, *mark) in told.items() if marks.get(name) == tuple(mark)}
+
+
+def looked_into(files: Files, what: Look, names: Collection[str]) -> dict[str, tuple[Any, int, int]]:
+    """The same for another machine that has asked: name → what was found in the file, its size and time. What cannot be
+    read, or looked into here, is left out."""
+    if what == "probe" and not can_probe():
+        return {}
+    found, prober = dict[str, tuple[Any, int, int]](), Prober()
+    try:
+        for name in names:
+            with suppress(MediaError, OSError), files.open(name) as file:
+                seen = os.fstat(file.fileno())
+                it = cut_short(file, seen.st_size) if what == "cut" else asdict(prober.look(file, _last(name)))
+                found[name] = it, seen.st_size, seen.st_mtime_ns
+    finally:
+        prober.end()
+    return found
 
 
 def _looked(files: Files, todo: Mapping[str, Hashed], prober: Prober) -> dict[str, Probe]:
@@ -95,14 +128,22 @@ def _looked(files: Files, todo: Mapping[str, Hashed], prober: Prober) -> dict[st
     for name, hashed in todo.items():
         try:
             with files.open(name) as file:
-                found[name] = prober.look(file, PurePosixPath(name).name)
+                found[name] = prober.look(file, _last(name))
                 if not hashed.is_still(os.fstat(file.fileno())):
                     raise MediaError("changed since it was hashed")
         except MediaError as error:
             found[name] = Probe(beyond=str(error))
+    _keep(files, todo, found)
+    return found
+
+
+def _keep(files: Files, todo: Mapping[str, Hashed], found: Mapping[str, Probe]) -> None:
     sure = {todo[name].sha256: it for name, it in found.items() if not it.beyond}
     files.cache.keep_probes({sha256: json.dumps([VERSION, asdict(it)]) for sha256, it in sure.items()})
-    return found
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name).name
 
 
 def _known(files: Files, wanted: Mapping[str, Hashed]) -> dict[str, Probe]:

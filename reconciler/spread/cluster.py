@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -11,10 +12,13 @@ from typing import Any, Self
 from reconciler.errors import ReconcilerError, how_to_install
 from reconciler.spread import worker
 from reconciler.spread.alike import differing
+from reconciler.spread.progress import Bytes, heard, topic
+from reconciler.state import moment
 from reconciler.state.leases import SharedRun
 
 __all__ = ["Cluster"]
 
+LOG = logging.getLogger(__name__)
 CONNECT_S = 10.0
 CHECK_S = 120.0
 """How long workers may take to open their stacks."""
@@ -30,6 +34,10 @@ class Cluster:
     def __init__(self, client: Any, address: str) -> None:
         self._client, self._address = client, address
         self._avoided: set[str] = set()
+        self._heard: dict[str, tuple[float, float]] = {}
+        """worker → when the scheduler heard it last, and when we learnt that."""
+        self._asked = 0
+        """How often files were asked about."""
         self.threads = 0
         """How many steps its workers do side by side, as they were when they were checked."""
 
@@ -96,23 +104,38 @@ class Cluster:
         key = f"reconciler-{run}-{address}-{attempt}"
         return self._client.submit(worker.step, run, address, key=key, pure=False, retries=0, **self._others())
 
+    def listen(self, run: str, tell: Bytes) -> None:
+        """Be told how far files are."""
+        self._client.subscribe_topic(topic(run), lambda event: heard(event, tell))
+
     def avoid(self, address: str) -> None:
         """Give nothing more to a worker that is not fit, or has let a lease end."""
         self._avoided.add(address)
 
-    async def held_up_by(self, future: Any) -> str:
+    async def held_up_by(self, future: Any, *, alone: bool = False) -> str:
         """The worker at which a step waits in vain: it gets nothing more, or has long said nothing. "" where there is
-        none such, or nobody else who could do it."""
+        none such, or nobody else who could do it; which does not matter where we can `alone`."""
         waiting: dict[str, Sequence[str]] = await self._client.processing()
         if not (at := next((address for address, keys in waiting.items() if future.key in keys), "")):
             return ""
         heard = {address: float(it["last_seen"]) for address, it in (await self._there()).items()}
-        latest = max(heard.values(), default=0.0)  # by the scheduler's clock, which is not ours
-        useless = self._avoided | {address for address, when in heard.items() if latest - when > self.silent_s}
-        if at not in useless or heard.keys() <= useless:
+        useless = self._avoided | self._silent(heard)
+        if at not in useless or (heard.keys() <= useless and not alone):
             return ""
         self._avoided = useless
         return at
+
+    def _silent(self, heard: Mapping[str, float]) -> set[str]:
+        """Those that were not heard for so long: by the scheduler's clock when others were, else by ours."""
+        latest, now = max(heard.values(), default=0.0), moment()
+        for address, when in heard.items():
+            if self._heard.get(address, (0.0, 0.0))[0] != when:
+                self._heard[address] = when, now
+        return {
+            address
+            for address, when in heard.items()
+            if latest - when > self.silent_s or now - self._heard[address][1] > self.silent_s
+        }
 
     def _others(self) -> dict[str, Any]:
         if not self._avoided:
@@ -129,21 +152,41 @@ class Cluster:
         known: dict[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return known
 
-    async def hashed(self, run: str, addresses: Sequence[Sequence[str]]) -> dict[str, tuple[str, int, int]]:
-        """What workers say of the files at these addresses, a task for each group. A group that none can do is left
-        out."""
-        key = f"reconciler-{run}-files"
-        futures = [
-            self._client.submit(worker.sums, run, list(group), key=f"{key}-{number}", pure=False)
+    async def read(self, run: str, what: str, addresses: Sequence[Sequence[str]]) -> dict[str, tuple[Any, int, int]]:
+        """What workers say of the files at these addresses, a task for each group. A group that none can do, or that
+        waits at a worker which hangs, is left out."""
+        self._asked += 1
+        key = f"reconciler-{run}-files-{self._asked}"
+        futures = {
+            asyncio.ensure_future(_said(it)): it
             for number, group in enumerate(addresses)
-        ]
-        said = await self._client.gather(futures, errors="skip")
-        return {path: tuple(it) for group in said for path, it in group.items()}
+            if (it := self._client.submit(worker.read, run, what, list(group), key=f"{key}-{number}", pure=False))
+        }
+        left = set(futures)
+        while left:
+            _, left = await asyncio.wait(left, timeout=self.silent_s)
+            for task in left:
+                if not self.is_there or await self.held_up_by(futures[task], alone=True):
+                    await futures[task].cancel()
+        return {path: tuple(it) for task in futures for path, it in task.result().items()}
 
     @property
     def is_there(self) -> bool:
         """Whether the scheduler is still connected."""
         return bool(self._client.status == "running")
+
+
+async def _said(future: Any) -> Mapping[str, Any]:
+    """What came of it; nothing where it was given up."""
+    try:
+        found: Mapping[str, Any] = await future.result()
+        return found
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+    except Exception as error:  # workers that died one after the other: we read it
+        LOG.info("files were given up by Dask: %r", error)
+    return {}
 
 
 def _unlike(answer: Any, here: SharedRun) -> str:

@@ -41,13 +41,21 @@ class Spread(Doing):
         self._run: Run | None = None
         self._futures: set[Any] = set()
         self._stopping: asyncio.Task[None] | None = None
+        self._away_now: set[str] = set()
+        """Addresses of what workers do."""
         self._offered = 0
         self._looking: asyncio.Task[None] | None = None
         """A look at what the stores have by now."""
 
     def begin(self, run: Run) -> None:
-        """What is learnt goes into its ledger."""
+        """What is learnt goes into its ledger, and how far files are to who is told of its own."""
         self._run = run
+        self._cluster.listen(self._shared.run, self._bytes)
+
+    def _bytes(self, address: str, done: int, total: int) -> None:
+        """Of what is there by now an earlier word may come late."""
+        if address in self._away_now:
+            self._drivers.hands.sending.on_bytes(address, done, total)
 
     def stop(self) -> None:
         """Workers send nothing more, and what none has taken is taken back."""
@@ -103,6 +111,7 @@ class Spread(Doing):
         self._offered += 1
         future = self._cluster.submit(self._shared.run, address, self._offered)
         self._futures.add(future)
+        self._away_now.add(address)
         waiting = asyncio.ensure_future(_result(future))
         try:
             while not (await asyncio.wait({waiting}, timeout=min(self._cluster.silent_s, self._shared.lease_s)))[0]:
@@ -118,6 +127,7 @@ class Spread(Doing):
         finally:
             waiting.cancel()
             self._futures.discard(future)
+            self._away_now.discard(address)
 
     async def _held_up(self, future: Any) -> str:
         """Why nobody takes a step; "" while somebody may. One that waits at a worker which hangs is taken back, and it

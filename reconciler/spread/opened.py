@@ -19,6 +19,7 @@ from reconciler.project.options import STATE_VARIABLE
 from reconciler.provider import Exists, Progress, Want
 from reconciler.spread.alike import SHARED_STATE, differing, shared
 from reconciler.spread.holding import HELD, Holding
+from reconciler.spread.progress import Bytes
 from reconciler.spread.wire import NOT_BEGUN, came, failed, want_in
 from reconciler.state import moment
 from reconciler.state.leases import Lease, LeaseLost, Leases, SharedRun
@@ -68,6 +69,7 @@ class Opened:
         self.busy = 0
         """How many steps are done here."""
         self._mutex = threading.Lock()
+        self._tells = False
         self._told = 0
         """How many requests the run knows of."""
 
@@ -87,6 +89,11 @@ class Opened:
         hands.http.before_write = _proven
         if hands.results:
             hands.results.before_write = _held
+
+    def tell_bytes(self, telling: Callable[[], Bytes]) -> None:
+        """How far files are is told so, from the first time that somebody says how."""
+        if not self._tells:
+            self._tells, self.project.drivers.hands.sending.on_bytes = True, telling()
 
     async def close(self) -> None:
         """Let go of all of it."""

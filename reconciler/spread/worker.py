@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from reconciler.errors import ReconcilerError
 from reconciler.spread.hashing import FilesThere
 from reconciler.spread.opened import Opened, opened
+from reconciler.spread.progress import TellingBytes
 
-__all__ = ["facts", "step", "sums", "unfit"]
+__all__ = ["facts", "read", "step", "unfit"]
 
 T = TypeVar("T")
 _beginning, _loading = threading.Lock(), threading.Lock()
@@ -34,7 +35,7 @@ def step(run: str, address: str) -> tuple[str, str]:
     "". What came of it is in the state."""
     from distributed import get_worker
 
-    return _process().do(_step(run, address, str(get_worker().address)))
+    return _process().do(_step(run, address, get_worker()))
 
 
 def facts(run: str) -> dict[str, Any]:
@@ -45,9 +46,10 @@ def facts(run: str) -> dict[str, Any]:
         return {"wrong": str(error)}
 
 
-def sums(run: str, addresses: Sequence[str]) -> dict[str, tuple[str, int, int]]:
-    """path → sha256, size and modification time of the files that are declared at these addresses."""
-    return _looked_at(run).sums(addresses)
+def read(run: str, what: str, addresses: Sequence[str]) -> dict[str, tuple[Any, int, int]]:
+    """path → sha256 (`hash`) or what is in it (`probe`, `cut`), size and modification time, of the files that are
+    declared at these addresses."""
+    return _looked_at(run).read(what, addresses)
 
 
 def _looked_at(run: str) -> FilesThere:
@@ -68,9 +70,11 @@ async def _unfit(run: str) -> str:
     return ""
 
 
-async def _step(run: str, address: str, holder: str) -> tuple[str, str]:
+async def _step(run: str, address: str, worker: Any) -> tuple[str, str]:
+    holder = str(worker.address)
     try:
         here = await _process().of(run)
+        here.tell_bytes(lambda: TellingBytes(worker, run))
         await here.step(address, holder)
     except ReconcilerError as error:
         await _process().forget()

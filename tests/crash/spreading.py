@@ -25,6 +25,7 @@ import distributed
 import distributed.worker
 
 import reconciler.files
+import reconciler.files.media
 import reconciler.spread
 import reconciler.spread.alike
 import reconciler.spread.cluster
@@ -104,6 +105,18 @@ def instrument_leases(points: Points) -> None:
         return read(self, name)
 
     reconciler.files.Files._hash = hashing  # type: ignore[method-assign]
+    look, cut = reconciler.files.media.Prober.look, vars(reconciler.files.media)["cut_short"]
+
+    def looking(self: reconciler.files.media.Prober, file: Any, name: str) -> Any:
+        points.here(f"probe {name}")
+        return look(self, file, name)
+
+    def cutting(file: Any, size: int) -> Any:
+        points.here("look for the end")
+        return cut(file, size)
+
+    reconciler.files.media.Prober.look = looking  # type: ignore[method-assign]
+    vars(reconciler.files.media)["cut_short"] = cutting
     of = reconciler.state.leases.Leases
 
     def watched(name: str) -> Any:

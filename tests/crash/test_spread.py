@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 from tests.crash.crowd import FILES, STACK, Crowd, beside, crowd, crowds, runs, scheduler
 from tests.crash.hosts import hosts
 from tests.crash.world import PARTS, Zygote, sampled, world
+from tests.emulator.test_media import film
 from tests.support.files import lay_out
 from tests.support.postgres import postgres, postgres_url
 
@@ -113,6 +115,64 @@ def test_a_plan_has_its_files_hashed_by_workers(crowd: Crowd, tmp_path: Path) ->
     assert not [point for point in planned["points"] if point.startswith("hash")]
     hashed = [point for worker in workers for point in crowd.points(worker)]
     assert sorted(hashed) == ["hash large.mp4", "hash small.mp4"]
+
+
+FILMS = """
+stack: crash
+provider: twelvelabs
+assets: {good: {file: good.mp4}, short: {file: short.mp4}}
+indexes:
+  catalog: {models: [{name: marengo3.0, options: [visual]}], assets: {good: {}, short: {}}}
+"""
+
+
+def test_a_plan_has_its_files_looked_into_by_workers(crowd: Crowd, tmp_path: Path) -> None:
+    """What is in them, and whether they are whole: told as if they had been looked into here."""
+    pytest.importorskip("av")
+    crowd.here.write({"stack.yaml": FILMS, "good.mp4": film(), "short.mp4": film(width=200, height=200)})
+    alone = crowd.here.reconcile("plan")
+    (crowd.here.directory / ".cache" / "reconciler" / "hashes.db").unlink()
+    workers = [crowd.worker(name, env={"XDG_CACHE_HOME": str(tmp_path / name)}) for name in ("one", "two")]
+    planned = crowd.here.reconcile("plan", "--spread", crowd.scheduler)
+
+    assert [it for it in alone["points"] if it.startswith(("probe", "look"))], "so the points are where it is done"
+    assert "200x200" in alone["out"]
+    assert (planned["code"], planned["out"]) == (alone["code"], alone["out"])
+    assert not [it for it in planned["points"] if it.startswith(("probe", "look", "hash"))]
+    looked = [point for worker in workers for point in crowd.points(worker) if point.startswith(("probe", "look"))]
+    assert sorted(looked) == ["look for the end", "look for the end", "probe good.mp4", "probe short.mp4"]
+
+
+@pytest.mark.long
+def test_files_are_read_here_when_the_worker_that_was_asked_hangs(crowd: Crowd, tmp_path: Path) -> None:
+    asleep = crowd.worker("asleep", env={"XDG_CACHE_HOME": str(tmp_path / "x")}, on="hash", signal=signal.SIGSTOP)
+    planned = crowd.here.reconcile("plan", "--spread", crowd.scheduler)
+
+    assert planned["code"] == 0, planned["out"]
+    assert "2 files to upload: 210 B" in planned["out"]
+    assert sorted(point for point in planned["points"] if point.startswith("hash")) == [
+        "hash large.mp4",
+        "hash small.mp4",
+    ]
+    crowd.zygote.beside("wake", pid=asleep["pid"])
+
+
+def test_how_far_files_are_that_workers_send_is_told_by_the_run(crowd: Crowd) -> None:
+    crowd.worker("one", threads=1)
+    events = crowd.here.directory / "events.jsonl"
+    done = crowd.apply("--json-events", str(events))
+
+    assert done["code"] == 0, done["out"]
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    large = [
+        (it["bytes_done"], it["bytes_total"])
+        for it in lines
+        if it.get("address") == "assets/large"
+        if "bytes_done" in it
+    ]
+    assert large[-1] == (150, 150)
+    assert large[0][0] < 150, "told while it was sent, and not only when it was there"
+    assert large == sorted(large)
 
 
 def test_a_plan_asks_no_worker_whose_stack_is_another(crowd: Crowd, tmp_path: Path) -> None:
