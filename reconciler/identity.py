@@ -55,6 +55,8 @@ def formerly(url: str, sha256: str | None = None) -> str:
 
 def _unsigned(url: str) -> str:
     """The URL without its signature; the same URL when it has none that is known."""
+    if "?" not in url:
+        return url
     before, mark, query = url.partition("?")
     query, hash_mark, fragment = query.partition("#")
     pairs = query.split("&")

@@ -57,6 +57,10 @@ _TOKENS = re.compile(
 ).findall
 """(key, plain, quoted, ends of collections after it, begin of one and ends with it) of each value of a flow collection;
 all empty for what is odd."""
+_ITEM = r"[A-Za-z0-9_][^:#,?\[\]{}\"'\n]*+"
+_PAIRS = re.compile(rf"({_KEY}): +(?:({_INNER})|({_QUOTED})|\[({_ITEM}(?:, {_ITEM})*+)\])(?:, *| *\}}$)|.").findall
+"""(key, plain, quoted, items) of each value of a mapping that holds texts and lists of plain ones, as nearly all do;
+all empty for what is odd."""
 
 
 class _NotPlain(Exception):
@@ -197,6 +201,29 @@ class _Blocks:
         """The value of a flow collection."""
         if text == "{}":
             return {}
+        if text[0] == "{" and (flat := self._flat(text)):
+            return flat
+        return self._nested(text)
+
+    def _flat(self, text: str) -> dict[str, Any] | None:
+        """The mapping, if it is as nearly all are."""
+        keys, scalars = self.keys, self.scalars
+        pairs = _PAIRS(text, 1)
+        try:
+            found = {
+                keys[key]: scalars[it]
+                if it
+                else quoted[1:-1]
+                if quoted
+                else [scalars[item] for item in items.split(", ")]
+                for key, it, quoted, items in pairs
+            }
+        except _NotPlain:
+            return None  # perhaps of what it nests alone
+        return found if len(found) == len(pairs) else None
+
+    def _nested(self, text: str) -> Any:
+        """The value of any flow collection."""
         keys, scalars = self.keys, self.scalars
         top: list[Any] = []
         box: Any = top
