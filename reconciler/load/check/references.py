@@ -33,10 +33,12 @@ class References:
         """The names in a field as addresses."""
         target = self.shapes[spec.ref or ""]
         prefix = _prefix(target, entry)
+        if type(value) is str:
+            referred = self.entries.get(value if "/" in value else prefix + value)
+            if referred is not None and referred.shape is target:
+                return referred.address
         if isinstance(value, str):
-            found = self._plain([value], target, prefix)
-            path = (spec.name,) if spec.name in entry.raw else ()
-            return found[0] if found else self._address(entry, spec, value, path)
+            return self._address(entry, spec, value, (spec.name,) if spec.name in entry.raw else ())
         if not isinstance(value, list):
             return value
         if not self.entries.groups and (found := self._plain(value, target, prefix)) is not None:

@@ -134,9 +134,11 @@ class Checker:
         if shape.alone and "id" not in options:
             self._check_alone(entry, fields)
         self._check_enough(entry, fields, options)
-        if self._ignored or "ignore" in options:
-            options = self._with_ignored(options, shape)
-        return Resource(entry.address, shape.kind.__name__, fields, laters=laters, **options)
+        if options or laters or self._ignored:
+            return Resource(
+                entry.address, shape.kind.__name__, fields, laters=laters, **self._with_ignored(options, shape)
+            )
+        return Resource(entry.address, shape.kind.__name__, fields)
 
     def _look_up(self, entry: Declaration, fields: dict[str, Any]) -> None:
         """Put addresses in the place of names, and the plainest path in the place of that of a file."""
@@ -148,7 +150,9 @@ class Checker:
             fields[file.name] = self._file(entry, file.name, fields[file.name])
 
     def _with_ignored(self, options: Mapping[str, Any], shape: Shape) -> Mapping[str, Any]:
-        """What it ignores itself, and with all of the stack."""
+        """The options, and in them what it ignores itself and with all of the stack."""
+        if not self._ignored and "ignore" not in options:
+            return options
         ignore = (*self._ignored.get(shape.kind.__name__, ()), *ignored(options.get("ignore", ()), shape))
         return {**options, "ignore": tuple(dict.fromkeys(ignore))}
 
@@ -301,9 +305,10 @@ class Checker:
     def _check_alone(self, entry: Declaration, fields: Mapping[str, Any]) -> None:
         """Two that the API, or we after a loss of state, could not tell apart."""
         kind = entry.shape.kind
-        # Of a secret its template: that a guess is the same as its text is nobody's to know.
-        said = [fields.get(name) for name in kind.natural_key]
-        values = tuple(value.template if isinstance(value, Secret) else value for value in said)
+        values = tuple(map(fields.get, kind.natural_key))
+        if Secret in map(type, values):
+            # Of a secret its template: that a guess is the same as its text is nobody's to know.
+            values = tuple(value.template if isinstance(value, Secret) else value for value in values)
         if not _TOLD_APART.issuperset(map(type, values)):
             return
         first = self._alone.setdefault((kind, parent_of(entry.address), *values), entry.address)

@@ -39,12 +39,13 @@ def _check_metadata(value: Any, *, lists: bool, drops_empty: bool) -> Any:
         return value
     problems = {}
     for key, item in value.items():
+        kind = type(item)
         if key.startswith("reconciler_"):
             problems[key] = "keys that begin with reconciler_ are the tool's own; choose another name"
         elif not key:
             problems[key] = "a key must not be empty; give it a name"
-        elif type(item) is str and item:
-            continue  # most are
+        elif (kind is str and item) or kind is bool or (kind is int and -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER):
+            continue  # nearly always
         elif problem := _metadata_problem(item, lists=lists, drops_empty=drops_empty):
             problems[key] = problem
     if problems:
