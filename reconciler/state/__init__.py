@@ -10,8 +10,7 @@ lock *and* the means to write, so two runs cannot both believe that they hold th
 another session for each transaction breaks this; connect to the server itself.) `State.prove` says whether it is still
 held, and is asked before each write to the account.
 
-What is asked of the tables is SQL that both databases read, so that a file which is only read needs nothing else
-(`quick`); what changes them stands in `writing`.
+What it says is read in `reading`; what changes it stands in `writing`.
 """
 
 from __future__ import annotations
@@ -24,32 +23,20 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.errors import Locked, StateError
-from reconciler.model import CheckScore, Operation, Recorded, Resource
 from reconciler.state.files import file_of
-from reconciler.state.history import (
-    KnownDrift,
-    LastTold,
-    RunRow,
-    drift_from_row,
-    drift_row,
-    run_from,
-    told_from_row,
-    told_row,
-)
+from reconciler.state.history import KnownDrift, LastTold, RunRow, drift_row, told_row
 from reconciler.state.holders import Holder, Unlocked
 from reconciler.state.identity import Identity
-from reconciler.state.quick import NotQuick, Quick, quick
-from reconciler.state.rows import Damaged, handle_from, identity_from, operation_from, placed, score_from
-from reconciler.state.usual import UsualRows
+from reconciler.state.quick import Quick, quick
+from reconciler.state.reading import StateRows, stamped
 from reconciler.state.writes import (
     Clear,
     Close,
@@ -70,20 +57,6 @@ if TYPE_CHECKING:
     from reconciler.state.writing import Transaction
 
 T = TypeVar("T")
-
-ANEW = "which forgets all rows of this stack and makes them anew from the account"
-SAFE: Mapping[str, str] = (
-    dict.fromkeys(
-        ("resources", "operations", "handles"),
-        f"Nothing in the account was touched. Restore a copy of the state; or run `reconciler state rebuild`, {ANEW}",
-    )
-    | dict.fromkeys(
-        ("stacks", "runs", "drifts", "told"),
-        "Nothing in the account was touched. Restore a copy of the state; or move it away and rebuild it",
-    )
-    | {"checks": "Run `reconciler check --record` to make the baseline of its checks anew"}
-)
-"""What is safe and what to run, when a row of a table is damaged."""
 
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.25, 2.0
 """How long there is between two tries to take a lock that another run has: at first, and at most."""
@@ -113,40 +86,22 @@ __all__ = [
 ]
 
 
-UNSEEN_FOR = timedelta(minutes=10)
-"""So long a new object that reads do not show counts as there: lists and answers by id may lag behind writes."""
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class State:
+class State(StateRows):
     """The state of one stack; made by `open`, usable from any thread, one call at a time."""
 
     def __init__(
         self, stack: str, opening: Callable[[], Database], now: Callable[[], datetime], only_read: Quick | None
     ) -> None:
-        self.places: Mapping[str, str] | None = None
-        """kind → the sections that it stands in, as `indexes/assets`: who knows the kinds says so, and rows that cannot
-        be are damage then."""
-        self.declared: Mapping[str, Resource] = {}
-        """What the stack declares, by address: what is recorded alike is held once."""
+        super().__init__(stack, opening, now, only_read)
         self.busy = False
         """Whether whoever uses this has other work while a file is written: see `committed`."""
-        self._stack = stack
-        self._opening = opening
-        self._opened = None if only_read else opening()
-        self._quick = only_read
-        """What reads the state until something needs more than that."""
-        self._is_closed = False
-        self._now = now
-        self._mutex = threading.RLock()
         self._locked = False
         self._token = 0
         """Of the lock that is held: see `tables.locks`."""
-        self._user: int | None = None
-        """The thread that is inside a call."""
         self._identified = False
 
     @classmethod
@@ -165,35 +120,6 @@ class State:
         path = None if create else file_of(url)
         return cls(stack, opened, now, quick(Path(path)) if path else None)
 
-    @property
-    def _store(self) -> Database:
-        """The database itself, opened when it is needed."""
-        if self._opened is None:
-            if self._is_closed:
-                raise StateError(f"the state of stack {self._stack!r} is closed")
-            self._opened = self._opening()
-            self._leave_quick()
-        return self._opened
-
-    @property
-    def _far(self) -> bool:
-        """Whether the database answers over a network, and may hang."""
-        return self._opened is not None and self._opened.far
-
-    def _leave_quick(self) -> None:
-        if self._quick is not None:
-            self._quick.close()
-            self._quick = None
-
-    @property
-    def exists(self) -> bool:
-        """Whether this stack was ever applied with this state."""
-        return any(self._rows("stack", table, "LIMIT 1") for table in ("runs", "resources"))
-
-    def identity(self) -> Identity | None:
-        """Who the stack is; None when nothing was ever written of it."""
-        return next(iter(self._made_of(identity_from, "id, account, place, former, rebuild", "stacks")), None)
-
     def identify(self, *, account: str | None = None, id: str | None = None, place: str | None = None) -> Identity:
         """Who the stack is, noting account and place; and the id, when it goes on under one that is known already."""
         given = {name: value for name, value in (("account", account), ("id", id), ("place", place)) if value}
@@ -208,14 +134,6 @@ class State:
         with self._writing() as transaction:
             transaction.change(rebuild=not whole)
 
-    def neighbours(self, place: str) -> dict[str, int]:
-        """Other stacks of this state that were declared in the same place → how many objects of them are recorded."""
-        query = (
-            "SELECT r.stack, COUNT(*) FROM reconciler_resources r JOIN reconciler_stacks s ON s.stack = r.stack "
-            "WHERE r.stack <> :stack AND (s.place = :place OR s.place IS NULL) GROUP BY r.stack ORDER BY r.stack"
-        )
-        return dict(map(tuple, self._read(query, place=place)))
-
     def rename(self, new: str) -> None:
         """Keep all of this stack under a new name, and remember the old one.
 
@@ -223,17 +141,6 @@ class State:
         """
         with self._writing() as transaction:
             transaction.rename(new)
-
-    def recorded(self, *, legible: bool = False) -> list[Recorded]:
-        """All that we own, by address, deposed ones included. `legible`: without the rows that are damaged."""
-        columns = "address, kind, id, fields, parent_id, protect, deposed, failures, facts"
-        make = UsualRows(self.declared, self.places)
-        return self._made_of(make, columns, "resources", "ORDER BY address, id", legible)
-
-    def ids(self) -> dict[str, str]:
-        """address → id of what is recorded there, without a look at the rest of it."""
-        rows = self._rows("address, id", "resources", "AND NOT deposed")
-        return {str(address): str(id) for address, id in rows}
 
     @property
     def is_shared(self) -> bool:
@@ -249,41 +156,9 @@ class State:
             raise StateError(f"the state at {self._store.shown} is a file, which other machines cannot share")
         return Leases(self._stack, self._changing, self._writing)
 
-    def operations(self, *, legible: bool = False) -> list[Operation]:
-        """What was announced and is not concluded, oldest first."""
-        return self._announced("", legible)
-
-    def operation(self, op: str) -> Operation | None:
-        """The one that is called so, if it is not concluded."""
-        return next(iter(self._announced("AND op = :op", op=op)), None)
-
-    def _announced(self, which: str, legible: bool = False, **given: Any) -> list[Operation]:
-        columns = "op, run, address, kind, verb, identity, signature, object_id, since"
-        made = self._made_of(self._operation, columns, "operations", f"{which} ORDER BY seq", legible, **given)
-        told: dict[str, dict[str, Any]] = {}
-        handles = self._made_of(handle_from, "op, name, value", "handles", which, legible, **given) if made else ()
-        for op, name, value in handles:
-            told.setdefault(op, {})[name] = value
-        return [replace(it, handle=told.get(it.op, {})) if it.id or it.op in told else it for it in made]
-
-    def baselines(self) -> list[CheckScore]:
-        """What was recorded of search checks, by check and query."""
-        columns = "address, query, measures, at, container_id, made_of"
-        return self._made_of(score_from, columns, "checks", "ORDER BY address, query")
-
-    def unseen(self) -> frozenset[str]:
-        """Ids of what was made so short a time ago that a read which does not show it proves nothing."""
-        made = self._rows("id, since", "unseen")
-        lately = _stamp(self._now() - UNSEEN_FOR)
-        return frozenset(str(id) for id, since in made if str(since) >= lately)
-
-    def unseen_since(self) -> dict[str, datetime]:
-        """The same, however long ago: id → when it was made. Who ends in good order leaves only what it never saw."""
-        return {str(id): datetime.fromisoformat(str(since)) for id, since in self._rows("id, since", "unseen")}
-
     def made_now(self, id: str) -> Unseen:
         """What to write with an object that was made just now."""
-        return Unseen(id, _stamp(self._now()))
+        return Unseen(id, stamped(self._now()))
 
     def now(self) -> datetime:
         """For what is announced."""
@@ -307,7 +182,7 @@ class State:
         now = self._now()
         run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         with self._writing() as transaction:
-            transaction.start_run(run=run, command=command, started=_stamp(now), **_who())
+            transaction.start_run(run=run, command=command, started=stamped(now), **_who())
         return run
 
     def end_run(
@@ -318,30 +193,17 @@ class State:
         if counts is not None:
             did = {"counts": json.dumps(counts, sort_keys=True), "requests": requests, "writes": writes}
         with self._writing() as transaction:
-            transaction.end_run(run, ended=_stamp(self._now()), result=result, **did)
-
-    def runs(self) -> list[RunRow]:
-        """All runs, the last one first."""
-        columns = "run, command, who, host, pid, started, ended, result, requests, writes, counts"
-        return self._made_of(run_from, columns, "runs", "ORDER BY started DESC, run DESC")
-
-    def known_drift(self) -> KnownDrift | None:
-        """What `note_drift` noted last."""
-        return next(iter(self._made_of(drift_from_row, "at, digest, addresses", "drifts")), None)
+            transaction.end_run(run, ended=stamped(self._now()), result=result, **did)
 
     def note_drift(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Note what has drifted, for whoever asks next what is new: address → paths."""
         with self._writing() as transaction:
-            transaction.note_drift(at=_stamp(self._now()), **drift_row(addresses))
-
-    def last_told(self) -> list[LastTold]:
-        """What each target of notifications was told last, of each subject."""
-        return self._made_of(told_from_row, "target, subject, at, digest, what", "told")
+            transaction.note_drift(at=stamped(self._now()), **drift_row(addresses))
 
     def note_told(self, target: str, subject: str, items: Mapping[str, Sequence[str]]) -> None:
         """Note what a target was told of a subject: what is wrong → which parts of it; nothing when all is well."""
         with self._writing() as transaction:
-            transaction.note_told(target=target, subject=subject, at=_stamp(self._now()), **told_row(items))
+            transaction.note_told(target=target, subject=subject, at=stamped(self._now()), **told_row(items))
 
     @contextmanager
     def lock(
@@ -465,68 +327,12 @@ class State:
         self._identified = True
 
     @contextmanager
-    def _using(self) -> Iterator[None]:
-        with self._mutex:
-            outer, self._user = self._user, threading.get_ident()
-            try:
-                yield
-            finally:
-                self._user = outer
-
-    @contextmanager
     def _changing(self) -> Iterator[Transaction]:
         """A transaction."""
         with self._using(), self._store.transaction() as connection:
             from reconciler.state.writing import Transaction
 
             yield Transaction(connection, self._stack)
-
-    def _rows(self, columns: str, table: str, rest: str = "", **given: Any) -> Sequence[Any]:
-        """Rows of the stack, with these columns of a table."""
-        return self._read(_of_the_stack(columns, table, rest), **given)
-
-    def _read(self, query: str, **given: Any) -> Sequence[Any]:
-        """What a query gives that both databases read."""
-        return self._asked(list, query, **given)
-
-    def _asked(self, make: Callable[[Iterable[Any]], Sequence[T]], query: str, **given: Any) -> Sequence[T]:
-        """What is made of the rows that a query gives."""
-        words = {"stack": self._stack, **given}
-        with self._using():
-            if self._quick is not None:
-                with suppress(NotQuick):
-                    return make(self._quick.each(query, words))
-            return make(self._store.read(query, words))
-
-    def _made_of(
-        self,
-        make: Callable[[Any], T],
-        columns: str,
-        table: str,
-        rest: str = "",
-        legible: bool = False,
-        **given: Any,
-    ) -> list[T]:
-        def made(rows: Iterable[Any]) -> list[T]:
-            found: list[T] = []
-            for row in rows:
-                try:
-                    found.append(make(row))
-                except Damaged as error:
-                    if not legible:
-                        raise self._damaged(dict(zip(columns.split(", "), row, strict=True)), table, error) from None
-            return found
-
-        return [*self._asked(made, _of_the_stack(columns, table, rest), **given)]
-
-    def _damaged(self, row: Mapping[str, Any], table: str, error: Damaged) -> StateError:
-        which = row.get("address", row.get("op", "that says who the stack is"))
-        odd = f"table reconciler_{table}, the row {which!r:.80}: {error}"
-        return StateError(f"the state at {self._store.shown} is damaged: {odd}. {SAFE[table]}")
-
-    def _operation(self, row: Any) -> Operation:
-        made = operation_from(row)
-        return made if self.places is None else placed(made, self.places)
 
     def _mark(self) -> Holder | None:
         rows = self._rows("who, host, pid, since, command", "locks", "AND who <> ''")
@@ -544,7 +350,7 @@ class State:
     def _take(self, command: str) -> None:
         """Say who holds the lock, under the next token."""
         with self._changing() as transaction:
-            self._token = transaction.take_lock(since=_stamp(self._now()), command=command, **_who())
+            self._token = transaction.take_lock(since=stamped(self._now()), command=command, **_who())
 
     def _clear_mark(self, *, only: int | None = None) -> None:
         """Say that nobody holds the lock: if it is still the one with this token, or whoever held it is fenced off."""
@@ -556,17 +362,9 @@ class State:
         return f"stack {self._stack!r} is locked by {by}"
 
 
-def _of_the_stack(columns: str, table: str, rest: str) -> str:
-    return f"SELECT {columns} FROM reconciler_{table} WHERE stack = :stack {rest}"  # noqa: S608 - words of ours
-
-
 def moment() -> float:
     """Seconds that also pass while the machine sleeps, where the system counts those."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _who() -> dict[str, Any]:
