@@ -1,9 +1,9 @@
 """`python -m tests.benchmarks.counts [--record]`: what does not depend on the machine, held against what it was.
 
-Requests, writes, calls of functions and modules that are imported, for one stack of a fixed size. What differs from
-`baseline.json` by more than a fifth fails: more is a regression, less is to be recorded, so that it is kept. Calls are
-of C and of Python, and differ from one Python to the next: those of a Python that nobody has recorded are told, and not
-held against anything.
+Requests, writes, calls of functions, bytes that are kept and modules that are imported, for one stack of a fixed size.
+What differs from `baseline.json` by more than a fifth fails: more is a regression, less is to be recorded, so that it
+is kept. Calls are of C and of Python, and differ from one Python to the next, and so do bytes: those of a Python that
+nobody has recorded are told, and not held against anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import pstats
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -98,6 +100,25 @@ def made(directory: Path) -> tuple[dict[str, int], int]:
     return found, total // ASSETS
 
 
+def kept(world: World) -> dict[str, int]:
+    """What reading rows of all objects takes, and how much is kept of an object that is recorded as it is declared."""
+    tracemalloc.start()
+    stack = load(world.directory, environ={})
+    declared, _ = tracemalloc.get_traced_memory()
+    with closing(State.open(f"sqlite:///{world.directory}/.reconciler/state.db", stack.name, create=False)) as state:
+        state.declared = stack.resources
+        rows = state.recorded()
+        both, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(rows) == len(stack.resources)
+        count = len(rows)
+        return {
+            "rows: calls": calls(state.recorded),
+            "declared: bytes an object": declared // count,
+            "recorded: bytes an object": (both - declared) // count,
+        }
+
+
 def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
     """Counts that are the same everywhere; and calls, which are of this Python."""
     everywhere: dict[str, int] = {}
@@ -122,6 +143,7 @@ def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
         everywhere["plan: requests"] = world.requests() - before - 1
         here["plan: calls"] = calls(bench.survey)
         here["load: calls"] = calls(lambda: load(world.directory, environ={}))
+        here |= kept(world)
         everywhere["plan: modules"] = modules(*world.online("plan"))
     made(directory / "warm")
     more, here["apply: calls an asset"] = made(directory / "made")
