@@ -50,11 +50,15 @@ class Store(Protocol):
     @abstractmethod
     def prepare(self, dims: Mapping[str, int | None], *, make: bool = True) -> Sequence[Problem]:
         """Model → dimension (None for texts) of what shall be kept: whether it can be, and if so what is missing is
-        made, and what a killed run left is put in order.
+        made. Others may be doing the same, or writing, at this moment.
 
         What is in the way (another shape, somebody else's table, no such server) is said, and then nothing is made or
         changed. `make=False` only looks.
         """
+
+    def sweep(self, stack: str) -> None:
+        """Put in order what a killed run of a stack has left: nobody else writes sets of that name now."""
+        return
 
     def in_the_way(self, stack: str, address: str) -> Sequence[Problem]:
         """What of somebody else's is where a set would have to be; nothing where sets are rows beside others'."""

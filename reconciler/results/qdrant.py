@@ -28,6 +28,8 @@ __all__ = ["Qdrant"]
 _SPACE: Final = uuid.UUID("a4f3c5b2-6a1e-4c0d-9d0b-7b0f6d3f5c11")
 _OURS: Final = "reconciler: results"
 _SET, _PENDING, _WHERE = "set_digest", "pending", "in_collection"
+_IS, _COLLECTION = "is", "collection"
+"""How a point of the manifest says that it announces a collection."""
 _READS = 20
 """How often a set is read again that is replaced under the reader's hands."""
 
@@ -48,10 +50,10 @@ class Qdrant(Store):
         try:
             with self._said():
                 self._points.library()  # of a directory that is not there yet nothing is asked
-                wrong = self._wrong(wanted)
+                # Somebody else may be making the same: what is half made then is looked at once more.
+                wrong = self._wrong(wanted) and self._wrong(wanted)
                 if make and not wrong:
                     self._make(wanted)
-                    self._sweep()
         except StoreError as error:
             wrong = [str(error)]
         return [Problem("", 0, 0, "", f"{self.shown}: {what}" if self.shown not in what else what) for what in wrong]
@@ -137,8 +139,10 @@ class Qdrant(Store):
 
     def _known(self) -> Sequence[str] | None:
         """Our collections, as the manifest announces them; None where nothing of ours is."""
-        mark = self._mark()
-        return None if mark is None else [str(name) for name in mark["collections"]]
+        if (mark := self._mark()) is None:
+            return None
+        announced = [payload for payload, _ in self._points.find(self._manifest, {_IS: _COLLECTION})]
+        return sorted({str(name) for said in (mark, *announced) for name in said["collections"]})
 
     def _mark(self) -> Mapping[str, Any] | None:
         if self._manifest not in self._points.collections():
@@ -151,7 +155,9 @@ class Qdrant(Store):
     def _wrong(self, wanted: Mapping[str, int | None]) -> Sequence[str]:
         there, ours, mark = self._points.collections(), self._known(), self._mark()
         foreign = "{} is there already and not ours; give another `table:`, nothing was touched"
-        found = [foreign.format(self._manifest)] if self._manifest in there and ours is None else []
+        found = []
+        if self._manifest in there and ours is None and any(True for _ in self._points.find(self._manifest, {})):
+            found.append(foreign.format(self._manifest))  # an empty one is just being made, or nothing to lose
         if mark is not None and mark.get("named") != self._names():
             found.append(
                 f"{self._manifest} was made with other `columns:` ({mark.get('named')}); give those, or `table:`"
@@ -169,17 +175,35 @@ class Qdrant(Store):
     def _make(self, wanted: Mapping[str, int | None]) -> None:
         there = self._points.collections()
         if self._manifest not in there:
-            self._points.make(self._manifest, None)
-        ours = sorted({*(self._known() or ()), *wanted})
+            self._make_once(self._manifest, None)
+        known = self._known()
+        ours = sorted({*(known or ()), *wanted})
         mark = {_OURS: FORMAT, "collections": ours, "named": self._names()}
-        self._points.put(self._manifest, [(_id("", ""), None, mark)])
+        # Each also by a point of its own, which nobody who writes the list at this moment can lose.
+        each = [(_id("", name), None, {_IS: _COLLECTION, "collections": [name]}) for name in wanted]
+        if known is None or not {*wanted} <= {*known}:
+            self._points.put(self._manifest, [(_id("", ""), None, mark), *each])
         indexed = [self._naming["stack"], self._naming["address"], _SET]
         for name, dim in wanted.items():
             if name not in there:
-                self._points.make(name, dim, indexed)
+                self._make_once(name, dim, indexed)
 
-    def _sweep(self) -> None:
-        for kept, _ in [*self._points.find(self._manifest, {_PENDING: True})]:
+    def _make_once(self, name: str, dim: int | None, indexed: Sequence[str] = ("stack", "address")) -> None:
+        """Unless somebody else has just made it."""
+        try:
+            self._points.make(name, dim, indexed)
+        except Exception:
+            if self._points.collections().get(name, ANOTHER) != dim:
+                raise
+
+    def sweep(self, stack: str) -> None:
+        """Sets that say that something of them is to be done yet, without a look at all points."""
+        with self._said():
+            if self._known() is not None:
+                self._sweep(stack)
+
+    def _sweep(self, stack: str) -> None:
+        for kept, _ in [*self._points.find(self._manifest, {_PENDING: True, "stack": stack})]:
             if not kept.get(_SET):
                 self._forget(kept["stack"], kept["address"])
                 continue

@@ -47,6 +47,9 @@ class Shelf:
         """Names that the stack had before: what is kept under one of them is its own."""
         self.before_write: Callable[[], Awaitable[None]] | None = None
         """Awaited right before each set that is written or removed: raises when this run is to do so no more."""
+        self.alone = True
+        """Whether nobody else writes sets of this stack, so that what a killed run has left can be put in order."""
+        self._swept: set[str] = set()
         self._stores: dict[str, Store] = {}
         self._lock = asyncio.Lock()
         self._kept: dict[SetPlace, Made] | None = None
@@ -162,6 +165,9 @@ class Shelf:
             if problems:
                 raise StoreError(*(problem.summary for problem in problems))
             self._prepared.add((into, made.model, made.dim))
+        if self.alone and into not in self._swept:
+            self._swept.add(into)
+            await self._write(into, lambda store: store.sweep(self.stack))
         await self.places()
         kept = await self._write(into, lambda store: store.replace(made, rows, taken_from=taken_from))
         place = SetPlace(into, made.stack, made.address)

@@ -88,7 +88,7 @@ class Opened:
             hands.results.known_as(identity.id, identity.former)
         hands.http.before_write = _proven
         if hands.results:
-            hands.results.before_write = _held
+            hands.results.before_write, hands.results.alone = _held, False
 
     def tell_bytes(self, telling: Callable[[], Bytes]) -> None:
         """How far files are is told so, from the first time that somebody says how."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from reconciler.results import open_store
 from tests.crash.crowd import Crowd, beside, crowd, crowds, runs, scheduler
 from tests.crash.world import PARTS, sampled, whole_sets
 from tests.support.postgres import postgres, postgres_url
+from tests.support.qdrant import served_qdrant
 
 __all__ = ["beside", "crowd", "crowds", "postgres", "postgres_url", "runs", "scheduler"]
 
@@ -121,13 +122,18 @@ def test_what_is_not_waited_for_is_gone_on_with_by_other_runs_and_other_workers(
         Kept(crowd, "later").is_whole()
 
 
-@pytest.fixture(params=["results", "pgvector"])
-def to(request: pytest.FixtureRequest) -> str:
-    """A directory that all machines share, or a database."""
-    if request.param == "results":
+@pytest.fixture(params=["results", "pgvector", "qdrant"])
+def to(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A directory that all machines share, a database, or a server of vectors."""
+    if request.param == "qdrant":
+        pytest.importorskip("qdrant_client")
+        with served_qdrant() as (url, _):
+            yield url
+    elif request.param == "pgvector":
+        yield request.getfixturevalue("postgres_url")
+    else:
         pytest.importorskip("pyarrow")
-        return "results"
-    return str(request.getfixturevalue("postgres_url"))
+        yield "results"
 
 
 @pytest.mark.long

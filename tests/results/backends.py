@@ -50,6 +50,7 @@ class Backend:
         """The same, made for what `a_set` gives."""
         store = self.open(columns)
         assert store.prepare({MODEL: self.dim}) == []
+        store.sweep(STACK)
         return store
 
     def close(self) -> None:
