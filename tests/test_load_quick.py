@@ -220,6 +220,15 @@ def test_what_is_nested_deeply_is_left_to_the_careful_reader(depth: int) -> None
     assert is_taken(blocks) is (depth <= MOST_NESTED + 1)
 
 
+@pytest.mark.parametrize(
+    "unit", ["a", "a ", "'", '"', "a: ", "a, ", "[", "{", "}", "]", "- ", ": ", "# ", "a: b, ", "{}, ", '"a", ']
+)
+def test_long_lines_take_no_longer_than_they_are_long(unit: str) -> None:
+    # Where each character has the rest looked at once more, this takes minutes.
+    for around in ("{}", "k: {}", "k: [{}]", "k: {{{}}}", "k: {{k: {}}}", "k: {{k: [{}]}}", "- {}", "'{}'"):
+        quick(around.format(unit * (300_000 // len(unit))))
+
+
 def test_a_stack_that_is_as_most_are_needs_no_pyyaml(tmp_path: Path) -> None:
     (tmp_path / "stack.yaml").write_text(world.stack_of(30))
     code = (

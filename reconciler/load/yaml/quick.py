@@ -5,8 +5,8 @@ It takes a text only if every character of it was understood in that sense, and 
 reader gives. Of whatever is odd (tabs, escapes, texts over several lines, anchors, tags, keys that are there twice,
 scalars that readers disagree about, a wrong indentation) it says nothing, and the careful reader has the word.
 
-Lines are taken apart by one regular expression, flow collections by another. Both end in a group that takes what
-nothing else has taken, so that nothing is passed over.
+Lines are taken apart by one regular expression, flow collections by another. Both end in what takes all the rest where
+nothing else fits: so nothing is passed over, and no text is looked through more than a few times.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _LINES = re.compile(
 """(indentation, dash, key, plain, flow, quoted, odd) of each line; all but the first are empty where there is nothing
 but a comment. What is taken for the text of a flow collection is taken apart by the next one, to its last character."""
 _TOKENS = re.compile(
-    rf"(?:({_KEY}): +)?(?:(?:({_INNER})|({_QUOTED}))([ \]}}]*)(?:, *|$)|([{{\[] *(?:[\]}}][ \]}}]*(?:, *|$))?))|."
+    rf"(?:({_KEY}): +)?(?:(?:({_INNER})|({_QUOTED}))([ \]}}]*)(?:, *|$)|([{{\[] *(?:[\]}}][ \]}}]*(?:, *|$))?))|.+"
 ).findall
 """(key, plain, quoted, ends of collections after it, begin of one and ends with it) of each value of a flow collection;
 all empty for what is odd."""
 _ITEM = r"[A-Za-z0-9_][^:#,?\[\]{}\"'\n]*+"
-_PAIRS = re.compile(rf"({_KEY}): +(?:({_INNER})|({_QUOTED})|\[({_ITEM}(?:, {_ITEM})*+)\])(?:, *| *\}}$)|.").findall
+_PAIRS = re.compile(rf"({_KEY}): +(?:({_INNER})|({_QUOTED})|\[({_ITEM}(?:, {_ITEM})*+)\])(?:, *| *\}}$)|.+").findall
 """(key, plain, quoted, items) of each value of a mapping that holds texts and lists of plain ones, as nearly all do;
 all empty for what is odd."""
 
