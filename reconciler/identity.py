@@ -6,8 +6,9 @@ and serves the same object, so the parameters of the signature do not count. Eve
 
 from __future__ import annotations
 
-import hashlib
 from urllib.parse import unquote_plus
+
+from reconciler.lazily import hashlib
 
 __all__ = ["formerly", "of_url"]
 

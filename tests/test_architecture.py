@@ -148,6 +148,21 @@ def test_what_only_a_kind_knows_stands_with_its_provider() -> None:
     assert {name: words for name, words in astray.items() if words} == {}
 
 
+def test_what_decides_takes_nothing_that_does_io_by_way_of_what_is_imported_by_use() -> None:
+    configured = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (pure,) = [it for it in configured["contracts"] if it["name"] == "What decides does no I/O"]
+    taken = {
+        alias.name
+        for path in PACKAGE.rglob("*.py")
+        if ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).startswith(tuple(pure["source_modules"]))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "reconciler.lazily"
+        for alias in node.names
+    }
+
+    assert taken and taken <= {"difflib", "hashlib", "secrets"}
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError, field
@@ -41,11 +42,17 @@ class Told:
 
 def _class(decorate: Callable[[type], type]) -> Any:
     space = {name: it for name, it in vars(Told).items() if name not in ("__dict__", "__weakref__")}
-    return decorate(type("Told", (), space))
+    return decorate(type("Told", (), {name: copy.copy(it) for name, it in space.items()}))
 
 
 OURS: Any = _class(frozen.dataclass(frozen=True, slots=True))
 THEIRS: Any = _class(dataclasses.dataclass(frozen=True, slots=True))
+WAYS: list[dict[str, bool]] = [
+    {"frozen": True, "slots": True},
+    {"frozen": True},
+    {"slots": True},
+    {},
+]
 
 
 @frozen.dataclass(frozen=True, slots=True)
@@ -183,30 +190,122 @@ def test_what_a_class_says_itself_stays() -> None:
     assert repr(Loud("a")) == "loud" and Loud("a") == Loud("b") and hash(Loud("a")) == 1
 
 
-def test_what_inherits_fields_is_made_by_dataclasses() -> None:
+def test_what_inherits_fields_has_them_first() -> None:
     @frozen.dataclass(frozen=True, slots=True)
     class Triple(Pair):
         third: int = 3
+        second: Any = "s"
 
     assert Triple(1.0, 2) == Triple(1.0, 2, 3) != Pair(1.0, 2)
+    assert repr(Triple(1.0)).endswith("Triple(first=1.0, second='s', third=3)")
+    assert vars(Triple)["__slots__"] == ("third",)
+    assert dataclasses.replace(Triple(1.0), third=4).third == 4
     with pytest.raises(FrozenInstanceError):
         Triple(1.0).third = 4  # type: ignore[misc]
 
 
-def test_fields_that_are_not_given_are_refused() -> None:
-    with pytest.raises(TypeError, match="use `dataclasses`"):
+def test_what_can_be_changed_is_not_made_of_what_cannot() -> None:
+    with pytest.raises(TypeError, match="Loose: Pair can be changed or not, and so must it"):
+        frozen.dataclass(slots=True)(type("Loose", (Pair,), {}))
+
+
+@pytest.mark.parametrize("options", WAYS, ids=str)
+def test_each_way_is_that_of_a_dataclass(options: dict[str, bool]) -> None:
+    ours, theirs = (_class(make(**options)) for make in (frozen.dataclass, dataclasses.dataclass))
+
+    each: tuple[tuple[Any, ...], ...] = (
+        ("a",),
+        ("a", (2,)),
+        ("a", (1, 2), {"b": 1}),
+        ("a", (1, 2), {}, "n"),
+        ("",),
+        (),
+    )
+    for args in each:
+        one, other = (made(cls, args, 1.5) for cls in (ours, theirs))
+        assert repr(one) == repr(other)
+        assert (one == made(ours, ("a",), 1.5)) is (other == made(theirs, ("a",), 1.5))
+    for value in (ours("a"), theirs("a")):
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(value)  # it holds a map, or can be changed
+        if options.get("frozen"):
+            with pytest.raises(FrozenInstanceError, match="cannot assign to field 'name'"):
+                value.name = "b"
+        else:
+            value.name = "b"
+            assert value.shout == "B"
+    assert hasattr(ours("a"), "__dict__") is hasattr(theirs("a"), "__dict__") is not options.get("slots", False)
+    assert [*inspect.signature(ours("a").__init__).parameters] == [*inspect.signature(theirs.__init__).parameters][1:]
+    if not options.get("slots"):
+        assert ours.many == theirs.many and hasattr(ours, "said") is hasattr(theirs, "said") is False
+
+
+def test_what_has_no_default_does_not_stand_after_what_has_one() -> None:
+    with pytest.raises(TypeError, match="Odd: 'last' has no default, and stands after 'first', which has one"):
 
         @frozen.dataclass(frozen=True, slots=True)
-        class Half:
-            name: str = field(init=False)
+        class Odd:
+            first: int = 1
+            last: int  # type: ignore[misc]
 
 
-def test_an_init_is_compiled_with_the_first_value() -> None:
+def test_a_default_that_can_be_changed_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"mutable default <class .list.> for field many is not allowed"):
+
+        @frozen.dataclass(frozen=True, slots=True)
+        class Odd:
+            many: list[int] = []  # noqa: RUF012
+
+
+def test_what_only_dataclasses_knows_is_made_by_it() -> None:
+    @frozen.dataclass(frozen=True, slots=True)
+    class Half:
+        name: str
+        made: dataclasses.InitVar[int] = 0
+        rest: str = field(init=False, default="r")
+
+    @frozen.dataclass(frozen=True, slots=True, order=True)
+    class Ordered:
+        place: int
+
+    assert (Half("a").name, Half("a").rest) == ("a", "r")
+    assert Ordered(1) < Ordered(2)
+
+
+def test_an_init_is_compiled_when_many_values_were_made() -> None:
     @frozen.dataclass(frozen=True, slots=True)
     class Rare:
         name: str
 
     before = Rare.__init__
-    assert Rare("a").name == "a"
-    assert Rare.__init__ is not before
+    assert [Rare(str(at)).name for at in range(frozen.UNCOMPILED)][-1] == str(frozen.UNCOMPILED - 1)
+    assert Rare.__init__ is before
+    assert Rare("a").name == "a" and Rare.__init__ is not before
+    assert Rare("b").name == "b"
     assert before(rare := Rare("b"), "c") is None and rare.name == "c"
+
+
+@pytest.mark.parametrize("made_before", [0, frozen.UNCOMPILED])
+def test_before_and_after_it_is_compiled_the_same_is_made_and_refused(made_before: int) -> None:
+    ours: Any = _class(frozen.dataclass(frozen=True, slots=True))
+    for _ in range(made_before):
+        ours("a")
+
+    each: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        (("a",), {}),
+        (("a", (3,)), {"note": "n", "last": 2.0}),
+        ((), {"name": "a", "said": {"b": 1}}),
+        ((), {}),
+        (("a",), {"name": "b"}),
+        (("a",), {"other": 1}),
+        (("a", (), {}, "", "", 1.0), {}),
+        (("",), {}),
+    ]
+    for args, kwargs in each:
+        said = []
+        for cls in (ours, THEIRS):
+            try:
+                said.append(repr(cls(*args, **kwargs)))
+            except (TypeError, ValueError) as error:
+                said.append(f"{type(error)} {error}")
+        assert said[0] == said[1]

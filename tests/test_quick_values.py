@@ -183,7 +183,11 @@ indexes:
 entity_collections:
   all: {entities: {e: {description: E, assets: [a]}}}
 """
-NEEDLESS = ("pydantic", "pydantic_core", "annotated_types", "jsonschema", "deepdiff", "httpx", "sqlalchemy")
+NEEDLESS = (
+    *("pydantic", "pydantic_core", "annotated_types", "jsonschema", "deepdiff", "yaml"),
+    *("httpx", "httpcore", "sqlalchemy", "asyncio", "ssl", "subprocess", "concurrent.futures"),
+    *("hashlib", "sqlite3", "difflib", "shutil"),
+)
 
 
 def test_a_stack_that_is_plainly_right_is_validated_without_pydantic_and_clients(tmp_path: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.apply.make import LOOKS_AFTER_A_REFUSAL, Maker, is_clear
 from reconciler.apply.run import Failures
 from reconciler.errors import ApiError, NotYet, RateLimited, Rejected, Unclear
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.model import BulkCreate, Operation
 from reconciler.provider import Done, Failed, Progress, Want

@@ -8,8 +8,9 @@ what nobody knows anything yet looks begin at once, with pauses that grow.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from reconciler.frozen import dataclass
 from reconciler.provider import Traits
 
 __all__ = ["Cadence"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.apply.run import Run
+from reconciler.frozen import dataclass
 from reconciler.kind import Derived, Kind, Updating
 from reconciler.later import Later, value_at
 from reconciler.model import Fill, Resource

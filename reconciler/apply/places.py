@@ -12,10 +12,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.apply.futures import tell_future
 from reconciler.errors import AtLimit, NotYet, RateLimited, Unclear
+from reconciler.frozen import dataclass
 
 __all__ = ["Places", "Stopped"]
 

@@ -10,11 +10,12 @@ be mended.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from reconciler.apply.awaited import seen
 from reconciler.apply.record import made
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import Live, Operation, Recorded, Signature, Stack, Target, Touched, Verb
 from reconciler.ownership import Claims

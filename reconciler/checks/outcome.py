@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from reconciler.checks.judged import Hit, Judged, judged
 from reconciler.checks.scores import MEASURES, Scores, scored
 from reconciler.checks.verdict import Baseline, Verdict, judge
 from reconciler.frozen import dataclass
+from reconciler.lazily import hashlib
 from reconciler.model import Check, CheckQuery, CheckScore, Expectation
 
 __all__ = ["Answered", "Checked", "baseline_of", "checked", "digest_of", "scores_of"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -146,6 +147,8 @@ def main() -> None:
     # pydantic looks through all packages of the environment for what would look into its models, and none is wanted.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     gc.set_threshold(OBJECTS_BEFORE_GARBAGE, *gc.get_threshold()[1:])
+    # At its end Python would look for cycles among all objects, several times, before the system takes all of it back.
+    atexit.register(gc.freeze)
     from reconciler.cli.signals import interruptible
     from reconciler.cli.streams import held
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.frozen import dataclass
+from reconciler.lazily import shutil
 
 if TYPE_CHECKING:
     from reconciler.reports.result import Result

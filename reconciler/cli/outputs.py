@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
+from reconciler.lazily import secrets
 
 __all__ = ["opened", "write_file"]
 

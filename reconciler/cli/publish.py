@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 from reconciler.cli.outputs import write_file
 from reconciler.cli.telling import Telling, failed, reporting
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
+from reconciler.frozen import dataclass
 
 if TYPE_CHECKING:
     from reconciler.publishing import Message, RunTold

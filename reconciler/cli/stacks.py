@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import click
 from reconciler.cli.options import formatted, load_stack, variables
 from reconciler.cli.telling import Telling, reporting
 from reconciler.errors import Invalid, ReconcilerError
+from reconciler.lazily import difflib
 
 if TYPE_CHECKING:
     from reconciler.model import Stack
@@ -49,7 +49,7 @@ def init(directory: Path, spec: str | None, provider: str | None, listing: bool)
     if provider is not None and spec in known and not _is_of(specs / spec, provider):
         raise ReconcilerError(f"the spec {spec} is not of {provider}; leave one of the two out")
     if spec not in known:
-        near = get_close_matches(spec, known, n=1)
+        near = difflib.get_close_matches(spec, known, n=1)
         raise ReconcilerError(
             f"there is no spec {spec!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(known)}"
         )
@@ -245,7 +245,7 @@ def _by_section(kinds: Mapping[str, Any], name: str) -> Any:
 
 
 def _unknown(what: str, word: str, known: Any) -> str:
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"there is no {what} {word!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {', '.join(known)}"
 
 

@@ -11,7 +11,6 @@ that nobody knows names the input. So tasks of one way are begun one after the o
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from reconciler.derived.had import StillHad, is_expired
 from reconciler.derived.ids import another, plain, way_of
 from reconciler.derived.kept import KeptSets, now, source_of, store_for
 from reconciler.errors import NotFound, StoreError, Unclear
+from reconciler.lazily import asyncio
 from reconciler.model import Operation, Recorded, Signature, Stamp
 from reconciler.model.operation import EVER
 from reconciler.provider import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from reconciler.lazily import secrets
 
 __all__ = ["another", "plain", "way_of"]
 

@@ -11,7 +11,6 @@ compares with what was recorded; `recorded` says what is to be recorded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import field as default
 
 from reconciler.diff.decide import FETCHED, TRIED_TWICE, WISHED, Attempts, Decider
@@ -20,6 +19,7 @@ from reconciler.diff.laters import NOTE, filled, without_laters
 from reconciler.diff.orphans import orphans
 from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.model import MAKING, Action, Change, Recorded, Resource, Stack
 from reconciler.ownership import Claims

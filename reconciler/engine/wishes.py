@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
 from reconciler.errors import Invalid, Problem
 from reconciler.kinds import Kinds
+from reconciler.lazily import difflib
 from reconciler.model import Stack
 from reconciler.ownership import Claims
 
@@ -23,7 +23,7 @@ def wished_for(stack: Stack, kinds: Kinds, replace: Mapping[str, str]) -> Mappin
 def _problems(stack: Stack, kinds: Kinds, replace: Mapping[str, str]) -> Iterator[Problem]:
     for address in replace:
         if (resource := stack.resources.get(address)) is None:
-            near = get_close_matches(address, stack.resources, n=1)
+            near = difflib.get_close_matches(address, stack.resources, n=1)
             hint = f"did you mean {near[0]}?" if near else "name one that YAML declares"
             yield Problem("", 0, 0, "", f"--replace {address}: the stack declares no such address; {hint}")
         elif resource.external:

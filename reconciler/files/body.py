@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -13,6 +10,7 @@ from reconciler.errors import MediaError
 from reconciler.files.bandwidth import Bandwidth
 from reconciler.files.hashes import Files, Hashed
 from reconciler.files.types import media_type
+from reconciler.lazily import asyncio, hashlib, secrets
 
 __all__ = ["Form", "Slice"]
 

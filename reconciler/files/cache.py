@@ -6,11 +6,12 @@ A cache that is broken, locked, read-only or full costs time and no more: every 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from reconciler.lazily import sqlite3
 
 __all__ = ["Cache", "cache_path"]
 

@@ -7,12 +7,9 @@ that was edited in place and given its old modification time is read anew.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, TypeAlias, cast
 
@@ -21,6 +18,7 @@ from reconciler.files.cache import Cache, cache_path
 from reconciler.files.mistaken import mistaken
 from reconciler.frozen import dataclass
 from reconciler.inside import Outside, open_inside
+from reconciler.lazily import asyncio, hashlib
 
 if TYPE_CHECKING:
     from io import RawIOBase
@@ -198,6 +196,8 @@ class Files:
     def _read(self, todo: dict[str, os.stat_result], found: dict[str, Hashed], wrong: dict[str, str]) -> None:
         """Hash these: fill `found` and `wrong`, and remember what is at rest."""
         fresh: dict[str, Hashed] = {}
+        from concurrent.futures import ThreadPoolExecutor  # by who has files to read
+
         with ThreadPoolExecutor(self._threads, thread_name_prefix="hash") as pool:
             for made, failed in pool.map(self._read_some, _jobs(todo)):
                 fresh |= made

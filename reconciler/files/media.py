@@ -6,11 +6,8 @@ When it ends over a file, or takes too long, that file cannot be looked into, an
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import socket
-import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
@@ -24,6 +21,7 @@ from reconciler.files.hashes import Files, Hashed, Look
 from reconciler.files.prober import SECONDS
 from reconciler.files.structure import cut_short
 from reconciler.frozen import dataclass
+from reconciler.lazily import asyncio, socket, subprocess
 
 __all__ = ["Probe", "can_probe", "cuts", "looked_into", "probes"]
 
@@ -216,7 +214,7 @@ class Prober:
 
 def _started(asked: socket.socket) -> subprocess.Popen[bytes]:
     paths = [path for path in sys.path if Path(path).is_absolute()]
-    return subprocess.Popen(  # noqa: S603 - our own file, no shell
+    return subprocess.Popen(
         [sys.executable, "-P", str(Path(__file__).with_name("prober.py")), str(asked.fileno())],
         env={**_environment(), "PYTHONPATH": os.pathsep.join(paths)},
         pass_fds=[asked.fileno()],

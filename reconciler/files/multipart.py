@@ -6,7 +6,6 @@ does not depend on the size of the file.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import PurePosixPath
@@ -18,6 +17,7 @@ from reconciler.files.handle import Upload
 from reconciler.files.hashes import Hashed
 from reconciler.files.sending import Sending
 from reconciler.frozen import dataclass
+from reconciler.lazily import asyncio
 
 if TYPE_CHECKING:
     from reconciler.http import Clock
@@ -71,7 +71,7 @@ class _Urls:
     upload: Upload
     known: dict[int, tuple[str, float]] = field(default_factory=dict)
     """chunk → URL, when it was given"""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=lambda: asyncio.Lock())
 
     def add(self, urls: Mapping[int, str]) -> None:
         now = self.clock.now()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reconciler.files.bandwidth import Bandwidth
 from reconciler.files.hashes import Files
+from reconciler.lazily import asyncio
 
 if TYPE_CHECKING:
     from reconciler.http import Clock

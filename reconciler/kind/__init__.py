@@ -13,7 +13,6 @@ in a plan.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -46,6 +45,7 @@ from reconciler.kind.fields import (
     WrongItems,
     fields_of,
 )
+from reconciler.lazily import hashlib
 
 __all__ = [
     "CREATE_ONLY",

@@ -7,13 +7,13 @@ import re
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import translate
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from reconciler.inside import Outside, is_hidden, read_inside, where_it_leads
+from reconciler.lazily import difflib
 from reconciler.load.wording import is_text
 from reconciler.load.yaml.positions import Positions
 from reconciler.load.yaml.reader import MOST_BYTES
@@ -135,7 +135,7 @@ class Root:
             names = [path.name for path in Path(self._real, directory).iterdir()]
         except OSError:
             return ""
-        near = get_close_matches(name, names[:5_000], n=1)
+        near = difflib.get_close_matches(name, names[:5_000], n=1)
         return f'; did you mean "{directory + "/" if directory else ""}{near[0]}"?' if near else ""
 
     def read(self, relative: str) -> TextFile:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
+from reconciler.lazily import difflib
 from reconciler.redact import Secret
 
 __all__ = ["a", "cut", "did_you_mean", "is_text", "one_of", "shown"]
@@ -59,7 +59,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         candidates = same[:_MOST_COMPARED]
     # Comparing takes as long as both are, multiplied; who wrote more than this did not mistype it.
     word, short = word[:_LONGEST], {name[:_LONGEST]: name for name in candidates}
-    near = get_close_matches(word, short, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, short, n=1, cutoff=0.6)
     return f'; did you mean "{cut(short[near[0]])}"?' if near else ""
 
 

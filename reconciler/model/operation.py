@@ -7,8 +7,6 @@ ever: who cannot read them cannot tell what an interrupted run has made.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from typing import Any, Self
 
 from reconciler.errors import StateError
 from reconciler.frozen import dataclass
+from reconciler.lazily import hashlib, secrets
 from reconciler.model.live import Live, Stamp
 from reconciler.redact import Secret
 

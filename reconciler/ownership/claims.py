@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.model import Live, Recorded, ways_up
 from reconciler.redact import Secret, without_known

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from fnmatch import translate
+
+from reconciler.lazily import difflib
 
 __all__ = ["LettingGo", "is_glob"]
 
@@ -39,7 +40,7 @@ class LettingGo:
         """
         known = list(going)
         for entry in self._idle if known else ():
-            near = get_close_matches(entry, known[:MOST_COMPARED], n=1)
+            near = difflib.get_close_matches(entry, known[:MOST_COMPARED], n=1)
             meant = f"did you mean {near[0]}? It would be deleted" if near else f"{known[0]} would be deleted"
             yield entry, f"under `removed:`, and nothing is known by it; correct it, or take it out; {meant}"
 

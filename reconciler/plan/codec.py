@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from functools import cache
 from textwrap import dedent
 from typing import Annotated, Any, TypeVar, Union
@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, Union
 from pydantic import Discriminator, Tag, TypeAdapter, ValidationError, WrapSerializer, WrapValidator
 
 from reconciler.errors import Problem
+from reconciler.frozen import dataclass
 from reconciler.model import STEPS, Action, Basis, Change, ChangedBy, Cost, Delta, Estimate, Plan, Step
 
 __all__ = [

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 from reconciler.errors import Problem, first_few
 from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
+from reconciler.lazily import difflib
 from reconciler.model import Action, Change, Plan, Stack
 from reconciler.ownership import Belonging, declared_address
 
@@ -73,7 +73,7 @@ def _wrong(guards: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     known = (*DEFAULTS, *NO_LIMITS)
     for name, value in guards.items():
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f'; did you mean "{near[0]}"?' if near else f"; there are {', '.join(known)}"
             yield name, f'unknown guard "{name}"{hint}'
         elif name in NO_LIMITS:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from reconciler.errors import Problem
+from reconciler.lazily import difflib
 from reconciler.model import Stack
 from reconciler.tariff import Price, Tariff
 
@@ -67,7 +67,7 @@ def problems(stack: Stack, tariff: Tariff) -> list[Problem]:
 def _wrong(given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     for key, value in given.items():
         if key not in known:
-            near = get_close_matches(key, known, n=1)
+            near = difflib.get_close_matches(key, known, n=1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             yield (key,), f"there is no such price{hint or '; known: ' + ', '.join(known)}"
         elif key == CURRENCY:

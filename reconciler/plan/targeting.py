@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import translate
 from functools import cached_property
 
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.later import Later, laters_in
+from reconciler.lazily import difflib
 from reconciler.model import MAKING, Action, Change, Snapshot, Stack, parent_of
 from reconciler.ownership import Claims, declared_address
 from reconciler.plan.names import NameTrades
@@ -81,7 +81,7 @@ class Targeting:
             for pattern in patterns:
                 matches = _pattern([pattern]).match
                 if not any(matches(address) for address in known):
-                    near = get_close_matches(pattern, known, n=1)
+                    near = difflib.get_close_matches(pattern, known, n=1)
                     hint = f"; did you mean {near[0]}?" if near else ""
                     yield Problem("", 0, 0, "", f"{option} {pattern} matches no address of the stack{hint}")
 

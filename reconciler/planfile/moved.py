@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.diff import NOTE
 from reconciler.errors import StalePlan
+from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
 from reconciler.later import Later
 from reconciler.model import (

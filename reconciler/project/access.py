@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import Problem, ReconcilerError, Unauthorised, how_to_install
+from reconciler.lazily import hashlib
 from reconciler.load import Environment, load
 from reconciler.load.grammar.environment import ALLOW, globs_in
 from reconciler.model import ReadMode, ReadSettings, Stack

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ReconcilerError
 from reconciler.frozen import dataclass
+from reconciler.lazily import difflib
 from reconciler.model import Output, Recorded
 from reconciler.provider import kinds_of
 
@@ -77,7 +77,7 @@ def _wanted(project: Project, rows: Mapping[str, Recorded], asked: Sequence[str]
         elif fitting := [it for it in known if GLOB & set(name) and fnmatchcase(it, name)]:
             yield from ((address, Output(address)) for address in sorted(fitting))
         else:
-            near = get_close_matches(name, [*stack.outputs, *known], n=1)
+            near = difflib.get_close_matches(name, [*stack.outputs, *known], n=1)
             hint = f"did you mean {near[0]!r}?" if near else "name an output, or an address such as indexes/catalog"
             raise ReconcilerError(f"there is no {name!r}; {hint}")
 

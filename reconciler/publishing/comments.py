@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from reconciler.errors import Forbidden, NotFound, ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.publishing.hosts import CodeHost, insisting
 from reconciler.publishing.marks import Message, facts_of, is_ours
 from reconciler.publishing.places import GitHubRun, GitLabRun

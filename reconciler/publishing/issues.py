@@ -6,10 +6,11 @@ Editing an issue tells nobody, so there is a comment when the set of what drifte
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.publishing.comments import GITHUB_ROOM, login_of, written_by
 from reconciler.publishing.hosts import insisting
 from reconciler.publishing.marks import Message, facts_of, is_ours

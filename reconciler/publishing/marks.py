@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from reconciler.frozen import dataclass
 
 __all__ = ["Message", "facts_of", "is_ours"]
 

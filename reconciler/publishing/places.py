@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from reconciler.errors import ReconcilerError
+from reconciler.frozen import dataclass
 from reconciler.publishing.hosts import CodeHost
 
 __all__ = ["GitHubRun", "GitLabRun", "needed", "run_of"]

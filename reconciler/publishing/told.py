@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from reconciler.diff.drifted import digest_of, parts_of
 from reconciler.errors import Invalid, Problem
+from reconciler.frozen import dataclass
 
 __all__ = ["ACTIONS", "RunTold", "read_told"]
 

@@ -8,8 +8,9 @@ docs/decisions/delta-refresh.md says what adds up all the same and is not as it 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.model import Live, Status
 from reconciler.provider import Cursor, Driver, Order, Page

@@ -8,9 +8,10 @@ it rests on what is only known from before (`prove`). So a delta plan does nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 
+from reconciler.frozen import dataclass
 from reconciler.model import Live, ReadMode, Snapshot
 from reconciler.provider import Driver, Drivers
 from reconciler.refresh.delta import as_listed, can_be_told, merged, since

@@ -4,9 +4,10 @@ counted. There is no size at which all of it goes."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 
+from reconciler.frozen import dataclass
 from reconciler.model import Action, Change
 from reconciler.reports.groups import Group, grouped
 

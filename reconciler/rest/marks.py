@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from functools import cached_property
 from sys import intern
 from typing import Any
 
+from reconciler.frozen import dataclass
 from reconciler.model import Recorded, Stamp
 from reconciler.values import held
 

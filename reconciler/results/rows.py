@@ -6,7 +6,6 @@ package, and every store takes it without going through it float by float where 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -17,6 +16,7 @@ from dataclasses import field, fields
 from typing import Any, Final
 
 from reconciler.frozen import dataclass
+from reconciler.lazily import hashlib
 
 __all__ = ["COLUMNS", "PLAIN", "SECONDS", "VECTOR", "Made", "Rows", "key_of"]
 

@@ -10,13 +10,13 @@ killed there is gone on with by the next, which sees it in two.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from reconciler.errors import StoreError
+from reconciler.lazily import asyncio
 from reconciler.results.contract import Store, of_another
 from reconciler.results.opening import open_declared
 from reconciler.results.rows import Made, Rows

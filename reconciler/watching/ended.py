@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconciler.checks import Checked
 from reconciler.diff.drifted import drift_set
 from reconciler.errors import Invalid
+from reconciler.frozen import dataclass
 from reconciler.model import NOT_READY_YET
 from reconciler.redact import plain, redacted
 from reconciler.reports.result import Result, reason_of

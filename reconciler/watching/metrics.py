@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from typing import Final
 
 from reconciler.checks import Checked
+from reconciler.frozen import dataclass
 from reconciler.model import Action
 from reconciler.version import __version__
 from reconciler.watching.ended import Ended

@@ -11,11 +11,11 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from reconciler.errors import ReconcilerError, StateError, how_to_install
+from reconciler.frozen import dataclass
 from reconciler.redact import Redactor, learn, passwords_in, plain
 from reconciler.state import State
 from reconciler.watching.ended import Ended

@@ -8,12 +8,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
 from reconciler.errors import ReconcilerError, Refused
+from reconciler.frozen import dataclass
 
 __all__ = ["Board", "address_of", "served"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.checks.words import MEMBER
+from reconciler.frozen import dataclass
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
 from reconciler.load.grammar.checks import WrittenCheck

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from reconciler.frozen import dataclass
 from reconciler.kind import Field, Kind, Known
 from reconciler.kind.declarable import validated
 from reconciler.kind.quick import plainly_right

@@ -5,8 +5,6 @@ Neither the address nor the settings can be read back. So what an asset is stand
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 import mimetypes
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +15,7 @@ from reconciler import rest
 from reconciler.errors import ApiError, NotFound, Unclear
 from reconciler.identity import of_url
 from reconciler.kind import IDENTITY, MERGE, SOURCE, STAMPED, Before, Bounds, Kind, Read, WrongItems, fresh
+from reconciler.lazily import asyncio, hashlib
 from reconciler.model import Live, Operation, Status
 from reconciler.provider import Cursor, Done, ExistsWhen, Failed, Keep, Lost, Page, Progress, Running, Traits, Want
 from reconciler.providers.mixpeek.collections import ENVELOPE, PAGE_SIZE, MediaCollection

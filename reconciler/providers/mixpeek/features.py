@@ -5,13 +5,12 @@ There is no task: what is fetched is read by those very requests, one for the as
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from reconciler.derived import Task, TaskDriver
 from reconciler.kind import EACH, SOURCE, UNORDERED, After, Derived, Ref
+from reconciler.lazily import asyncio, secrets
 from reconciler.provider import ExistsWhen, Failed, Traits, Want
 from reconciler.wire import ApiPath, Unexpected, answer_to, below, identifier, items, mapping, number, text, vector_in
 

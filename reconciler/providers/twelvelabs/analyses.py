@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from reconciler.derived import Task
 from reconciler.kind import EACH, SOURCE, After, Bounds, Derived, Examples, FromFile, Known, Ref
+from reconciler.lazily import hashlib
 from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.answer_schemas import checked_schema
 from reconciler.providers.twelvelabs.answers import plain_schema, wrong_with

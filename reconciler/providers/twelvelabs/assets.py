@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from reconciler.identity import formerly, of_url
 from reconciler.kind import CREATE_ONLY, FILE, IDENTITY, MERGE, SOURCE, STAMPED, TITLE, Bounds, Kind, Read, Wire, fresh
+from reconciler.lazily import asyncio
 from reconciler.model import Live, Operation, Status
 from reconciler.provider import Hands, Keep, Order, Page, Progress, Traits, Want
 from reconciler.providers.twelvelabs.api import TwelveLabsCollection

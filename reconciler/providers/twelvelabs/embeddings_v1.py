@@ -6,7 +6,6 @@ options select what is read of a task that is done, and nothing of how it is mad
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import chain, combinations
 from pathlib import PurePosixPath
@@ -16,6 +15,7 @@ from reconciler.derived import Task
 from reconciler.errors import MediaError
 from reconciler.files import Form, Slice
 from reconciler.identity import of_url
+from reconciler.lazily import hashlib
 from reconciler.provider import Failed, Want
 from reconciler.providers.twelvelabs.embeddings_way import Look, Making
 from reconciler.providers.twelvelabs.patience import patience

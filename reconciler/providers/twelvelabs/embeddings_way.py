@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from reconciler.derived import Task
 from reconciler.kind import Derived
+from reconciler.lazily import secrets
 from reconciler.provider import Failed, Hands, Want
 from reconciler.wire import ApiPath, answer_to, mapping
 
