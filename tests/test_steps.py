@@ -212,6 +212,9 @@ def walked(monkeypatch: pytest.MonkeyPatch, *todo: Step) -> tuple[list[StepId], 
         def __init__(self, run: Any) -> None:
             self.waiting = SimpleNamespace(cancel=lambda: None)
 
+        def end(self) -> None:
+            """Nothing is looked at here."""
+
         async def do(self, step: Step) -> None:
             did.append(step.id)
             if step.id == GATE.id:

@@ -7,15 +7,14 @@ before it is sent, so that a run which dies at any moment is continued by the ne
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain
-from typing import TypeAlias
 
 from reconciler.apply.addresses import readdressed
 from reconciler.apply.doing import Doing, Here
+from reconciler.apply.due import DueSteps
 from reconciler.apply.find import Finder
 from reconciler.apply.journal import Journal
 from reconciler.apply.ledger import Ledger
@@ -59,9 +58,6 @@ __all__ = [
     "Walk",
     "readdressed",
 ]
-
-Turn: TypeAlias = tuple[str, str]
-"""A kind, and which of its creates wait for one another (`Driver.turn`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +103,10 @@ class Walk:
             run.bad[address] = why
             self.results[address] = Outcome(address, Action.REPLACE, "failed", why)
             self.codes.add(BecameFailed.exit_code)
-        self._ready = deque(id for id, count in self.unmet.items() if count == 0)
-        self._making = Counter[Turn]()
-        """How many are being made, of kinds that are made a few at a time"""
-        self._next: dict[Turn, deque[StepId]] = {}
-        """Creates that wait until one of those has ended"""
-        self._held: dict[str, deque[StepId]] = {}
-        """Creates that are not begun, for more of their kind wait already for what the API takes at a time"""
+        self._due = DueSteps(run, self.steps)
+        for id, count in self.unmet.items():
+            if count == 0:
+                self._due.add(id)
         self._writing = 0
         self._woken = asyncio.Event()
         """That a step has ended, or one that is under way has given its place to another."""
@@ -142,6 +135,7 @@ class Walk:
                     task = self._ended.popleft()
                     self._finish(self._tasks.pop(task), task)
         finally:
+            self.writer.end()
             for task in self._tasks:
                 task.cancel()
         if isinstance(self.fatal, StateError):
@@ -162,9 +156,9 @@ class Walk:
 
     @property
     def _most_begun(self) -> int:
-        """How many steps are begun at once: more than there are places, so that what has none yet is announced
-        meanwhile and no place waits for a disk."""
-        return 2 * self.run.limits.parallelism - 1
+        """How many steps are begun at once: more than there are places, so that what has none yet is announced, and
+        what had one is recorded meanwhile, and no place waits for a disk. One after the other where there is one."""
+        return 3 * self.run.limits.parallelism - 2
 
     @contextmanager
     def _idle(self) -> Iterator[None]:
@@ -184,62 +178,24 @@ class Walk:
 
     def _start(self) -> bool:
         """Start what can be started; whether anything is under way."""
-        self._take_back()
-        held = deque[StepId]()
-        while self._ready and not self.stopping:
-            id = self._ready.popleft()
+        self._due.take_back(self._most_begun)
+        while not self.stopping and (id := self._due.pop(room=self._has_room)) is not None:
             step = self.steps[id]
             if blocked := self._why_not(step):
                 self._lose(step, blocked)
                 continue
-            # A wait only reads: it takes no place of a write, or a hundred of them would stop all that could go on.
-            if not isinstance(step, Wait) and self._writing - self.run.places.held >= self._most_begun:
-                held.append(id)
-                if len(held) > self._most_begun:
-                    break
-                continue
-            if not self._has_turn(id, step):
+            if not self._due.has_turn(id, step):
                 continue
             self._writing += not isinstance(step, Wait)
             self.run.on_event(StepStarted(step.addresses[0], step.verb))
             self._tasks[task := asyncio.create_task(self.writer.do(step))] = id
             task.add_done_callback(self._has_ended)
-        self._ready.extendleft(reversed(held))
         return bool(self._tasks)
 
-    def _take_back(self) -> None:
-        """What was held is begun, a few at a time, when nothing of its kind waits any more."""
-        for kind, ids in self._held.items():
-            if not self.run.places.is_held(kind):
-                for _ in range(min(len(ids), self._most_begun)):
-                    self._ready.append(ids.popleft())
-
-    def _has_turn(self, id: StepId, step: Step) -> bool:
-        """Whether it is begun now: creates of a kind that is made a few at a time wait for each other. One that nobody
-        waits for keeps no other from its turn."""
-        if not isinstance(step, Create):
-            return True
-        if self.run.places.is_held(step.kind):
-            self._held.setdefault(step.kind, deque()).append(id)
-            return False
-        if (most := self.run.drivers[step.kind].traits.at_once) is None:
-            return True
-        most = len(self.steps) if self.run.limits.detached else most
-        if self._making[turn := self._turn_of(step)] >= most:
-            self._next.setdefault(turn, deque()).append(id)
-            return False
-        self._making[turn] += 1
-        return True
-
-    def _turn_of(self, step: Create) -> Turn:
-        return step.kind, self.run.drivers[step.kind].turn(step.fields)
-
-    def _next_of(self, step: Step) -> None:
-        """One has ended: the next of its kind can begin."""
-        if isinstance(step, Create) and self.run.drivers[step.kind].traits.at_once is not None:
-            self._making[turn := self._turn_of(step)] -= 1
-            if waiting := self._next.get(turn):
-                self._ready.append(waiting.popleft())
+    @property
+    def _has_room(self) -> bool:
+        """Whether one more step that writes may be begun."""
+        return self._writing - self.run.places.held < self._most_begun
 
     def _why_not(self, step: Step) -> _Blocked | None:
         """Why a step whose needs have all ended cannot be done; None when it can."""
@@ -289,7 +245,7 @@ class Walk:
     def _finish(self, id: StepId, task: asyncio.Task[None]) -> None:
         step = self.steps[id]
         self._writing -= not isinstance(step, Wait)
-        self._next_of(step)
+        self._due.ended(step)
         if task.cancelled():
             self.lost[id] = "interrupted"
             return
@@ -379,7 +335,7 @@ class Walk:
         for dependant in self.needed_by.get(id, ()):
             self.unmet[dependant] -= 1
             if self.unmet[dependant] == 0:
-                self._ready.append(dependant)
+                self._due.add(dependant)
 
     def _outcomes(self) -> Iterable[Outcome]:
         unfinished = {address for id in self._left() for address in self.steps[id].addresses}
@@ -410,8 +366,5 @@ class Walk:
 
     def _left(self) -> Iterable[StepId]:
         """Steps that never started, or were cancelled."""
-        started = {id for id, count in self.unmet.items() if count == 0} - {
-            *self._ready,
-            *chain(*self._next.values(), *self._held.values()),
-        }
+        started = {id for id, count in self.unmet.items() if count == 0}.difference(self._due.left())
         return [id for id in self.steps if id not in started or self.lost.get(id) == "interrupted"]

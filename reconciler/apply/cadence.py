@@ -89,6 +89,8 @@ class Cadence:
         usual = known is not None and age_s < max(known.at_most)
         it.pause_s = least_s if usual else max(min(it.pause_s * GROWTH, traits.poll_max_s), least_s)
         it.next_s = now_s + it.pause_s
+        if known is not None and self._chosen != 0:  # it was looked at before anything was known of its kind
+            it.next_s = max(it.next_s, it.since_s + min(known.not_before))
 
     def due(self, kind: str, ids: list[str], now_s: float, traits: Traits) -> list[str]:
         """Those of a list that are to be looked at; with any of them, all that will be in a moment."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reconciler.apply.run import Limits
@@ -65,6 +66,8 @@ class Finder:
     def __init__(self, drivers: Drivers, snapshot: Snapshot, clock: Clock, limits: Limits) -> None:
         self._drivers, self._snapshot, self._clock, self._limits = drivers, snapshot, clock, limits
         self._under_way: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
+        self._looking: dict[tuple[str, str | None], asyncio.Task[list[Live]]] = {}
+        """Looks at what came lately"""
         self._last: dict[tuple[str, str | None], tuple[float, list[Live]]] = {}
         self._seen: dict[tuple[str, str | None], set[str]] = {}
         """Ids that a look has shown: what is older than one of a page of these was seen as well"""
@@ -101,15 +104,35 @@ class Finder:
 
     async def lately(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
         """What came since the last look, or since the survey, and some that are older: one list serves all that ask
-        within a moment."""
+        within a moment. It is looked anew before that is over, so that who makes many waits for a look only once."""
         key = (kind.__name__, parent_id)
         since_s, lives = self._last.get(key, (float("-inf"), []))
-        if self._clock.now() - since_s < self._limits.fresh_s:
+        age_s = self._clock.now() - since_s
+        if age_s < self._limits.fresh_s / 2:
             return lives
+        task = self._looking.get(key)
+        if task is None:
+            task = self._looking[key] = asyncio.create_task(self._look_lately(kind, parent_id))
+            task.add_done_callback(partial(self._has_looked, key))
+        return lives if age_s < self._limits.fresh_s else await asyncio.shield(task)
+
+    async def _look_lately(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
+        key, began_s = (kind.__name__, parent_id), self._clock.now()
         lives = await self._newest(kind, parent_id)
-        self._last[key] = (self._clock.now(), lives)
+        self._last[key] = (began_s, lives)
         self._seen.setdefault(key, set()).update(live.id for live in lives)
         return lives
+
+    def _has_looked(self, key: tuple[str, str | None], task: asyncio.Task[list[Live]]) -> None:
+        """A look that failed, and that nobody waited for, is made once more when somebody does."""
+        del self._looking[key]
+        if not task.cancelled():
+            task.exception()
+
+    def cancel(self) -> None:
+        """Nobody makes anything any more."""
+        for task in self._looking.values():
+            task.cancel()
 
     async def _newest(self, kind: type[Kind], parent_id: str | None) -> list[Live]:
         key = (kind.__name__, parent_id)

@@ -11,7 +11,7 @@ from reconciler.state import State, Write
 
 __all__ = ["Journal"]
 
-GATHERED_S = 0.004
+GATHERED_S = 0.006
 """So long after a transaction the next one begins at the earliest, so that more is in it."""
 
 

@@ -53,6 +53,8 @@ class Maker:
         self.tasks = Tasks(run)
         self._present_by_kind: dict[str, Present] = {}
         self._turns = defaultdict[tuple[str, str], asyncio.Lock](asyncio.Lock)
+        self._few: dict[tuple[str, str | None], tuple[list[Live] | None, list[Live]]] = {}
+        """kind and parent → the last look at it, and what of it may be others'"""
         self._looked_s: dict[str, float] = {}
         """op → when it was looked whether something stands in its way"""
         self._full: dict[str, str] = {}
@@ -199,15 +201,24 @@ class Maker:
         parent = parent_of(next(iter(operations), ""))
         if not operations or (parent and self.run.ids[parent] in self.run.touched and self._is_new(parent)):
             return {}
-        before = self.run.snapshot.by_kind.get(kind.__name__, {})
-        lives = [it for it in await self.finder.lately(kind, parent_id) if it.id not in before]
-        lives = [it for it in lives if it.id not in self.run.touched and it.id not in self._known]
+        lives = self._strangers((kind.__name__, parent_id), await self.finder.lately(kind, parent_id))
         return {
             address: f"{address}: {kind.__name__} {live.id} was made for it since the plan; run again"
             for address, operation in operations.items()
             for live in lives
             if isinstance(sought := operation.signature, Signature) and sought.is_rival(live)
         }
+
+    def _strangers(self, of: tuple[str, str | None], lives: list[Live]) -> list[Live]:
+        """Those of a look that were not there before and are not ours. All creates share a look, and most of what it
+        shows is theirs: that is left out once, and not for each of them."""
+        looked, some = self._few.get(of, (None, []))
+        touched = self.run.touched
+        if looked is not lives:
+            before = self.run.snapshot.by_kind.get(of[0], {})
+            some = [it for it in lives if it.id not in before and it.id not in touched and it.id not in self._known]
+            self._few[of] = lives, some
+        return [it for it in some if it.id not in touched]
 
     def _is_new(self, address: str) -> bool:
         return address in self.run.changes and self.run.changes[address].action in MAKING

@@ -60,6 +60,10 @@ class Writer:
             if isinstance(step, Link | Unlink):
                 self.members_left.setdefault(step.address, set()).add(step.id)
 
+    def end(self) -> None:
+        """No step is done any more: what was looked at for those that might have come is let go."""
+        self.maker.finder.cancel()
+
     async def do(self, step: Step) -> None:
         """Do the step. Raises a ReconcilerError; Failures when it is about several addresses; Stopped when it was not
         begun."""

@@ -27,7 +27,7 @@ import httpx
 from reconciler.errors import ApiError, ErrorCodes, RateLimited, ReconcilerError, Unauthorised, Unclear, Unreachable
 from reconciler.http.answers import Veil, broken_off, decoded, left_s, moment_in, refused, secrets_in, told_of_limit
 from reconciler.http.body import Answer, TooMuch, taken_in
-from reconciler.http.call import Call, bucket_of, parts_of
+from reconciler.http.call import Call, bucket_of, parts_of, request_of
 from reconciler.http.direct import SENDING, SENT
 from reconciler.http.environment import ByEnvironment, proxy_secrets
 from reconciler.http.pace import BucketOf, Clock, Pace, UsesOf
@@ -146,6 +146,7 @@ class Http:
         self._client = self._open(
             base_url, {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip", **headers}
         )
+        self._timeouts = self._client.timeout.as_dict()
         self._host = self._client.base_url.netloc.decode()
         self._address_of = lru_cache(PATHS_KEPT)(lambda path: self._client.build_request("GET", path).url)
 
@@ -254,7 +255,6 @@ class Http:
             named=named,
             uses=self.uses_of(method, template, sent) if self.purse and self.uses_of else {},
             reads=reads,
-            in_one_piece=form is not None and files is None,
         )
         attempt, since_s = 1, self._clock.now()
         while isinstance(outcome := await self._once(call), _Failed):
@@ -345,8 +345,6 @@ class Http:
             async with asyncio.timeout(None) as deadline:
                 watch = {"trace": self._watch(self._before(call), deadline)}
                 request = self._built(call, watch)
-                if call.in_one_piece:
-                    request.read()
                 # Not by the client's `send`: it looks for redirects, cookies and logins, of which an API has none.
                 async with aclosing(await self._network.handle_async_request(request)) as response:
                     self._begin(deadline)
@@ -366,13 +364,8 @@ class Http:
 
     def _built(self, call: Call, watch: Mapping[str, Any]) -> httpx.Request:
         """As the client builds it; but an address is put together once a path, which takes longer than all the rest."""
-        headers = self._client.headers
-        if more := call.parts.get("headers"):
-            headers = httpx.Headers(headers)
-            headers.update(more)
-        extensions = {"timeout": self._client.timeout.as_dict(), **watch}
-        parts = {**call.parts, "headers": headers, "extensions": extensions}
-        return httpx.Request(call.method, self._address_of(call.path), **parts)
+        extensions = {"timeout": self._timeouts, **watch}
+        return request_of(call, self._address_of(call.path), self._client.headers, extensions)
 
     def _before(self, call: Call) -> Callable[[], Awaitable[None]] | None:
         """What is to be awaited before the request is sent."""

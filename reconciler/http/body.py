@@ -6,6 +6,7 @@ import json
 import math
 import re
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -29,7 +30,8 @@ class Answer:
     """A whole answer; `body` is unpacked."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
+    """By names in small letters"""
     body: bytes
 
     @property
@@ -50,22 +52,26 @@ class TooMuch(Exception):
 
 async def taken_in(response: httpx.Response, most: int = MOST_BYTES) -> Answer:
     """The whole answer. Raises TooMuch, or httpx.DecodingError for what cannot be unpacked."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.raw:
+        key, text = name.decode("latin-1").lower(), value.decode(errors="replace")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
     if response.is_stream_consumed:
         body = response.content
         if len(body) > most:
             raise TooMuch(f"more than {most} bytes")
     else:
-        body = await _unpacked(response, most)
-    return Answer(response.status_code, response.headers, body)
+        body = await _unpacked(response, headers.get("content-encoding", "").strip().lower(), most)
+    return Answer(response.status_code, headers, body)
 
 
-async def _unpacked(response: httpx.Response, most: int) -> bytes:
-    encoding = response.headers.get("content-encoding", "").strip().lower()
+async def _unpacked(response: httpx.Response, encoding: str, most: int) -> bytes:
     if encoding not in {*PACKED, "", "identity"}:
         raise httpx.DecodingError("it is encoded in a way that was not asked for")
     unpack = zlib.decompressobj(EITHER_HEADER) if encoding in PACKED else None
     body = bytearray()
-    async for piece in response.aiter_raw():
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for piece in response.stream:  # as it comes: what httpx does to pieces takes longer than all of the rest
         body += piece if unpack is None else _more(unpack, piece, most + 1 - len(body))
         if len(body) > most:
             raise TooMuch(f"more than {most} bytes")

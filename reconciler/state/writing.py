@@ -50,8 +50,7 @@ class Transaction:
 
     def tokens(self) -> Sequence[Any]:
         """The token of the lock, which nobody changes until the transaction ends."""
-        token = sa.select(locks.c.token).where(locks.c.stack == self._stack).with_for_update(read=True)
-        return self.connection.execute(token).all()
+        return self.connection.execute(_TOKEN, {"of": self._stack}).all()
 
     def ensure(self) -> None:
         """Give the stack an id unless it has one."""
@@ -116,6 +115,7 @@ def upsert(dialect: str, table: sa.Table, key: tuple[str, ...], counts: tuple[st
     return made
 
 
+_TOKEN = sa.select(locks.c.token).where(locks.c.stack == sa.bindparam("of")).with_for_update(read=True)
 _this = (resources.c.stack == sa.bindparam("of"), resources.c.address == sa.bindparam("at"))
 _its = resources.c.id == sa.bindparam("its")
 _DEPOSE_OTHERS = resources.update().where(*_this, sa.not_(_its), ~resources.c.deposed).values(deposed=True)
