@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.errors import ReconcilerError
 from reconciler.spread import worker
+from reconciler.spread.opened import project_here
+from reconciler.spread.progress import heard
 
 
 def test_steps_that_come_at_once_share_one_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +39,29 @@ def test_steps_that_come_at_once_share_one_loop(monkeypatch: pytest.MonkeyPatch)
 
     assert len(begun) == 1
     assert {id(it) for it in asked} == {id(begun[0])}
+
+
+def test_a_worker_sends_as_fast_as_its_own_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "stack.yaml").write_text("stack: s\nprovider: twelvelabs\n")
+    monkeypatch.setenv("RECONCILER_SPREAD_STACK", str(tmp_path))
+    assert project_here().options.bandwidth is None
+    monkeypatch.setenv("RECONCILER_SPREAD_BANDWIDTH", "50M")
+    assert project_here().options.bandwidth == 50e6
+    monkeypatch.setenv("RECONCILER_SPREAD_BANDWIDTH", "fast")
+    with pytest.raises(ReconcilerError, match="RECONCILER_SPREAD_BANDWIDTH: "):
+        project_here()
+
+
+def test_what_others_tell_at_the_scheduler_is_not_believed() -> None:
+    told: list[tuple[str, int, int]] = []
+    for event in (
+        [0.0, ["assets/a", 1, 2]],
+        (0.0, ("assets/b", 2, 2)),
+        (0.0, ["x", 3, 2]),
+        (0.0, {"a": 1}),
+        None,
+        ["x"],
+    ):
+        heard(event, lambda *it: told.append(it))
+
+    assert told == [("assets/a", 1, 2), ("assets/b", 2, 2)]

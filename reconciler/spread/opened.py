@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.apply.ledger import news
 from reconciler.errors import ApiError, ReconcilerError, StateError, Unclear
+from reconciler.files import parse_rate
 from reconciler.model import Operation
 from reconciler.project import Project, open
 from reconciler.project.options import STATE_VARIABLE
@@ -34,14 +35,20 @@ STACK = "RECONCILER_SPREAD_STACK"
 """Where a worker has the stack; its working directory, when it is not set."""
 VARIABLE = "RECONCILER_SPREAD_VAR_"
 """What the variables of the stack are set by, as `--var` does it elsewhere."""
+BANDWIDTH = "RECONCILER_SPREAD_BANDWIDTH"
+"""How fast a worker may send, as `--bandwidth` says it: that of a run is of its own machine."""
 HELD_BY_OTHERS = "it is not there to be taken"
 
 
 def project_here() -> Project:
     """The stack of this machine, loaded."""
     said = {name.removeprefix(VARIABLE): value for name, value in os.environ.items() if name.startswith(VARIABLE)}
-    http = bool(os.environ.get("RECONCILER_ALLOW_HTTP"))
-    return open(Path(os.environ.get(STACK, ".")), variables=said, allow_http=http)
+    http, fast = bool(os.environ.get("RECONCILER_ALLOW_HTTP")), os.environ.get(BANDWIDTH)
+    try:
+        bandwidth = parse_rate(fast) if fast else None
+    except ValueError as error:
+        raise ReconcilerError(f"{BANDWIDTH}: {error}") from None
+    return open(Path(os.environ.get(STACK, ".")), variables=said, allow_http=http, bandwidth=bandwidth)
 
 
 async def opened(run: str) -> Opened:
