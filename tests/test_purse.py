@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from reconciler.emulator import ManualClock
+from reconciler.emulator.core.windows import Windows
 from reconciler.engine import Session
 from reconciler.http import Http
 from reconciler.http.budget import REQUESTS, Ask, Granted
@@ -187,6 +188,53 @@ def test_limits_are_learnt_from_answers_and_kept_by_both(most: int, window_s: fl
     asyncio.run(both())
     assert Counter(status for _, status in seen) == {200: 5 * most}
     assert seen[-1][0] - began < 12 * window_s + 12, "how long a window is was seen"
+
+
+@pytest.mark.parametrize("most", [10, 25])
+def test_of_a_limit_that_nobody_knows_yet_no_more_leave_than_a_few_before_an_answer_has_told_it(most: int) -> None:
+    """The first run of all on an account, with many requests to send at once; what leaves is counted afterwards."""
+    shared, seen = ManualClock(), list[tuple[float, int]]()
+    clock = VirtualTime(shared)
+    transport = limited(shared, clock, most, 60.0, seen)
+
+    async def first() -> None:
+        async with Http("https://a.example", headers={}, transport=transport, clock=clock, connections=64) as http:
+            http.share(OwnKeeper(clock), "s", {})
+            await asyncio.gather(*(http.request("POST", "/things", json={}) for _ in range(3 * most)))
+
+    asyncio.run(first())
+    assert Counter(status for _, status in seen) == {200: 3 * most}
+    assert sum(when == seen[0][0] for when, _ in seen) == 8
+
+
+def test_two_stacks_use_up_what_a_plan_has_by_minute_hour_and_day_and_none_of_it_is_refused() -> None:
+    """An hour's media in each of five hours is a day's. An account counts with windows that begin as the emulator's do;
+    what is beyond the day would wait for hours, so it is sent: that is for the API to say."""
+    shared = ManualClock()
+    clock = VirtualTime(shared)
+    limits = provider("twelvelabs").tariff.limits["free"]
+    keeper, api, refused = OwnKeeper(clock), Windows(clock.now), Counter[str]()
+    film_s = 36_000 // 60
+
+    async def send(purse: Purse, name: str) -> None:
+        lot = await purse.turn("index", uses={MEDIA: film_s})
+        for limit in limits["index"]:
+            amount = film_s if limit.counts == MEDIA else 1
+            seen = api.count((limit.counts, limit.window_s), limit.window_s, limit.most, amount)
+            refused[f"{name}: {limit}"] += seen.refused
+        await clock.sleep(0.1)
+        purse.over(lot)
+
+    async def both() -> None:
+        purses = {name: Purse(keeper, clock, name, limits=limits) for name in "ab"}
+        for _ in range(5):
+            await asyncio.gather(*(send(purse, name) for name, purse in purses.items() for _ in range(30)))
+            await clock.sleep(3700)
+        assert not +refused, refused
+        await send(purses["a"], "a")
+
+    asyncio.run(both())
+    assert +refused == Counter({"a: 180000 seconds of media a day": 1})
 
 
 def test_what_is_indexed_and_analysed_is_counted_by_how_long_it_is(bench: Bench) -> None:

@@ -25,6 +25,8 @@ ONE: Mapping[str, int] = {REQUESTS: 1}
 LONGEST_WAIT_S = 120.0
 """What would wait longer is sent: it is for the API to say that a day's budget is used up, and until when."""
 MOST_AT_A_TIME = 64
+FIRST = 8
+"""So many requests leave of a bucket of which nothing is known until one is answered: that may tell a limit."""
 NOT_SHARED = "the account's budget is not shared with other runs from here on"
 
 
@@ -74,9 +76,11 @@ class Lot:
     """Requests that may be sent until a moment: how many are left and on their way, of how many the keeper knows that
     they were answered, and when the last answer came."""
 
-    __slots__ = ("flying", "granted", "id", "last", "left", "reported", "until", "wasted")
+    __slots__ = ("answered", "flying", "granted", "id", "last", "left", "reported", "until", "wasted")
 
-    def __init__(self, id: str, granted: int, until: float) -> None:
+    def __init__(self, id: str, granted: int, until: float, answered: asyncio.Event | None = None) -> None:
+        self.answered = answered
+        """To be told of the first answer, where somebody waits for it."""
         self.id, self.granted, self.until, self.left = id, granted, until, granted
         self.flying = self.reported = 0
         self.wasted, self.last = False, 0.0
@@ -99,11 +103,12 @@ class _Pocket:
     many are asked for, if fewer than that wait: the more, the faster they are used up.
     """
 
-    __slots__ = ("batch", "begun", "limited", "lots", "spans", "told", "turn", "unasked", "waiting")
+    __slots__ = ("answered", "batch", "begun", "limited", "lots", "spans", "told", "turn", "unasked", "waiting")
 
     def __init__(self) -> None:
         self.limited = self.begun = False
-        self.unasked = Lot("", 0, float("inf"))
+        self.answered = asyncio.Event()
+        self.unasked = Lot("", 0, float("inf"), self.answered)
         self.lots: list[Lot] = []
         self.told: tuple[float, LimitTold] | None = None
         self.spans: dict[int, _Span] = {}
@@ -190,7 +195,9 @@ class Purse:
         one = self._pockets[bucket]
         if look and self._known is None:
             await self._look()
-        if not (one.limited or bucket in self._limits or bucket in (self._known or ())):
+        while look and one.unasked.flying >= FIRST and not one.answered.is_set() and not self._is_limited(bucket, one):
+            await one.answered.wait()
+        if not self._is_limited(bucket, one):
             one.unasked.flying += 1
             one.unasked.granted += 1
             return one.unasked
@@ -205,8 +212,13 @@ class Purse:
         lot.flying += 1
         return lot
 
+    def _is_limited(self, bucket: str, one: _Pocket) -> bool:
+        return one.limited or bucket in self._limits or bucket in (self._known or ())
+
     def over(self, lot: Lot, *, sent: bool = True) -> None:
         """The answer to a request is there, or will not come; or it was not `sent` in time."""
+        if lot.answered is not None:
+            lot.answered.set()
         lot.flying -= 1
         lot.left += not sent
         lot.last = self._clock.now()
