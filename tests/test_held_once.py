@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.load import load
 from reconciler.model import Recorded, Resource
 from reconciler.redact import Secret
 from reconciler.state import Put, State
@@ -82,3 +84,15 @@ def test_what_is_there_shares_what_is_recorded(bench: Bench) -> None:
     assert live.id is row.id and live.stamp is not None
     assert live.stamp.key is row.address is declared.address and live.stamp.content is row.fields["content"]
     assert not survey.plan.changes
+
+
+def test_nothing_of_a_load_outlives_it_in_a_circle(tmp_path: Path) -> None:
+    entries = "".join(f"  a{n}: {{url: 'https://x.example.com/{n}.mp4', metadata: {{n: {n}}}}}\n" for n in range(50))
+    (tmp_path / "stack.yaml").write_text(f"stack: bench\nprovider: twelvelabs\nassets:\n{entries}")
+    load(tmp_path, environ={})  # what is made once is made now
+    gc.collect()
+
+    stack = load(tmp_path, environ={})
+
+    assert len(stack.resources) == 50
+    assert gc.collect() < 50

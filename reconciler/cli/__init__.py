@@ -80,7 +80,7 @@ MEANT = {
     "help": "--help",
 }
 """What people type who come from other tools → what it is called here. Nothing is run: a guess must not write."""
-OBJECTS_BEFORE_GARBAGE = 1_000_000
+OBJECTS_BEFORE_GARBAGE = 2_000_000
 """So many objects more than before are made until cycles are looked for among them. A run makes its objects and keeps
 them; by Python's own figure (700) a fifth of its time would go into looking through them again and again."""
 FUNCTIONS = {"import": "import_", "fetch-plan": "fetch_plan"}

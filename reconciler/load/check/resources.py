@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from reconciler.kind import Field, Known
@@ -56,6 +57,7 @@ class Checker:
         """(address, field) → the file that it was read from"""
         self._unread: set[str] = set()
         """Addresses of which a file could not be read: what they lack is what should stand there."""
+        self._say = partial(_said, problems, self._read_from)
         self._references = References(entries, self._shapes, problems, closed, self._say)
         self.laters = Laters(entries, problems, closed)
         """Values in metadata that are known after apply."""
@@ -155,11 +157,6 @@ class Checker:
             return options
         ignore = (*self._ignored.get(shape.kind.__name__, ()), *ignored(options.get("ignore", ()), shape))
         return {**options, "ignore": tuple(dict.fromkeys(ignore))}
-
-    def _say(self, entry: Declaration, path: Path, summary: str, *, on_key: bool = False) -> None:
-        source = self._read_from.get((entry.address, str(path[0]))) if path else None
-        place = entry.place(path, on_key=on_key) if source is None else Place(source, path[1:])
-        self._problems.add(place, summary, address=entry.blamed(path))
 
     def _split(self, entry: Declaration) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fields, and the options that every resource takes; unknown words stay with the fields."""
@@ -346,3 +343,18 @@ def _all(shapes: Mapping[str, Shape]) -> Iterator[Shape]:
     for shape in shapes.values():
         yield shape
         yield from _all(shape.children)
+
+
+def _said(
+    problems: Problems,
+    read_from: Mapping[tuple[str, str], TextFile],
+    entry: Declaration,
+    path: Path,
+    summary: str,
+    *,
+    on_key: bool = False,
+) -> None:
+    """Bound to what it needs and not to a checker: that would be a circle, and all entries would outlive the load."""
+    source = read_from.get((entry.address, str(path[0]))) if path else None
+    place = entry.place(path, on_key=on_key) if source is None else Place(source, path[1:])
+    problems.add(place, summary, address=entry.blamed(path))
