@@ -259,10 +259,11 @@ async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task
 async def in_flight(drivers: Drivers, read: Reading, prior: Prior) -> InFlight:
     """What became of each operation that an earlier run announced and did not conclude."""
     looked = await look_at(drivers, read.stack, read.snapshot, prior.recorded, prior.operations)
-    recovered = recover(read.stack, drivers.kinds, prior.recorded, prior.operations, looked)
+    rows = prior.recorded if prior.operations else ()  # where nothing was begun, what is recorded stays as it is
+    recovered = recover(read.stack, drivers.kinds, rows, prior.operations, looked)
     return InFlight(
         snapshot=looked.snapshot,
-        recorded=recovered.recorded,
+        recorded=recovered.recorded if prior.operations else prior.recorded,
         writes=tuple(recovered.writes),
         unresolved=tuple(recovered.unresolved),
         noticed=tuple(recovered.noticed),

@@ -111,7 +111,7 @@ async def _unknown(drivers: Drivers, stack: Stack, snapshot: Snapshot, known: se
     """Partial objects of ours without an operation that we know: a run died before it could note how to go on."""
     by_kind: dict[str, list[Live]] = {}
     for kind, lives in snapshot.by_kind.items():
-        ours = (live for live in lives.values() if is_of(stack, live.stamp) and live.id not in known)
+        ours = (live for live in lives.values() if live.id not in known and is_of(stack, live.stamp))
         if found := [live for live in ours if drivers[kind].is_partial(live)]:
             by_kind[kind] = found
     looks = await asyncio.gather(*(drivers[kind].unfinished(found) for kind, found in by_kind.items()))

@@ -105,8 +105,8 @@ def ids_to_read(kind: type[Kind], detail: set[str], wanted: Wanted, objects: Map
             resource = wanted.resources.get(row.address)
             needed = (
                 wanted.marks
-                or bool(detail & set(row.fields))
-                or (resource is not None and bool(detail & set(resource.fields)))
+                or not detail.isdisjoint(row.fields)
+                or (resource is not None and not detail.isdisjoint(resource.fields))
             )
         if needed:
             ids.append(id)
