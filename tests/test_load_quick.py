@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.load.yaml.careful import read_carefully
+from reconciler.load.yaml.nodes import Nodes
 from reconciler.load.yaml.positions import Positions
 from reconciler.load.yaml.quick import MOST_NESTED, quick
 from reconciler.load.yaml.reader import Doc, read
@@ -74,13 +76,23 @@ def exact(value: Any) -> Any:
     return type(value), repr(value)
 
 
+def settings_are_found(text: str, value: Mapping[str, Any]) -> None:
+    """Where keys of the outermost mapping and their values stand is the same, whoever looks."""
+    nodes = Nodes(text)
+    nodes.find(("", ""))  # all of them, and no look in passing
+    for key in [*value][:5]:
+        for on_key in (False, True):
+            assert Positions(text).find((key,), on_key=on_key) == nodes.find((key,), on_key=on_key), (text, key)
+
+
 def is_taken(text: str) -> bool:
     """Whether the quick reader takes the text; it says then what the careful one says."""
-    value = quick(text)
+    value, careful = quick(text), Doc()
+    read_carefully(text, careful)
+    if careful.whole and not careful.faults and isinstance(careful.value, dict):
+        settings_are_found(text, careful.value)
     if value is None:
         return False
-    careful = Doc()
-    read_carefully(text, careful)
     assert careful.whole and not careful.faults, text
     assert exact(value) == exact(careful.value), text
     slots, marks = read(text.encode()).slots, Positions(text)
