@@ -218,6 +218,36 @@ def test_a_worker_that_is_not_fit_is_named_and_nothing_is_sent(crowd: Crowd, wha
     assert crowd.here.account() == Counter()
 
 
+@pytest.mark.long
+def test_a_worker_that_hangs_when_a_run_begins_is_named_and_nothing_is_sent(crowd: Crowd) -> None:
+    crowd.worker("fit")
+    hangs = crowd.worker("hangs")
+    os.kill(hangs["pid"], signal.SIGSTOP)
+    done = crowd.apply()
+
+    assert done["code"] == 1
+    assert f"did these workers say whether they are fit: {hangs['address']}; look at their logs" in done["out"]
+    assert crowd.here.account() == Counter()
+
+
+@pytest.mark.long
+def test_what_a_worker_was_given_that_hangs_before_it_takes_it_is_done_by_another(crowd: Crowd) -> None:
+    """Its scheduler would wait for five minutes; whoever takes the step first has it, so it need not be asked."""
+    hangs = crowd.worker("hangs", on="before take", signal=signal.SIGSTOP, threads=4)
+    others: list[dict[str, Any]] = []
+
+    def joined() -> None:
+        assert crowd.zygote.beside("stopped", pid=hangs["pid"])["asleep"]
+        others.append(crowd.worker("awake"))
+
+    done = crowd.applied_while(joined)
+
+    assert done["code"] == 0, done["out"]
+    assert "before POST /v1.3/assets" in crowd.points(others[0])
+    crowd.zygote.beside("wake", pid=hangs["pid"])
+    crowd.is_done()
+
+
 def test_a_worker_with_another_checkout_or_other_media_is_named(crowd: Crowd, tmp_path: Path) -> None:
     lay_out(tmp_path / "other", {**FILES, "stack.yaml": STACK.replace("shelf: 3", "shelf: 4"), "large.mp4": b"l"})
     other = crowd.worker("other", env={"RECONCILER_SPREAD_STACK": str(tmp_path / "other")})
