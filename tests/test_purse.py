@@ -19,7 +19,7 @@ from reconciler.http import Http
 from reconciler.http.budget import REQUESTS, Ask, Granted
 from reconciler.http.purse import KeeperLost, OwnKeeper, Purse
 from reconciler.provider import provider
-from reconciler.providers.twelvelabs.pace import MEDIA
+from reconciler.providers.twelvelabs.pace import MEDIA, TOKENS, MediaLengths
 from reconciler.tariff import Limit
 from tests.support.running import Bench
 from tests.support.virtual import VirtualTime
@@ -263,7 +263,45 @@ def test_what_is_indexed_and_analysed_is_counted_by_how_long_it_is(bench: Bench)
     ).fetchone()[0]
     assert asked["index"][MEDIA] == math.ceil(length) > 0, "one of the two uploads is indexed"
     assert asked["index"][REQUESTS] >= 3
-    assert asked["analyze"] == {REQUESTS: 1, MEDIA: math.ceil(length)}
+    assert asked["analyze"] == {REQUESTS: 1, MEDIA: math.ceil(length), TOKENS: 500}
+
+
+def test_how_many_tokens_an_analysis_writes_is_taken_from_those_that_were_seen() -> None:
+    """Nobody knows it before; what is taken for it uses up a minute's tokens with a minute's requests until then."""
+    lengths, limits = MediaLengths(), provider("twelvelabs").tariff.limits
+    for plan in limits.values():
+        requests, tokens = (
+            next(it.most for it in plan["analyze"] if (it.counts, it.window_s) == (counts, 60.0))
+            for counts in (REQUESTS, TOKENS)
+        )
+        assert lengths.uses("POST", "/analyze/tasks", {}) == {TOKENS: tokens // requests}
+
+    for letters in (4000, 12000):
+        lengths.wrote("x" * letters)
+
+    assert lengths.uses("POST", "/analyze/tasks", {}) == {TOKENS: 2000}
+    assert lengths.uses("POST", "/indexes/*/indexed-assets", {}) == {}
+    assert [str(it) for it in limits["free"]["analyze"]][-2:] == ["30000 tokens a minute", "500000 tokens a day"]
+
+
+def test_long_answers_slow_analyses_before_their_tokens_are_refused() -> None:
+    shared = ManualClock()
+    clock = VirtualTime(shared)
+    sent, lengths = list[float](), MediaLengths()
+    lengths.wrote("x" * 20_000)  # 5,000 tokens: six a minute
+    purse = Purse(OwnKeeper(clock), clock, "s", limits=provider("twelvelabs").tariff.limits["free"])
+
+    async def one() -> None:
+        lot = await purse.turn("analyze", uses=lengths.uses("POST", "/analyze/tasks", {}))
+        sent.append(clock.now())
+        await clock.sleep(0.1)
+        purse.over(lot)
+
+    async def many() -> None:
+        await asyncio.gather(*(one() for _ in range(18)))
+
+    asyncio.run(many())
+    assert [sum(begin <= it < begin + 60 for it in sent) for begin in (sent[0], sent[6], sent[12])] == [6, 6, 6]
 
 
 def test_each_bucket_that_a_provider_names_has_the_limits_of_its_plan() -> None:

@@ -63,8 +63,10 @@ class TwelveLabs(Provider):
         others = (Indexes, IndexedAssets, EntityCollections, Entities, Embeddings, MediaAnalyses)
         lengths = MediaLengths()
         hands.http.uses_of = lengths.uses
-        made = (Assets(hands, self.sizes, lengths), *(driver(hands) for driver in others))
-        return {driver.kind.__name__: driver for driver in made}
+        made = {it.kind.__name__: it for it in (Assets(hands, self.sizes, lengths), *(each(hands) for each in others))}
+        if isinstance(analyses := made[MediaAnalyses.kind.__name__], MediaAnalyses):
+            analyses.on_text = lengths.wrote
+        return made
 
     def emulator(self, db: Path | None = None) -> Any:
         """The one that comes along; it follows the newest vintage of the API."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from reconciler.derived import Task
@@ -165,6 +165,8 @@ class MediaAnalyses(PlatformTasks):
     kind = MediaAnalysis
     path = "/analyze/tasks"
     id_word = "task_id"
+    on_text: Callable[[str], object] = staticmethod(lambda _: None)
+    """Told of each answer: what is written is limited too."""
 
     def mark(self, address: str, identity: str) -> str:
         """The same for the same result of the same stack, and nothing of it can be read."""
@@ -210,6 +212,7 @@ class MediaAnalyses(PlatformTasks):
         with answer_to(f"GET {self.path}"):
             result = mapping(answer.get("result"), "result")
             said = text(result.get("data"), "result.data")
+        self.on_text(said)
         if result.get("finish_reason") == "length":
             most = self.kind.recipe(want.fields)["max_tokens"]
             limit = f"the {most} tokens of `max_tokens`"

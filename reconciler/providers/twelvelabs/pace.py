@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-__all__ = ["MEDIA", "MediaLengths", "bucket"]
+__all__ = ["MEDIA", "TOKENS", "MediaLengths", "bucket"]
 
 MEDIA = "seconds of media"
 """What limits count beside requests, by the hour and the day."""
+TOKENS = "tokens"
+"""What answers of analyses are made of, by the minute and the day. How many one will have nobody knows before."""
+USUAL_TOKENS, LETTERS_A_TOKEN = 500, 4
+"""What an answer is taken to have until one was seen: of any plan a minute's requests then use up its tokens."""
 
 FAMILIES: Mapping[str, str] = {
     "/assets": "index",
@@ -47,10 +51,16 @@ def _embedded(path: str, form: Mapping[str, Any]) -> str:
 
 
 class MediaLengths:
-    """How long the media of assets is, as far as answers have said it: what indexing and analysing it uses up."""
+    """How long the media of assets is, as far as answers have said it, and how long texts about it are on an average:
+    what indexing and analysing it uses up."""
 
     def __init__(self) -> None:
         self._by_asset: dict[str, int] = {}
+        self._answers = self._tokens = 0
+
+    def wrote(self, text: str) -> None:
+        """An answer of an analysis is there."""
+        self._answers, self._tokens = self._answers + 1, self._tokens + ceil(len(text) / LETTERS_A_TOKEN)
 
     def seen(self, asset_id: Any, seconds: Any) -> None:
         """An answer shows an asset."""
@@ -59,8 +69,13 @@ class MediaLengths:
 
     def uses(self, method: str, path: str, sent: Mapping[str, Any]) -> Mapping[str, int]:
         """All of it, though a window of it may be embedded or analysed. Nothing of what has no known length."""
-        asset_id = _asset_in(sent) if bucket(method, path, sent) else None
-        return {MEDIA: self._by_asset[asset_id]} if asset_id in self._by_asset else {}
+        asset_id = _asset_in(sent) if (family := bucket(method, path, sent)) else None
+        media = {MEDIA: self._by_asset[asset_id]} if asset_id in self._by_asset else {}
+        return {**media, TOKENS: self._a_text} if family == "analyze" else media
+
+    @property
+    def _a_text(self) -> int:
+        return ceil(self._tokens / self._answers) if self._answers else USUAL_TOKENS
 
 
 def _asset_in(sent: Mapping[str, Any], depth: int = 3) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from reconciler.frozen import dataclass
-from reconciler.providers.twelvelabs.pace import MEDIA
+from reconciler.providers.twelvelabs.pace import MEDIA, TOKENS
 from reconciler.tariff import Limit, Measure, Rate
 
 __all__ = ["RATES", "Family", "limits_of", "rates_of"]
@@ -64,8 +64,7 @@ ROWS: Mapping[str, str] = {
 
 
 def limits_of(plan: str) -> Mapping[str, tuple[Limit, ...]]:
-    """What requests of a plan's account are kept to, by bucket. Tokens are not among it: how many an answer will have
-    is known when it is there."""
+    """What requests of a plan's account are kept to, by bucket."""
     table = RATES[plan]
     return {
         bucket: (
@@ -78,6 +77,11 @@ def limits_of(plan: str) -> Mapping[str, tuple[Limit, ...]]:
                     (table[row].media_minutes_a_day, DAY_S),
                 )
                 if minutes
+            ),
+            *(
+                Limit(TOKENS, most, window_s)
+                for most, window_s in ((table[row].tokens_a_minute, MINUTE_S), (table[row].tokens_a_day, DAY_S))
+                if most
             ),
         )
         for bucket, row in ROWS.items()
