@@ -80,6 +80,16 @@ def test_looks_at_what_is_quick_are_closer_than_the_first_pause() -> None:
     assert max(watched.late_s) <= 0.4
 
 
+def test_many_that_come_before_anything_is_known_are_looked_at_a_few_times_each() -> None:
+    """Those that the first look was too early for are left alone until they may be ready."""
+    watched = Watched(1.0)
+
+    watched.watch([n / 1000 for n in range(1000)])
+
+    assert watched.looks <= 3300
+    assert max(watched.late_s) <= 0.25
+
+
 def test_what_takes_longer_than_all_before_is_looked_at_more_and_more_seldom() -> None:
     watched = Watched(1.0)
     watched.watch([0.0])

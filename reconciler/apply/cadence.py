@@ -19,6 +19,8 @@ CLOSE = 0.1
 """Of what they take is how far apart looks are that are to see the end of it."""
 QUICKEST_S = 0.2
 """Closer no looks come, however quick a kind is."""
+EARLY = 0.8
+"""Of the age at which the quickest was seen to be ready, where it is not known closer: when one is looked at first."""
 REMEMBERED = 32
 GROWTH = 1.5
 
@@ -41,6 +43,11 @@ class _Took:
     at_most: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """How old when one showed it ready."""
 
+    def first_s(self) -> float:
+        """How old one is to be when it is looked at first. What that shows, either way, brings the next one closer."""
+        earliest_s, quickest_s = min(self.not_before), min(self.at_most)
+        return max((earliest_s + quickest_s) / 2, EARLY * quickest_s)
+
 
 class Cadence:
     """All objects that are waited for; moments are seconds of the run's clock. `chosen` is the first pause that
@@ -62,7 +69,7 @@ class Cadence:
     def began(self, kind: str, id: str, now_s: float) -> float:
         """It is waited for from now on; when it is to be looked at first."""
         known = self._known.get(kind)
-        first_s = min(known.not_before) if known and self._chosen != 0 else 0.0
+        first_s = known.first_s() if known and self._chosen != 0 else 0.0
         self._objects[kind, id] = _Awaited(now_s, now_s + first_s, 0.0, now_s)
         return now_s + first_s
 
@@ -90,7 +97,7 @@ class Cadence:
         it.pause_s = least_s if usual else max(min(it.pause_s * GROWTH, traits.poll_max_s), least_s)
         it.next_s = now_s + it.pause_s
         if known is not None and self._chosen != 0:  # it was looked at before anything was known of its kind
-            it.next_s = max(it.next_s, it.since_s + min(known.not_before))
+            it.next_s = max(it.next_s, it.since_s + known.first_s())
 
     def due(self, kind: str, ids: list[str], now_s: float, traits: Traits) -> list[str]:
         """Those of a list that are to be looked at; with any of them, all that will be in a moment."""

@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.applying [ASSETS [SIDE_BY_SIDE ...]]`: what making new assets takes, beside the least.
+"""`python -m tests.benchmarks.applying [ASSETS ...]`: what making so many new assets takes, beside the least.
 
 The account is a process of its own that waits 20 ms before it handles a request, and is ready with an asset a second
 after it was made. The least is what the requests take that were sent from the first step to the last, so many side by
@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,7 +29,7 @@ from tests.benchmarks.page import table, written
 from tests.benchmarks.world import served
 
 DELAY_S, PROCESSING_S = 0.02, 1.0
-ASSETS, SIDE_BY_SIDE, ROUNDS = 1_000, (8, 16), 3
+ASSETS, SIDE_BY_SIDE, ROUNDS = (1_000, 5_000), (8, 16), 3
 SLOW: dict[str, Any] = {"speed": "real", "default_seconds": PROCESSING_S}
 APPLY = """
 import asyncio, json, sys, time
@@ -179,12 +180,12 @@ def row(rounds: Sequence[Round]) -> tuple[str, ...]:
     )
 
 
-def main(assets: int, side_by_side: Sequence[int]) -> None:
+def main(assets: Sequence[int]) -> None:
     """Measure in turn, print, and write the page anew."""
-    rounds: dict[int, list[Round]] = {many: [] for many in side_by_side}
+    rounds: dict[tuple[int, int], list[Round]] = {each: [] for each in product(assets, SIDE_BY_SIDE)}
     for _ in range(ROUNDS):
-        for many, some in rounds.items():
-            some.append(measured(assets, many))
+        for (count, many), some in rounds.items():
+            some.append(measured(count, many))
     found = table(COLUMNS, [row(some) for some in rounds.values()])
     print(found)
     said = (
@@ -194,5 +195,4 @@ def main(assets: int, side_by_side: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:]]
-    main(given[0] if given else ASSETS, given[1:] or SIDE_BY_SIDE)
+    main([int(word) for word in sys.argv[1:]] or ASSETS)
