@@ -2,8 +2,8 @@
 
 `dataclass` compiles a text for each method of each class, which took a third of what it takes to start. Here the
 methods that say nothing of the class but its fields are closures, and `__init__` is compiled when the first value is
-made. `fields`, `replace` and `asdict` read what they always read. What is asked for otherwise (`order`, `kw_only`,
-`InitVar`, fields that are not given) is made by `dataclasses` itself.
+made. `fields`, `replace` and `asdict` read what they always read. What is asked for otherwise (`order`, `InitVar`,
+fields that are not given) is made by `dataclasses` itself.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ else:
 
     def dataclass(cls=None, /, **options):
         """As in the standard library."""
-        if options.keys() - {"frozen", "slots"}:
+        if options.keys() - {"frozen", "slots", "kw_only"}:
             return dataclasses.dataclass(cls, **options)
-        frozen, slots = options.get("frozen", False), options.get("slots", False)
-        if cls is not None:
-            return _made(cls, frozen=frozen, slots=slots)
-        return lambda it: _made(it, frozen=frozen, slots=slots)
+        said = {name: options.get(name, False) for name in ("frozen", "slots", "kw_only")}
+        return _made(cls, **said) if cls is not None else lambda it: _made(it, **said)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +52,11 @@ NO_MORE = ("__dict__", "__weakref__")
 """What a class with slots has not."""
 
 
-def _made(cls: type[T], *, frozen: bool, slots: bool) -> type[T]:
-    own = _own_fields(cls)
+def _made(cls: type[T], *, frozen: bool, slots: bool, kw_only: bool) -> type[T]:
+    own = _own_fields(cls, kw_only=kw_only)
     fields = {**_inherited(cls, frozen=frozen), **(own or {})}
     if own is None or not all(it.init for it in fields.values()):
-        return dataclasses.dataclass(frozen=frozen, slots=slots)(cls)
+        return dataclasses.dataclass(frozen=frozen, slots=slots, kw_only=kw_only)(cls)
     _check(cls, fields.values())
     given, home = vars(cls), list[type]()
     space = {**_methods(cls.__qualname__, home, tuple(fields.values()), frozen=frozen, slots=slots), **given}
@@ -93,7 +91,7 @@ def _check(cls: type, fields: Iterable[Field[Any]]) -> None:
             raise TypeError(f"{cls.__name__}: {it.name!r} has no default, and stands after {before!r}, which has one")
 
 
-def _own_fields(cls: type) -> dict[str, Field[Any]] | None:
+def _own_fields(cls: type, *, kw_only: bool) -> dict[str, Field[Any]] | None:
     """Those that the class itself declares; None where it declares more than fields."""
     found: dict[str, Field[Any]] = {}
     for name, given in vars(cls).get("__annotations__", {}).items():
@@ -109,7 +107,7 @@ def _own_fields(cls: type) -> dict[str, Field[Any]] | None:
                 f"mutable default {type(made.default)} for field {name} is not allowed: use default_factory"
             )
         made.name, made.type, made._field_type = name, given, _SAMPLE._field_type
-        made.kw_only = made.kw_only is True
+        made.kw_only = kw_only if made.kw_only is MISSING else made.kw_only
         found[name] = made
     return found
 

@@ -309,3 +309,16 @@ def test_before_and_after_it_is_compiled_the_same_is_made_and_refused(made_befor
             except (TypeError, ValueError) as error:
                 said.append(f"{type(error)} {error}")
         assert said[0] == said[1]
+
+
+def test_fields_that_are_given_by_name_alone_are_so_here_too() -> None:
+    @frozen.dataclass(frozen=True, slots=True, kw_only=True)
+    class Named:
+        first: int = 1
+        last: str
+        place: str = field(default="", kw_only=False)
+
+    assert Named("p", last="z") == Named(place="p", first=1, last="z")
+    assert Named.__match_args__ == ("place",)
+    with pytest.raises(TypeError, match="takes from 1 to 2 positional arguments but 3"):
+        Named("p", 2)  # type: ignore[call-arg]

@@ -39,7 +39,6 @@ from reconciler.provider import (
     Traits,
     Want,
 )
-from reconciler.results import Made, Rows
 
 __all__ = ["Task", "TaskDriver", "way_of"]
 
@@ -304,6 +303,8 @@ class TaskDriver(KeptSets):
         records, dim = found
         identity, source, model = self._identity(want), self._source(want), str(want.fields.get("model", ""))
         same = {"stack": self.shelf.stack, "address": want.address, "identity": identity, "asset_id": source}
+        from reconciler.results import Made, Rows
+
         rows = Rows.of(({**record, **same, "model": model} for record in records), dim)
         row = Made(
             stack=self.shelf.stack,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import NotFound, StoreError
 from reconciler.kind import Derived, Field
 from reconciler.model import Live, Stamp
 from reconciler.provider import Cursor, Driver, Hands, Page, Patch, Progress, Want
-from reconciler.results import Made
-from reconciler.results.shelf import DEFAULT, Shelf
+
+if TYPE_CHECKING:
+    from reconciler.results import Made
+    from reconciler.results.shelf import Shelf
 
 __all__ = ["KeptSets", "now", "source_of", "store_for"]
 
@@ -104,7 +106,7 @@ class KeptSets(Driver):
             raise NotFound(f"no result {patch.id} is kept")
         address = patch.stamp.key if patch.stamp else made.address
         source = source_of(self.kind, patch.fields) or made.source
-        here = (await self.shelf.place(made)).get("store", DEFAULT)
+        here = (await self.shelf.place(made)).get("store", store_for({}))
         into = str(patch.fields.get(INTO) or here)
         wanted, there = (self.shelf.stack, address, source, into), (made.stack, made.address, made.source, here)
         if wanted == there and self.shelf.is_ours(made):
@@ -152,6 +154,8 @@ class KeptSets(Driver):
 
 def store_for(fields: Mapping[str, Any]) -> str:
     """The name of the store in which something is to be kept."""
+    from reconciler.results.shelf import DEFAULT  # by who keeps something: most stacks keep no results
+
     return str(fields.get(INTO) or DEFAULT)
 
 

@@ -4,53 +4,46 @@
         planning = await project.plan()
         report = await project.apply(planning)
 
-The command line is one user of it, a notebook another. Everything that is opened for a run is opened here: the stack's
-files, the key, the transport or the emulator in its place, the state and its lock. What is heavy is imported where it
-is used, for `import reconciler` is what every short script begins with.
+The command line is one user of it, a notebook another. What is opened for a run stands in
+`reconciler.project.door`. What is heavy is imported where it is used, for `import reconciler` is what every short
+script begins with.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import replace as with_
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from reconciler.project import access
+from reconciler.project.door import Door
 from reconciler.project.options import ProjectOptions
 
 if TYPE_CHECKING:
     import asyncio
 
-    from reconciler.apply import Doing
     from reconciler.checking import Bill
     from reconciler.checks import Checked
-    from reconciler.engine import Limits, Planning, Session
+    from reconciler.engine import Planning, Session
     from reconciler.engine.beside import Turn
     from reconciler.engine.planning import Aim, Drift
     from reconciler.export import Exported
-    from reconciler.http import Clock
-    from reconciler.model import Awaited, Event, Paused, Recorded, Report, Stack, Waited
+    from reconciler.model import Awaited, Event, Recorded, Report, Waited
     from reconciler.ownership import Belonging
     from reconciler.ownership.duplicates import Twins
     from reconciler.plan.guards import Consent
-    from reconciler.planfile import Saved
     from reconciler.project.applying import Applying, Begun, Start, Tell
     from reconciler.project.fetching import Fetched
     from reconciler.project.news import News
     from reconciler.project.outputs import Told
-    from reconciler.provider import Drivers
     from reconciler.searching import Searching
-    from reconciler.state import State
 
 __all__ = ["Project", "ProjectOptions", "open"]
 
-LEAST_CONNECTIONS, READING = 12, 4
-"""How many requests are under way at once at least; and how many reads may be, beside as many writes as are asked for.
-"""
 STOPPING_S = 5.0
 """How long a database may be silent once an apply was asked to stop."""
 
@@ -63,182 +56,8 @@ def open(path: str | Path = ".", **options: Any) -> Project:
     return Project(access.load_stack(where, chosen), chosen, path=where)
 
 
-class Project:
+class Project(Door):
     """One stack, its account and its state. To be entered (`async with`) before anything that asks the account."""
-
-    on_locked: Callable[[str], object] = staticmethod(lambda _: None)
-    """Told who holds the stack while it is waited for."""
-    on_page: Callable[[str, int], object] = staticmethod(lambda kind, count: None)
-    """Told of each page of a list that is read: of which kind, and of how many objects."""
-
-    def __init__(
-        self,
-        stack: Stack,
-        options: ProjectOptions | None = None,
-        *,
-        path: Path = Path(),
-        saved: Saved | None = None,
-        on_pause: Callable[[Paused], object] = lambda _: None,
-    ) -> None:
-        self.stack, self.options, self.path, self.saved = stack, options or ProjectOptions(), path, saved
-        self.on_pause = on_pause
-        """Told of each pause that falls into no apply."""
-        self._state: State | None = None
-        self._may_write = False
-        self._command: str | None = None
-        """What holds the lock."""
-        self._fresh: Planning | None = None
-        """The last plan that was made under the lock: nobody can have moved anything since but the API's users."""
-        self.doing: Doing | None = None
-        """Who sends what creates need, if not this process."""
-        self.room = 0
-        """How many steps at least are under way at once, because others do them."""
-        self._drivers: Drivers | None = None
-        self._spent = (0, 0)
-        self._exits = AsyncExitStack()
-        self.gates: list[Checked] = []
-        """Checks that were run before something was replaced."""
-
-    # Opening
-
-    @property
-    def clock(self) -> Clock:
-        """By which this run waits."""
-        return self._opened().hands.clock
-
-    @property
-    def account(self) -> str:
-        """Which account it is about: its address, and a few digits that tell its key from others."""
-        from reconciler.planfile import account_of
-
-        address, _, digits = account_of(*access.account(self.stack.provider, self.options)).rpartition("#")
-        return f"{address}, key #{digits[:4]}" if self.options.emulator is False else "the emulator"
-
-    @property
-    def drivers(self) -> Drivers:
-        """Those of its account."""
-        return self._opened()
-
-    @property
-    def requests(self) -> int:
-        """How many requests were sent since it was opened."""
-        return self._opened().http.sent
-
-    async def __aenter__(self) -> Self:
-        from reconciler.files import Files, Sending
-        from reconciler.http import Http, SystemClock
-        from reconciler.provider import Drivers, Hands, provider
-
-        chosen, options = provider(self.stack.provider), self.options
-        address, key = access.account(self.stack.provider, options)  # first: without a key nothing is opened
-        transport = None
-        if options.emulator is not False:
-            address, transport = access.in_process(self.stack, options)
-        clock = SystemClock()
-        http = Http(
-            address,
-            headers=chosen.access.headers(key),
-            transport=transport,
-            clock=clock,
-            connections=max(LEAST_CONNECTIONS, options.parallelism + READING),
-            key_hint=f"check the key in {chosen.access.key_variables[0]}",
-        )
-        http.on_wait = self._paused
-        if (keeper := access.keeper(self.stack.provider, options, address, key)) is not None:
-            http.share(keeper, self.stack.name, access.limits(self.stack))
-        await self._exits.enter_async_context(http)
-        sending = Sending(
-            Files(self.stack.root),
-            clock=clock,
-            parallelism=options.upload_parallelism,
-            bytes_per_s=options.bandwidth,
-        )
-        shelf = access.shelf(self.stack, options)
-        self._exits.callback(shelf.close)
-        self._drivers = Drivers(chosen, Hands(http, sending, clock, self.stack.root, shelf, self._page_read))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._spent = self.spent
-        self._drivers = None
-        await self._exits.aclose()
-        if self._command is None:
-            self.close()
-
-    def close(self) -> None:
-        """Let go of the state: by itself at the end of `async with`, unless the lock is held outside of that."""
-        if self._state is not None:
-            self._state.close()
-            self._state = None
-
-    def _page_read(self, kind: str, count: int) -> None:
-        self.on_page(kind, count)
-
-    def _paused(self, seconds: float, why: str) -> None:
-        from reconciler.model import Paused
-
-        self.on_pause(Paused(round(seconds), why))
-
-    @property
-    def spent(self) -> tuple[int, int]:
-        """How many requests were sent, and how many of them were to change something; also after it was left."""
-        http = self._drivers.hands.http if self._drivers else None
-        return (http.sent, http.sent_writes) if http else self._spent
-
-    @property
-    def account_shown(self) -> str:
-        """Which account it is, as may be shown: its host, and a digest of the key; '' without a key."""
-        return access.shown(self.stack.provider, self.options)
-
-    @property
-    def state(self) -> State:
-        """What was last applied. Nothing is made for a look: where there is no state yet, it is empty."""
-        return self._opened_state(may_write=False)
-
-    def _opened_state(self, *, may_write: bool) -> State:
-        if self._state is not None and may_write and not self._may_write:
-            self.close()
-        if self._state is None:
-            root, name = self.stack.root, self.stack.name
-            self._state = access.open_state(name, root, self.options, create=may_write)
-            self._state.busy = True
-            self._may_write = may_write
-        return self._state
-
-    @contextmanager
-    def lock(self, command: str) -> Iterator[None]:
-        """Hold the stack while the block runs: what is planned in it is planned for good, and applied without another
-        look. Locked, naming the holder, when somebody else does."""
-        state = self._opened_state(may_write=True)
-        with state.lock(command, self.options.lock_timeout, self.on_locked):
-            self._command = command
-            try:
-                yield
-            finally:
-                self._command = self._fresh = None
-
-    @property
-    def is_locked(self) -> bool:
-        """Whether the stack is held by this project."""
-        return self._command is not None
-
-    def prove_when_woken(self) -> None:
-        """For a signal handler, after the process was asleep: StateError when the lock is lost."""
-        self.state.prove_when_woken()
-
-    def _opened(self) -> Drivers:
-        if self._drivers is None:
-            raise RuntimeError("the project is not open: use `async with reconciler.open(…) as project`")
-        return self._drivers
-
-    def limits(self) -> Limits:
-        """How much at once, how long, how often."""
-        from reconciler.engine import Limits
-
-        in_memory, asked = self.options.emulator is not False, self.options.poll_interval
-        return Limits(
-            parallelism=max(self.options.parallelism, self.room), poll_s=0.0 if asked is None and in_memory else asked
-        )
 
     def _session(self, consent: Consent | None = None, aim: Aim | None = None) -> Session:
         from reconciler.apply import Here
@@ -498,9 +317,3 @@ class Project:
 
         with self.held("reconciler.duplicates") if keep else nullcontext():
             return await duplicates(self._session(), keep)
-
-    @contextmanager
-    def held(self, command: str) -> Iterator[None]:
-        """The lock, unless it is held."""
-        with nullcontext() if self._command else self.lock(command):
-            yield

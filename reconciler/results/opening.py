@@ -37,9 +37,10 @@ STORES: Final[Mapping[str, str]] = {
 }
 """Beginning of the URL → module and class; without a beginning it is a directory."""
 
-_BEGINNING = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,30}")
-_SECRETS = re.compile(r"(?i)([?&;](?:[a-z_-]*(?:password|passwd|secret|token|key|credential)[a-z_-]*)=)([^&#;]+)")
+# Texts, which `re` compiles when they are asked for: most stacks keep no results.
+_BEGINNING = r"([A-Za-z][A-Za-z0-9+.-]+):"
+_TABLE = r"[A-Za-z_][A-Za-z0-9_]{0,30}"
+_SECRETS = r"(?i)([?&;](?:[a-z_-]*(?:password|passwd|secret|token|key|credential)[a-z_-]*)=)([^&#;]+)"
 
 
 def open_store(url: str, *, root: Path, table: str = "results", columns: Mapping[str, str] | None = None) -> Store:
@@ -47,7 +48,7 @@ def open_store(url: str, *, root: Path, table: str = "results", columns: Mapping
     naming, shown = Naming(dict(columns or {})), shown_url(url)
     if wrong := naming.wrong():
         raise StoreError(*(f"columns of {shown}: {what}" for what in wrong))
-    if not _TABLE.fullmatch(table):
+    if not re.fullmatch(_TABLE, table):
         raise StoreError(f"{table} cannot be the name of a table: letters, digits and _ can, up to 31")
     return _maker(url)(Opening(str(url), shown, root, table.lower(), naming, _without_secrets(url)))
 
@@ -72,17 +73,17 @@ def beginnings() -> list[str]:
 
 def shown_url(url: str) -> str:
     """A URL without what is secret in it: user and host may be shown, a password and a key may not."""
-    hidden = _SECRETS.sub(r"\1***", _without_secrets(url)(url))
+    hidden = re.sub(_SECRETS, r"\1***", _without_secrets(url)(url))
     return plain(re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", hidden))
 
 
 def _without_secrets(url: str) -> Redactor:
-    values = [match[2] for match in _SECRETS.finditer(url)]
+    values = [match[2] for match in re.finditer(_SECRETS, url)]
     return Redactor({*passwords_in(url), *values, *map(unquote, values)})
 
 
 def _maker(url: str) -> Callable[[Opening], Store]:
-    found = _BEGINNING.match(url)
+    found = re.match(_BEGINNING, url)
     beginning = found[1].lower() if found else ""
     if given := entry_points(group=GROUP, name=beginning) if beginning not in STORES else ():
         return cast("Callable[[Opening], Store]", next(iter(given)).load())
