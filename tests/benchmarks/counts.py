@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from reconciler.engine import Session
+from reconciler.diff import diff
+from reconciler.engine import Planning, Session
 from reconciler.load import load
 from reconciler.model import Report
+from reconciler.ownership import claim
 from reconciler.state import State
 from tests.benchmarks.account import Account
 from tests.benchmarks.applying import stack_of
@@ -119,6 +121,14 @@ def kept(world: World) -> dict[str, int]:
         }
 
 
+def decided(planning: Planning) -> None:
+    """Who is who, and what differs: of what has not changed."""
+    rows = list(planning.claims.rows.values())
+    claims = claim(planning.stack, planning.kinds, rows, planning.snapshot)
+    assert len(claims.unchanged) == len(planning.stack.resources)
+    assert not diff(planning.stack, planning.kinds, claims).changes
+
+
 def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
     """Counts that are the same everywhere; and calls, which are of this Python."""
     everywhere: dict[str, int] = {}
@@ -139,11 +149,13 @@ def counted(directory: Path) -> tuple[dict[str, int], dict[str, int]]:
         everywhere["apply: requests that write"] = report.writes
         everywhere["apply: rows written"] = sum(commits)
         before = world.requests()
-        assert not bench.survey().plan.changes
+        planning = bench.survey()
+        assert not planning.plan.changes
         everywhere["plan: requests"] = world.requests() - before - 1
         here["plan: calls"] = calls(bench.survey)
         here["load: calls"] = calls(lambda: load(world.directory, environ={}))
         here |= kept(world)
+        here["claims, diff: calls"] = calls(lambda: decided(planning))
         everywhere["plan: modules"] = modules(*world.online("plan"))
     made(directory / "warm")
     more, here["apply: calls an asset"] = made(directory / "made")

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import httpx
 
+from reconciler.cli.looping import awaited
 from reconciler.emulator import Emulator, transport
 from reconciler.emulator.twelvelabs import app
 from reconciler.engine import Limits, Planning, Session
@@ -135,7 +136,7 @@ class Bench:
             async with self.session(consent) as session:
                 return await call(session)
 
-        return asyncio.run(go())
+        return awaited(go())
 
     def names(self, kind: str) -> list[str]:
         """The names of all objects of a kind in the account, sorted."""
