@@ -434,14 +434,18 @@ def test_an_address_that_leads_nowhere_is_told(address: str) -> None:
         asyncio.run(answer(DirectWay(None, 4.0), request(address)))
 
 
-@pytest.mark.parametrize("host", ["a" * 64 + ".example", "127.0.0.1"])
-def test_what_cannot_be_reached_was_sent_nothing(host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [("a" * 64 + ".example", "label"), ("127.0.0.1", "^Connection refused$"), ("x.invalid", r"^[A-Z][a-z ]+$")],
+    ids=["too long", "refused", "unknown"],
+)
+def test_what_cannot_be_reached_was_sent_nothing_and_is_told_in_words(host: str, why: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     told: list[str] = []
     asked = request(f"http://{host}:{port}/", extensions={"trace": lambda event, _: noted(told, event)})
 
-    with pytest.raises(httpx.ConnectError):
+    with pytest.raises(httpx.ConnectError, match=why):
         asyncio.run(answer(DirectWay(None, 4.0), asked))
 
     assert told == []

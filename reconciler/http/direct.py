@@ -7,6 +7,7 @@ what goes through a proxy. Whoever sends hears the same of both: httpx's errors,
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import ssl
 import time
@@ -98,8 +99,17 @@ async def _connected(url: httpx.URL, believed: ssl.SSLContext | None, within_s: 
         why = f"it takes longer than {within_s:g} s" if deadline.expired() else str(error)
         raise httpx.ConnectTimeout(why) from None
     except (OSError, UnicodeError) as error:  # ssl.SSLError is an OSError; a name with too long a part has no letters
-        raise httpx.ConnectError(str(error)) from None
+        raise httpx.ConnectError(_why(error)) from None
     return line
+
+
+def _why(error: Exception) -> str:
+    """In words, where the event loop gives a number and what it has called."""
+    if isinstance(error, ssl.SSLError) or not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    if error.errno < 0:  # of a look for a name, which has words of its own
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 class _Connection(asyncio.Protocol):
