@@ -665,6 +665,18 @@ def test_the_server_is_told_to_notice_a_dead_machine_within_a_minute(postgres_ur
         setting = state._store.connection.exec_driver_sql
         assert setting("SHOW idle_session_timeout").scalar() == "0"
         assert setting("SHOW synchronous_commit").scalar() == "on"
+        assert setting("SHOW idle_in_transaction_session_timeout").scalar() == "10s"
+
+
+def test_who_stands_still_within_a_transaction_holds_nobody_up_for_long(postgres_url: str) -> None:
+    """As a machine that is suspended does: what it was about to write is not written when it wakes."""
+    with opened(postgres_url) as asleep, opened(postgres_url) as state:
+        state.commit(Put(ASSET))
+        asleep._store.connection.exec_driver_sql("SET idle_in_transaction_session_timeout = '200ms'")
+        with pytest.raises(StateError, match=r"connection .*lost"), asleep._store.transaction() as held:
+            held.exec_driver_sql("UPDATE reconciler_resources SET protect = true")
+            state.commit(Put(new := replace(ASSET, fields={"file": "new.mp4"})))
+        assert state.recorded() == [new]
 
 
 # ── a lock that is lost, a server that is lost or hangs ──────────────────────────────────────────────────────────

@@ -26,6 +26,8 @@ _COPY_HEAD, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 )
+# A process that stands still in the middle keeps others out of its set for no longer.
+_NOT_FOR_EVER: Final = "SELECT set_config('idle_in_transaction_session_timeout', '60s', true)"
 _DEFAULTS: Final = {"connect_timeout": "10", "application_name": "reconciler"}
 
 
@@ -155,6 +157,7 @@ class Postgres(Store):
                         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     else:
                         connection.execute(_DURABLE)
+                        connection.execute(_NOT_FOR_EVER)
                     yield connection
             except psycopg.Error as error:
                 if self._connection is not None and self._connection.broken:

@@ -29,10 +29,12 @@ class PostgresDatabase(Database):
         "password authentication failed": "check the user and the password",
         "permission denied": "the user needs the right to make and change tables in its schema",
     }
-    # The server must notice within a minute that our machine is gone, and must not end a session that only waits.
+    # The server must notice within a minute that our machine is gone, and must not end a session that only waits. One
+    # that stands still within a transaction holds up everybody, for it keeps rows: it is ended before others give up.
     _SESSION = sa.text(
         "SELECT set_config(name, value, false) FROM pg_settings JOIN (VALUES ('tcp_keepalives_idle', '30'), "
         "('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0'), "
+        "('idle_in_transaction_session_timeout', '10s'), "
         "('synchronous_commit', 'on')) AS wanted (name, value) USING (name) "
         "WHERE name <> 'synchronous_commit' OR setting = 'off'"
     )
