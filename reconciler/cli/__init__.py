@@ -159,7 +159,6 @@ def main() -> None:
         if out.lost:
             _tell(f"standard output: {out.lost}; what was done is done")
             code = code if code not in (0, 2) else 1
-    gc.freeze()  # what is left goes with the process: nobody has to look for cycles in it
     sys.exit(code)
 
 

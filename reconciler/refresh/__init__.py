@@ -51,7 +51,8 @@ async def refresh(drivers: Drivers, wanted: Wanted, look: AccountLook | None = N
     look = look or AccountLook()
     if wanted.everything or wanted.stateless or wanted.marks:
         look.give_up(OF_ALL)
-    look.needs = may_be_ours(wanted)
+    if look.is_delta:
+        look.needs = may_be_ours(wanted)
     kinds = kinds_to_list(drivers.kinds, wanted)
     roots = [kind for kind in kinds if kind.parent is None]
     found: dict[str, dict[str, Live]] = {}

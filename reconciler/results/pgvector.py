@@ -23,11 +23,12 @@ __all__ = ["Postgres"]
 
 _MADE: Final = tuple(field.name for field in fields(Made))
 _COPY_HEAD, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-_DURABLE: Final = (
-    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+# On disk when it ends; and a process that stands still in the middle keeps others out of its set for no longer.
+_AS_IT_WRITES: Final = (
+    "SELECT set_config(name, value, true) FROM (VALUES ('idle_in_transaction_session_timeout', '60s'), "
+    "('synchronous_commit', 'on')) AS wanted (name, value) "
+    "WHERE name <> 'synchronous_commit' OR current_setting(name) = 'off'"
 )
-# A process that stands still in the middle keeps others out of its set for no longer.
-_NOT_FOR_EVER: Final = "SELECT set_config('idle_in_transaction_session_timeout', '60s', true)"
 _DEFAULTS: Final = {"connect_timeout": "10", "application_name": "reconciler"}
 
 
@@ -156,8 +157,7 @@ class Postgres(Store):
                     if reading:
                         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     else:
-                        connection.execute(_DURABLE)
-                        connection.execute(_NOT_FOR_EVER)
+                        connection.execute(_AS_IT_WRITES)
                     yield connection
             except psycopg.Error as error:
                 if self._connection is not None and self._connection.broken:

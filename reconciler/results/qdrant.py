@@ -61,7 +61,7 @@ class Qdrant(Store):
     def list(self, stack: str) -> Sequence[Made]:
         """The points of the manifest."""
         with self._said():
-            if self._known() is None:
+            if self._mark() is None:
                 return []
             found = [payload for payload, _ in self._points.find(self._manifest, {"stack": stack})]
         return [made for kept in found if kept.get(_SET) and (made := Made.from_json(kept))]
@@ -91,7 +91,10 @@ class Qdrant(Store):
     def delete(self, stack: str, address: str, stack_id: str = "") -> None:
         """The manifest first: who reads it sees nothing of a set that is half gone."""
         with self._said():
-            if self._known() and (there := self._points.get(self._manifest, _id(stack, address))) is not None:
+            if (
+                self._mark() is not None
+                and (there := self._points.get(self._manifest, _id(stack, address))) is not None
+            ):
                 refuse_another(self.shown, stack, address, there.get("stack_id"), stack_id)
                 self._keep(stack, address, {_PENDING: True})
                 self._forget(stack, address)
@@ -99,7 +102,7 @@ class Qdrant(Store):
     def read(self, stack: str, address: str) -> Rows | None:
         """The points of the manifest's digest; again, if that flipped meanwhile."""
         with self._said():
-            if self._known() is None:
+            if self._mark() is None:
                 return None
             kept = self._points.get(self._manifest, _id(stack, address))
             for _ in range(_READS):
@@ -199,7 +202,7 @@ class Qdrant(Store):
     def sweep(self, stack: str) -> None:
         """Sets that say that something of them is to be done yet, without a look at all points."""
         with self._said():
-            if self._known() is not None:
+            if self._mark() is not None:
                 self._sweep(stack)
 
     def _sweep(self, stack: str) -> None:
