@@ -11,8 +11,8 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_origin
+from functools import cache, partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 from reconciler.frozen import dataclass
 from reconciler.model.bounds import Bounds, ForPydantic
@@ -46,7 +46,7 @@ class _WithFields(type):
         for field, given in space.get("__annotations__", {}).items():
             if str(given).startswith(("ClassVar", "typing.ClassVar")):
                 continue
-            known[field] = _evaluated(given, space) if isinstance(given, str) else given
+            known[field] = _evaluated(field, given, space) if isinstance(given, str) else given
             defaults.pop(field, None)
             if field in space:
                 defaults[field] = space.pop(field)
@@ -67,14 +67,14 @@ class Declarable(metaclass=_WithFields):
         return handler.generate_schema(model_of(cls))
 
 
-def _evaluated(text: str, space: Mapping[str, Any]) -> Any:
+def _evaluated(field: str, text: str, space: Mapping[str, Any]) -> Any:
     """The type that an annotation is the text of, in a class of this space."""
-    module = str(space["__module__"])
-    known = vars(sys.modules[module])
+    module, said = str(space["__module__"]), types.SimpleNamespace(__annotations__={field: text})
+    hints = partial(get_type_hints, said, vars(sys.modules[module]), include_extras=True)
     try:
-        return eval(text, known, space)  # noqa: S307 - a text of the source, as typing evaluates it
+        return hints(localns=space)[field]
     except NameError:
-        return eval(text, known, {**_beside(module), **space})  # noqa: S307
+        return hints(localns={**_beside(module), **space})[field]
 
 
 def _beside(module: str) -> Mapping[str, Any]:
@@ -173,8 +173,6 @@ def default_of(made: type[Declarable], name: str) -> tuple[bool, Any]:
     default = made.field_defaults.get(name, made)
     if any(type(it).__name__ == "FieldInfo" for it in (default, *get_args(made.field_types[name])[1:])):
         info = model_of(made).model_fields[name]  # of pydantic's own `Field`, which knows more words than ours
-        return (
-            info.is_required(),
-            None if info.is_required() else info.default if info.default_factory is None else None,
-        )
+        has_one = not info.is_required() and info.default_factory is None
+        return info.is_required(), info.default if has_one else None
     return default is made, None if default is made or isinstance(default, Fresh) else default

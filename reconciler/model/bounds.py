@@ -16,9 +16,6 @@ class ForPydantic:
 
     __is_annotated_types_grouped_metadata__ = True
 
-    def __iter__(self) -> Iterator[Any]:
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds(ForPydantic):

@@ -221,9 +221,7 @@ class Collection(Driver):
         word = raw.get(self.status_word)
         if word is None or (type(word) is str and word in self.ready):
             return Status.READY
-        if text(word, below(where, self.status_word)) in self.ready:
-            return Status.READY
-        return Status.FAILED if word in self.failed else Status.PENDING
+        return Status.FAILED if text(word, below(where, self.status_word)) in self.failed else Status.PENDING
 
     def facts(self, raw: Mapping[str, Any], where: str = "") -> dict[str, Any]:
         """What is good to know and cannot be declared: `created_at`, `error`, what the estimate counts."""
