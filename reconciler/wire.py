@@ -139,13 +139,13 @@ def vector_in(value: Any, where: str) -> list[float]:
 def identifier(value: Any, where: str, form: re.Pattern[str] = ANY_ID) -> str:
     """An id: what can stand in an address, and nothing else."""
     id = value if isinstance(value, str) else text(value, where)
-    if form.fullmatch(id) is None or id in STEPS:
+    if not _is_id(id, form):
         raise Unexpected(where, "a text that is not a valid id")
     return id
 
 
-def _is_id(value: Any) -> bool:
-    return type(value) is str and ANY_ID.fullmatch(value) is not None and value not in STEPS
+def _is_id(text: str, form: re.Pattern[str] = ANY_ID) -> bool:
+    return form.fullmatch(text) is not None and text not in STEPS
 
 
 def moment_text(value: Any, where: str) -> str:
@@ -241,7 +241,7 @@ def _is_usual(value: Any, shape: type) -> bool:
     """Whether a value of the right type is taken as it came: nobody else has it, and nobody changes it."""
     if shape is dict:
         return SINGLE.issuperset(map(type, value.values()))
-    return shape is not list or all(map(_is_id, value))
+    return shape is not list or all(type(it) is str and _is_id(it) for it in value)
 
 
 def from_wire(field: Field, raw: Mapping[str, Any], where: str = "") -> Any:

@@ -21,7 +21,7 @@ from reconciler.diff.proofs import changed_by_others
 from reconciler.diff.recorded import applied, refreshed
 from reconciler.frozen import dataclass
 from reconciler.kinds import Kinds
-from reconciler.model import MAKING, Action, Change, Recorded, Resource, Stack
+from reconciler.model import MAKING, Action, Change, Recorded, Stack, by_kind
 from reconciler.ownership import Claims
 
 __all__ = [
@@ -63,10 +63,10 @@ def diff(
     """What would make live as desired, and how live differs from what was last applied. `attempts` are those of
     earlier runs to make what is declared and not there; `wishes` are addresses to be replaced whatever differs, each
     with the id that it is about, or "" for any."""
-    result, by_kind = Difference(), _by_kind(stack)
+    result, resources = Difference(), by_kind(stack.resources.values())
     for kind in kinds:
         one = Decider(stack, kind, claims, result.changes, attempts or {}, wishes or {})
-        for resource in by_kind.get(kind.__name__, ()):
+        for resource in resources.get(kind.__name__, ()):
             address = resource.address
             if address in claims.unchanged and not one.has_cause(address, resource):
                 continue
@@ -78,13 +78,6 @@ def diff(
     result.drift = list(against_recorded(kinds, stack, claims, result.changes))
     result.refreshed = dict(refreshed(kinds, stack, claims, result.changes))
     return result
-
-
-def _by_kind(stack: Stack) -> dict[str, list[Resource]]:
-    found: dict[str, list[Resource]] = {}
-    for resource in stack.resources.values():
-        found.setdefault(resource.kind, []).append(resource)
-    return found
 
 
 def drift_from(claims: Claims, difference: Difference) -> tuple[str, list[Change]]:

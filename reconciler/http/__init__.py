@@ -143,9 +143,7 @@ class Http:
         if not all(value.isascii() and value.isprintable() and value == value.strip() for value in headers.values()):
             odd = "the key holds a space, a line break or a letter that no header can carry"
             raise Unauthorised(f"{odd}; {key_hint or 'check the API key'}")
-        self._client = self._open(
-            base_url, {"User-Agent": f"reconciler/{__version__}", "Accept-Encoding": "gzip", **headers}
-        )
+        self._client = self._open(base_url, {**OURS, **headers})
         self._timeouts = self._client.timeout.as_dict()
         self._host = self._client.base_url.netloc.decode()
         self._address_of = lru_cache(PATHS_KEPT)(lambda path: self._client.build_request("GET", path).url)

@@ -21,6 +21,7 @@ from reconciler.model.desired import (
     Resource,
     Stack,
     Where,
+    by_kind,
     ignores,
     nowhere,
 )
@@ -140,6 +141,7 @@ __all__ = [
     "Waited",
     "WaitedFor",
     "Where",
+    "by_kind",
     "ignores",
     "is_within",
     "key_of",

@@ -23,6 +23,7 @@ __all__ = [
     "Resource",
     "Stack",
     "Where",
+    "by_kind",
     "ignores",
     "nowhere",
 ]
@@ -85,6 +86,14 @@ class Resource:
             self.replacing,
             self.laters,
         )
+
+
+def by_kind(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """The name of each kind → its resources, in the order in which they come."""
+    found: dict[str, list[Resource]] = {}
+    for resource in resources:
+        found.setdefault(resource.kind, []).append(resource)
+    return found
 
 
 OUTPUT_NAME = "^[A-Za-z_][A-Za-z0-9_]*$"

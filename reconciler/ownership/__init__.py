@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.kinds import Kinds
-from reconciler.model import Live, Recorded, Resource, Snapshot, Stack
+from reconciler.model import Live, Recorded, Snapshot, Stack, by_kind
 from reconciler.ownership.account import Belonging, belonging
 from reconciler.ownership.claims import (
     Claims,
@@ -78,9 +78,7 @@ def claim(stack: Stack, kinds: Kinds, recorded: Iterable[Recorded], snapshot: Sn
     _rename(rows, renames, claims)
     _let_go_of_taken(stack, rows, claims, snapshot)
     assign(stack, kinds, claims, rows, renames, snapshot)
-    wanted: dict[str, list[Resource]] = {}
-    for resource in stack.resources.values():
-        wanted.setdefault(resource.kind, []).append(resource)
+    wanted = by_kind(stack.resources.values())
     claim_unchanged(stack, kinds, wanted, claims, rows, snapshot)
     owners = Owners(stack, kinds, snapshot)
     for kind in kinds:

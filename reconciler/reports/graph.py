@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reconciler.kind import Kind
 from reconciler.kinds import Kinds
-from reconciler.model import Resource, Stack, key_of, parent_of
+from reconciler.model import Resource, Stack, by_kind, key_of, parent_of
 from reconciler.redact import plain
 
 __all__ = ["FORMATS", "Edge", "graph", "needs_of"]
@@ -56,7 +56,7 @@ def _edges(kind: type[Kind], resource: Resource) -> Iterator[Edge]:
 def _mermaid(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) -> Iterator[str]:
     ids = {address: f"n{number}" for number, address in enumerate(resources)}
     yield "flowchart LR"
-    for kind, group in _groups(resources):
+    for kind, group in by_kind(resources.values()).items():
         yield f"  subgraph {kind}"
         for resource in group:
             text = _in_mermaid(_label(resource))
@@ -72,7 +72,7 @@ def _dot(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) ->
     yield f"digraph {_quoted(name)} {{"
     yield "  rankdir=LR"
     yield "  node [shape=box]"
-    for kind, group in _groups(resources):
+    for kind, group in by_kind(resources.values()).items():
         yield f"  subgraph cluster_{kind} {{"
         yield f"    label={_quoted(kind)}"
         for resource in group:
@@ -86,14 +86,6 @@ def _dot(name: str, resources: Mapping[str, Resource], edges: Sequence[Edge]) ->
 
 def _quoted(text: str) -> str:
     return json.dumps(plain(text), ensure_ascii=False)
-
-
-def _groups(resources: Mapping[str, Resource]) -> Iterator[tuple[str, list[Resource]]]:
-    """Kind by kind, in the order in which they first come."""
-    groups: dict[str, list[Resource]] = {}
-    for resource in resources.values():
-        groups.setdefault(resource.kind, []).append(resource)
-    yield from groups.items()
 
 
 def _in_mermaid(text: str) -> str:

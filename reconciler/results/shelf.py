@@ -167,9 +167,9 @@ class Shelf:
             self._prepared.add((into, made.model, made.dim))
         if self.alone and into not in self._swept:
             self._swept.add(into)
-            await self._write(into, lambda store: store.sweep(self.stack))
+            await self._call(into, lambda store: store.sweep(self.stack), writes=True)
         await self.places()
-        kept = await self._write(into, lambda store: store.replace(made, rows, taken_from=taken_from))
+        kept = await self._call(into, lambda store: store.replace(made, rows, taken_from=taken_from), writes=True)
         place = SetPlace(into, made.stack, made.address)
         self._kept = {**(self._kept or {}), place: kept}  # others are kept meanwhile: nothing is awaited here
         await self.only_at(kept)
@@ -228,7 +228,7 @@ class Shelf:
         """Remove a set; one that is not there is fine."""
         known = (await self.places()).get(place)
         id = self.id if known is None else known.stack_id
-        await self._write(place.store, lambda store: store.delete(place.stack, place.address, id))
+        await self._call(place.store, lambda store: store.delete(place.stack, place.address, id), writes=True)
         if self._kept is not None:
             self._kept = {it: made for it, made in self._kept.items() if it != place}
 
@@ -256,13 +256,9 @@ class Shelf:
             _, store = self._stores.popitem()
             store.close()
 
-    async def _call(self, name: str, what: Callable[[Store], T]) -> T:
+    async def _call(self, name: str, what: Callable[[Store], T], *, writes: bool = False) -> T:
         async with self._lock:
-            return await asyncio.to_thread(lambda: what(self._opened(name)))
-
-    async def _write(self, name: str, what: Callable[[Store], T]) -> T:
-        async with self._lock:
-            if self.before_write is not None:
+            if writes and self.before_write is not None:
                 await self.before_write()
             return await asyncio.to_thread(lambda: what(self._opened(name)))
 

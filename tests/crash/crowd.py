@@ -100,6 +100,18 @@ class Crowd:
                 raise
             return done.result()
 
+    def applied_past(self, asleep: dict[str, Any]) -> dict[str, Any]:
+        """Apply; another worker joins when one has fallen asleep, and does what that one was to do. The other one."""
+        others: list[dict[str, Any]] = []
+
+        def joined() -> None:
+            assert self.zygote.beside("stopped", pid=asleep["pid"])["asleep"]
+            others.append(self.worker("awake"))
+
+        done = self.applied_while(joined)
+        assert done["code"] == 0, done["out"]
+        return others[0]
+
     def last_of(self, worker: dict[str, Any]) -> list[str]:
         """Its points, once a step of it has ended."""
         assert self.zygote.beside("until", pid=worker["pid"], point="step ended")["there"]

@@ -17,7 +17,7 @@ import pytest
 
 from tests.crash.crowd import FILES, STACK, Crowd, beside, crowd, crowds, runs, scheduler
 from tests.crash.hosts import hosts
-from tests.crash.world import PARTS, Zygote, sampled, world
+from tests.crash.world import PARTS, Zygote, died_and_again, sampled, world
 from tests.emulator.test_media import film
 from tests.support.files import lay_out
 from tests.support.postgres import postgres, postgres_url
@@ -72,16 +72,10 @@ def test_a_worker_that_wakes_after_its_lease_sends_and_writes_nothing(crowd: Cro
     """As a machine that was cut off does: its step is another's by then, or was found to be done."""
     crowd.here.write({"stack.yaml": SMALL, "small.mp4": FILES["small.mp4"]})
     sleeps = crowd.worker("sleeps", on=on, signal=signal.SIGSTOP)
-    others: list[dict[str, Any]] = []
 
-    def joined() -> None:
-        assert crowd.zygote.beside("stopped", pid=sleeps["pid"])["asleep"]
-        others.append(crowd.worker("awake"))
+    awake = crowd.applied_past(sleeps)
 
-    done = crowd.applied_while(joined)
-
-    assert done["code"] == 0, done["out"]
-    assert crowd.points(others[0]).count("before POST /v1.3/assets") == posts  # what was made is found and adopted
+    assert crowd.points(awake).count("before POST /v1.3/assets") == posts  # what was made is found and adopted
     crowd.zygote.beside("wake", pid=sleeps["pid"])
     assert "step ended: " not in crowd.last_of(sleeps), "it has its lease no more"
     assert crowd.here.account() == Counter({("asset", "small.mp4"): 1})
@@ -97,12 +91,7 @@ def test_a_run_that_is_killed_anywhere_is_gone_on_with_when_its_workers_have_end
         with crowds(f"run{kill}") as crowd:
             for name in ("one", "two"):
                 crowd.worker(name)
-            died = crowd.apply(kill=kill)
-            point = f"killed at {kill}, {died['points'][-1:]}"
-            assert died["killed"] or died["code"] == 0, f"{point}: {died['out']}"
-            again = crowd.apply()
-            assert again["code"] == 0, f"{point}: {again['out']}"
-            crowd.is_done(point)
+            crowd.is_done(died_and_again(crowd.apply, kill))
 
 
 def test_a_plan_has_its_files_hashed_by_workers(crowd: Crowd, tmp_path: Path) -> None:
@@ -234,16 +223,10 @@ def test_a_worker_that_hangs_when_a_run_begins_is_named_and_nothing_is_sent(crow
 def test_what_a_worker_was_given_that_hangs_before_it_takes_it_is_done_by_another(crowd: Crowd) -> None:
     """Its scheduler would wait for five minutes; whoever takes the step first has it, so it need not be asked."""
     hangs = crowd.worker("hangs", on="before take", signal=signal.SIGSTOP, threads=4)
-    others: list[dict[str, Any]] = []
 
-    def joined() -> None:
-        assert crowd.zygote.beside("stopped", pid=hangs["pid"])["asleep"]
-        others.append(crowd.worker("awake"))
+    awake = crowd.applied_past(hangs)
 
-    done = crowd.applied_while(joined)
-
-    assert done["code"] == 0, done["out"]
-    assert "before POST /v1.3/assets" in crowd.points(others[0])
+    assert "before POST /v1.3/assets" in crowd.points(awake)
     crowd.zygote.beside("wake", pid=hangs["pid"])
     crowd.is_done()
 

@@ -18,7 +18,7 @@ import pytest
 from reconciler.emulator.core.clock import MachineClock, ManualClock
 from reconciler.results import open_store
 from tests.crash.crowd import Crowd, beside, crowd, crowds, runs, scheduler
-from tests.crash.world import PARTS, sampled, whole_sets
+from tests.crash.world import PARTS, died_and_again, sampled, whole_sets
 from tests.support.postgres import postgres, postgres_url
 from tests.support.qdrant import served_qdrant
 
@@ -167,16 +167,10 @@ def test_a_worker_that_wakes_after_its_lease_stores_nothing(crowd: Crowd, on: st
     kept = Kept(crowd)
     kept.write()
     sleeps = crowd.worker("sleeps", on=on, signal=signal.SIGSTOP, threads=1)
-    others: list[dict[str, Any]] = []
 
-    def joined() -> None:
-        assert crowd.zygote.beside("stopped", pid=sleeps["pid"])["asleep"]
-        others.append(crowd.worker("awake"))
+    awake = crowd.applied_past(sleeps)
 
-    done = crowd.applied_while(joined)
-
-    assert done["code"] == 0, done["out"]
-    assert kept.by(others[0]) == sorted(SETS)
+    assert kept.by(awake) == sorted(SETS)
     store = open_store("results", root=crowd.here.directory)
     before = {made.address: made.made_at for made in store.list("crash")}
     crowd.zygote.beside("wake", pid=sleeps["pid"])
@@ -195,9 +189,4 @@ def test_a_run_that_is_killed_anywhere_is_gone_on_with_and_pays_for_nothing_twic
             kept.write()
             for name in ("one", "two"):
                 crowd.worker(name)
-            died = crowd.apply(kill=kill)
-            point = f"killed at {kill}, {died['points'][-1:]}"
-            assert died["killed"] or died["code"] == 0, f"{point}: {died['out']}"
-            again = crowd.apply()
-            assert again["code"] == 0, f"{point}: {again['out']}"
-            kept.is_whole(point)
+            kept.is_whole(died_and_again(crowd.apply, kill))

@@ -189,6 +189,16 @@ def sampled(*, often: int = 1, more: int = 0) -> list[Any]:
     return [pytest.param(part, marks=[pytest.mark.long] if part in long else []) for part in sorted({*chosen, *rest})]
 
 
+def died_and_again(apply: Callable[..., dict[str, Any]], kill: int) -> str:
+    """Apply and die at a point, and apply once more, which goes well. What to say where something else does not."""
+    died = apply(kill=kill)
+    point = f"killed at {kill}, {died['points'][-1:]}"
+    assert died["killed"] or died["code"] == 0, f"{point}: {died['out']}"
+    again = apply()
+    assert again["code"] == 0, f"{point}: {again['out']}"
+    return f"{point}: {again['out']}"
+
+
 def killed_then_finished(
     opens: Callable[[str], AbstractContextManager[P]],
     files: Mapping[str, str | bytes],
@@ -211,11 +221,7 @@ def killed_then_finished(
     for kill in range(1 + part, len(whole["points"]) + MARGIN + 1, PARTS):
         with opens(str(kill)) as here:
             here.write(files)
-            died = here.apply(kill=kill)
-            point = f"after {kill} {died['points'][-1] if died['points'] else '?'}"
-            assert died["killed"] or died["code"] == 0, f"{point}: {died['out']}"
-            again = here.apply()
-            assert again["code"] == 0, f"{point}: {again['out']}"
-            as_due(here, f"{point}: {again['out']}")
+            point = died_and_again(here.apply, kill)
+            as_due(here, point)
             plan = here.reconcile("plan", "--detailed-exitcode")
             assert plan["code"] == 0, f"{point}: {plan['out']}"

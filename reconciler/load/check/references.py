@@ -31,17 +31,12 @@ class References:
 
     def addresses(self, entry: Declaration, spec: Field, value: Any) -> Any:
         """The names in a field as addresses."""
-        target = self.shapes[spec.ref or ""]
-        prefix = _prefix(target, entry)
-        if type(value) is str:
-            referred = self.entries.get(value if "/" in value else prefix + value)
-            if referred is not None and referred.shape is target:
-                return referred.address
         if isinstance(value, str):
             return self._address(entry, spec, value, (spec.name,) if spec.name in entry.raw else ())
         if not isinstance(value, list):
             return value
-        if not self.entries.groups and (found := self._plain(value, target, prefix)) is not None:
+        target = self.shapes[spec.ref or ""]
+        if not self.entries.groups and (found := self._plain(value, target, _prefix(target, entry))) is not None:
             return found
         return self._one_by_one(entry, spec, value)
 
@@ -81,7 +76,7 @@ class References:
         return [self._address(entry, spec, name, path)]
 
     def _address(self, entry: Declaration, spec: Field, name: str, path: Path) -> str:
-        """The address that a name stands for; the name itself when there is none."""
+        """The address that a name stands for, as its entry holds it; the name itself when there is none."""
         target = self.shapes[spec.ref or ""]
         if isinstance(name, Secret):
             self.say(entry, path, f"{spec.name}: a reference cannot come from the environment")
@@ -89,7 +84,7 @@ class References:
         address = name if "/" in name else f"{_prefix(target, entry)}{name}"
         referred = self.entries.get(address)
         if referred is not None and referred.shape is target:
-            return address
+            return referred.address
         if referred is not None:
             self.say(entry, path, f"{spec.name}: {cut(address)} is none of `{target.kind.section}:`")
         # Where a file could not be read nobody knows what it declares: one problem, not a hundred that follow from it.
